@@ -1,0 +1,5 @@
+//! RON files as an architect writes them: typed quantities, errors that point, overrides by path.
+
+mod field;
+
+pub use field::FieldError;

@@ -1,0 +1,287 @@
+//! Clock domains on one exact time line.
+//!
+//! A frequency is a rational number of hertz, so a period is a rational number of seconds. The
+//! [`Timeline`] chooses as its tick the greatest time that divides every period; each edge of each
+//! domain is then a whole number of ticks, and domains never drift against each other.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Cycle, Cycles};
+
+/// An exact frequency: `numerator / denominator` hertz, reduced, never zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Frequency {
+    numerator: u64,
+    denominator: u64,
+}
+
+/// Why clocks cannot be put on one time line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClockError {
+    /// A frequency of zero, or with a denominator of zero.
+    #[error("a clock needs a frequency above zero")]
+    Zero,
+    /// The common tick of the periods does not fit 128-bit arithmetic.
+    #[error("the clock periods have no common tick within 128 bits; choose rounder frequencies")]
+    NoCommonTick,
+}
+
+/// Names a clock domain of a [`Timeline`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DomainId(pub(crate) u16);
+
+/// A point on the common time line, in ticks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(pub(crate) u128);
+
+/// All clock domains of a simulation, on one exact grid.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    /// Ticks in a period of each domain.
+    ticks_per_cycle: Vec<u128>,
+    frequencies: Vec<Frequency>,
+}
+
+const fn gcd(mut a: u128, mut b: u128) -> u128 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+impl Frequency {
+    /// `numerator / denominator` hertz.
+    ///
+    /// # Errors
+    /// [`ClockError::Zero`] if either is zero.
+    pub const fn new(numerator: u64, denominator: u64) -> Result<Self, ClockError> {
+        if numerator == 0 || denominator == 0 {
+            return Err(ClockError::Zero);
+        }
+        let divisor = gcd(numerator as u128, denominator as u128) as u64;
+        Ok(Self {
+            numerator: numerator / divisor,
+            denominator: denominator / divisor,
+        })
+    }
+
+    /// Whole hertz.
+    ///
+    /// # Errors
+    /// [`ClockError::Zero`] if zero.
+    pub const fn from_hertz(hertz: u64) -> Result<Self, ClockError> {
+        Self::new(hertz, 1)
+    }
+
+    /// Whole megahertz.
+    ///
+    /// # Errors
+    /// [`ClockError::Zero`] if zero.
+    pub const fn from_megahertz(megahertz: u64) -> Result<Self, ClockError> {
+        match megahertz.checked_mul(1_000_000) {
+            Some(hertz) => Self::new(hertz, 1),
+            None => Err(ClockError::NoCommonTick),
+        }
+    }
+
+    /// The frequency whose period is so many femtoseconds.
+    ///
+    /// # Errors
+    /// [`ClockError::Zero`] if zero.
+    pub const fn from_period_femtoseconds(period: u64) -> Result<Self, ClockError> {
+        Self::new(1_000_000_000_000_000, period)
+    }
+
+    /// Hertz as a reduced fraction.
+    #[must_use]
+    pub const fn as_fraction(self) -> (u64, u64) {
+        (self.numerator, self.denominator)
+    }
+
+    /// Hertz, for reports.
+    #[must_use]
+    pub fn as_hertz_f64(self) -> f64 {
+        self.numerator as f64 / self.denominator as f64
+    }
+
+    /// Seconds that a span lasts, for reports.
+    #[must_use]
+    pub fn seconds_f64(self, span: Cycles) -> f64 {
+        span.get() as f64 / self.as_hertz_f64()
+    }
+
+    /// The least whole number of cycles that last at least so many picoseconds.
+    ///
+    /// Returns `None` past 64 bits.
+    #[must_use]
+    pub fn cycles_ceil(self, picoseconds: u64) -> Option<Cycles> {
+        let product = u128::from(picoseconds).checked_mul(u128::from(self.numerator))?;
+        let cycles = product.div_ceil(u128::from(self.denominator) * 1_000_000_000_000);
+        u64::try_from(cycles).ok().map(Cycles)
+    }
+}
+
+impl fmt::Display for Frequency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hertz = self.as_hertz_f64();
+        if hertz >= 1e9 {
+            write!(f, "{} GHz", hertz / 1e9)
+        } else if hertz >= 1e6 {
+            write!(f, "{} MHz", hertz / 1e6)
+        } else {
+            write!(f, "{hertz} Hz")
+        }
+    }
+}
+
+impl Timeline {
+    /// Puts domains of these frequencies on one grid; domain `i` gets the `i`-th [`DomainId`].
+    ///
+    /// # Errors
+    /// [`ClockError::NoCommonTick`] if the grid would need more than 128 bits.
+    pub fn new(frequencies: &[Frequency]) -> Result<Self, ClockError> {
+        // Periods are denominator/numerator seconds. Their greatest common divisor is
+        // gcd(denominators) / lcm(numerators); a period is that many ticks times
+        // (denominator / gcd) · (lcm / numerator).
+        let mut divisor = 0;
+        let mut multiple: u128 = 1;
+        for frequency in frequencies {
+            divisor = gcd(divisor, u128::from(frequency.denominator));
+            let numerator = u128::from(frequency.numerator);
+            multiple = (multiple / gcd(multiple, numerator))
+                .checked_mul(numerator)
+                .ok_or(ClockError::NoCommonTick)?;
+        }
+        let ticks_per_cycle = frequencies
+            .iter()
+            .map(|frequency| {
+                let ticks = (u128::from(frequency.denominator) / divisor)
+                    .checked_mul(multiple / u128::from(frequency.numerator))
+                    .ok_or(ClockError::NoCommonTick)?;
+                // Every 64-bit edge number must have an instant.
+                ticks
+                    .checked_mul(1 << 64)
+                    .map(|_| ticks)
+                    .ok_or(ClockError::NoCommonTick)
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            ticks_per_cycle,
+            frequencies: frequencies.to_vec(),
+        })
+    }
+
+    /// The domain of the `index`-th frequency.
+    ///
+    /// # Panics
+    /// If there is none: a caller's mistake.
+    #[must_use]
+    pub fn domain(&self, index: usize) -> DomainId {
+        assert!(
+            index < self.frequencies.len(),
+            "clock domain {index} does not exist"
+        );
+        DomainId(u16::try_from(index).expect("asserted: fewer domains than frequencies given"))
+    }
+
+    /// The frequency of a domain.
+    #[must_use]
+    pub fn frequency(&self, domain: DomainId) -> Frequency {
+        self.frequencies[domain.0 as usize]
+    }
+
+    /// The instant of an edge.
+    #[must_use]
+    pub fn instant(&self, domain: DomainId, edge: Cycle) -> Instant {
+        Instant(u128::from(edge.get()) * self.ticks_per_cycle[domain.0 as usize])
+    }
+
+    /// The first edge of a domain at or after an instant.
+    ///
+    /// # Panics
+    /// If that edge has a number above 64 bits.
+    #[must_use]
+    pub fn edge_at_or_after(&self, domain: DomainId, instant: Instant) -> Cycle {
+        let edge = instant.0.div_ceil(self.ticks_per_cycle[domain.0 as usize]);
+        Cycle(u64::try_from(edge).expect("an instant beyond 2^64 cycles"))
+    }
+
+    /// The first edge of `to` at or after an edge of `from`.
+    #[must_use]
+    pub fn convert(&self, from: DomainId, edge: Cycle, to: DomainId) -> Cycle {
+        if from == to {
+            edge
+        } else {
+            self.edge_at_or_after(to, self.instant(from, edge))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn edges_of_two_clocks_meet_exactly_where_arithmetic_says() {
+        let core = Frequency::from_megahertz(700).unwrap();
+        let dram = Frequency::from_period_femtoseconds(937_000).unwrap();
+        let line = Timeline::new(&[core, dram]).unwrap();
+        let (core, dram) = (line.domain(0), line.domain(1));
+        // 6559 core periods of 10/7 ns are 9370 ns, which is 10 000 periods of 0.937 ns.
+        assert_eq!(
+            line.instant(core, Cycle(6559)),
+            line.instant(dram, Cycle(10_000))
+        );
+        assert_eq!(line.convert(core, Cycle(1), dram), Cycle(2));
+        assert_eq!(line.convert(dram, Cycle(2), core), Cycle(2));
+    }
+
+    #[test]
+    fn a_frequency_of_zero_is_refused() {
+        assert_eq!(Frequency::from_hertz(0), Err(ClockError::Zero));
+        assert_eq!(Frequency::new(1, 0), Err(ClockError::Zero));
+    }
+
+    #[test]
+    fn periods_without_a_common_tick_are_refused() {
+        let a = Frequency::from_hertz(u64::MAX).unwrap();
+        let b = Frequency::from_hertz(u64::MAX - 1).unwrap();
+        let c = Frequency::from_hertz(u64::MAX - 4).unwrap();
+        assert_eq!(
+            Timeline::new(&[a, b, c]).unwrap_err(),
+            ClockError::NoCommonTick
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn conversion_is_the_least_edge_not_before(
+            a in 1u64..5_000_000_000, b in 1u64..5_000_000, edge in 0u64..1 << 40,
+        ) {
+            let line = Timeline::new(&[
+                Frequency::from_hertz(a).unwrap(),
+                Frequency::from_period_femtoseconds(b).unwrap(),
+            ]).unwrap();
+            let (from, to) = (line.domain(0), line.domain(1));
+            let instant = line.instant(from, Cycle(edge));
+            let converted = line.convert(from, Cycle(edge), to);
+            prop_assert!(line.instant(to, converted) >= instant);
+            if converted.get() > 0 {
+                prop_assert!(line.instant(to, Cycle(converted.get() - 1)) < instant);
+            }
+        }
+
+        #[test]
+        fn cycles_ceil_is_the_least_span_that_lasts(hertz in 1u64..5_000_000_000, ps in 0u64..1 << 40) {
+            let frequency = Frequency::from_hertz(hertz).unwrap();
+            let cycles = u128::from(frequency.cycles_ceil(ps).unwrap().get());
+            let target = u128::from(ps) * u128::from(hertz);
+            prop_assert!(cycles * 1_000_000_000_000 >= target);
+            prop_assert!(cycles == 0 || (cycles - 1) * 1_000_000_000_000 < target);
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! ternion
+fn main() {}

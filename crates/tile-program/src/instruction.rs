@@ -1,0 +1,223 @@
+//! What a unit executes.
+
+use serde::Serialize;
+use smallvec::SmallVec;
+
+use crate::{Bytes, OperationId, ScratchpadId, UnitId};
+
+/// Why an instruction must wait for another unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WaitReason {
+    /// It reads what the other unit produces.
+    Data,
+    /// It overwrites a buffer that the other unit still uses.
+    Buffer,
+}
+
+/// "At least `completed` instructions of `unit` are complete", counted from the start of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Wait {
+    /// Whose progress is waited for.
+    pub unit: UnitId,
+    /// How many of its instructions must be complete.
+    pub completed: u64,
+    /// Why.
+    pub reason: WaitReason,
+}
+
+/// The waits of an instruction: all must be met. Units other than its own, each at most once
+/// a reason.
+pub type Waits = SmallVec<[Wait; 4]>;
+
+/// Scratchpad bytes that an instruction takes when it starts or gives back when it completes. The
+/// machine keeps the occupancy and asserts that a scratchpad never overflows: that a tile fits is
+/// the compiler's proof, made through waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// Which scratchpad.
+    pub scratchpad: ScratchpadId,
+    /// How many bytes.
+    pub bytes: Bytes,
+}
+
+/// C\[m,n\] (+)= A\[m,k\] · B\[k,n\] on one array, operands in the scratchpads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GemmTile {
+    /// Rows of A and C.
+    pub m: u64,
+    /// Columns of B and C.
+    pub n: u64,
+    /// Columns of A, rows of B.
+    pub k: u64,
+    /// Independent GEMMs of this shape run back to back (heads, sequences); at least one.
+    pub repeat: u64,
+    /// Whether the result is added to partial sums already in the output scratchpad.
+    pub accumulate: bool,
+}
+
+impl GemmTile {
+    /// Multiply-accumulates of the tile (additions, where weights are ternary or binary).
+    #[must_use]
+    pub const fn macs(&self) -> u64 {
+        self.m * self.n * self.k * self.repeat
+    }
+}
+
+/// What the vector unit does to each element; costs (operations per element) belong to the
+/// machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VectorKind {
+    /// Root-mean-square norm: square-accumulate, then scale.
+    RmsNorm,
+    /// Layer norm: mean and variance, then scale and shift.
+    LayerNorm,
+    /// Rotary position embedding.
+    Rotary,
+    /// Row-wise softmax, scaling and mask included.
+    Softmax,
+    /// ReLU.
+    Relu,
+    /// Squared ReLU.
+    SquaredRelu,
+    /// GELU, tanh form.
+    Gelu,
+    /// SiLU (swish).
+    Silu,
+    /// Sigmoid.
+    Sigmoid,
+    /// Elementwise product (gated feed-forward, gates).
+    Multiply,
+    /// Elementwise sum (residual, bias, position embedding).
+    Add,
+    /// Per-token absmax scan, then scale, round and clamp to INT8 (BitNet). A barrier: no quantised
+    /// value exists until the whole vector is present.
+    Quantise,
+    /// Accumulator times scale (BitNet), or conversion of accumulators to the activation format.
+    Dequantise,
+    /// One step of an elementwise gated recurrence (MLGRU).
+    Recurrence,
+}
+
+impl VectorKind {
+    /// All kinds, in the order of the declaration; `kind as usize` indexes it.
+    pub const ALL: [Self; 14] = [
+        Self::RmsNorm,
+        Self::LayerNorm,
+        Self::Rotary,
+        Self::Softmax,
+        Self::Relu,
+        Self::SquaredRelu,
+        Self::Gelu,
+        Self::Silu,
+        Self::Sigmoid,
+        Self::Multiply,
+        Self::Add,
+        Self::Quantise,
+        Self::Dequantise,
+        Self::Recurrence,
+    ];
+
+    /// The name used in machine files, reports and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RmsNorm => "rms_norm",
+            Self::LayerNorm => "layer_norm",
+            Self::Rotary => "rotary",
+            Self::Softmax => "softmax",
+            Self::Relu => "relu",
+            Self::SquaredRelu => "squared_relu",
+            Self::Gelu => "gelu",
+            Self::Silu => "silu",
+            Self::Sigmoid => "sigmoid",
+            Self::Multiply => "multiply",
+            Self::Add => "add",
+            Self::Quantise => "quantise",
+            Self::Dequantise => "dequantise",
+            Self::Recurrence => "recurrence",
+        }
+    }
+}
+
+/// Work of the vector unit on elements in the scratchpads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VectorTile {
+    /// What is done.
+    pub kind: VectorKind,
+    /// Elements processed (all rows together).
+    pub elements: u64,
+    /// Independent rows: a reduction (norm, softmax, absmax) runs over one row.
+    pub rows: u64,
+}
+
+/// Bytes in main memory: `rows` rows of `row_bytes` each, `pitch` bytes apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Region {
+    /// Address of the first byte.
+    pub address: u64,
+    /// Bytes in a row.
+    pub row_bytes: Bytes,
+    /// Number of rows.
+    pub rows: u64,
+    /// Distance between the starts of two rows; at least `row_bytes`.
+    pub pitch: Bytes,
+}
+
+impl Region {
+    /// A contiguous region.
+    #[must_use]
+    pub const fn contiguous(address: u64, bytes: Bytes) -> Self {
+        Self {
+            address,
+            row_bytes: bytes,
+            rows: 1,
+            pitch: bytes,
+        }
+    }
+
+    /// Payload of the region.
+    #[must_use]
+    pub const fn bytes(&self) -> Bytes {
+        Bytes(self.row_bytes.0 * self.rows)
+    }
+}
+
+/// A transfer between main memory and a scratchpad; the direction is the unit's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TransferTile {
+    /// The main-memory side.
+    pub region: Region,
+    /// The on-chip side.
+    pub scratchpad: ScratchpadId,
+}
+
+/// What an instruction does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// On an array.
+    Gemm(GemmTile),
+    /// On the vector unit.
+    Vector(VectorTile),
+    /// On the DMA's load or store side.
+    Transfer(TransferTile),
+}
+
+/// One step of one unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// Who executes it.
+    pub unit: UnitId,
+    /// The operation it belongs to: its class is what the cycles are charged to.
+    pub operation: OperationId,
+    /// Number of the tile within the operation; equal for a tile's loads, compute and stores.
+    pub tile: u32,
+    /// What it does.
+    pub work: Work,
+    /// What must be complete before it starts.
+    pub waits: Waits,
+    /// Scratchpad bytes taken when it starts.
+    pub takes: SmallVec<[Claim; 2]>,
+    /// Scratchpad bytes given back when it completes.
+    pub gives: SmallVec<[Claim; 2]>,
+}

@@ -1,0 +1,36 @@
+//! The contract between whoever *makes* a program (the workload compiler), whoever *runs* it (the
+//! machine) and whoever *watches* (attribution, traces).
+//!
+//! ```text
+//!   compiler ──► Program: Pass { operations, instructions } ──► machine ──► Observer
+//!      ▲                                                          │
+//!      └───────────────────────── Target ◄────────────────────────┘
+//! ```
+//!
+//! * A [`Target`] says what a compiler must know of a machine: units, scratchpads, memory.
+//! * A [`Program`] is a stream of [`Pass`]es (a prefill, or one decoded token). A pass lists its
+//!   [`Operation`]s and yields its [`Instruction`]s lazily, so that memory does not grow with the
+//!   length of a run.
+//! * Every unit of the machine executes its instructions in program order. An instruction starts
+//!   when its unit is free and each of its [`Wait`]s is met: "unit `u` has completed `n`
+//!   instructions since the start of the run". Nothing else orders two units.
+//! * An [`Observer`] sees every cycle of every unit exactly once, as [`Busy`] or [`Waiting`].
+//!
+//! This crate holds words and plain data; it does not know how a program is made or run.
+
+mod class;
+mod instruction;
+mod observe;
+mod program;
+mod size;
+mod target;
+
+pub use class::{Cause, Class, Dataflow, Family};
+pub use instruction::{
+    Claim, GemmTile, Instruction, Region, TransferTile, VectorKind, VectorTile, Wait, WaitReason,
+    Waits, Work,
+};
+pub use observe::{Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
+pub use program::{GemmShape, Operation, OperationId, Pass, Program};
+pub use size::{Bits, Bytes};
+pub use target::{ArrayTarget, MemoryTarget, ScratchpadId, ScratchpadTarget, Target, UnitId};

@@ -1,0 +1,214 @@
+//! What a run tells those who watch it.
+//!
+//! All times are cycles of the machine's reference clock; where a unit has a clock of its own,
+//! its edges are rounded up to the next reference edge, so that spans still join without a gap.
+
+use event_kernel::{Cycle, Cycles};
+
+use crate::{Bytes, Cause, Operation, OperationId, ScratchpadId, UnitId, WaitReason};
+
+/// A unit worked on an instruction in `from..to`.
+#[derive(Clone, Copy, Debug)]
+pub struct Busy<'a> {
+    /// Who.
+    pub unit: UnitId,
+    /// On what.
+    pub operation: OperationId,
+    /// Which tile of it.
+    pub tile: u32,
+    /// First cycle.
+    pub from: Cycle,
+    /// The cycle after the last.
+    pub to: Cycle,
+    /// The span by cause; the parts sum to `to - from`. Parts of a transfer stand in the order of
+    /// time; those of an array alternate fold by fold and are summed up.
+    pub parts: &'a [(Cause, Cycles)],
+    /// Multiply-accumulates done in it.
+    pub macs: u64,
+    /// Payload bytes moved to or from main memory in it.
+    pub bytes: Bytes,
+}
+
+/// A unit had an instruction at hand in `from..to` and could not start it (or had none: `on` is
+/// `None`).
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting {
+    /// Who.
+    pub unit: UnitId,
+    /// With what in hand.
+    pub operation: Option<OperationId>,
+    /// First cycle.
+    pub from: Cycle,
+    /// The cycle after the last.
+    pub to: Cycle,
+    /// For whom and why; the wait that was met last.
+    pub on: Option<(UnitId, WaitReason)>,
+}
+
+/// What determined when an instruction could begin: the edge of the critical path that ends there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// The unit itself: its previous instruction (or the start of the run).
+    Own,
+    /// Another unit completed an instruction at this cycle, and that was the last wait to be met.
+    Unit(UnitId, Cycle),
+}
+
+/// One phase of one fold, exactly stamped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoldSpan {
+    /// Which array.
+    pub unit: UnitId,
+    /// Number of the fold within the tile.
+    pub fold: u64,
+    /// Fill, compute, drain, weight load or a stall.
+    pub cause: Cause,
+    /// First cycle.
+    pub from: Cycle,
+    /// The cycle after the last.
+    pub to: Cycle,
+}
+
+/// Watches a run. The machine calls, per unit, in the order of time: [`Observer::busy`] and
+/// [`Observer::waiting`] spans that join without gap or overlap from cycle 0 to the end of the
+/// run. Every method has an empty default, and the machine is generic over its observer, so what
+/// is not observed costs nothing.
+pub trait Observer {
+    /// A pass begins; `OperationId`s from here on index `operations`.
+    fn pass(&mut self, name: &str, operations: &[Operation], at: Cycle) {
+        let _ = (name, operations, at);
+    }
+
+    /// A unit worked.
+    fn busy(&mut self, busy: &Busy<'_>) {
+        let _ = busy;
+    }
+
+    /// A unit begins to wait for another (always followed by `waiting` with the whole span).
+    fn wait_begins(&mut self, unit: UnitId, on: UnitId, at: Cycle) {
+        let _ = (unit, on, at);
+    }
+
+    /// A unit waited.
+    fn waiting(&mut self, waiting: &Waiting) {
+        let _ = waiting;
+    }
+
+    /// An instruction is complete: the unit's count rises at this cycle.
+    fn complete(&mut self, unit: UnitId, operation: OperationId, tile: u32, at: Cycle, by: Bound) {
+        let _ = (unit, operation, tile, at, by);
+    }
+
+    /// Whether [`Observer::fold`] is wanted for a tile that runs in `from..to`.
+    fn wants_folds(&self, from: Cycle, to: Cycle) -> bool {
+        let _ = (from, to);
+        false
+    }
+
+    /// One phase of one fold of the tile last reported `busy`.
+    fn fold(&mut self, span: &FoldSpan) {
+        let _ = span;
+    }
+
+    /// The bytes held by a scratchpad changed.
+    fn occupancy(&mut self, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {
+        let _ = (scratchpad, at, bytes);
+    }
+
+    /// The run is over; `end` is its makespan.
+    fn end(&mut self, end: Cycle) {
+        let _ = end;
+    }
+}
+
+/// Watches nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {}
+
+/// Two observers at once.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn pass(&mut self, name: &str, operations: &[Operation], at: Cycle) {
+        self.0.pass(name, operations, at);
+        self.1.pass(name, operations, at);
+    }
+
+    fn busy(&mut self, busy: &Busy<'_>) {
+        self.0.busy(busy);
+        self.1.busy(busy);
+    }
+
+    fn wait_begins(&mut self, unit: UnitId, on: UnitId, at: Cycle) {
+        self.0.wait_begins(unit, on, at);
+        self.1.wait_begins(unit, on, at);
+    }
+
+    fn waiting(&mut self, waiting: &Waiting) {
+        self.0.waiting(waiting);
+        self.1.waiting(waiting);
+    }
+
+    fn complete(&mut self, unit: UnitId, operation: OperationId, tile: u32, at: Cycle, by: Bound) {
+        self.0.complete(unit, operation, tile, at, by);
+        self.1.complete(unit, operation, tile, at, by);
+    }
+
+    fn wants_folds(&self, from: Cycle, to: Cycle) -> bool {
+        self.0.wants_folds(from, to) || self.1.wants_folds(from, to)
+    }
+
+    fn fold(&mut self, span: &FoldSpan) {
+        self.0.fold(span);
+        self.1.fold(span);
+    }
+
+    fn occupancy(&mut self, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {
+        self.0.occupancy(scratchpad, at, bytes);
+        self.1.occupancy(scratchpad, at, bytes);
+    }
+
+    fn end(&mut self, end: Cycle) {
+        self.0.end(end);
+        self.1.end(end);
+    }
+}
+
+/// An observer behind a reference.
+impl<O: Observer> Observer for &mut O {
+    fn pass(&mut self, name: &str, operations: &[Operation], at: Cycle) {
+        (**self).pass(name, operations, at);
+    }
+
+    fn busy(&mut self, busy: &Busy<'_>) {
+        (**self).busy(busy);
+    }
+
+    fn wait_begins(&mut self, unit: UnitId, on: UnitId, at: Cycle) {
+        (**self).wait_begins(unit, on, at);
+    }
+
+    fn waiting(&mut self, waiting: &Waiting) {
+        (**self).waiting(waiting);
+    }
+
+    fn complete(&mut self, unit: UnitId, operation: OperationId, tile: u32, at: Cycle, by: Bound) {
+        (**self).complete(unit, operation, tile, at, by);
+    }
+
+    fn wants_folds(&self, from: Cycle, to: Cycle) -> bool {
+        (**self).wants_folds(from, to)
+    }
+
+    fn fold(&mut self, span: &FoldSpan) {
+        (**self).fold(span);
+    }
+
+    fn occupancy(&mut self, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {
+        (**self).occupancy(scratchpad, at, bytes);
+    }
+
+    fn end(&mut self, end: Cycle) {
+        (**self).end(end);
+    }
+}

@@ -1,0 +1,124 @@
+//! What a compiler must know of a machine.
+
+use crate::{Bits, Bytes, Dataflow, Family};
+
+/// A unit of the machine that executes instructions in order: an array, the vector unit, the
+/// load or the store side of the DMA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnitId(pub u16);
+
+impl UnitId {
+    /// As an index into per-unit tables.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A scratchpad of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ScratchpadId {
+    /// Activations: operand A, and vectors that stay on chip between operations.
+    Activations,
+    /// Weights, or whatever stands in their place (keys, values): operand B.
+    Weights,
+    /// Results and partial sums: operand C.
+    Outputs,
+}
+
+impl ScratchpadId {
+    /// All scratchpads, in the order of the declaration; `id as usize` indexes it.
+    pub const ALL: [Self; 3] = [Self::Activations, Self::Weights, Self::Outputs];
+
+    /// The name used in reports and traces.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Activations => "activations",
+            Self::Weights => "weights",
+            Self::Outputs => "outputs",
+        }
+    }
+}
+
+/// One PE array, as a compiler sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArrayTarget {
+    /// Its place in the machine.
+    pub unit: UnitId,
+    /// Its name in the machine file.
+    pub name: String,
+    /// PE rows.
+    pub rows: u64,
+    /// PE columns.
+    pub columns: u64,
+    /// What stays in the array.
+    pub dataflow: Dataflow,
+    /// The operator families it takes.
+    pub serves: Vec<Family>,
+    /// Whether its PEs multiply by 1-bit or ternary weights only, so that projections on it are
+    /// MatMul-free in fact and not only in principle.
+    pub matmul_free: bool,
+    /// Width of an activation element that its PEs take.
+    pub activation: Bits,
+    /// Widest weight element that its PEs take.
+    pub weight: Bits,
+    /// Width of a result as it leaves the array (the accumulator).
+    pub accumulator: Bits,
+}
+
+/// One scratchpad, as a compiler sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScratchpadTarget {
+    /// All that it can hold.
+    pub capacity: Bytes,
+}
+
+/// The main memory, as a compiler sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryTarget {
+    /// All that it can hold; `None` where memory is ideal and nothing is said.
+    pub capacity: Option<Bytes>,
+    /// Bytes of one access (burst): transfers are whole accesses, regions start at a multiple.
+    pub access: Bytes,
+}
+
+/// What a compiler must know of a machine. Units are numbered densely from zero; each array, the
+/// vector unit, load and store are distinct units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The PE arrays.
+    pub arrays: Vec<ArrayTarget>,
+    /// The vector unit.
+    pub vector: UnitId,
+    /// The DMA's DRAM-to-scratchpad side.
+    pub load: UnitId,
+    /// The DMA's scratchpad-to-DRAM side.
+    pub store: UnitId,
+    /// Indexed by [`ScratchpadId`].
+    pub scratchpads: [ScratchpadTarget; 3],
+    /// The main memory.
+    pub memory: MemoryTarget,
+}
+
+impl Target {
+    /// The number of units.
+    #[must_use]
+    pub fn units(&self) -> usize {
+        self.arrays.len() + 3
+    }
+
+    /// The first array that serves a family.
+    #[must_use]
+    pub fn array_for(&self, family: Family) -> Option<&ArrayTarget> {
+        self.arrays
+            .iter()
+            .find(|array| array.serves.contains(&family))
+    }
+
+    /// The capacity of a scratchpad.
+    #[must_use]
+    pub fn capacity(&self, id: ScratchpadId) -> Bytes {
+        self.scratchpads[id as usize].capacity
+    }
+}
