@@ -17,6 +17,10 @@ use crate::tree::{Entry, Group, Node, Value};
 /// The name under which a number is asked for as it is written, digit by digit.
 pub(crate) const NUMBER_AS_WRITTEN: &str = "$config::NumberAsWritten";
 
+/// The name under which a value or one word in its place is asked for: the visitor gets a unit for
+/// the word, and a newtype for anything else.
+pub(crate) const OR_KEYWORD: &str = "$config::OrKeyword";
+
 /// A node as a serde deserializer.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
@@ -91,6 +95,25 @@ impl<'a> Reader<'a> {
         visitor
             .visit_map(access)
             .map_err(|mistake| mistake.at(group.head()))
+    }
+
+    /// A value, or a word in its place.
+    fn or_keyword<V: Visitor<'a>>(self, word: &str, visitor: V) -> Result<V::Value, Mistake> {
+        match &self.node.value {
+            Value::Name(name) if name == word => visitor.visit_unit(),
+            _ => visitor.visit_newtype_struct(self).map_err(|mistake| {
+                let here = mistake.at(self.node.head());
+                if here.span == Some(self.node.head()) {
+                    let help = here
+                        .help
+                        .as_deref()
+                        .map_or(String::new(), |h| format!("{h}; "));
+                    here.help(format!("{help}`{word}` is possible, too"))
+                } else {
+                    here
+                }
+            }),
+        }
     }
 
     fn items<V: Visitor<'a>>(
@@ -316,10 +339,13 @@ impl<'a> Deserializer<'a> for Reader<'a> {
 
     fn deserialize_enum<V: Visitor<'a>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mistake> {
+        if name == OR_KEYWORD {
+            return self.or_keyword(variants[0], visitor);
+        }
         match (&self.node.value, quantity::kind_of_units(variants)) {
             (Value::Name(_) | Value::Group(Group { name: Some(_), .. }), _) => visitor
                 .visit_enum(self)
@@ -503,9 +529,13 @@ impl<'a> VariantAccess<'a> for Reader<'a> {
     ) -> Result<V::Value, Mistake> {
         match &self.node.value {
             Value::Group(group) => self.fields(group, visitor),
-            _ => Err(Mistake::new("this variant needs its fields in parentheses")
-                .label("`(..)` is missing")
-                .at(self.node.head())),
+            // Where every field has a default, the parentheses may be left out.
+            _ => visitor
+                .visit_map(Fields {
+                    entries: [].iter(),
+                    value: None,
+                })
+                .map_err(|mistake| mistake.at(self.node.head())),
         }
     }
 }

@@ -248,6 +248,12 @@ fn insertion_point(inside: &Node, steps: &path::Path, step: usize) -> Result<Spa
             };
             Ok(at..at)
         }
+        (Value::Map(pairs), Step::Field(_)) => {
+            let at = pairs
+                .last()
+                .map_or(inside.span.start + 1, |(_, value)| value.span.end);
+            Ok(at..at)
+        }
         _ => Err(nowhere(inside, span)),
     }
 }
@@ -269,7 +275,12 @@ fn insertion<'a>(
     let moved = |span: &Span| start + span.start..start + span.end;
     let all = change.path_span();
     let mut parts = Vec::new();
-    if matches!(&inside.value, Value::Group(group) if !group.entries.is_empty()) {
+    let filled = match &inside.value {
+        Value::Group(group) => !group.entries.is_empty(),
+        Value::Map(pairs) => !pairs.is_empty(),
+        _ => false,
+    };
+    if filled {
         parts.push(Part::Made(", ", all.clone()));
     }
     let mut closing = Vec::new();
@@ -280,7 +291,11 @@ fn insertion<'a>(
                     parts.push(Part::Made("(", all.clone()));
                     closing.push(Part::Made(")", all.clone()));
                 }
+                let quote = number == 0 && matches!(inside.value, Value::Map(_));
+                let quote = Part::Made(if quote { "\"" } else { "" }, all.clone());
+                parts.push(quote.clone());
                 parts.push(Part::Copied(moved(span)));
+                parts.push(quote);
                 parts.push(Part::Made(": ", all.clone()));
             }
             Step::Index(_) => {

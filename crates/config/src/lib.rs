@@ -10,7 +10,8 @@
 //!   mean together is the caller's to check; its [`FieldError`]s are found again in the text by
 //!   their paths, and if the field was left out, the error says which default is in force.
 //! * **Quantities carry their units.** [`Clock`], [`Size`], [`Bandwidth`] and [`Time`] are written
-//!   `MHz(700)`, `KiB(256)`, `GBps(34)`, `Ns(100)` and resolved without floating point.
+//!   `MHz(700)`, `KiB(256)`, `GBps(34)`, `Ns(100)` and resolved without floating point. Where there
+//!   may be none, [`Or`] takes a word in place of a value: `Unlimited`.
 //!
 //! The grammar is RON's, and `ron` decides what is well formed. The text is then held as a tree in
 //! which every name and value has its place; serde reads from that tree.
@@ -20,6 +21,7 @@ mod deserialize;
 mod document;
 mod error;
 mod field;
+mod keyword;
 mod mistake;
 mod overrides;
 mod path;
@@ -32,6 +34,7 @@ pub use decimal::Decimal;
 pub use document::Document;
 pub use error::ConfigError;
 pub use field::FieldError;
+pub use keyword::{Keyword, Or, Unlimited};
 pub use overrides::Override;
 pub use quantity::{Bandwidth, Clock, Size, Time};
 pub use suggest::{among, nearest};

@@ -65,6 +65,12 @@ pub(crate) fn follow<'a>(root: &'a Node, path: &Path) -> Place<'a> {
         node = transparent(node);
         let next = match (step, &node.value) {
             (Step::Field(name), Value::Group(group)) => group.field(name).map(|e| &e.value),
+            (Step::Field(name), Value::Map(pairs)) => pairs
+                .iter()
+                .find(|(key, _)| {
+                    matches!(&key.value, Value::Text(key) | Value::Name(key) if key == name)
+                })
+                .map(|(_, value)| value),
             (Step::Index(index), Value::List(items)) => items.get(*index),
             (Step::Index(index), Value::Group(group)) => group
                 .entries

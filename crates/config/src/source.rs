@@ -36,6 +36,7 @@ pub(crate) struct Source {
 }
 
 /// A part of what an edit puts in.
+#[derive(Clone)]
 pub(crate) enum Part<'a> {
     /// This place of the new origin's text.
     Copied(Span),

@@ -1,6 +1,8 @@
 //! What a user sees: each error is a snapshot under `snapshots/`.
 
-use config::{Clock, ConfigError, Document, FieldError, Override, Size};
+use std::collections::BTreeMap;
+
+use config::{Clock, ConfigError, Document, FieldError, Or, Override, Size, Unlimited};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,12 +40,16 @@ struct Dram {
 #[serde(deny_unknown_fields, default)]
 struct Dma {
     request: Size,
+    limit: Or<Unlimited, Size>,
+    table: BTreeMap<String, u64>,
 }
 
 impl Default for Dma {
     fn default() -> Self {
         Self {
             request: Size::bytes_exactly(64),
+            limit: Or::word(),
+            table: BTreeMap::new(),
         }
     }
 }
@@ -162,6 +168,11 @@ fn overrides_reach_any_field() {
         "hw.memory.channels=8",
         "hw.arrays[1].bias=5",
         "hw.dma.request=Bytes(256)",
+        "hw.dma.limit=KiB(1)",
+        "hw.dma.table={}",
+        "hw.dma.table.a=1",
+        "hw.dma.table.b=2",
+        "hw.dma.table.a=3",
         "hw.name=plain-text",
         "hw.clock = GHz(1.05)",
         "hw.arrays[0].rows=32",
@@ -171,8 +182,18 @@ fn overrides_reach_any_field() {
     assert_eq!(machine.arrays[1].bias, Some(5));
     assert!(matches!(machine.memory, Memory::Dram(Dram { channels: 8 })));
     assert_eq!(machine.dma.request.to_string(), "Bytes(256)");
+    assert_eq!(machine.dma.limit.value().unwrap().to_string(), "KiB(1)");
+    assert_eq!(machine.dma.table["a"] + machine.dma.table["b"], 5);
     assert_eq!(machine.name, "plain-text");
     assert_eq!(machine.clock.to_string(), "GHz(1.05)");
+    assert!(
+        with(&["hw.dma.limit=Unlimited"])
+            .unwrap()
+            .dma
+            .limit
+            .value()
+            .is_none()
+    );
     let machine = with(&["hw.memory=Ideal", "hw.arrays=[(rows: 1)]"]).unwrap();
     assert!(matches!(machine.memory, Memory::Ideal));
     assert_eq!(machine.arrays.len(), 1);
@@ -192,6 +213,7 @@ fn every_mistake_in_an_override_points_into_it() {
         ("set_without_field", &["hw=3"]),
         ("set_wrong_value", &["hw.arrays[0].rows=many"]),
         ("set_wrong_unit", &["hw.name=b", "hw.clock=GBps(3)"]),
+        ("set_neither_value_nor_word", &["hw.dma.limit=Unlimted"]),
         ("set_not_ron", &["hw.clock=MHz(3"]),
         ("set_bad_index", &["hw.arrays[one].rows=3"]),
         ("set_too_large", &["hw.arrays[0].rows=4294967296"]),

@@ -28,7 +28,8 @@ fn shape() -> impl Strategy<Value = Shape> {
     })
 }
 
-const TEXT: &str = "// é\nNamed(a: Some(3), b: [Circle(7), Pair(-1, \"é\\\"\"), Point], ) /* /* n */ */";
+const TEXT: &str =
+    "// é\nNamed(a: Some(3), b: [Circle(7), Pair(-1, \"é\\\"\"), Point], ) /* /* n */ */";
 
 /// The text with one stretch replaced.
 fn mutated(at: usize, length: usize, by: &str) -> String {
