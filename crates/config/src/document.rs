@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::deserialize::Reader;
 use crate::mistake::Mistake;
 use crate::overrides::Override;
-use crate::path::{self, Place, Step, contents, follow, path_at, transparent};
+use crate::path::{self, Place, Step, contents, follow, path_at};
 use crate::source::{Part, Source};
 use crate::tree::{self, Group, Node, Span, Value};
 use crate::{ConfigError, FieldError};
@@ -175,13 +175,22 @@ impl Document {
         resolve(&raw).map_err(|error| self.point(&error, ron::to_string(&raw).ok().as_deref()))
     }
 
+    /// A value in one line is pointed at as a whole, a longer one at its head.
+    fn whole_or_head(&self, node: &Node) -> Span {
+        if self.source.text()[node.span.clone()].contains('\n') {
+            node.head()
+        } else {
+            node.span.clone()
+        }
+    }
+
     /// Shows a field error at its place. If the file leaves the field out, `defaults` (the raw
     /// type with its defaults filled in, as RON) tells which value is in force.
     #[must_use]
     pub fn point(&self, error: &FieldError, defaults: Option<&str>) -> ConfigError {
         let steps = path::parse(&error.path).unwrap_or_default();
         let (span, note) = match follow(&self.root, &steps) {
-            Place::Found(node) => (transparent(node).head(), None),
+            Place::Found(node) => (self.whole_or_head(node), None),
             Place::Absent { inside, step } => {
                 let given = &error.path[..steps[step].1.end];
                 let note = match defaults.and_then(|text| default_at(text, &error.path)) {
