@@ -1,7 +1,8 @@
 //! From a machine file as written to a machine that makes sense.
 
 use config::{FieldError, Or, Size, Unlimited};
-use dram::{Device, IdealConfig, MemoryConfig};
+use dram::config::Device;
+use dram::{IdealConfig, MemoryConfig};
 use event_kernel::{Cycles, Frequency, Timeline};
 use tile_program::Bytes;
 
