@@ -167,6 +167,9 @@ mod tests {
             assert!(error.to_string().contains("at least 1"), "{text}");
         }
         assert_eq!("inf".parse::<Speedup>().unwrap(), Speedup::INFINITE);
-        assert_eq!("2".parse::<Speedup>().unwrap().get().to_bits(), 2f64.to_bits());
+        assert_eq!(
+            "2".parse::<Speedup>().unwrap().get().to_bits(),
+            2f64.to_bits()
+        );
     }
 }

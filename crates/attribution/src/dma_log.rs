@@ -168,6 +168,13 @@ impl DmaLog {
         }
     }
 
+    /// A wait is over.
+    pub(crate) fn unmark(&mut self, waiter: UnitId) {
+        for side in &mut self.sides {
+            side.set(waiter.index(), Mark::Unset);
+        }
+    }
+
     /// What `on` did between the mark of `waiter` and `to`.
     pub(crate) fn window(&self, waiter: UnitId, on: UnitId, to: Cycle) -> CauseCycles {
         let side = self
@@ -205,8 +212,14 @@ impl DmaLog {
                 && at <= to
             {
                 // The waiter marked both sides at the same cycle, so what happened between the
-                // start of this window and its mark is known from the other side's sums.
-                let inside = difference(&other.at_mark(waiter), &start);
+                // start of this window and its mark is known from the other side's sums. The other
+                // side itself may wait already: from its last completion on.
+                let until = if waiter == other.unit.index() {
+                    other.at(at)
+                } else {
+                    other.at_mark(waiter)
+                };
+                let inside = difference(&until, &start);
                 let mut known = side.sums;
                 for (sum, cycles) in known.iter_mut().zip(inside) {
                     *sum += cycles;

@@ -230,6 +230,7 @@ impl Observer for Ledger {
                 unit.add(class, cause, window[cause as usize]);
             }
         }
+        self.dma.unmark(waiting.unit);
         self.units[waiting.unit.index()].waits_since = None;
         if let Some((on, _)) = waiting.on
             && on != waiting.unit

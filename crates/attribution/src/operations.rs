@@ -47,9 +47,7 @@ impl Entry {
     }
 
     fn is(&self, operation: &Operation) -> bool {
-        self.class == operation.class
-            && self.unit == operation.unit
-            && self.name == operation.name
+        self.class == operation.class && self.unit == operation.unit && self.name == operation.name
     }
 }
 
