@@ -156,10 +156,6 @@ impl Default for DmaFile {
 /// The main memory as written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Memory")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one memory in a machine file"
-)]
 pub enum MemoryFile {
     /// DRAM timed by command.
     Dram(DramConfig),
