@@ -18,6 +18,7 @@ mod config;
 mod element;
 mod feed;
 mod fold;
+pub mod grid;
 pub mod law;
 mod model;
 mod timing;

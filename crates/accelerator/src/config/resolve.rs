@@ -1,8 +1,7 @@
 //! From a machine file as written to a machine that makes sense.
 
 use config::{FieldError, Or, Size, Unlimited};
-use dram::config::Device;
-use dram::{IdealConfig, MemoryConfig};
+use dram::{IdealConfig, Memory, MemoryConfig};
 use event_kernel::{Cycles, Frequency, Timeline};
 use tile_program::Bytes;
 
@@ -161,7 +160,7 @@ fn memory(
     let mut clocks = vec![clock];
     let config = match file {
         MemoryFile::Dram(config) => {
-            clocks.push(Device::new(config)?.frequency);
+            clocks.push(Memory::dram(config)?.frequency());
             MemoryConfig::Dram(config.clone())
         }
         MemoryFile::Ideal(file) => MemoryConfig::Ideal(ideal(file)?),
