@@ -172,7 +172,14 @@ impl Document {
         Raw: DeserializeOwned + Serialize,
     {
         let raw: Raw = self.read()?;
-        resolve(&raw).map_err(|error| self.point(&error, ron::to_string(&raw).ok().as_deref()))
+        resolve(&raw).map_err(|error| self.point(&error, Self::with_defaults(&raw).as_deref()))
+    }
+
+    /// A raw type as RON, with the defaults that reading filled in: what [`Document::point`] takes
+    /// to tell which default is in force.
+    #[must_use]
+    pub fn with_defaults<Raw: Serialize>(raw: &Raw) -> Option<String> {
+        ron::to_string(raw).ok()
     }
 
     /// A value in one line is pointed at as a whole, a longer one at its head.
