@@ -4,6 +4,8 @@ mod cli;
 mod commands;
 mod failure;
 mod load;
+mod output;
+mod progress;
 mod shipped;
 mod table;
 
