@@ -2,10 +2,10 @@
 
 use event_kernel::{Cycle, Cycles};
 use proptest::prelude::*;
-use smallvec::SmallVec;
 use tile_program::{
-    ArrayTarget, Bits, Bound, Busy, Bytes, Cause, Class, Dataflow, MemoryTarget, Observer,
-    Operation, OperationId, ScratchpadTarget, Target, UnitId, WaitReason, Waiting,
+    ArrayTarget, Bits, Bound, Busy, Bytes, Cause, Class, Dataflow, FoldSpan, MemoryTarget,
+    Observer, Operation, OperationId, ScratchpadId, ScratchpadTarget, Target, UnitId, WaitReason,
+    Waiting,
 };
 
 pub(crate) const ARRAYS: u16 = 2;
@@ -100,6 +100,7 @@ pub(crate) fn draws() -> impl Strategy<Value = Vec<Draw>> {
 #[derive(Clone, Debug)]
 pub(crate) struct Ran {
     pub(crate) unit: UnitId,
+    pub(crate) tile: u32,
     pub(crate) class: Class,
     /// When the unit completed the instruction before.
     pub(crate) previous: Cycle,
@@ -187,6 +188,7 @@ pub(crate) fn run(draws: &[Draw]) -> Vec<Ran> {
         free[unit.index()] = end;
         ran.push(Ran {
             unit,
+            tile: u32::try_from(ran.len() / 4).unwrap(),
             class: Class::ALL[draw.class],
             previous,
             at_hand,
@@ -258,15 +260,35 @@ fn tell_step(ran: &Ran, step: u8, observer: &mut impl Observer) {
             observer.busy(&Busy {
                 unit,
                 operation,
-                tile: 0,
+                tile: ran.tile,
                 from: ran.start,
                 to: ran.end,
-                parts: &SmallVec::<[(Cause, Cycles); 8]>::from_slice(&ran.parts),
-                macs: 0,
-                bytes: Bytes::ZERO,
+                parts: &ran.parts,
+                macs: ran.end.since(ran.start).get() * 7,
+                bytes: Bytes(ran.end.since(ran.start).get() * 5),
             });
             let by = on.map_or(Bound::Own, |(on, _, at)| Bound::Unit(on, at));
-            observer.complete(unit, operation, 0, ran.end, by);
+            observer.complete(unit, operation, ran.tile, ran.end, by);
+            if unit.0 < ARRAYS && observer.wants_folds(ran.start, ran.end) {
+                tell_folds(ran, observer);
+            }
+            let pad = ScratchpadId::ALL[ran.class as usize % 3];
+            observer.occupancy(pad, ran.end, Bytes(u64::from(ran.tile) * 64));
         }
+    }
+}
+
+fn tell_folds(ran: &Ran, observer: &mut impl Observer) {
+    let mut from = ran.start;
+    for (fold, (cause, cycles)) in ran.parts.iter().enumerate() {
+        let to = from + *cycles;
+        observer.fold(&FoldSpan {
+            unit: ran.unit,
+            fold: fold as u64,
+            cause: *cause,
+            from,
+            to,
+        });
+        from = to;
     }
 }
