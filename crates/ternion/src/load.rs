@@ -19,6 +19,12 @@ pub(crate) struct Loaded<T> {
 }
 
 impl<T> Loaded<T> {
+    /// The name of the file, without folder and ending.
+    pub(crate) fn name(&self) -> String {
+        let name = Path::new(self.document.name()).file_stem();
+        name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+
     /// Shows an error that came to light later at its place in the file.
     pub(crate) fn point(&self, error: &FieldError) -> ConfigError {
         self.document.point(error, self.defaults.as_deref())

@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod facts;
 mod failure;
 mod load;
 mod output;

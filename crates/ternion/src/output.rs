@@ -1,6 +1,6 @@
 //! Files that appear whole or not at all.
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -9,11 +9,11 @@ use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
 
-/// A file under way: written beside its place and moved there when complete, so that a run that
+/// A file under way, unbuffered: written beside its place and moved there when complete, so that a run that
 /// fails leaves what stood there before.
 pub(crate) struct OutputFile {
     path: PathBuf,
-    file: BufWriter<NamedTempFile>,
+    file: NamedTempFile,
 }
 
 impl OutputFile {
@@ -42,7 +42,7 @@ impl OutputFile {
             .map_err(|error| refused(&error.to_string(), "name a place that can be written to"))?;
         Ok(Self {
             path: path.to_path_buf(),
-            file: BufWriter::new(file),
+            file,
         })
     }
 
@@ -50,9 +50,8 @@ impl OutputFile {
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let path = self.path;
         self.file
-            .into_inner()
-            .map_err(std::io::IntoInnerError::into_error)
-            .and_then(|file| file.persist(&path).map_err(|error| error.error))
+            .persist(&path)
+            .map_err(|error| error.error)
             .with_context(|| format!("cannot write `{}`", path.display()))?;
         Ok(())
     }
