@@ -30,8 +30,9 @@ pub(crate) struct Dma {
     /// Number of the oldest.
     first: u64,
     in_flight: Bytes,
-    /// When the scratchpad's port has taken in (or given out) all data so far, by scratchpad.
-    port_free_at: [Cycle; 3],
+    /// When the scratchpad's port has taken in (or given out) all data so far, by scratchpad, in
+    /// parts of a cycle: as many to the cycle as the port's rate has bytes.
+    port_free_at: [u128; 3],
 }
 
 struct Transfer {
@@ -87,7 +88,7 @@ impl Dma {
             transfers: VecDeque::new(),
             first: 0,
             in_flight: Bytes::ZERO,
-            port_free_at: [Cycle::ZERO; 3],
+            port_free_at: [0; 3],
         }
     }
 
@@ -173,16 +174,18 @@ impl Dma {
             Side::Store => pad.count_drained(arrival.bytes),
         }
         // Data passes the scratchpad's port as it arrives, no faster than the port.
-        let busy = pad
-            .side_rate()
-            .map_or(Cycles::ZERO, |rate| rate.cycles_for(arrival.bytes));
-        let free_at = &mut self.port_free_at[scratchpad as usize];
-        *free_at = arrival.at.max(*free_at + busy);
+        let end = pad.side_rate().map_or(arrival.at, |rate| {
+            let (bytes, cycles) = rate.as_fraction();
+            let free_at = &mut self.port_free_at[scratchpad as usize];
+            let busy = u128::from(arrival.bytes.get()) * u128::from(cycles);
+            *free_at = (*free_at + busy).max(u128::from(arrival.at.get()) * u128::from(bytes));
+            Cycle(u64::try_from(free_at.div_ceil(bytes.into())).unwrap_or(u64::MAX))
+        });
         if arrival.at >= transfer.memory_end {
             transfer.memory_end = arrival.at;
             transfer.last_channel = arrival.channel;
         }
-        transfer.end = transfer.end.max(*free_at);
+        transfer.end = transfer.end.max(end);
         let known = transfer
             .channels
             .iter_mut()

@@ -67,6 +67,9 @@ impl Mistake {
             let lower = first.to_lowercase();
             message.replace_range(..1, &lower);
         }
+        if error.code == ron::Error::ExpectedComma {
+            message = "a comma, or the closing bracket, is missing before this".into();
+        }
         let mistake = Self::new(format!("not well-formed RON: {message}"));
         if error.code == ron::Error::Eof {
             let end = text.trim_end().len();

@@ -45,6 +45,7 @@
 pub mod address;
 pub mod checker;
 pub mod command;
+pub mod command_trace;
 pub mod config;
 mod controller;
 pub mod energy;
@@ -52,8 +53,12 @@ pub mod expression;
 pub mod ideal;
 pub mod memory;
 pub mod preset;
+pub mod replica;
+pub mod request;
+mod sha256;
 pub mod standard;
 pub mod timing;
+pub mod validate;
 
 pub use self::config::{
     DramConfig, MemoryConfig, OrganisationChange, Page, Policy, RefreshPolicy, Scheduler,

@@ -21,6 +21,7 @@ mod fold;
 pub mod grid;
 pub mod law;
 mod model;
+pub mod scalesim;
 mod timing;
 
 pub use config::{ArrayConfig, Convention};

@@ -1,1 +1,38 @@
-//! To be written.
+//! From a language model and a run to tiles on units.
+//!
+//! ```text
+//!   WorkloadFile ──resolve──► Workload ──lower──► Graph (operations, tensors, stages)
+//!                                                   │ plan: what stays on chip, tiles, loop order
+//!   Target ─────────────────────────────────────────┤
+//!                                                   ▼ emit: waits, scratchpad bytes, addresses
+//!                                    CompiledProgram (passes of instructions, made on demand)
+//! ```
+//!
+//! * [`models`] lists the shipped models; [`find`] looks one up; [`from_hugging_face`] reads others.
+//! * [`WorkloadFile`] is a workload as written, [`resolve`] checks it, [`compile`] makes a
+//!   [`tile_program::Program`] for a [`tile_program::Target`].
+//!
+//! Nothing here knows time or reads files. The crate's README tells what is modelled and what is
+//! not.
+
+mod emit;
+mod error;
+mod format;
+mod layout;
+mod lower;
+mod model;
+mod plan;
+mod program;
+mod workload;
+
+pub use error::{CompileError, Concern};
+pub use format::{Format, Packing};
+pub use model::{
+    Activation, FeedForward, Mixer, Model, Norm, NormPlacement, Position, Preset, find,
+    from_hugging_face, models, nearest,
+};
+pub use program::{CompiledProgram, compile};
+pub use workload::{
+    Heads, ModelChoice, Operators, Overrides, Precision, PrecisionFile, Run, Softmax, Workload,
+    WorkloadFile, resolve,
+};

@@ -2,7 +2,7 @@
 
 use config::FieldError;
 use event_kernel::Frequency;
-use pe_array::ArrayConfig;
+use pe_array::{ArrayConfig, ArrayModel};
 use tile_program::Family;
 
 use super::file::ArrayFile;
@@ -75,7 +75,7 @@ fn resolve(array: &ArrayFile, machine_clock: Frequency) -> Result<ArraySpec, Fie
         name: array.name.clone(),
         clock,
         serves: serves(&array.serves)?,
-        kind: array.element.kind()?,
+        kind: ArrayModel::new(&config)?.kind(),
         array: config,
     })
 }

@@ -1,0 +1,248 @@
+//! Chains of vector work on bands of rows.
+
+use std::ops::Range;
+
+use tile_program::ScratchpadId;
+
+use super::emitter::{After, Buffer, Step};
+use super::pass::Context;
+use crate::lower::{TensorId, VectorStage, VectorStep};
+
+/// Where the result of a chain goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Goal {
+    /// To a tensor.
+    Tensor(TensorId),
+    /// Into a buffer that the caller keeps.
+    Buffer,
+}
+
+/// Rows of the input that a chain reads.
+#[derive(Clone, Debug)]
+pub(super) struct Band {
+    pub(super) rows: Range<u64>,
+    pub(super) stride: u64,
+    /// The same rows as numbered by the result.
+    pub(super) out_rows: Range<u64>,
+    pub(super) width: u64,
+}
+
+impl Band {
+    pub(super) const fn count(&self) -> u64 {
+        self.out_rows.end - self.out_rows.start
+    }
+}
+
+/// A second operand of vector work.
+pub(super) struct Operand {
+    pub(super) ready: After,
+    /// The tensor, if it is on chip.
+    pub(super) tensor: Option<TensorId>,
+    /// The loaded piece, if it is not.
+    pub(super) buffer: Option<Buffer>,
+}
+
+impl Context {
+    /// The second operand of a step, loaded if it is in memory.
+    pub(super) fn operand(
+        &mut self,
+        step: &VectorStep,
+        tile: u32,
+        rows: &Range<u64>,
+        columns: &Range<u64>,
+    ) -> Option<Operand> {
+        let id = step.with?;
+        if self.tensors[id.0].on_chip().is_some() {
+            return Some(Operand {
+                ready: self.tensors[id.0].ready(rows),
+                tensor: Some(id),
+                buffer: None,
+            });
+        }
+        let buffer = self.load_piece((step.operation, tile), id, rows, 1, columns);
+        Some(Operand {
+            ready: buffer.ready.clone(),
+            tensor: None,
+            buffer: Some(buffer),
+        })
+    }
+
+    /// Runs a chain over a band; the buffer is the caller's if it asked for one.
+    pub(super) fn chain(
+        &mut self,
+        input: TensorId,
+        steps: &[VectorStep],
+        band: &Band,
+        goal: Goal,
+    ) -> Option<Buffer> {
+        let first = &steps[0];
+        let tile = self.emitter.tile(first.operation);
+        let columns = 0..band.width;
+        // What is worked on: a buffer, or (none) the input where it is held.
+        let mut current = if self.tensors[input.0].on_chip().is_some() {
+            None
+        } else {
+            let load = (first.operation, tile);
+            Some(self.load_piece(load, input, &band.rows, band.stride, &columns))
+        };
+        let mut bits = self.tensors[input.0].spec.bits;
+        for (index, work) in steps.iter().enumerate() {
+            let tile = if index == 0 {
+                tile
+            } else {
+                self.emitter.tile(work.operation)
+            };
+            let operand = self.operand(work, tile, &band.out_rows, &columns);
+            let mut step = Step::new(
+                self.units.vector,
+                work.operation,
+                tile,
+                Self::vector_work(work, band.count(), band.width),
+            );
+            match &current {
+                Some(buffer) => step = step.after(&buffer.ready),
+                None => step = step.after(&self.tensors[input.0].ready(&band.rows)),
+            }
+            if let Some(operand) = &operand {
+                step = step.after(&operand.ready);
+            }
+            let last = index + 1 == steps.len();
+            if last {
+                return self.end_chain(work, step, current, operand, (input, bits), band, goal);
+            }
+            let made = current.is_none().then(|| {
+                let bytes = (band.count() * band.width * work.bits).div_ceil(8);
+                Buffer::new(ScratchpadId::Activations, bytes)
+            });
+            if let Some(buffer) = &made {
+                step = step.take(buffer);
+            }
+            bits = if current.is_none() { work.bits } else { bits };
+            let tensor = operand.as_ref().and_then(|operand| operand.tensor);
+            if let Some(buffer) = operand.and_then(|operand| operand.buffer) {
+                step = step.give(buffer);
+            }
+            let stamp = self.emitter.issue(step);
+            if current.is_none() {
+                self.tensors[input.0].read(stamp);
+            }
+            if let Some(tensor) = tensor {
+                self.tensors[tensor.0].read(stamp);
+            }
+            let buffer = current.or(made);
+            current = buffer.map(|mut buffer| {
+                buffer.written(stamp);
+                buffer
+            });
+        }
+        unreachable!("a chain has a last step")
+    }
+
+    /// The last step: its result goes where the chain's result is wanted.
+    #[allow(clippy::too_many_arguments)] // The pieces of one instruction.
+    fn end_chain(
+        &mut self,
+        work: &VectorStep,
+        mut step: Step,
+        current: Option<Buffer>,
+        operand: Option<Operand>,
+        (input, bits): (TensorId, u64),
+        band: &Band,
+        goal: Goal,
+    ) -> Option<Buffer> {
+        let held_input = current.is_none();
+        let operand_tensor = operand.as_ref().and_then(|operand| operand.tensor);
+        if let Some(buffer) = operand.and_then(|operand| operand.buffer) {
+            step = step.give(buffer);
+        }
+        let bytes = (band.count() * band.width * work.bits).div_ceil(8);
+        let (operation, tile) = (step.operation, step.tile);
+        let target = match goal {
+            Goal::Tensor(out) => Some((out, self.tensors[out.0].on_chip())),
+            Goal::Buffer => None,
+        };
+        let mut result = None;
+        if let Some((out, Some(scratchpad))) = target {
+            let in_place = (held_input && out == input) || operand_tensor == Some(out);
+            if in_place {
+                step.overwrites.merge(&self.tensors[out.0].users);
+            } else {
+                let buffer = self.tensors[out.0].hold(scratchpad, bytes);
+                step = step.take(&buffer);
+            }
+            if let Some(buffer) = current {
+                step = step.give(buffer);
+            }
+        } else if let Some(buffer) = current {
+            if bits == work.bits {
+                result = Some(buffer);
+            } else {
+                let fresh = Buffer::new(ScratchpadId::Activations, bytes);
+                step = step.take(&fresh).give(buffer);
+                result = Some(fresh);
+            }
+        } else {
+            let fresh = Buffer::new(ScratchpadId::Activations, bytes);
+            step = step.take(&fresh);
+            result = Some(fresh);
+        }
+        let stamp = self.emitter.issue(step);
+        if held_input {
+            self.tensors[input.0].read(stamp);
+        }
+        if let Some(tensor) = operand_tensor {
+            self.tensors[tensor.0].read(stamp);
+        }
+        match (target, result) {
+            (Some((out, Some(_))), _) => {
+                self.tensors[out.0].written(&band.out_rows, stamp);
+                None
+            }
+            (Some((out, None)), Some(mut buffer)) => {
+                buffer.written(stamp);
+                let columns = 0..band.width;
+                self.store_piece((operation, tile), buffer, out, &band.out_rows, &columns);
+                None
+            }
+            (None, Some(mut buffer)) => {
+                buffer.written(stamp);
+                Some(buffer)
+            }
+            (_, None) => unreachable!("a result is held or in a buffer"),
+        }
+    }
+}
+
+/// A vector stage in the course of being emitted, band by band.
+pub(super) struct VectorRun {
+    stage: VectorStage,
+    rows: u64,
+    next: u64,
+}
+
+impl VectorRun {
+    pub(super) const fn new(stage: VectorStage, rows: u64) -> Self {
+        Self {
+            stage,
+            rows,
+            next: 0,
+        }
+    }
+
+    pub(super) fn step(&mut self, context: &mut Context) -> bool {
+        let stage = &self.stage;
+        let out = context.tensors[stage.out.0].spec;
+        let out_rows = self.next..(self.next + self.rows).min(out.rows);
+        let first = stage.first + out_rows.start * stage.stride;
+        let last = stage.first + (out_rows.end - 1) * stage.stride;
+        let band = Band {
+            rows: first..last + 1,
+            stride: stage.stride,
+            width: out.width,
+            out_rows,
+        };
+        context.chain(stage.input, &stage.steps, &band, Goal::Tensor(stage.out));
+        self.next = band.out_rows.end;
+        self.next < out.rows
+    }
+}

@@ -1,0 +1,378 @@
+//! Program order, waits and scratchpad bytes.
+//!
+//! Bytes of a scratchpad are tokens. An instruction that gives bytes back makes a credit: so many
+//! bytes, free once certain instructions are complete. An instruction that takes bytes uses up the
+//! oldest credits and waits for them. No token is ever used twice, so occupancy cannot exceed the
+//! capacity however the units run against each other; and how far a unit runs ahead (double
+//! buffering and more) follows from what is free, not from a rule.
+
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
+use tile_program::{
+    Bytes, Claim, Instruction, OperationId, ScratchpadId, Target, UnitId, Wait, WaitReason, Waits,
+    Work,
+};
+
+/// A set of completions: for each unit in it, so many of its instructions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct After(SmallVec<[(UnitId, u64); 4]>);
+
+impl After {
+    pub(crate) fn add(&mut self, (unit, completed): (UnitId, u64)) {
+        match self.0.iter_mut().find(|(known, _)| *known == unit) {
+            Some((_, known)) => *known = (*known).max(completed),
+            None => self.0.push((unit, completed)),
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for &stamp in &other.0 {
+            self.add(stamp);
+        }
+    }
+}
+
+impl From<(UnitId, u64)> for After {
+    fn from(stamp: (UnitId, u64)) -> Self {
+        let mut this = Self::default();
+        this.add(stamp);
+        this
+    }
+}
+
+/// Free bytes, and after what they are free.
+#[derive(Clone, Debug)]
+struct Credit {
+    bytes: u64,
+    after: After,
+}
+
+/// The free bytes of one scratchpad, oldest first.
+#[derive(Debug)]
+struct Pool {
+    credits: VecDeque<Credit>,
+}
+
+/// Above so many credits, neighbours are joined: a little less freedom, bounded memory.
+const MOST_CREDITS: usize = 512;
+
+impl Pool {
+    fn new(capacity: u64) -> Self {
+        let first = Credit {
+            bytes: capacity,
+            after: After::default(),
+        };
+        Self {
+            credits: VecDeque::from([first]),
+        }
+    }
+
+    /// Uses up the oldest credits; says after what they are free.
+    fn take(&mut self, mut bytes: u64, after: &mut After) -> bool {
+        while bytes > 0 {
+            let Some(front) = self.credits.front_mut() else {
+                return false;
+            };
+            after.merge(&front.after);
+            if front.bytes > bytes {
+                front.bytes -= bytes;
+                return true;
+            }
+            bytes -= front.bytes;
+            self.credits.pop_front();
+        }
+        true
+    }
+
+    fn give(&mut self, bytes: u64, after: After) {
+        if bytes == 0 {
+            return;
+        }
+        if let Some(back) = self.credits.back_mut()
+            && back.after == after
+        {
+            back.bytes += bytes;
+            return;
+        }
+        if self.credits.len() >= MOST_CREDITS {
+            let oldest = self.credits.pop_front().expect("just counted");
+            let next = self.credits.front_mut().expect("just counted");
+            next.bytes += oldest.bytes;
+            next.after.merge(&oldest.after);
+        }
+        self.credits.push_back(Credit { bytes, after });
+    }
+
+    fn free(&self) -> u64 {
+        self.credits.iter().map(|credit| credit.bytes).sum()
+    }
+}
+
+/// Bytes held in a scratchpad: who writes them and who reads them.
+#[derive(Clone, Debug)]
+pub(crate) struct Buffer {
+    pub(crate) scratchpad: ScratchpadId,
+    pub(crate) bytes: u64,
+    /// The data are there after this.
+    pub(crate) ready: After,
+    /// Everybody who has used them so far.
+    pub(crate) users: After,
+}
+
+impl Buffer {
+    pub(crate) fn new(scratchpad: ScratchpadId, bytes: u64) -> Self {
+        Self {
+            scratchpad,
+            bytes,
+            ready: After::default(),
+            users: After::default(),
+        }
+    }
+
+    /// Somebody writes it.
+    pub(crate) fn written(&mut self, stamp: (UnitId, u64)) {
+        self.ready = stamp.into();
+        self.users.add(stamp);
+    }
+
+    /// Somebody reads it.
+    pub(crate) fn read(&mut self, stamp: (UnitId, u64)) {
+        self.users.add(stamp);
+    }
+}
+
+/// An instruction in the making.
+pub(crate) struct Step {
+    pub(crate) unit: UnitId,
+    pub(crate) operation: OperationId,
+    pub(crate) tile: u32,
+    pub(crate) work: Work,
+    /// What it reads must be there.
+    pub(crate) data: After,
+    /// What it overwrites must be read, beyond what the bytes it takes ask for.
+    pub(crate) overwrites: After,
+    takes: [u64; 3],
+    gives: SmallVec<[(ScratchpadId, u64, After); 2]>,
+}
+
+impl Step {
+    pub(crate) fn new(unit: UnitId, operation: OperationId, tile: u32, work: Work) -> Self {
+        Self {
+            unit,
+            operation,
+            tile,
+            work,
+            data: After::default(),
+            overwrites: After::default(),
+            takes: [0; 3],
+            gives: SmallVec::new(),
+        }
+    }
+
+    /// Reads after these completions.
+    pub(crate) fn after(mut self, after: &After) -> Self {
+        self.data.merge(after);
+        self
+    }
+
+    /// Takes the bytes of a buffer when it starts.
+    pub(crate) fn take(mut self, buffer: &Buffer) -> Self {
+        self.takes[buffer.scratchpad as usize] += buffer.bytes;
+        self
+    }
+
+    /// Gives the bytes of a buffer back when it completes.
+    pub(crate) fn give(mut self, buffer: Buffer) -> Self {
+        if buffer.bytes > 0 {
+            self.gives
+                .push((buffer.scratchpad, buffer.bytes, buffer.users));
+        }
+        self
+    }
+}
+
+/// Books of a whole run.
+#[derive(Debug)]
+pub(crate) struct Emitter {
+    /// Instructions given to each unit so far.
+    counts: Vec<u64>,
+    /// `known[u][v]`: unit u has already waited for so many instructions of unit v.
+    known: Vec<Vec<u64>>,
+    pools: [Pool; 3],
+    capacities: [u64; 3],
+    queue: VecDeque<Instruction>,
+    /// Next tile of each operation of the pass, and multiply-accumulates emitted.
+    tiles: Vec<u32>,
+    macs: Vec<u64>,
+}
+
+impl Emitter {
+    pub(crate) fn new(target: &Target) -> Self {
+        let units = target.units();
+        let capacities = ScratchpadId::ALL.map(|id| target.capacity(id).get());
+        Self {
+            counts: vec![0; units],
+            known: vec![vec![0; units]; units],
+            pools: capacities.map(Pool::new),
+            capacities,
+            queue: VecDeque::new(),
+            tiles: Vec::new(),
+            macs: Vec::new(),
+        }
+    }
+
+    pub(crate) fn begin_pass(&mut self, operations: usize) {
+        self.tiles = vec![0; operations];
+        self.macs = vec![0; operations];
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Instruction> {
+        self.queue.pop_front()
+    }
+
+    /// Multiply-accumulates emitted for each operation of the pass.
+    pub(crate) fn macs(&self) -> &[u64] {
+        &self.macs
+    }
+
+    /// Asserts that nothing is held between passes.
+    pub(crate) fn assert_empty(&self) {
+        for (id, pool) in ScratchpadId::ALL.iter().zip(&self.pools) {
+            assert_eq!(
+                pool.free(),
+                self.capacities[*id as usize],
+                "bytes of the {} scratchpad are held beyond the pass",
+                id.name()
+            );
+        }
+    }
+
+    /// Instructions given to a unit so far.
+    pub(crate) fn count(&self, unit: UnitId) -> u64 {
+        self.counts[unit.index()]
+    }
+
+    /// The number of an operation's next tile.
+    pub(crate) fn tile(&mut self, operation: OperationId) -> u32 {
+        let tile = &mut self.tiles[operation.index()];
+        let this = *tile;
+        *tile = tile.wrapping_add(1);
+        this
+    }
+
+    /// Appends an instruction; says what its completion is.
+    pub(crate) fn issue(&mut self, step: Step) -> (UnitId, u64) {
+        let Step {
+            unit,
+            operation,
+            tile,
+            work,
+            data,
+            overwrites,
+            takes,
+            gives,
+        } = step;
+        let mut space = overwrites;
+        let mut claims: SmallVec<[Claim; 2]> = SmallVec::new();
+        for (id, bytes) in ScratchpadId::ALL.into_iter().zip(takes) {
+            if bytes == 0 {
+                continue;
+            }
+            let fits = self.pools[id as usize].take(bytes, &mut space);
+            assert!(
+                fits,
+                "a plan takes more of the {} scratchpad than it has",
+                id.name()
+            );
+            claims.push(Claim {
+                scratchpad: id,
+                bytes: Bytes(bytes),
+            });
+        }
+        let waits = self.waits(unit, &data, &space);
+        self.counts[unit.index()] += 1;
+        let stamp = (unit, self.counts[unit.index()]);
+        let mut given = [0; 3];
+        for (id, bytes, mut users) in gives {
+            given[id as usize] += bytes;
+            users.add(stamp);
+            self.pools[id as usize].give(bytes, users);
+        }
+        if let Work::Gemm(gemm) = &work {
+            self.macs[operation.index()] += gemm.macs();
+        }
+        self.queue.push_back(Instruction {
+            unit,
+            operation,
+            tile,
+            work,
+            waits,
+            takes: claims,
+            gives: claims_of(given),
+        });
+        stamp
+    }
+
+    /// Gives a buffer back with the last instruction that was appended.
+    pub(crate) fn give_with_last(&mut self, buffer: Buffer) {
+        if buffer.bytes == 0 {
+            return;
+        }
+        let last = self
+            .queue
+            .back_mut()
+            .expect("a stage ends with an instruction");
+        let stamp = (last.unit, self.counts[last.unit.index()]);
+        let bytes = Bytes(buffer.bytes);
+        match last
+            .gives
+            .iter_mut()
+            .find(|claim| claim.scratchpad == buffer.scratchpad)
+        {
+            Some(claim) => claim.bytes += bytes,
+            None => last.gives.push(Claim {
+                scratchpad: buffer.scratchpad,
+                bytes,
+            }),
+        }
+        let mut users = buffer.users;
+        users.add(stamp);
+        self.pools[buffer.scratchpad as usize].give(buffer.bytes, users);
+    }
+
+    /// The waits that are not met anyway: on other units, beyond what this unit has waited for
+    /// before. Where one unit is waited for twice, the later completion decides, and the reason
+    /// with it.
+    fn waits(&mut self, unit: UnitId, data: &After, space: &After) -> Waits {
+        let mut waits = Waits::new();
+        let known = &mut self.known[unit.index()];
+        for (after, reason) in [(data, WaitReason::Data), (space, WaitReason::Buffer)] {
+            for &(other, completed) in &after.0 {
+                if other == unit || completed <= known[other.index()] {
+                    continue;
+                }
+                known[other.index()] = completed;
+                waits.retain(|wait: &mut Wait| wait.unit != other);
+                waits.push(Wait {
+                    unit: other,
+                    completed,
+                    reason,
+                });
+            }
+        }
+        waits
+    }
+}
+
+fn claims_of(bytes: [u64; 3]) -> SmallVec<[Claim; 2]> {
+    ScratchpadId::ALL
+        .into_iter()
+        .zip(bytes)
+        .filter(|(_, bytes)| *bytes > 0)
+        .map(|(scratchpad, bytes)| Claim {
+            scratchpad,
+            bytes: Bytes(bytes),
+        })
+        .collect()
+}

@@ -1,0 +1,15 @@
+//! From planned stages to instructions.
+//!
+//! [`Emitter`] keeps the books that make a program correct: how many instructions each unit has
+//! been given, which bytes of which scratchpad are free and after what, what waits for what.
+//! [`PassEmitter`] walks the stages of a pass and emits a piece of a stage at a time.
+
+mod attention;
+mod chain;
+mod emitter;
+mod gemm;
+mod pass;
+mod tensor;
+
+pub(crate) use emitter::Emitter;
+pub(crate) use pass::{PassEmitter, Units};

@@ -1,0 +1,347 @@
+//! A pass, stage by stage.
+
+use std::ops::Range;
+
+use tile_program::{
+    Instruction, OperationId, ScratchpadId, Target, TransferTile, UnitId, VectorTile, Work,
+};
+
+use super::attention::AttentionRun;
+use super::chain::VectorRun;
+use super::emitter::{After, Buffer, Emitter, Step};
+use super::gemm::GemmRun;
+use super::tensor::{Live, Slots};
+use crate::lower::{Backing, FetchStage, Graph, MoveStage, Slot, Stage, TensorId, VectorStep};
+use crate::plan::{PassPlan, StagePlan};
+
+/// What stages share while they are emitted.
+pub(crate) struct Context {
+    pub(crate) emitter: Emitter,
+    pub(crate) tensors: Vec<Live>,
+    pub(crate) units: Units,
+    /// Who has read each region of activations: several tensors share one.
+    slot_readers: Vec<After>,
+    /// What earlier passes wrote (caches, states, the token itself) is there after this.
+    pub(crate) past: After,
+}
+
+/// Units by their work.
+#[derive(Clone, Debug)]
+pub(crate) struct Units {
+    pub(crate) arrays: Vec<UnitId>,
+    /// Bytes of a result as it leaves an array.
+    pub(crate) accumulators: Vec<u64>,
+    pub(crate) vector: UnitId,
+    pub(crate) load: UnitId,
+    pub(crate) store: UnitId,
+    pub(crate) access: u64,
+}
+
+impl Units {
+    pub(crate) fn new(target: &Target) -> Self {
+        let arrays = &target.arrays;
+        Self {
+            arrays: arrays.iter().map(|array| array.unit).collect(),
+            accumulators: arrays
+                .iter()
+                .map(|array| array.accumulator.get().div_ceil(8))
+                .collect(),
+            vector: target.vector,
+            load: target.load,
+            store: target.store,
+            access: target.memory.access.get(),
+        }
+    }
+}
+
+impl Context {
+    pub(crate) fn tensor(&mut self, id: TensorId) -> &mut Live {
+        &mut self.tensors[id.0]
+    }
+
+    /// Loads a piece of a tensor in memory into a scratchpad.
+    pub(crate) fn load_piece(
+        &mut self,
+        (operation, tile): (OperationId, u32),
+        tensor: TensorId,
+        rows: &Range<u64>,
+        stride: u64,
+        columns: &Range<u64>,
+    ) -> Buffer {
+        let live = &self.tensors[tensor.0];
+        let count = (rows.end - rows.start).div_ceil(stride);
+        let bytes = live.piece(count, columns.end - columns.start);
+        let ready = live.ready(rows);
+        let regions = live.regions(rows, stride, columns);
+        let mut buffer = Buffer::new(ScratchpadId::Activations, bytes);
+        for (index, region) in regions.into_iter().enumerate() {
+            let work = Work::Transfer(TransferTile {
+                region,
+                scratchpad: ScratchpadId::Activations,
+            });
+            let mut step = Step::new(self.units.load, operation, tile, work).after(&ready);
+            if index == 0 {
+                step = step.take(&buffer);
+            }
+            let stamp = self.emitter.issue(step);
+            buffer.written(stamp);
+            self.tensors[tensor.0].read(stamp);
+            if let Backing::Slot(slot) = self.tensors[tensor.0].spec.backing {
+                self.slot_readers[slot as usize].add(stamp);
+            }
+        }
+        buffer
+    }
+
+    /// Stores a buffer as a piece of a tensor in memory, and gives the buffer back.
+    pub(crate) fn store_piece(
+        &mut self,
+        (operation, tile): (OperationId, u32),
+        mut buffer: Buffer,
+        tensor: TensorId,
+        rows: &Range<u64>,
+        columns: &Range<u64>,
+    ) {
+        let live = &self.tensors[tensor.0];
+        let readers = match live.spec.backing {
+            Backing::Slot(slot) => self.slot_readers[slot as usize].clone(),
+            Backing::Cache(_) | Backing::Rows(_) => After::default(),
+        };
+        let regions = live.regions(rows, 1, columns);
+        let last = regions.len() - 1;
+        let scratchpad = buffer.scratchpad;
+        for (index, region) in regions.into_iter().enumerate() {
+            let work = Work::Transfer(TransferTile { region, scratchpad });
+            let mut step = Step::new(self.units.store, operation, tile, work).after(&buffer.ready);
+            step.overwrites.merge(&readers);
+            if index == last {
+                let empty = Buffer::new(scratchpad, 0);
+                step = step.give(std::mem::replace(&mut buffer, empty));
+            }
+            let stamp = self.emitter.issue(step);
+            self.tensors[tensor.0].written(rows, stamp);
+        }
+    }
+
+    /// Vector work on `rows` rows of `columns` elements.
+    pub(crate) fn vector_work(step: &VectorStep, rows: u64, columns: u64) -> Work {
+        let elements = rows * columns * step.share.0 / step.share.1;
+        let rows = step
+            .group
+            .map_or(rows, |group| rows * columns.div_ceil(group));
+        Work::Vector(VectorTile {
+            kind: step.kind,
+            elements: elements.max(1),
+            rows,
+        })
+    }
+}
+
+/// A stage that is being emitted.
+enum Run {
+    Gemm(Box<GemmRun>),
+    Vector(VectorRun),
+    Attention(Box<AttentionRun>),
+    Fetch(FetchStage, u64, u64),
+    Move(MoveStage),
+}
+
+/// Emits the instructions of a pass.
+pub(crate) struct PassEmitter {
+    context: Context,
+    stages: std::vec::IntoIter<(Stage, StagePlan)>,
+    index: usize,
+    run: Option<Run>,
+    last_use: Vec<usize>,
+    /// Multiply-accumulates that each operation must come to.
+    macs: Vec<u64>,
+}
+
+impl PassEmitter {
+    pub(crate) fn new(plan: PassPlan, mut emitter: Emitter, slots: &Slots, units: Units) -> Self {
+        let PassPlan {
+            graph:
+                Graph {
+                    operations,
+                    tensors,
+                    stages,
+                },
+            homes,
+            plans,
+            last_use,
+        } = plan;
+        emitter.begin_pass(operations.len());
+        let access = units.access;
+        let past = After::from((units.store, emitter.count(units.store)));
+        let tensors = tensors
+            .into_iter()
+            .zip(homes)
+            .map(|(spec, home)| Live::new(spec, home, slots, access))
+            .collect();
+        let stages: Vec<_> = stages.into_iter().zip(plans).collect();
+        Self {
+            context: Context {
+                emitter,
+                tensors,
+                units,
+                slot_readers: vec![After::default(); Slot::COUNT],
+                past,
+            },
+            stages: stages.into_iter(),
+            index: 0,
+            run: None,
+            last_use,
+            macs: operations.iter().map(|operation| operation.macs).collect(),
+        }
+    }
+
+    /// The next instruction; emits a further piece of a stage when none is at hand.
+    pub(crate) fn next(&mut self) -> Option<Instruction> {
+        loop {
+            if let Some(instruction) = self.context.emitter.pop() {
+                return Some(instruction);
+            }
+            if !self.advance() {
+                return None;
+            }
+        }
+    }
+
+    /// Ends the pass and hands the books on.
+    pub(crate) fn finish(self) -> Emitter {
+        let emitter = self.context.emitter;
+        assert_eq!(
+            emitter.macs(),
+            &self.macs[..],
+            "every multiply-accumulate of an operation is in exactly one tile"
+        );
+        emitter.assert_empty();
+        emitter
+    }
+
+    /// Emits a piece; false at the end of the pass.
+    fn advance(&mut self) -> bool {
+        let context = &mut self.context;
+        let Some(run) = &mut self.run else {
+            let Some((stage, plan)) = self.stages.next() else {
+                return false;
+            };
+            self.run = Some(begin(stage, plan, context));
+            return true;
+        };
+        let more = match run {
+            Run::Gemm(run) => run.step(context),
+            Run::Vector(run) => run.step(context),
+            Run::Attention(run) => run.step(context),
+            Run::Fetch(stage, rows, next) => fetch(stage, *rows, next, context),
+            Run::Move(stage) => {
+                transfer(stage, context);
+                false
+            }
+        };
+        if !more {
+            self.run = None;
+            self.release();
+        }
+        true
+    }
+
+    /// Gives back the tensors that no later stage touches.
+    fn release(&mut self) {
+        for (tensor, &last) in self.context.tensors.iter_mut().zip(&self.last_use) {
+            if last == self.index
+                && let Some(buffer) = tensor.release()
+            {
+                self.context.emitter.give_with_last(buffer);
+            }
+        }
+        self.index += 1;
+    }
+}
+
+fn begin(stage: Stage, plan: StagePlan, context: &Context) -> Run {
+    match (stage, plan) {
+        (Stage::Gemm(stage), StagePlan::Gemm(plan)) => {
+            Run::Gemm(Box::new(GemmRun::new(stage, plan, context)))
+        }
+        (Stage::Attention(stage), StagePlan::Attention(plan)) => {
+            Run::Attention(Box::new(AttentionRun::new(stage, plan, context)))
+        }
+        (Stage::Vector(stage), StagePlan::Rows(rows)) => Run::Vector(VectorRun::new(stage, rows)),
+        (Stage::Fetch(stage), StagePlan::Rows(rows)) => Run::Fetch(stage, rows, 0),
+        (Stage::Move(stage), StagePlan::Rows(_)) => Run::Move(stage),
+        (stage, plan) => unreachable!("{stage:?} is not planned by {plan:?}"),
+    }
+}
+
+/// Rows of a table, as many as fit at a time.
+fn fetch(stage: &FetchStage, rows: u64, next: &mut u64, context: &mut Context) -> bool {
+    let out = &context.tensors[stage.out.0];
+    let (total, width, chip) = (out.spec.rows, out.spec.width, out.on_chip());
+    let range = *next..(*next + rows).min(total);
+    let count = range.end - range.start;
+    let bytes = out.piece(count, width);
+    let tile = context.emitter.tile(stage.operation);
+    let work = Work::Transfer(TransferTile {
+        region: crate::layout::region(
+            stage.table + (stage.first + range.start * stage.stride) * stage.row_bytes,
+            stage.row_bytes,
+            count,
+            stage.stride * stage.row_bytes,
+        ),
+        scratchpad: ScratchpadId::Activations,
+    });
+    let mut buffer = match chip {
+        Some(scratchpad) => context.tensor(stage.out).hold(scratchpad, bytes),
+        None => Buffer::new(ScratchpadId::Activations, bytes),
+    };
+    let step = Step::new(context.units.load, stage.operation, tile, work)
+        .after(&context.past)
+        .take(&buffer);
+    let stamp = context.emitter.issue(step);
+    if chip.is_some() {
+        context.tensor(stage.out).written(&range, stamp);
+    } else {
+        buffer.written(stamp);
+        context.store_piece(
+            (stage.operation, tile),
+            buffer,
+            stage.out,
+            &range,
+            &(0..width),
+        );
+    }
+    *next = range.end;
+    *next < total
+}
+
+/// A whole tensor on chip, to or from its place in memory. What is in memory is there already.
+fn transfer(stage: &MoveStage, context: &mut Context) {
+    let live = &context.tensors[stage.tensor.0];
+    let Some(scratchpad) = live.on_chip() else {
+        return;
+    };
+    let rows = 0..live.spec.rows;
+    let tile = context.emitter.tile(stage.operation);
+    if stage.load {
+        let bytes = live.piece(live.spec.rows, live.spec.width);
+        let work = Work::Transfer(TransferTile {
+            region: live.all(),
+            scratchpad,
+        });
+        let buffer = context.tensor(stage.tensor).hold(scratchpad, bytes);
+        let step = Step::new(context.units.load, stage.operation, tile, work)
+            .after(&context.past)
+            .take(&buffer);
+        let stamp = context.emitter.issue(step);
+        context.tensor(stage.tensor).written(&rows, stamp);
+        return;
+    }
+    let ready = live.ready(&rows);
+    for region in live.regions(&rows, 1, &(0..live.spec.width)) {
+        let work = Work::Transfer(TransferTile { region, scratchpad });
+        let step = Step::new(context.units.store, stage.operation, tile, work).after(&ready);
+        let stamp = context.emitter.issue(step);
+        context.tensor(stage.tensor).read(stamp);
+    }
+}

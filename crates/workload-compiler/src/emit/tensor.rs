@@ -1,0 +1,144 @@
+//! Tensors while a pass is emitted: where they are, and after what their rows are there.
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+use tile_program::{Bytes, Region, ScratchpadId, UnitId};
+
+use super::emitter::{After, Buffer};
+use crate::layout;
+use crate::lower::{Backing, Slot, Tensor};
+use crate::plan::Home;
+
+/// Readiness is kept for so many bands of rows at most.
+const BANDS: u64 = 64;
+
+/// A tensor in the course of a pass.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) spec: Tensor,
+    pub(crate) home: Home,
+    /// Address of the first row, where it lies in memory.
+    base: u64,
+    /// Bytes from row to row in memory.
+    pitch: u64,
+    access: u64,
+    band: u64,
+    ready: Vec<After>,
+    pub(crate) users: After,
+    /// Bytes held on chip.
+    held: u64,
+}
+
+/// Addresses of the activation slots.
+pub(crate) type Slots = [u64; Slot::COUNT];
+
+impl Live {
+    pub(crate) fn new(spec: Tensor, home: Home, slots: &Slots, access: u64) -> Self {
+        let band = spec.rows.div_ceil(BANDS).max(1);
+        let bands = spec.rows.div_ceil(band);
+        let base = match spec.backing {
+            Backing::Slot(slot) => slots[slot as usize],
+            Backing::Rows(address) => address,
+            Backing::Cache(_) => 0,
+        };
+        Self {
+            base,
+            pitch: crate::plan::pitch(&spec, access),
+            access,
+            band,
+            ready: vec![After::default(); usize::try_from(bands).expect("few bands")],
+            users: After::default(),
+            held: 0,
+            spec,
+            home,
+        }
+    }
+
+    pub(crate) const fn on_chip(&self) -> Option<ScratchpadId> {
+        match self.home {
+            Home::Chip(scratchpad) => Some(scratchpad),
+            Home::Memory => None,
+        }
+    }
+
+    fn bands(&self, rows: &Range<u64>) -> Range<usize> {
+        let first = rows.start / self.band;
+        let last = rows.end.div_ceil(self.band);
+        let index = |band: u64| usize::try_from(band).expect("few bands");
+        index(first)..index(last).min(self.ready.len())
+    }
+
+    /// After what these rows are there.
+    pub(crate) fn ready(&self, rows: &Range<u64>) -> After {
+        let mut after = After::default();
+        for band in &self.ready[self.bands(rows)] {
+            after.merge(band);
+        }
+        after
+    }
+
+    /// These rows (or a part of their columns) are there after this.
+    pub(crate) fn written(&mut self, rows: &Range<u64>, stamp: (UnitId, u64)) {
+        let bands = self.bands(rows);
+        for band in &mut self.ready[bands] {
+            band.add(stamp);
+        }
+        self.users.add(stamp);
+    }
+
+    pub(crate) fn read(&mut self, stamp: (UnitId, u64)) {
+        self.users.add(stamp);
+    }
+
+    /// Bytes of a piece on chip.
+    pub(crate) const fn piece(&self, rows: u64, columns: u64) -> u64 {
+        (rows * columns * self.spec.bits).div_ceil(8)
+    }
+
+    /// The bytes of a new piece on chip.
+    pub(crate) fn hold(&mut self, scratchpad: ScratchpadId, bytes: u64) -> Buffer {
+        self.held += bytes;
+        Buffer::new(scratchpad, bytes)
+    }
+
+    /// Whether a further piece would be more than all of it: it is overwritten.
+    pub(crate) const fn is_full(&self, bytes: u64) -> bool {
+        self.held + bytes > self.piece(self.spec.rows, self.spec.width)
+    }
+
+    /// All that is held, to be given back.
+    pub(crate) fn release(&mut self) -> Option<Buffer> {
+        let scratchpad = self.on_chip()?;
+        let mut buffer = Buffer::new(scratchpad, std::mem::take(&mut self.held));
+        buffer.users = self.users.clone();
+        Some(buffer)
+    }
+
+    /// Where rows and columns lie in memory. Pieces of a row are widened to whole accesses.
+    pub(crate) fn regions(
+        &self,
+        rows: &Range<u64>,
+        stride: u64,
+        columns: &Range<u64>,
+    ) -> SmallVec<[Region; 1]> {
+        if let Backing::Cache(cache) = self.spec.backing {
+            return cache.new_rows(rows.clone(), columns.clone()).into();
+        }
+        let from = columns.start * self.spec.bits / 8 / self.access * self.access;
+        let to = (columns.end * self.spec.bits).div_ceil(8);
+        let bytes = to.next_multiple_of(self.access) - from;
+        let count = (rows.end - rows.start).div_ceil(stride);
+        SmallVec::from_iter([layout::region(
+            self.base + rows.start * self.pitch + from,
+            bytes,
+            count,
+            self.pitch * stride,
+        )])
+    }
+
+    /// A whole tensor as one region.
+    pub(crate) fn all(&self) -> Region {
+        Region::contiguous(self.base, Bytes(self.spec.rows * self.pitch))
+    }
+}

@@ -1,0 +1,105 @@
+//! Why a workload cannot be compiled for a machine.
+
+use config::FieldError;
+use tile_program::{Bytes, Family, ScratchpadId};
+
+/// Which of the two files an error concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concern {
+    /// The machine file (`--set hw....`).
+    Machine,
+    /// The workload file (`--set workload....`).
+    Workload,
+}
+
+/// Why a workload cannot be compiled for a machine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// No array takes a family of operators that the model has.
+    #[error("no array serves {family}")]
+    NoArray {
+        /// The family.
+        family: Family,
+    },
+    /// An operand is wider than the array of its family takes.
+    #[error("array `{array}` takes {takes}-bit operands, {what} has {bits}")]
+    TooWide {
+        /// Which operand: a field of `precision`.
+        what: &'static str,
+        /// Its width.
+        bits: u64,
+        /// The array.
+        array: String,
+        /// Its place among the arrays of the machine.
+        index: usize,
+        /// What it takes.
+        takes: u64,
+    },
+    /// Not even the smallest tile of an operation fits a scratchpad.
+    #[error("`{operation}` needs at least {needed} in the {} scratchpad, which holds {capacity}", scratchpad.name())]
+    TileDoesNotFit {
+        /// The operation.
+        operation: String,
+        /// The scratchpad.
+        scratchpad: ScratchpadId,
+        /// What the smallest tile takes.
+        needed: Bytes,
+        /// What there is.
+        capacity: Bytes,
+    },
+    /// Weights, caches and activations together do not fit main memory.
+    #[error("the workload needs {needed} of main memory, the machine has {capacity}")]
+    MemoryTooSmall {
+        /// What is needed.
+        needed: Bytes,
+        /// What there is.
+        capacity: Bytes,
+    },
+    /// A size leaves 64 bits.
+    #[error("{what} overflow 64 bits")]
+    Overflow {
+        /// Which size.
+        what: &'static str,
+    },
+}
+
+impl CompileError {
+    /// The field to change, in the file to change it in, and what would be right.
+    #[must_use]
+    pub fn field(&self) -> (Concern, FieldError) {
+        match self {
+            Self::NoArray { family } => (
+                Concern::Machine,
+                FieldError::new("arrays", self).help(format!(
+                    "add `{family}` to what an array `serves`"
+                )),
+            ),
+            Self::TooWide {
+                what, takes, index, ..
+            } => (
+                Concern::Workload,
+                FieldError::new(format!("precision.{what}"), self).help(format!(
+                    "choose a format of at most {takes} bits, or a wider element for hw.arrays[{index}]"
+                )),
+            ),
+            Self::TileDoesNotFit {
+                scratchpad, needed, ..
+            } => (
+                Concern::Machine,
+                FieldError::new(format!("scratchpads.{}.capacity", scratchpad.name()), self)
+                    .help(format!("at least {needed}; twice that lets fetch and compute overlap")),
+            ),
+            Self::MemoryTooSmall { needed, .. } => (
+                Concern::Machine,
+                FieldError::new("dram", self).help(format!(
+                    "more channels or larger devices ({needed} in all), a smaller batch or context, or narrower formats"
+                )),
+            ),
+            Self::Overflow { .. } => (
+                Concern::Workload,
+                FieldError::new("run", self).help("smaller sizes"),
+            ),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Number formats as they lie in memory.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How ternary weights are packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Packing {
+    /// Five trits in a byte (3⁵ = 243 ≤ 256): 1.6 bits a weight.
+    FiveTritsPerByte,
+    /// Two bits a weight, as the kernels published with BitNet b1.58 have it.
+    #[default]
+    TwoBits,
+}
+
+/// A number format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Format {
+    /// −1 and +1: one bit.
+    Binary,
+    /// −1, 0 and +1.
+    Ternary {
+        /// Bits a weight.
+        #[serde(default)]
+        packing: Packing,
+    },
+    /// Four-bit integers.
+    Int4,
+    /// Eight-bit integers.
+    Int8,
+    /// bfloat16.
+    Bf16,
+    /// IEEE half precision.
+    Fp16,
+}
+
+impl Format {
+    /// Tenths of a bit that an element takes in memory.
+    const fn tenths(self) -> u64 {
+        match self {
+            Self::Binary => 10,
+            Self::Ternary {
+                packing: Packing::FiveTritsPerByte,
+            } => 16,
+            Self::Ternary {
+                packing: Packing::TwoBits,
+            } => 20,
+            Self::Int4 => 40,
+            Self::Int8 => 80,
+            Self::Bf16 | Self::Fp16 => 160,
+        }
+    }
+
+    /// Whole bytes that hold so many elements side by side; `None` past 64 bits.
+    #[must_use]
+    pub const fn bytes(self, elements: u64) -> Option<u64> {
+        match elements.checked_mul(self.tenths()) {
+            Some(tenths) => Some(tenths.div_ceil(80)),
+            None => None,
+        }
+    }
+
+    /// The least number of elements that fill whole accesses of so many bytes.
+    #[must_use]
+    pub(crate) const fn elements_of_accesses(self, access: u64) -> u64 {
+        let tenths = self.tenths();
+        let whole = 80 * access;
+        whole / gcd(whole, tenths)
+    }
+
+    /// Width of an element as an array sees it once it is unpacked.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        match self {
+            Self::Binary => 1,
+            Self::Ternary { .. } => 2,
+            Self::Int4 => 4,
+            Self::Int8 => 8,
+            Self::Bf16 | Self::Fp16 => 16,
+        }
+    }
+
+    /// Whether weights of this format need no multiplication.
+    #[must_use]
+    pub const fn is_matmul_free(self) -> bool {
+        matches!(self, Self::Binary | Self::Ternary { .. })
+    }
+
+    /// Whether elements are integers, so that activations are quantised to reach them.
+    #[must_use]
+    pub const fn is_integer(self) -> bool {
+        !matches!(self, Self::Bf16 | Self::Fp16)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Binary => "binary",
+            Self::Ternary {
+                packing: Packing::FiveTritsPerByte,
+            } => "ternary (1.6 bits)",
+            Self::Ternary {
+                packing: Packing::TwoBits,
+            } => "ternary (2 bits)",
+            Self::Int4 => "INT4",
+            Self::Int8 => "INT8",
+            Self::Bf16 => "BF16",
+            Self::Fp16 => "FP16",
+        })
+    }
+}
+
+pub(crate) const fn gcd(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// The least common multiple, or `None` past 64 bits.
+pub(crate) const fn lcm(a: u64, b: u64) -> Option<u64> {
+    (a / gcd(a, b)).checked_mul(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_trits_take_one_byte() {
+        let format = Format::Ternary {
+            packing: Packing::FiveTritsPerByte,
+        };
+        assert_eq!(format.bytes(5), Some(1));
+        assert_eq!(format.bytes(6), Some(2));
+        assert_eq!(format.bytes(320), Some(64));
+        assert_eq!(format.elements_of_accesses(64), 320);
+        assert_eq!(Format::Bf16.elements_of_accesses(64), 32);
+        assert_eq!(format.bytes(u64::MAX), None);
+    }
+}

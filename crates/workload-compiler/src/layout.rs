@@ -1,0 +1,254 @@
+//! Addresses in main memory.
+//!
+//! ```text
+//!   weights (strips, one matrix after another) │ tables │ caches │ states │ activation slots
+//! ```
+//!
+//! A weight matrix B\[k, n\] is packed in strips as wide as the array: strip after strip, each with
+//! all of k, each starting on a whole access. Whatever the tile, its part of a strip is contiguous,
+//! so prefill and decode read the same copy.
+
+use std::collections::BTreeMap;
+
+use tile_program::Bytes;
+use tile_program::Region;
+
+use crate::Format;
+use crate::error::CompileError;
+
+/// Where the weights of a GEMM lie, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WeightRegion {
+    pub(crate) base: u64,
+    pub(crate) k: u64,
+    pub(crate) n: u64,
+    pub(crate) format: Format,
+    /// Columns of a strip.
+    pub(crate) strip: u64,
+    /// Distance of two strips.
+    pub(crate) strip_bytes: u64,
+    access: u64,
+}
+
+impl WeightRegion {
+    /// Strips that a range of columns touches.
+    fn strips(&self, columns: u64) -> u64 {
+        columns.div_ceil(self.strip)
+    }
+
+    /// Bytes of a tile of `k` × `columns`, as it lies in memory and in the scratchpad.
+    pub(crate) fn tile_bytes(&self, k: u64, columns: u64) -> u64 {
+        self.strips(columns) * self.row_bytes(k)
+    }
+
+    fn row_bytes(&self, k: u64) -> u64 {
+        if k == self.k {
+            return self.strip_bytes;
+        }
+        let bytes = self.format.bytes(k * self.strip);
+        bytes
+            .expect("a part of a matrix that was placed")
+            .next_multiple_of(self.access)
+    }
+
+    /// Rows of k after which a cut falls on a whole access.
+    pub(crate) fn k_unit(&self) -> u64 {
+        let elements = self.format.elements_of_accesses(self.access);
+        elements / crate::format::gcd(elements, self.strip)
+    }
+
+    /// Columns `from..from + columns`, rows `k_from..k_from + k`.
+    pub(crate) fn region(&self, from: u64, columns: u64, k_from: u64, k: u64) -> Region {
+        let first = self.base + from / self.strip * self.strip_bytes;
+        let offset = self.format.bytes(k_from * self.strip);
+        let offset = offset.expect("a part of a matrix that was placed");
+        let rows = self.strips(columns);
+        if k == self.k {
+            return Region::contiguous(first, Bytes(rows * self.strip_bytes));
+        }
+        region(first + offset, self.row_bytes(k), rows, self.strip_bytes)
+    }
+
+    /// All bytes.
+    fn footprint(&self) -> Option<u64> {
+        self.strips(self.n).checked_mul(self.strip_bytes)
+    }
+
+    /// Least bytes that hold these weights.
+    pub(crate) fn compulsory(&self) -> u64 {
+        self.format
+            .bytes(self.k * self.n)
+            .expect("less than the footprint, which was placed")
+    }
+}
+
+/// A region; one row if rows join.
+pub(crate) const fn region(address: u64, row_bytes: u64, rows: u64, pitch: u64) -> Region {
+    if rows == 1 || pitch == row_bytes {
+        return Region::contiguous(address, Bytes(row_bytes * rows));
+    }
+    Region {
+        address,
+        row_bytes: Bytes(row_bytes),
+        rows,
+        pitch: Bytes(pitch),
+    }
+}
+
+/// The cache of keys (or values) of one layer: sequence by sequence, head by head, position after
+/// position, each position's vector padded to whole accesses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CacheRegion {
+    pub(crate) base: u64,
+    pub(crate) heads: u64,
+    pub(crate) head_dim: u64,
+    /// Positions that it has room for.
+    pub(crate) positions: u64,
+    /// Bytes from one position to the next.
+    pub(crate) stride: u64,
+    /// First new position of this pass, and new positions of each sequence.
+    pub(crate) past: u64,
+    pub(crate) tokens: u64,
+}
+
+impl CacheRegion {
+    fn address(&self, sequence: u64, head: u64, position: u64) -> u64 {
+        self.base + ((sequence * self.heads + head) * self.positions + position) * self.stride
+    }
+
+    /// Positions `from..to` of `heads` heads of a sequence.
+    pub(crate) fn region(
+        &self,
+        sequence: u64,
+        head: u64,
+        heads: u64,
+        from: u64,
+        to: u64,
+    ) -> Region {
+        region(
+            self.address(sequence, head, from),
+            (to - from) * self.stride,
+            heads,
+            self.positions * self.stride,
+        )
+    }
+
+    /// The regions of new rows `rows` (over the batch) and columns `columns` (over the heads).
+    pub(crate) fn new_rows(
+        &self,
+        rows: std::ops::Range<u64>,
+        columns: std::ops::Range<u64>,
+    ) -> Vec<Region> {
+        let mut regions = Vec::new();
+        let mut row = rows.start;
+        while row < rows.end {
+            let sequence = row / self.tokens;
+            let end = rows.end.min((sequence + 1) * self.tokens);
+            let (from, to) = (row % self.tokens, (end - 1) % self.tokens + 1);
+            let first = columns.start / self.head_dim;
+            let last = columns.end.div_ceil(self.head_dim);
+            regions.push(self.region(
+                sequence,
+                first,
+                last - first,
+                self.past + from,
+                self.past + to,
+            ));
+            row = end;
+        }
+        regions
+    }
+}
+
+/// Hands out addresses, each aligned to whole accesses.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    access: u64,
+    next: u64,
+    weights: BTreeMap<(u64, &'static str), WeightRegion>,
+    places: BTreeMap<(u64, &'static str), u64>,
+}
+
+impl Layout {
+    pub(crate) fn new(access: u64) -> Self {
+        Self {
+            access,
+            next: 0,
+            weights: BTreeMap::new(),
+            places: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) const fn access(&self) -> u64 {
+        self.access
+    }
+
+    /// Bytes handed out so far.
+    pub(crate) const fn footprint(&self) -> u64 {
+        self.next
+    }
+
+    /// So many bytes without a name.
+    pub(crate) fn take(&mut self, bytes: u64) -> Result<u64, CompileError> {
+        self.allocate(Some(bytes))
+    }
+
+    fn allocate(&mut self, bytes: Option<u64>) -> Result<u64, CompileError> {
+        let at = self.next;
+        self.next = bytes
+            .and_then(|bytes| bytes.checked_next_multiple_of(self.access))
+            .and_then(|bytes| at.checked_add(bytes))
+            .ok_or(CompileError::Overflow {
+                what: "the bytes in main memory",
+            })?;
+        Ok(at)
+    }
+
+    /// The place of a matrix, the same whenever it is asked for.
+    pub(crate) fn weights(
+        &mut self,
+        key: (u64, &'static str),
+        (k, n): (u64, u64),
+        format: Format,
+        strip: u64,
+    ) -> Result<WeightRegion, CompileError> {
+        if let Some(region) = self.weights.get(&key) {
+            return Ok(*region);
+        }
+        let strip = strip.min(n);
+        let strip_bytes = k
+            .checked_mul(strip)
+            .and_then(|elements| format.bytes(elements))
+            .and_then(|bytes| bytes.checked_next_multiple_of(self.access))
+            .ok_or(CompileError::Overflow {
+                what: "the bytes of a weight matrix",
+            })?;
+        let mut region = WeightRegion {
+            base: 0,
+            k,
+            n,
+            format,
+            strip,
+            strip_bytes,
+            access: self.access,
+        };
+        region.base = self.allocate(region.footprint())?;
+        self.weights.insert(key, region);
+        Ok(region)
+    }
+
+    /// The place of so many bytes under a name, the same whenever it is asked for; the first
+    /// asking decides the size.
+    pub(crate) fn place(
+        &mut self,
+        key: (u64, &'static str),
+        bytes: Option<u64>,
+    ) -> Result<u64, CompileError> {
+        if let Some(&at) = self.places.get(&key) {
+            return Ok(at);
+        }
+        let at = self.allocate(bytes)?;
+        self.places.insert(key, at);
+        Ok(at)
+    }
+}

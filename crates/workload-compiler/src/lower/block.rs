@@ -1,0 +1,622 @@
+//! The blocks of a model: attention or recurrence, then the feed-forward network.
+
+use tile_program::{Bytes, Class, Family, GemmShape, VectorKind};
+
+use super::builder::{Builder, Linear, operands};
+use super::{
+    AttentionStage, Backing, GemmStage, Part, Placement, Section, Slot, Stage, TensorId, VectorStep,
+};
+use crate::error::CompileError;
+use crate::layout::CacheRegion;
+use crate::model::{FeedForward, NormPlacement};
+use crate::workload::{Heads, Softmax};
+
+macro_rules! linear {
+    ($name:literal, $bias:expr) => {
+        Linear {
+            name: $name,
+            dequantise: concat!($name, "_dequantise"),
+            bias: $bias.then_some(concat!($name, "_bias")),
+        }
+    };
+}
+
+/// Names of the row-wise work before a linear layer.
+struct Entry {
+    norm: &'static str,
+    quantise: &'static str,
+}
+
+macro_rules! entry {
+    ($name:literal) => {
+        Entry {
+            norm: concat!($name, "_norm"),
+            quantise: concat!($name, "_quantise"),
+        }
+    };
+}
+
+const PROJECTION: Family = Family::Projection;
+
+impl Builder<'_> {
+    fn norm(&mut self, layer: u64, name: &'static str) -> Vec<VectorStep> {
+        if !self.vector() {
+            return Vec::new();
+        }
+        let kind = self.workload.model.norm.kind();
+        vec![self.step(Some(layer), name, kind)]
+    }
+
+    /// What precedes a projection: its own norm where the model has one, then quantisation.
+    fn enter(
+        &mut self,
+        layer: u64,
+        entry: &Entry,
+        norm: bool,
+    ) -> Result<Vec<VectorStep>, CompileError> {
+        let mut steps = if norm {
+            self.norm(layer, entry.norm)
+        } else {
+            Vec::new()
+        };
+        steps.extend(self.quantised_input(Some(layer), PROJECTION, entry.quantise)?);
+        Ok(steps)
+    }
+
+    /// A section of one projection whose result is a tensor of its own.
+    fn section(&self, part: Part, out: TensorId) -> Section {
+        let stored_by = part
+            .epilogue
+            .last()
+            .map_or(part.operation, |step| step.operation);
+        Section {
+            n: part.weights.n,
+            unit_columns: 1,
+            parts: vec![part],
+            out,
+            stored_by,
+        }
+    }
+
+    fn projection(
+        &mut self,
+        layer: u64,
+        linear: &Linear,
+        k: u64,
+        n: u64,
+    ) -> Result<Part, CompileError> {
+        let strip = operands(self.workload, self.target, PROJECTION)?.columns;
+        self.part(Some(layer), linear, PROJECTION, (self.rows, k, n), strip)
+    }
+
+    /// Projections from one tensor, each section a result.
+    fn projections(
+        &mut self,
+        input: TensorId,
+        prologue: Vec<VectorStep>,
+        sections: Vec<Section>,
+    ) -> Result<(), CompileError> {
+        let operands = operands(self.workload, self.target, PROJECTION)?;
+        self.graph.stages.push(Stage::Gemm(GemmStage {
+            array: operands.array,
+            input,
+            prologue,
+            prologue_slot: Slot::Quantised,
+            m: self.rows,
+            k: self.graph.tensors[input.0].width,
+            a_bits: operands.a_bits,
+            sections,
+        }));
+        Ok(())
+    }
+
+    /// Width of a vector that the next projection reads without a step of its own.
+    fn vector_bits(&self) -> Result<u64, CompileError> {
+        Ok(if self.vector() {
+            self.bits
+        } else {
+            operands(self.workload, self.target, PROJECTION)?.a_bits
+        })
+    }
+
+    /// Queries, or keys, or values: projected, biased, normed by head, rotated.
+    fn head_section(
+        &mut self,
+        layer: u64,
+        linear: &Linear,
+        names: Option<(&'static str, &'static str)>,
+        heads: u64,
+        quantise: Option<(&'static str, u64)>,
+        out: TensorId,
+    ) -> Result<Section, CompileError> {
+        let model = &self.workload.model;
+        let (d, head_dim, rotary) = (model.d_model, model.head_dim, model.rotary_dim);
+        let (qk_norm, norm) = (model.qk_norm, model.norm.kind());
+        let columns = operands(self.workload, self.target, PROJECTION)?.columns;
+        // Whole heads in a strip, so that no head is torn.
+        let strip = head_dim * (columns / head_dim).max(1);
+        let shape = (self.rows, d, heads * head_dim);
+        let mut part = self.part(Some(layer), linear, PROJECTION, shape, strip)?;
+        if let Some((norm_name, rotary_name)) = names
+            && self.vector()
+        {
+            if qk_norm {
+                let mut step = self.step(Some(layer), norm_name, norm);
+                step.group = Some(head_dim);
+                part.epilogue.push(step);
+            }
+            if rotary > 0 {
+                let mut step = self.step(Some(layer), rotary_name, VectorKind::Rotary);
+                step.share = (rotary, head_dim);
+                part.epilogue.push(step);
+            }
+        }
+        if let Some((name, bits)) = quantise {
+            part.epilogue.push(self.quantise(Some(layer), name, bits));
+        }
+        let mut section = self.section(part, out);
+        section.unit_columns = head_dim;
+        Ok(section)
+    }
+
+    /// The new rows of a cache.
+    fn cache(&mut self, layer: u64, name: &'static str) -> Result<TensorId, CompileError> {
+        let model = &self.workload.model;
+        let format = self.workload.precision.kv_cache;
+        let positions = self.shape.positions;
+        let access = self.layout.access();
+        let stride = format
+            .bytes(model.head_dim)
+            .map(|bytes| bytes.next_multiple_of(access));
+        let overflow = CompileError::Overflow {
+            what: "the bytes of the cache",
+        };
+        let stride = stride.ok_or(overflow)?;
+        let bytes = stride
+            .checked_mul(positions)
+            .and_then(|bytes| bytes.checked_mul(model.n_kv_heads))
+            .and_then(|bytes| bytes.checked_mul(self.workload.batch));
+        let base = self.layout.place((layer, name), bytes)?;
+        let region = CacheRegion {
+            base,
+            heads: model.n_kv_heads,
+            head_dim: model.head_dim,
+            positions,
+            stride,
+            past: self.shape.past,
+            tokens: self.shape.tokens,
+        };
+        let (rows, width) = (self.rows, model.kv_width());
+        Ok(self.tensor_in(
+            rows,
+            width,
+            format.bits(),
+            Backing::Cache(region),
+            Placement::Any,
+        ))
+    }
+
+    /// One block with attention.
+    pub(super) fn attention_block(&mut self, layer: u64, x: TensorId) -> Result<(), CompileError> {
+        let model = &self.workload.model;
+        let (rows, query_width, qkv_bias) = (self.rows, model.query_width(), model.qkv_bias);
+        let (heads, kv_heads) = (model.n_heads, model.n_kv_heads);
+        let (linear_norms, placement) = (model.linear_norms, model.norm_placement);
+        let attention = operands(self.workload, self.target, Family::Attention)?;
+        let q = self.tensor(rows, query_width, attention.a_bits, Slot::Query);
+        let (k, v) = (self.cache(layer, "keys")?, self.cache(layer, "values")?);
+        let kv_format = self.workload.precision.kv_cache;
+        let narrow = self.vector() && kv_format.is_integer() && self.bits > 8;
+        let kv_bits = kv_format.bits();
+        let q_quantise = attention
+            .quantised
+            .then_some(("q_quantise", attention.a_bits));
+        let k_quantise = narrow.then_some(("k_quantise", kv_bits));
+        let v_quantise = narrow.then_some(("v_quantise", kv_bits));
+        let pre = placement != NormPlacement::Post;
+
+        let (q_linear, k_linear, v_linear) = (
+            linear!("q_proj", qkv_bias),
+            linear!("k_proj", qkv_bias),
+            linear!("v_proj", qkv_bias),
+        );
+        let rotary = [
+            Some(("q_norm", "q_rotary")),
+            Some(("k_norm", "k_rotary")),
+            None,
+        ];
+        if linear_norms && self.vector() {
+            let normed = self.tensor(rows, self.workload.model.d_model, self.bits, Slot::Normed);
+            let norm = self.norm(layer, "attention_norm");
+            self.vector_stage(x, norm, normed);
+            let enter = self.enter(layer, &entry!("q_proj"), true)?;
+            let section = self.head_section(layer, &q_linear, rotary[0], heads, q_quantise, q)?;
+            self.projections(normed, enter, vec![section])?;
+            let enter = self.enter(layer, &entry!("k_proj"), true)?;
+            let mut section =
+                self.head_section(layer, &k_linear, rotary[1], kv_heads, k_quantise, k)?;
+            let append = self.append(layer, k);
+            section.stored_by = append.unwrap_or(section.stored_by);
+            self.projections(normed, enter, vec![section])?;
+            let enter = self.enter(layer, &entry!("v_proj"), true)?;
+            let mut section =
+                self.head_section(layer, &v_linear, rotary[2], kv_heads, v_quantise, v)?;
+            section.stored_by = append.unwrap_or(section.stored_by);
+            self.projections(normed, enter, vec![section])?;
+            self.append_stages(append, k, v);
+        } else {
+            let mut enter = if pre {
+                self.norm(layer, "attention_norm")
+            } else {
+                Vec::new()
+            };
+            enter.extend(self.enter(layer, &entry!("qkv"), false)?);
+            let sq = self.head_section(layer, &q_linear, rotary[0], heads, q_quantise, q)?;
+            let mut sk = self.head_section(layer, &k_linear, rotary[1], kv_heads, k_quantise, k)?;
+            let mut sv = self.head_section(layer, &v_linear, rotary[2], kv_heads, v_quantise, v)?;
+            let append = self.append(layer, k);
+            sk.stored_by = append.unwrap_or(sk.stored_by);
+            sv.stored_by = append.unwrap_or(sv.stored_by);
+            let mut sections = vec![sq, sk, sv];
+            if placement == NormPlacement::Parallel {
+                let hidden = self.hidden()?;
+                sections.extend(self.up_sections(layer, hidden)?);
+                self.projections(x, enter, sections)?;
+                self.append_stages(append, k, v);
+                self.attend(layer, q, k, v, x)?;
+                return self.down(layer, hidden, x);
+            }
+            self.projections(x, enter, sections)?;
+            self.append_stages(append, k, v);
+        }
+        self.attend(layer, q, k, v, x)?;
+        self.feed_forward(layer, x)
+    }
+
+    /// The operation that appends to the cache, where transfers are counted at all.
+    fn append(&mut self, layer: u64, k: TensorId) -> Option<tile_program::OperationId> {
+        if !self.vector() {
+            return None;
+        }
+        let tensor = self.graph.tensors[k.0];
+        let id = self.operation(Some(layer), "kv_append", Class::Transfer, self.target.store);
+        let bytes = 2 * (tensor.rows * tensor.width * tensor.bits).div_ceil(8);
+        self.graph.operations[id.index()].compulsory_write = Bytes(bytes);
+        Some(id)
+    }
+
+    fn append_stages(
+        &mut self,
+        append: Option<tile_program::OperationId>,
+        k: TensorId,
+        v: TensorId,
+    ) {
+        if let Some(operation) = append {
+            self.move_stage(operation, k, false);
+            self.move_stage(operation, v, false);
+        }
+    }
+
+    /// Scores, softmax, context and the output projection.
+    fn attend(
+        &mut self,
+        layer: u64,
+        query: TensorId,
+        key: TensorId,
+        value: TensorId,
+        x: TensorId,
+    ) -> Result<(), CompileError> {
+        let model = &self.workload.model;
+        let (batch, tokens) = (self.workload.batch, self.shape.tokens);
+        let to = self.shape.past + tokens;
+        // Only the last positions of the window; a prefill computes the whole rectangle, masked.
+        let from = match model.window(layer) {
+            Some(window) if tokens == 1 => to - window.min(to),
+            _ => 0,
+        };
+        let separate = self.workload.heads == Heads::Separate;
+        let (kv_heads, group, head_dim) = (model.n_kv_heads, model.group(), model.head_dim);
+        let query_width = model.query_width();
+        let (m, count) = if separate {
+            (tokens, batch * kv_heads * group)
+        } else {
+            (tokens * group, batch * kv_heads)
+        };
+        let attention = operands(self.workload, self.target, Family::Attention)?;
+        let span = to - from;
+        let l = Some(layer);
+        let scores = GemmShape {
+            m,
+            n: span,
+            k: head_dim,
+            count,
+        };
+        let context = GemmShape {
+            m,
+            n: head_dim,
+            k: span,
+            count,
+        };
+        let scores = self.gemm(
+            l,
+            "scores",
+            Family::Attention,
+            false,
+            scores,
+            attention.array,
+        )?;
+        let softmax = self
+            .vector()
+            .then(|| self.step(l, "softmax", VectorKind::Softmax).operation);
+        let quantise = attention.quantised.then(|| {
+            self.step(l, "softmax_quantise", VectorKind::Quantise)
+                .operation
+        });
+        let context = self.gemm(
+            l,
+            "context",
+            Family::Attention,
+            false,
+            context,
+            attention.array,
+        )?;
+        let dequantise = attention.quantised.then(|| {
+            self.step(l, "context_dequantise", VectorKind::Dequantise)
+                .operation
+        });
+        let cached = self.shape.past.saturating_sub(from) * batch * kv_heads;
+        let bytes = cached * (head_dim * self.workload.precision.kv_cache.bits()).div_ceil(8);
+        for id in [scores, context] {
+            self.graph.operations[id.index()].compulsory_read = Bytes(bytes);
+        }
+        let bits = self.vector_bits()?;
+        let out = self.tensor(self.rows, query_width, bits, Slot::Context);
+        self.graph.stages.push(Stage::Attention(AttentionStage {
+            array: attention.array,
+            scores,
+            softmax,
+            quantise,
+            context,
+            dequantise,
+            query,
+            key,
+            value,
+            out,
+            batch,
+            tokens,
+            from,
+            to,
+            kv_heads,
+            group,
+            head_dim,
+            separate,
+            online: self.workload.softmax == Softmax::Online,
+            a_bits: attention.a_bits,
+        }));
+        let model = &self.workload.model;
+        let (norm, bias, d) = (
+            model.sub_norms || model.linear_norms,
+            model.linear_bias,
+            model.d_model,
+        );
+        let enter = self.enter(layer, &entry!("o_proj"), norm)?;
+        let part = self.projection(layer, &linear!("o_proj", bias), query_width, d)?;
+        let names = ("attention_post_norm", "attention_residual");
+        self.to_residual(layer, names, out, enter, part, x)
+    }
+
+    /// A projection whose result is added to the residual stream.
+    fn to_residual(
+        &mut self,
+        layer: u64,
+        (norm_name, residual_name): (&'static str, &'static str),
+        input: TensorId,
+        enter: Vec<VectorStep>,
+        mut part: Part,
+        x: TensorId,
+    ) -> Result<(), CompileError> {
+        if !self.vector() {
+            return self.simple_gemm(PROJECTION, input, enter, part, x);
+        }
+        let placement = self.workload.model.norm_placement;
+        let d = self.workload.model.d_model;
+        if placement == NormPlacement::Sandwich {
+            let mixed = self.tensor(self.rows, d, self.bits, Slot::Mixed);
+            self.simple_gemm(PROJECTION, input, enter, part, mixed)?;
+            let mut steps = self.norm(layer, norm_name);
+            let mut add = self.step(Some(layer), residual_name, VectorKind::Add);
+            add.with = Some(x);
+            steps.push(add);
+            self.vector_stage(mixed, steps, x);
+            return Ok(());
+        }
+        let mut add = self.step(Some(layer), residual_name, VectorKind::Add);
+        add.with = Some(x);
+        part.epilogue.push(add);
+        self.simple_gemm(PROJECTION, input, enter, part, x)?;
+        if placement == NormPlacement::Post {
+            let steps = self.norm(layer, norm_name);
+            self.vector_stage(x, steps, x);
+        }
+        Ok(())
+    }
+
+    fn hidden(&mut self) -> Result<TensorId, CompileError> {
+        let bits = self.vector_bits()?;
+        let width = self.workload.model.d_ff;
+        Ok(self.tensor(self.rows, width, bits, Slot::Hidden))
+    }
+
+    /// Into the feed-forward network: activation(gate) · up, or activation(up).
+    fn up_sections(&mut self, layer: u64, hidden: TensorId) -> Result<Vec<Section>, CompileError> {
+        let model = &self.workload.model;
+        let (d, d_ff, bias) = (model.d_model, model.d_ff, model.linear_bias);
+        let (activation, form) = (model.activation.kind(), model.feed_forward);
+        let (gate, up) = (linear!("gate_proj", bias), linear!("up_proj", bias));
+        if form == FeedForward::Plain {
+            let mut part = self.projection(layer, &up, d, d_ff)?;
+            if self.vector() {
+                part.epilogue
+                    .push(self.step(Some(layer), "activation", activation));
+            }
+            return Ok(vec![self.section(part, hidden)]);
+        }
+        let mut first = self.projection(layer, &gate, d, d_ff)?;
+        let mut second = self.projection(layer, &up, d, d_ff)?;
+        if !self.vector() {
+            let bits = self.vector_bits()?;
+            let gated = self.tensor(self.rows, d_ff, bits, Slot::Gate);
+            return Ok(vec![
+                self.section(first, gated),
+                self.section(second, hidden),
+            ]);
+        }
+        first
+            .epilogue
+            .push(self.step(Some(layer), "activation", activation));
+        second
+            .epilogue
+            .push(self.step(Some(layer), "gate", VectorKind::Multiply));
+        let mut section = self.section(second, hidden);
+        section.parts.insert(0, first);
+        Ok(vec![section])
+    }
+
+    /// Out of the feed-forward network.
+    fn down(&mut self, layer: u64, hidden: TensorId, x: TensorId) -> Result<(), CompileError> {
+        let model = &self.workload.model;
+        let (d, d_ff, bias) = (model.d_model, model.d_ff, model.linear_bias);
+        let norm = model.sub_norms || model.linear_norms;
+        let enter = self.enter(layer, &entry!("down_proj"), norm)?;
+        let part = self.projection(layer, &linear!("down_proj", bias), d_ff, d)?;
+        let names = ("ffn_post_norm", "ffn_residual");
+        self.to_residual(layer, names, hidden, enter, part, x)
+    }
+
+    fn feed_forward(&mut self, layer: u64, x: TensorId) -> Result<(), CompileError> {
+        let model = &self.workload.model;
+        let (d, d_ff, bias) = (model.d_model, model.d_ff, model.linear_bias);
+        let (activation, form) = (model.activation.kind(), model.feed_forward);
+        let pre = model.norm_placement != NormPlacement::Post;
+        let hidden = self.hidden()?;
+        if !(model.linear_norms && self.vector()) {
+            let mut enter = if pre {
+                self.norm(layer, "ffn_norm")
+            } else {
+                Vec::new()
+            };
+            enter.extend(self.enter(layer, &entry!("ffn"), false)?);
+            let sections = self.up_sections(layer, hidden)?;
+            self.projections(x, enter, sections)?;
+            return self.down(layer, hidden, x);
+        }
+        let normed = self.tensor(self.rows, d, self.bits, Slot::Normed);
+        let norm = self.norm(layer, "ffn_norm");
+        self.vector_stage(x, norm, normed);
+        let gated = form == FeedForward::Gated;
+        let gate = self.tensor(self.rows, d_ff, self.bits, Slot::Gate);
+        if gated {
+            let enter = self.enter(layer, &entry!("gate_proj"), true)?;
+            let mut part = self.projection(layer, &linear!("gate_proj", bias), d, d_ff)?;
+            part.epilogue
+                .push(self.step(Some(layer), "activation", activation));
+            let section = self.section(part, gate);
+            self.projections(normed, enter, vec![section])?;
+        }
+        let enter = self.enter(layer, &entry!("up_proj"), true)?;
+        let mut part = self.projection(layer, &linear!("up_proj", bias), d, d_ff)?;
+        if gated {
+            let mut multiply = self.step(Some(layer), "gate", VectorKind::Multiply);
+            multiply.with = Some(gate);
+            part.epilogue.push(multiply);
+        } else {
+            part.epilogue
+                .push(self.step(Some(layer), "activation", activation));
+        }
+        let section = self.section(part, hidden);
+        self.projections(normed, enter, vec![section])?;
+        self.down(layer, hidden, x)
+    }
+
+    /// One block of MatMul-free LM: h ← f·h + (1 − f)·silu(i), out = o(norm(h) · silu(g)).
+    pub(super) fn recurrent_block(&mut self, layer: u64, x: TensorId) -> Result<(), CompileError> {
+        let d = self.workload.model.d_model;
+        let rows = self.rows;
+        let bits = self.vector_bits()?;
+        let candidate = self.tensor(rows, d, bits, Slot::Candidate);
+        let mixed = self.tensor(rows, d, bits, Slot::Mixed);
+        let gate = self.tensor(rows, d, bits, Slot::Gate);
+        let linears = [
+            linear!("i_proj", false),
+            linear!("f_proj", false),
+            linear!("g_proj", false),
+        ];
+        let o = linear!("o_proj", false);
+        if !self.vector() {
+            let mut sections = Vec::new();
+            for (linear, out) in linears.iter().zip([candidate, mixed, gate]) {
+                let part = self.projection(layer, linear, d, d)?;
+                sections.push(self.section(part, out));
+            }
+            self.projections(x, Vec::new(), sections)?;
+            let part = self.projection(layer, &o, d, d)?;
+            self.simple_gemm(PROJECTION, mixed, Vec::new(), part, x)?;
+            return self.feed_forward(layer, x);
+        }
+        let batch = self.workload.batch;
+        let bytes = (batch * d).checked_mul(self.bits / 8);
+        let place = self.layout.place((layer, "state"), bytes)?;
+        let backing = Backing::Rows(place);
+        let state = self.tensor_in(batch, d, self.bits, backing, Placement::Chip);
+        let normed = self.tensor(rows, d, self.bits, Slot::Normed);
+        let norm = self.norm(layer, "attention_norm");
+        self.vector_stage(x, norm, normed);
+        let load = self.operation(Some(layer), "state_load", Class::Transfer, self.target.load);
+        self.graph.operations[load.index()].compulsory_read = Bytes(batch * d * self.bits / 8);
+        self.move_stage(load, state, true);
+
+        let entries = [entry!("i_proj"), entry!("f_proj"), entry!("g_proj")];
+        let mut parts = Vec::new();
+        for (linear, entry) in linears.iter().zip(&entries) {
+            let enter = self.enter(layer, entry, true)?;
+            let mut part = self.projection(layer, linear, d, d)?;
+            match linear.name {
+                "i_proj" => part
+                    .epilogue
+                    .push(self.step(Some(layer), "silu", VectorKind::Silu)),
+                "f_proj" => {
+                    let sigmoid = self.step(Some(layer), "sigmoid", VectorKind::Sigmoid);
+                    let mut step = self.step(Some(layer), "recurrence", VectorKind::Recurrence);
+                    (step.with, step.state) = (Some(candidate), Some(state));
+                    part.epilogue.extend([sigmoid, step]);
+                }
+                _ => part
+                    .epilogue
+                    .push(self.step(Some(layer), "swish", VectorKind::Silu)),
+            }
+            parts.push((enter, part));
+        }
+        for ((enter, part), out) in parts.into_iter().zip([candidate, mixed, gate]) {
+            let section = self.section(part, out);
+            self.projections(normed, enter, vec![section])?;
+        }
+        let store = self.operation(
+            Some(layer),
+            "state_store",
+            Class::Transfer,
+            self.target.store,
+        );
+        self.graph.operations[store.index()].compulsory_write = Bytes(batch * d * self.bits / 8);
+        self.move_stage(store, state, false);
+
+        let mut enter = self.norm(layer, "output_norm");
+        let mut gated = self.step(Some(layer), "output_gate", VectorKind::Multiply);
+        gated.with = Some(gate);
+        enter.push(gated);
+        enter.extend(self.enter(layer, &entry!("o_proj"), true)?);
+        let part = self.projection(layer, &o, d, d)?;
+        let names = ("attention_post_norm", "attention_residual");
+        self.to_residual(layer, names, mixed, enter, part, x)?;
+        self.feed_forward(layer, x)
+    }
+}

@@ -1,0 +1,537 @@
+//! Builds the graph of a pass: operations, tensors and stages around the blocks.
+
+use tile_program::{
+    Bytes, Class, Family, GemmShape, Operation, OperationId, Target, UnitId, VectorKind,
+};
+
+use super::{
+    Backing, FetchStage, GemmStage, Graph, MoveStage, Part, Placement, Section, Slot, Stage,
+    Tensor, TensorId, VectorStage, VectorStep, class_of, unit_of,
+};
+use crate::Format;
+use crate::error::CompileError;
+use crate::layout::Layout;
+use crate::model::{Mixer, NormPlacement, Position};
+use crate::workload::Workload;
+
+/// What one pass is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PassShape {
+    pub(crate) name: String,
+    /// New tokens of each sequence.
+    pub(crate) tokens: u64,
+    /// Positions in the cache before.
+    pub(crate) past: u64,
+    /// Positions that the cache has room for.
+    pub(crate) positions: u64,
+    /// Tokens that the pass adds to the result, over the whole batch.
+    pub(crate) counted: u64,
+}
+
+/// What an array does to its operands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operands {
+    pub(crate) array: usize,
+    /// Width of A as the array reads it.
+    pub(crate) a_bits: u64,
+    /// Whether activations are quantised before and scaled back after.
+    pub(crate) quantised: bool,
+    /// Columns of the array: the width of a strip of weights.
+    pub(crate) columns: u64,
+}
+
+/// A graph in the making.
+pub(crate) struct Builder<'a> {
+    pub(crate) workload: &'a Workload,
+    pub(crate) target: &'a Target,
+    pub(crate) shape: &'a PassShape,
+    pub(crate) layout: &'a mut Layout,
+    pub(crate) graph: Graph,
+    /// Rows of the residual stream: new tokens over the whole batch.
+    pub(crate) rows: u64,
+    /// Width of a vector element.
+    pub(crate) bits: u64,
+}
+
+/// The family's array, checked against the widths of its operands.
+pub(crate) fn operands(
+    workload: &Workload,
+    target: &Target,
+    family: Family,
+) -> Result<Operands, CompileError> {
+    let (index, array) = target
+        .arrays
+        .iter()
+        .enumerate()
+        .find(|(_, array)| array.serves.contains(&family))
+        .ok_or(CompileError::NoArray { family })?;
+    let precision = workload.precision;
+    let (what, format) = match family {
+        Family::Projection => ("projection", precision.projection),
+        Family::Attention => ("attention", precision.attention),
+        Family::LmHead => ("lm_head", precision.lm_head),
+    };
+    let too_wide = |bits: u64, takes: u64| CompileError::TooWide {
+        what,
+        bits,
+        array: array.name.clone(),
+        index,
+        takes,
+    };
+    if format.bits() > array.weight.get() {
+        return Err(too_wide(format.bits(), array.weight.get()));
+    }
+    if family == Family::Attention && format.bits() > array.activation.get() {
+        return Err(too_wide(format.bits(), array.activation.get()));
+    }
+    let vector_bits = precision.activation.bits();
+    let integers = match family {
+        Family::Attention => format.is_integer(),
+        _ => format.is_matmul_free(),
+    };
+    // Where no vector unit is asked, operands arrive as the array wants them.
+    let narrow = integers || array.activation.get() < vector_bits;
+    let quantised = workload.operators.vector() && narrow && vector_bits > 8;
+    let a_bits = if quantised {
+        array.activation.get().min(8)
+    } else if workload.operators.vector() {
+        vector_bits
+    } else {
+        array.activation.get()
+    };
+    Ok(Operands {
+        array: index,
+        a_bits: a_bits.next_multiple_of(8),
+        quantised,
+        columns: array.columns,
+    })
+}
+
+/// A linear layer: names of its operation, of its scaling and of its bias.
+pub(crate) struct Linear {
+    pub(crate) name: &'static str,
+    pub(crate) dequantise: &'static str,
+    pub(crate) bias: Option<&'static str>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(
+        workload: &'a Workload,
+        target: &'a Target,
+        shape: &'a PassShape,
+        layout: &'a mut Layout,
+    ) -> Self {
+        Self {
+            rows: workload.batch * shape.tokens,
+            bits: workload.precision.activation.bits().next_multiple_of(8),
+            workload,
+            target,
+            shape,
+            layout,
+            graph: Graph {
+                operations: Vec::new(),
+                tensors: Vec::new(),
+                stages: Vec::new(),
+            },
+        }
+    }
+
+    /// Adds an operation of a layer (or of none).
+    pub(crate) fn operation(
+        &mut self,
+        layer: Option<u64>,
+        operator: &'static str,
+        class: Class,
+        unit: UnitId,
+    ) -> OperationId {
+        let id = OperationId(u32::try_from(self.graph.operations.len()).expect("far fewer"));
+        self.graph.operations.push(Operation {
+            name: layer.map_or_else(|| operator.to_owned(), |l| super::in_layer(l, operator)),
+            operator,
+            class,
+            family: None,
+            unit,
+            gemm: None,
+            macs: 0,
+            compulsory_read: Bytes::ZERO,
+            compulsory_write: Bytes::ZERO,
+        });
+        id
+    }
+
+    /// Adds a GEMM operation.
+    pub(crate) fn gemm(
+        &mut self,
+        layer: Option<u64>,
+        operator: &'static str,
+        family: Family,
+        free: bool,
+        shape: GemmShape,
+        array: usize,
+    ) -> Result<OperationId, CompileError> {
+        let unit = unit_of(self.target, array);
+        let id = self.operation(layer, operator, class_of(family, free), unit);
+        let operation = &mut self.graph.operations[id.index()];
+        operation.family = Some(family);
+        operation.gemm = Some(shape);
+        operation.macs = shape.macs().ok_or(CompileError::Overflow {
+            what: "the multiply-accumulates of an operation",
+        })?;
+        Ok(id)
+    }
+
+    /// Adds vector work.
+    pub(crate) fn step(
+        &mut self,
+        layer: Option<u64>,
+        operator: &'static str,
+        kind: VectorKind,
+    ) -> VectorStep {
+        VectorStep {
+            operation: self.operation(layer, operator, Class::Vector, self.target.vector),
+            kind,
+            with: None,
+            state: None,
+            group: None,
+            share: (1, 1),
+            bits: self.bits,
+        }
+    }
+
+    /// Adds per-token quantisation to the width that an array reads.
+    pub(crate) fn quantise(
+        &mut self,
+        layer: Option<u64>,
+        operator: &'static str,
+        bits: u64,
+    ) -> VectorStep {
+        let mut step = self.step(layer, operator, VectorKind::Quantise);
+        step.bits = bits;
+        step
+    }
+
+    pub(crate) fn tensor(&mut self, rows: u64, width: u64, bits: u64, slot: Slot) -> TensorId {
+        self.tensor_in(rows, width, bits, Backing::Slot(slot), Placement::Any)
+    }
+
+    pub(crate) fn tensor_in(
+        &mut self,
+        rows: u64,
+        width: u64,
+        bits: u64,
+        backing: Backing,
+        placement: Placement,
+    ) -> TensorId {
+        self.graph.tensors.push(Tensor {
+            rows,
+            width,
+            bits,
+            backing,
+            placement,
+        });
+        TensorId(self.graph.tensors.len() - 1)
+    }
+
+    /// A linear layer as part of a stage: scale back, add the bias.
+    pub(crate) fn part(
+        &mut self,
+        layer: Option<u64>,
+        linear: &Linear,
+        family: Family,
+        (m, k, n): (u64, u64, u64),
+        strip: u64,
+    ) -> Result<Part, CompileError> {
+        let operands = operands(self.workload, self.target, family)?;
+        let format = match family {
+            Family::LmHead => self.workload.precision.lm_head,
+            _ => self.workload.precision.projection,
+        };
+        let weights = self.layout.weights(
+            (layer.unwrap_or(u64::MAX), linear.name),
+            (k, n),
+            format,
+            strip,
+        )?;
+        let shape = GemmShape { m, n, k, count: 1 };
+        let free = format.is_matmul_free();
+        let operation = self.gemm(layer, linear.name, family, free, shape, operands.array)?;
+        self.graph.operations[operation.index()].compulsory_read = Bytes(weights.compulsory());
+        let mut epilogue = Vec::new();
+        if operands.quantised {
+            epilogue.push(self.step(layer, linear.dequantise, VectorKind::Dequantise));
+        }
+        if let Some(bias) = linear.bias
+            && self.vector()
+        {
+            epilogue.push(self.step(layer, bias, VectorKind::Add));
+        }
+        Ok(Part {
+            operation,
+            weights,
+            epilogue,
+        })
+    }
+
+    pub(crate) fn vector(&self) -> bool {
+        self.workload.operators.vector()
+    }
+
+    /// One matrix from a tensor to a tensor.
+    pub(crate) fn simple_gemm(
+        &mut self,
+        family: Family,
+        input: TensorId,
+        prologue: Vec<VectorStep>,
+        part: Part,
+        out: TensorId,
+    ) -> Result<(), CompileError> {
+        let operands = operands(self.workload, self.target, family)?;
+        let stored_by = part
+            .epilogue
+            .last()
+            .map_or(part.operation, |step| step.operation);
+        let (k, n) = (part.weights.k, part.weights.n);
+        let shape = self.graph.operations[part.operation.index()].gemm;
+        let m = shape.map_or(0, |shape| shape.m);
+        self.graph.stages.push(Stage::Gemm(GemmStage {
+            array: operands.array,
+            input,
+            prologue,
+            prologue_slot: Slot::Quantised,
+            m,
+            k,
+            a_bits: operands.a_bits,
+            sections: vec![Section {
+                n,
+                unit_columns: 1,
+                parts: vec![part],
+                out,
+                stored_by,
+            }],
+        }));
+        Ok(())
+    }
+
+    pub(crate) fn vector_stage(&mut self, input: TensorId, steps: Vec<VectorStep>, out: TensorId) {
+        self.graph.stages.push(Stage::Vector(VectorStage {
+            input,
+            first: 0,
+            stride: 1,
+            steps,
+            out,
+        }));
+    }
+
+    pub(crate) fn move_stage(&mut self, operation: OperationId, tensor: TensorId, load: bool) {
+        self.graph.stages.push(Stage::Move(MoveStage {
+            operation,
+            tensor,
+            load,
+        }));
+    }
+
+    /// The embedding: a row of the table for each token, a position, a projection where the table
+    /// is narrower than the model.
+    fn embed(&mut self, x: TensorId) -> Result<(), CompileError> {
+        let model = &self.workload.model;
+        if !self.workload.operators.embedding() {
+            return Ok(());
+        }
+        let (d, width, vocab) = (model.d_model, model.embedding_dim, model.vocab);
+        let learned = model.position == Position::Learned;
+        let position_bytes = model.max_context.max(self.shape.positions).checked_mul(d);
+        let tied = model.tied_embeddings;
+        let row_bits = if tied {
+            self.workload.precision.lm_head
+        } else {
+            Format::Bf16
+        };
+        let row_bytes = row_bits.bytes(width).ok_or(CompileError::Overflow {
+            what: "the bytes of the embedding table",
+        })?;
+        let row_bytes = row_bytes.next_multiple_of(self.layout.access());
+        let table = if tied {
+            self.head_weights()?.base
+        } else {
+            self.layout
+                .place((u64::MAX, "embedding"), row_bytes.checked_mul(vocab))?
+        };
+        let operation = self.operation(None, "embedding", Class::Transfer, self.target.load);
+        let bytes = row_bytes.checked_mul(self.rows);
+        self.graph.operations[operation.index()].compulsory_read =
+            Bytes(bytes.ok_or(CompileError::Overflow {
+                what: "the bytes of the embedding",
+            })?);
+        let narrow = width != d;
+        let rows = self.rows;
+        let out = if narrow {
+            self.tensor(rows, width, self.bits, Slot::Embedded)
+        } else {
+            x
+        };
+        self.graph.stages.push(Stage::Fetch(FetchStage {
+            operation,
+            table,
+            row_bytes,
+            stride: (vocab / rows).max(1),
+            first: (vocab / rows).max(1) / 2,
+            out,
+        }));
+        if narrow {
+            let linear = Linear {
+                name: "project_in",
+                dequantise: "project_in_dequantise",
+                bias: None,
+            };
+            let quantise = self.quantised_input(None, Family::LmHead, "project_in_quantise")?;
+            let strip = operands(self.workload, self.target, Family::LmHead)?.columns;
+            let part = self.part(None, &linear, Family::LmHead, (rows, width, d), strip)?;
+            self.simple_gemm(Family::LmHead, out, quantise, part, x)?;
+        }
+        if learned {
+            let base = self.layout.place(
+                (u64::MAX, "positions"),
+                position_bytes.and_then(|elements| Format::Bf16.bytes(elements)),
+            )?;
+            let row = d * 2;
+            let table = base + self.shape.past * row;
+            let positions = self.tensor_in(
+                rows,
+                d,
+                16,
+                Backing::Rows(table / self.layout.access() * self.layout.access()),
+                Placement::Memory,
+            );
+            let mut add = self.step(None, "position_embedding", VectorKind::Add);
+            add.with = Some(positions);
+            self.vector_stage(x, vec![add], x);
+        }
+        Ok(())
+    }
+
+    /// Quantisation before a GEMM of a family, if its array wants it.
+    pub(crate) fn quantised_input(
+        &mut self,
+        layer: Option<u64>,
+        family: Family,
+        operator: &'static str,
+    ) -> Result<Vec<VectorStep>, CompileError> {
+        let operands = operands(self.workload, self.target, family)?;
+        Ok(if operands.quantised {
+            vec![self.quantise(layer, operator, operands.a_bits)]
+        } else {
+            Vec::new()
+        })
+    }
+
+    fn head_weights(&mut self) -> Result<crate::layout::WeightRegion, CompileError> {
+        let model = &self.workload.model;
+        let strip = operands(self.workload, self.target, Family::LmHead)?.columns;
+        self.layout.weights(
+            (u64::MAX, "lm_head"),
+            (model.embedding_dim, model.vocab),
+            self.workload.precision.lm_head,
+            strip,
+        )
+    }
+
+    /// Final norm and LM head, for the last token of each sequence.
+    fn head(&mut self, x: TensorId) -> Result<(), CompileError> {
+        if !self.workload.operators.lm_head() {
+            return Ok(());
+        }
+        let model = &self.workload.model;
+        let (d, width, vocab, norm) = (
+            model.d_model,
+            model.embedding_dim,
+            model.vocab,
+            model.norm.kind(),
+        );
+        let batch = self.workload.batch;
+        let post = model.norm_placement == NormPlacement::Post;
+        let family = Family::LmHead;
+        let strip = operands(self.workload, self.target, family)?.columns;
+        let a_bits = operands(self.workload, self.target, family)?.a_bits;
+        let mut steps = Vec::new();
+        if self.vector() && !post {
+            steps.push(self.step(None, "final_norm", norm));
+        }
+        let narrow = width != d;
+        let name = if narrow {
+            "project_out_quantise"
+        } else {
+            "lm_head_quantise"
+        };
+        steps.extend(self.quantised_input(None, family, name)?);
+        // Without row-wise work the GEMM reads the rows of x where they are.
+        let mut hidden = if steps.is_empty() {
+            x
+        } else {
+            let bits = steps.last().map_or(self.bits, |step| step.bits);
+            let last = self.tensor(batch, d, bits, Slot::Final);
+            self.graph.stages.push(Stage::Vector(VectorStage {
+                input: x,
+                first: self.shape.tokens - 1,
+                stride: self.shape.tokens,
+                steps,
+                out: last,
+            }));
+            last
+        };
+        if narrow {
+            let linear = Linear {
+                name: "project_out",
+                dequantise: "project_out_dequantise",
+                bias: None,
+            };
+            let mut part = self.part(None, &linear, family, (batch, d, width), strip)?;
+            let again = self.quantised_input(None, family, "lm_head_quantise")?;
+            let bits = again.last().map_or(self.bits, |step| step.bits);
+            part.epilogue.extend(again);
+            let projected = self.tensor(batch, width, bits.max(a_bits), Slot::Embedded);
+            self.simple_gemm(family, hidden, Vec::new(), part, projected)?;
+            hidden = projected;
+        }
+        let linear = Linear {
+            name: "lm_head",
+            dequantise: "lm_head_dequantise",
+            bias: None,
+        };
+        self.head_weights()?;
+        let part = self.part(None, &linear, family, (batch, width, vocab), strip)?;
+        let logits = self.tensor_in(
+            batch,
+            vocab,
+            16,
+            Backing::Slot(Slot::Logits),
+            Placement::Memory,
+        );
+        self.simple_gemm(family, hidden, Vec::new(), part, logits)
+    }
+}
+
+/// The graph of a pass.
+pub(crate) fn lower(
+    workload: &Workload,
+    target: &Target,
+    shape: &PassShape,
+    layout: &mut Layout,
+) -> Result<Graph, CompileError> {
+    let mut builder = Builder::new(workload, target, shape, layout);
+    let residual_bits = if builder.vector() {
+        builder.bits
+    } else {
+        operands(workload, target, Family::Projection)?.a_bits
+    };
+    let model = &workload.model;
+    let x = builder.tensor(builder.rows, model.d_model, residual_bits, Slot::Residual);
+    builder.embed(x)?;
+    for layer in 0..model.layers {
+        match model.mixer {
+            Mixer::Attention => builder.attention_block(layer, x)?,
+            Mixer::Mlgru => builder.recurrent_block(layer, x)?,
+        }
+    }
+    builder.head(x)?;
+    Ok(builder.graph)
+}

@@ -1,0 +1,270 @@
+//! From a model and a pass to operators on tensors: what is computed, not yet how.
+//!
+//! A pass is a list of [`Stage`]s. A stage is a GEMM with the row-wise work that can ride on its
+//! tiles (before: norm and quantisation; after: scales, biases, rotation, activation, residual), a
+//! chain of vector work, attention, or a transfer.
+
+mod block;
+mod builder;
+
+use tile_program::{Class, Family, Operation, OperationId, UnitId, VectorKind};
+
+use crate::layout::{CacheRegion, WeightRegion};
+
+pub(crate) use builder::{PassShape, lower, operands};
+
+/// A tensor of a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TensorId(pub(crate) usize);
+
+/// Where a tensor lies when it cannot stay on chip. One region each, reused by every layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Slot {
+    /// The embedding row, where it is not as wide as the residual stream.
+    Embedded,
+    Residual,
+    Normed,
+    Quantised,
+    Query,
+    Context,
+    Mixed,
+    Gate,
+    Hidden,
+    Candidate,
+    Final,
+    Logits,
+}
+
+impl Slot {
+    pub(crate) const COUNT: usize = Self::Logits as usize + 1;
+}
+
+/// What a tensor is stored as, if it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backing {
+    /// Rows side by side in the region of a slot.
+    Slot(Slot),
+    /// The new rows of a cache of keys or values.
+    Cache(CacheRegion),
+    /// Rows at an address of its own (recurrent state).
+    Rows(u64),
+}
+
+/// Where a tensor must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placement {
+    /// On chip if it fits.
+    Any,
+    /// Always on chip.
+    Chip,
+    /// Always in main memory.
+    Memory,
+}
+
+/// A tensor: `rows` vectors of `width` elements.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tensor {
+    pub(crate) rows: u64,
+    pub(crate) width: u64,
+    pub(crate) bits: u64,
+    pub(crate) backing: Backing,
+    pub(crate) placement: Placement,
+}
+
+/// Vector work on the rows (or the tile) of a stage.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VectorStep {
+    pub(crate) operation: OperationId,
+    pub(crate) kind: VectorKind,
+    /// A second operand of the same shape.
+    pub(crate) with: Option<TensorId>,
+    /// A small operand on chip that is read and updated.
+    pub(crate) state: Option<TensorId>,
+    /// Elements that one reduction runs over, where that is not the whole row.
+    pub(crate) group: Option<u64>,
+    /// The part of the elements that is touched: numerator, denominator.
+    pub(crate) share: (u64, u64),
+    /// Width of an element afterwards.
+    pub(crate) bits: u64,
+}
+
+/// Weights times the tile of A that its siblings share.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) operation: OperationId,
+    pub(crate) weights: WeightRegion,
+    pub(crate) epilogue: Vec<VectorStep>,
+}
+
+/// Parts that are computed tile by tile side by side and give one result.
+#[derive(Clone, Debug)]
+pub(crate) struct Section {
+    pub(crate) n: u64,
+    /// Columns that must not be torn apart.
+    pub(crate) unit_columns: u64,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) out: TensorId,
+    /// Who is charged for writing the result to main memory.
+    pub(crate) stored_by: OperationId,
+}
+
+impl Section {
+    /// Stands where a section has been taken out for a moment.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            n: 0,
+            unit_columns: 1,
+            parts: Vec::new(),
+            out: TensorId(0),
+            stored_by: OperationId(0),
+        }
+    }
+}
+
+/// GEMMs that share A.
+#[derive(Clone, Debug)]
+pub(crate) struct GemmStage {
+    /// Index into the target's arrays.
+    pub(crate) array: usize,
+    pub(crate) input: TensorId,
+    pub(crate) prologue: Vec<VectorStep>,
+    /// Where the result of the prologue lies if it cannot stay on chip.
+    pub(crate) prologue_slot: Slot,
+    pub(crate) m: u64,
+    pub(crate) k: u64,
+    /// Width of an element of A as the array reads it.
+    pub(crate) a_bits: u64,
+    pub(crate) sections: Vec<Section>,
+}
+
+/// A chain of vector work from a tensor to a tensor.
+#[derive(Clone, Debug)]
+pub(crate) struct VectorStage {
+    pub(crate) input: TensorId,
+    /// Take every `stride`-th row of the input, starting at `first`.
+    pub(crate) first: u64,
+    pub(crate) stride: u64,
+    pub(crate) steps: Vec<VectorStep>,
+    pub(crate) out: TensorId,
+}
+
+/// Scores, softmax and context of one layer.
+#[derive(Clone, Debug)]
+pub(crate) struct AttentionStage {
+    pub(crate) array: usize,
+    pub(crate) scores: OperationId,
+    /// Softmax, then quantisation of the probabilities where the array wants integers.
+    pub(crate) softmax: Option<OperationId>,
+    pub(crate) quantise: Option<OperationId>,
+    pub(crate) context: OperationId,
+    pub(crate) dequantise: Option<OperationId>,
+    pub(crate) query: TensorId,
+    pub(crate) key: TensorId,
+    pub(crate) value: TensorId,
+    pub(crate) out: TensorId,
+    pub(crate) batch: u64,
+    /// New tokens of each sequence.
+    pub(crate) tokens: u64,
+    /// First position that is seen, and the position after the last.
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    pub(crate) kv_heads: u64,
+    /// Query heads of a key/value head.
+    pub(crate) group: u64,
+    pub(crate) head_dim: u64,
+    /// Each query head its own GEMM.
+    pub(crate) separate: bool,
+    pub(crate) online: bool,
+    /// Width of queries and probabilities as the array reads them.
+    pub(crate) a_bits: u64,
+}
+
+/// Rows of a table, fetched one a token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FetchStage {
+    pub(crate) operation: OperationId,
+    pub(crate) table: u64,
+    pub(crate) row_bytes: u64,
+    /// Rows of the table between two tokens' rows.
+    pub(crate) stride: u64,
+    /// Row of the first token.
+    pub(crate) first: u64,
+    pub(crate) out: TensorId,
+}
+
+/// A whole tensor between its place on chip and its place in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MoveStage {
+    pub(crate) operation: OperationId,
+    pub(crate) tensor: TensorId,
+    /// Towards the chip, else towards memory.
+    pub(crate) load: bool,
+}
+
+/// A step of a pass.
+#[derive(Clone, Debug)]
+pub(crate) enum Stage {
+    Fetch(FetchStage),
+    Move(MoveStage),
+    Vector(VectorStage),
+    Gemm(GemmStage),
+    Attention(AttentionStage),
+}
+
+impl Stage {
+    /// The tensors that a stage touches.
+    pub(crate) fn tensors(&self) -> Vec<TensorId> {
+        fn operands(steps: &[VectorStep]) -> impl Iterator<Item = TensorId> {
+            steps
+                .iter()
+                .flat_map(|step| step.with.into_iter().chain(step.state))
+        }
+        match self {
+            Self::Fetch(stage) => vec![stage.out],
+            Self::Move(stage) => vec![stage.tensor],
+            Self::Vector(stage) => [stage.input, stage.out]
+                .into_iter()
+                .chain(operands(&stage.steps))
+                .collect(),
+            Self::Gemm(stage) => {
+                let mut tensors = vec![stage.input];
+                tensors.extend(operands(&stage.prologue));
+                for section in &stage.sections {
+                    tensors.push(section.out);
+                    for part in &section.parts {
+                        tensors.extend(operands(&part.epilogue));
+                    }
+                }
+                tensors
+            }
+            Self::Attention(stage) => vec![stage.query, stage.key, stage.value, stage.out],
+        }
+    }
+}
+
+/// A pass: its operations, tensors and stages.
+#[derive(Clone, Debug)]
+pub(crate) struct Graph {
+    pub(crate) operations: Vec<Operation>,
+    pub(crate) tensors: Vec<Tensor>,
+    pub(crate) stages: Vec<Stage>,
+}
+
+/// The class of a GEMM: projections are what 1-bit weights reach, on whatever array they run.
+pub(crate) fn class_of(family: Family, weights_matmul_free: bool) -> Class {
+    if family == Family::Projection || weights_matmul_free {
+        Class::MatMulFree
+    } else {
+        Class::MatMul
+    }
+}
+
+/// The name of an operation inside a layer.
+pub(crate) fn in_layer(layer: u64, operator: &str) -> String {
+    format!("layers.{layer}.{operator}")
+}
+
+/// The unit of an array.
+pub(crate) fn unit_of(target: &tile_program::Target, array: usize) -> UnitId {
+    target.arrays[array].unit
+}

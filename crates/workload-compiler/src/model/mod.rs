@@ -1,0 +1,327 @@
+//! What a language model is made of, as far as shapes and operators go.
+
+mod hugging_face;
+mod presets;
+
+use serde::{Deserialize, Serialize};
+
+use config::FieldError;
+use tile_program::VectorKind;
+
+pub use hugging_face::from_hugging_face;
+pub use presets::{Preset, find, models, nearest};
+
+/// How tokens see each other in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mixer {
+    /// Softmax attention over a cache of keys and values.
+    Attention,
+    /// The elementwise gated recurrence of MatMul-free LM: projections i, f, g, o and a state of
+    /// `d_model` per layer; no attention, no cache.
+    Mlgru,
+}
+
+/// The form of the feed-forward network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedForward {
+    /// Two matrices: up, activation, down.
+    #[serde(alias = "Plain")]
+    Plain,
+    /// Three matrices: activation(gate) times up, down.
+    #[serde(alias = "Gated")]
+    Gated,
+}
+
+/// The non-linearity of the feed-forward network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// max(x, 0).
+    Relu,
+    /// max(x, 0)².
+    SquaredRelu,
+    /// Gaussian error linear unit, tanh form.
+    Gelu,
+    /// x · sigmoid(x).
+    Silu,
+}
+
+impl Activation {
+    /// What the vector unit does for it.
+    #[must_use]
+    pub const fn kind(self) -> VectorKind {
+        match self {
+            Self::Relu => VectorKind::Relu,
+            Self::SquaredRelu => VectorKind::SquaredRelu,
+            Self::Gelu => VectorKind::Gelu,
+            Self::Silu => VectorKind::Silu,
+        }
+    }
+}
+
+/// The kind of norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Norm {
+    /// Mean and variance.
+    LayerNorm,
+    /// Root mean square.
+    RmsNorm,
+}
+
+impl Norm {
+    /// What the vector unit does for it.
+    #[must_use]
+    pub const fn kind(self) -> VectorKind {
+        match self {
+            Self::LayerNorm => VectorKind::LayerNorm,
+            Self::RmsNorm => VectorKind::RmsNorm,
+        }
+    }
+}
+
+/// Where the norms of a block stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NormPlacement {
+    /// Before attention and before the feed-forward network.
+    Pre,
+    /// After each residual sum (the first transformers, OPT 350M).
+    Post,
+    /// Before and after each of the two (Gemma 2 and 3).
+    Sandwich,
+    /// One norm feeds attention and feed-forward side by side (Phi-2).
+    Parallel,
+}
+
+/// How positions enter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Position {
+    /// A learned vector is added to the embedding.
+    Learned,
+    /// Queries and keys rotate.
+    Rotary,
+    /// Not at all (recurrent models).
+    None,
+}
+
+/// The shape and the operators of a decoder-only language model. Sizes are in elements.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Model {
+    /// How the model is called in reports.
+    pub name: String,
+    /// The architecture's family: `llama`, `opt`, `bitnet`.
+    pub family: String,
+    /// Number of blocks.
+    pub layers: u64,
+    /// Width of the residual stream.
+    pub d_model: u64,
+    /// Query heads.
+    pub n_heads: u64,
+    /// Key/value heads; query heads share them evenly.
+    pub n_kv_heads: u64,
+    /// Width of a head (not always `d_model / n_heads`).
+    pub head_dim: u64,
+    /// Width of the feed-forward network.
+    pub d_ff: u64,
+    /// How tokens see each other.
+    pub mixer: Mixer,
+    /// Plain or gated.
+    pub feed_forward: FeedForward,
+    /// Of the feed-forward network.
+    pub activation: Activation,
+    /// Kind of all norms.
+    pub norm: Norm,
+    /// Where they stand.
+    pub norm_placement: NormPlacement,
+    /// A further norm before the output and the down projection (BitNet b1.58 2B4T).
+    pub sub_norms: bool,
+    /// A norm inside every linear layer (1bitLLM's BitNet b1.58, MatMul-free LM).
+    pub linear_norms: bool,
+    /// A norm over each head of queries and keys (Qwen3, Gemma 3).
+    pub qk_norm: bool,
+    /// How positions enter.
+    pub position: Position,
+    /// Dimensions of a head that rotate.
+    pub rotary_dim: u64,
+    /// Whether Q, K and V have a bias.
+    pub qkv_bias: bool,
+    /// Whether the other linear layers have one.
+    pub linear_bias: bool,
+    /// Vocabulary.
+    pub vocab: u64,
+    /// Whether the LM head is the embedding table.
+    pub tied_embeddings: bool,
+    /// Width of the embedding table; where it is not `d_model`, two matrices project in and out.
+    pub embedding_dim: u64,
+    /// The longest context that the model was made for.
+    pub max_context: u64,
+    /// Attention sees only so many last positions, in the layers that are not global.
+    pub sliding_window: Option<u64>,
+    /// With a sliding window: every n-th layer is global; `None` or 0: none is.
+    pub global_every: Option<u64>,
+    /// The precision that the weights were published in: `bf16`, `W1.58A8`.
+    pub published_precision: String,
+}
+
+impl Model {
+    /// Width of all query heads together.
+    #[must_use]
+    pub const fn query_width(&self) -> u64 {
+        self.n_heads * self.head_dim
+    }
+
+    /// Width of all key (or value) heads together.
+    #[must_use]
+    pub const fn kv_width(&self) -> u64 {
+        self.n_kv_heads * self.head_dim
+    }
+
+    /// Query heads that share one key/value head.
+    #[must_use]
+    pub const fn group(&self) -> u64 {
+        self.n_heads / self.n_kv_heads
+    }
+
+    /// The window of a layer's attention, if it has one.
+    #[must_use]
+    pub fn window(&self, layer: u64) -> Option<u64> {
+        let window = self.sliding_window?;
+        match self.global_every {
+            Some(every) if every > 0 && (layer + 1).is_multiple_of(every) => None,
+            _ => Some(window),
+        }
+    }
+
+    /// Matrices of the feed-forward network.
+    const fn feed_forward_matrices(&self) -> u64 {
+        match self.feed_forward {
+            FeedForward::Plain => 2,
+            FeedForward::Gated => 3,
+        }
+    }
+
+    /// Weights of all projections in all blocks: what 1-bit weights reach. `None` past 64 bits.
+    #[must_use]
+    pub fn block_weights(&self) -> Option<u64> {
+        let d = self.d_model;
+        let mixer = match self.mixer {
+            Mixer::Attention => {
+                let queries = d.checked_mul(self.n_heads)?.checked_mul(self.head_dim)?;
+                let keys = d.checked_mul(self.n_kv_heads)?.checked_mul(self.head_dim)?;
+                queries.checked_mul(2)?.checked_add(keys.checked_mul(2)?)?
+            }
+            Mixer::Mlgru => d.checked_mul(d)?.checked_mul(4)?,
+        };
+        let feed_forward = d
+            .checked_mul(self.d_ff)?
+            .checked_mul(self.feed_forward_matrices())?;
+        mixer.checked_add(feed_forward)?.checked_mul(self.layers)
+    }
+
+    /// Weights of the embedding table. `None` past 64 bits.
+    #[must_use]
+    pub fn embedding_weights(&self) -> Option<u64> {
+        self.vocab.checked_mul(self.embedding_dim)
+    }
+
+    /// Weights of the LM head that are not the embedding table's. `None` past 64 bits.
+    #[must_use]
+    pub fn lm_head_weights(&self) -> Option<u64> {
+        if self.tied_embeddings {
+            Some(0)
+        } else {
+            self.embedding_weights()
+        }
+    }
+
+    /// Weights of the two matrices around an embedding table of another width.
+    #[must_use]
+    pub fn embedding_projection_weights(&self) -> Option<u64> {
+        if self.embedding_dim == self.d_model {
+            Some(0)
+        } else {
+            self.embedding_dim.checked_mul(self.d_model)?.checked_mul(2)
+        }
+    }
+
+    /// All weights but norms, biases and learned positions. `None` past 64 bits.
+    #[must_use]
+    pub fn weights(&self) -> Option<u64> {
+        self.block_weights()?
+            .checked_add(self.embedding_weights()?)?
+            .checked_add(self.lm_head_weights()?)?
+            .checked_add(self.embedding_projection_weights()?)
+    }
+
+    /// Whether the published weights are ternary.
+    #[must_use]
+    pub fn is_ternary(&self) -> bool {
+        self.published_precision.starts_with("W1.58")
+    }
+
+    /// Checks that the shape can stand.
+    ///
+    /// # Errors
+    /// At the field that cannot, seen from the model.
+    pub fn check(&self) -> Result<(), FieldError> {
+        let sizes = [
+            ("layers", self.layers),
+            ("d_model", self.d_model),
+            ("n_heads", self.n_heads),
+            ("n_kv_heads", self.n_kv_heads),
+            ("head_dim", self.head_dim),
+            ("d_ff", self.d_ff),
+            ("vocab", self.vocab),
+            ("embedding_dim", self.embedding_dim),
+            ("max_context", self.max_context),
+        ];
+        for (field, size) in sizes {
+            if size == 0 {
+                return Err(FieldError::new(field, "0").help("at least 1 is needed"));
+            }
+            if size > MOST {
+                return Err(FieldError::new(field, format!("{size} is absurd"))
+                    .help(format!("at most {MOST} is taken")));
+            }
+        }
+        if !self.n_heads.is_multiple_of(self.n_kv_heads) {
+            return Err(FieldError::new(
+                "n_kv_heads",
+                format!(
+                    "{} query heads do not divide evenly over {} key/value heads",
+                    self.n_heads, self.n_kv_heads
+                ),
+            )
+            .help(format!(
+                "use a divisor of {}: one key/value head serves a whole number of query heads",
+                self.n_heads
+            )));
+        }
+        if self.rotary_dim > self.head_dim || !self.rotary_dim.is_multiple_of(2) {
+            return Err(FieldError::new(
+                "rotary_dim",
+                format!("{} of {} dimensions rotate", self.rotary_dim, self.head_dim),
+            )
+            .help("rotary dimensions come in pairs, at most a whole head"));
+        }
+        if self.sliding_window == Some(0) {
+            return Err(FieldError::new("sliding_window", "a window of 0 positions")
+                .help("leave it out if attention sees the whole context"));
+        }
+        if self.weights().is_none() {
+            return Err(FieldError::new(
+                "",
+                "the number of weights overflows 64 bits",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The largest single dimension that is taken seriously; above it products of three sizes would
+/// leave 64 bits.
+const MOST: u64 = 1 << 24;

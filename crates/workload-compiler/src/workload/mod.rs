@@ -1,0 +1,136 @@
+//! A workload: a model, a run and its precision; as written ([`WorkloadFile`]) and as checked
+//! ([`Workload`]).
+
+mod file;
+mod resolve;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Format, Model};
+
+pub use file::{ModelChoice, Overrides, PrecisionFile, WorkloadFile};
+pub use resolve::resolve;
+
+/// What is run. `Generate` is a prefill of the prompt, then one pass for each further token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Run {
+    /// All tokens of a prompt at once: `Prefill(tokens: 512)`.
+    Prefill {
+        /// Length of the prompt of each sequence.
+        tokens: u64,
+    },
+    /// One new token: `Decode(context: 2048)`.
+    Decode {
+        /// Positions that the new token sees, itself included.
+        context: u64,
+    },
+    /// A prompt, then new tokens one by one: `Generate(prompt: 512, tokens: 128)`.
+    Generate {
+        /// Length of the prompt of each sequence.
+        prompt: u64,
+        /// Passes of one token after it, at contexts prompt + 1, prompt + 2, ...
+        tokens: u64,
+    },
+}
+
+impl Run {
+    /// The longest context that occurs; `None` past 64 bits.
+    #[must_use]
+    pub const fn longest_context(self) -> Option<u64> {
+        match self {
+            Self::Prefill { tokens } => Some(tokens),
+            Self::Decode { context } => Some(context),
+            Self::Generate { prompt, tokens } => prompt.checked_add(tokens),
+        }
+    }
+}
+
+/// Which operators are run and counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operators {
+    /// The whole model.
+    #[default]
+    All,
+    /// The blocks alone: no embedding, final norm or LM head.
+    Blocks,
+    /// All GEMMs, with the LM head; no vector work, embedding or cache appends.
+    Gemms,
+    /// The GEMMs of the blocks alone: the account of "Matmul or No Matmul in the Era of 1-bit
+    /// LLMs".
+    BlockGemms,
+}
+
+impl Operators {
+    /// Whether norms, softmax, activations and the like are run.
+    #[must_use]
+    pub const fn vector(self) -> bool {
+        matches!(self, Self::All | Self::Blocks)
+    }
+
+    /// Whether embedding rows are fetched.
+    #[must_use]
+    pub const fn embedding(self) -> bool {
+        matches!(self, Self::All)
+    }
+
+    /// Whether the LM head is run.
+    #[must_use]
+    pub const fn lm_head(self) -> bool {
+        matches!(self, Self::All | Self::Gemms)
+    }
+}
+
+/// How the query heads that share a key/value head become GEMMs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Heads {
+    /// One GEMM: the query heads stand side by side in its M, so keys pass the array once.
+    #[default]
+    Grouped,
+    /// Each query head is a GEMM of its own.
+    Separate,
+}
+
+/// How attention's scores become probabilities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Softmax {
+    /// Whole rows if they fit on chip, else blocks of keys: whichever moves fewer bytes.
+    #[default]
+    Auto,
+    /// Blocks of keys with running maximum and sum; partial contexts are rescaled.
+    Online,
+}
+
+/// Formats per operator class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Precision {
+    /// Weights of the projections inside the blocks.
+    pub projection: Format,
+    /// Both operands of scores and context, as the array sees them.
+    pub attention: Format,
+    /// Weights of the LM head (and of the embedding table, where it is the same).
+    pub lm_head: Format,
+    /// Keys and values as they lie in memory.
+    pub kv_cache: Format,
+    /// Vectors between operators: the residual stream, queries, feed-forward vectors.
+    pub activation: Format,
+}
+
+/// A checked workload: what a compiler needs, nothing missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Workload {
+    /// The model, overrides applied.
+    pub model: Model,
+    /// What is run.
+    pub run: Run,
+    /// Sequences side by side, all of the same length.
+    pub batch: u64,
+    /// Formats per operator class.
+    pub precision: Precision,
+    /// Which operators are run.
+    pub operators: Operators,
+    /// How query heads become GEMMs.
+    pub heads: Heads,
+    /// How scores become probabilities.
+    pub softmax: Softmax,
+}
