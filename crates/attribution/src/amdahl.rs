@@ -113,18 +113,18 @@ impl Amdahl {
     #[must_use]
     pub fn in_words(&self) -> String {
         let Some(ceiling) = self.ceiling() else {
-            return "All of the makespan is MatMul-free-able work: the law sets no ceiling, \
-                    what speeds that work up speeds up the run."
+            return "All of the makespan is MatMul-free-able work: what speeds it up speeds up the \
+                    run, without limit."
                 .to_owned();
         };
         if self.reachable.is_zero() {
-            return "None of the makespan is MatMul-free-able work: 1-bit weights cannot make \
-                    this run faster."
+            return "None of the makespan is MatMul-free-able work: 1-bit weights cannot speed the \
+                    run up."
                 .to_owned();
         }
         format!(
-            "{:.1} % of the makespan is MatMul-free-able work: 1-bit weights can make the run at \
-             most {ceiling:.2} times faster.",
+            "{:.1} % of the makespan is MatMul-free-able work: 1-bit weights speed the run up at \
+             most {ceiling:.2}x.",
             100.0 * self.fraction()
         )
     }

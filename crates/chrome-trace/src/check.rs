@@ -14,7 +14,7 @@ use serde_json::Value;
 pub struct Contents {
     /// Count and cycles of the slices of each name (digits replaced by `#`).
     pub slices: BTreeMap<String, (u64, u64)>,
-    /// Samples of each counter.
+    /// Samples of each counter, by its name and what it counts: `dram read GB/s`.
     pub counters: BTreeMap<String, u64>,
     /// Arrows.
     pub flows: u64,

@@ -11,6 +11,8 @@ pub(crate) struct Counter {
     pid: u32,
     /// Already escaped for JSON.
     name: String,
+    /// What is counted, with its unit: viewers show the name and this.
+    series: &'static str,
     /// The latest change, not written yet.
     pending: Option<(Cycle, u64)>,
     /// The last sample written.
@@ -25,11 +27,12 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    pub(crate) fn new(pid: u32, name: String, budget: u64) -> Self {
+    pub(crate) fn new(pid: u32, name: String, series: &'static str, budget: u64) -> Self {
         let fine_samples = (budget / 100).max(16);
         Self {
             pid,
             name,
+            series,
             pending: None,
             written: None,
             samples: 0,
@@ -69,7 +72,7 @@ impl Counter {
         if same || too_soon || past || !recorder.wants(Detail::Operations, at) {
             return;
         }
-        recorder.counter(self.pid, &self.name, at, value);
+        recorder.counter(self.pid, (&self.name, self.series), at, value);
         self.written = Some((at, value));
         self.samples += 1;
         if self.samples == self.allowance {
@@ -88,7 +91,7 @@ impl Counter {
             && value != 0
             && at < end
         {
-            recorder.counter(self.pid, &self.name, end, 0);
+            recorder.counter(self.pid, (&self.name, self.series), end, 0);
         }
     }
 }

@@ -145,16 +145,22 @@ impl<W: Write> Recorder<W> {
     }
 
     /// A sample of a counter, in thousandths.
-    pub(crate) fn counter(&mut self, pid: u32, name: &str, at: Cycle, thousandths: u64) {
+    pub(crate) fn counter(
+        &mut self,
+        pid: u32,
+        (name, series): (&str, &str),
+        at: Cycle,
+        thousandths: u64,
+    ) {
         let (whole, rest) = (thousandths / 1000, thousandths % 1000);
         let ts = at.get();
         self.statistics.counter_samples += 1;
         let head = format_args!(r#""ph":"C","name":"{name}","pid":{pid},"ts":{ts}"#);
         if rest == 0 {
-            self.event(format_args!(r#"{head},"args":{{"value":{whole}}}"#));
+            self.event(format_args!(r#"{head},"args":{{"{series}":{whole}}}"#));
         } else {
             self.event(format_args!(
-                r#"{head},"args":{{"value":{whole}.{rest:03}}}"#
+                r#"{head},"args":{{"{series}":{whole}.{rest:03}}}"#
             ));
         }
     }

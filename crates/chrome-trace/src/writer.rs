@@ -70,15 +70,15 @@ impl<W: Write> TraceWriter<W> {
                 .collect::<Vec<_>>()
         };
         let macs = with_role(Role::Array, &|name| {
-            Counter::new(ARRAYS, format!("{name} useful MACs/cycle"), budget)
+            Counter::new(ARRAYS, name.to_owned(), "useful MACs/cycle", budget)
         });
         let mut bandwidth = with_role(Role::Load, &|_| {
-            Counter::new(DRAM, "dram read GB/s".into(), budget)
+            Counter::new(DRAM, "dram read".into(), "GB/s", budget)
         });
         bandwidth[target.store.index()] =
-            Some(Counter::new(DRAM, "dram write GB/s".into(), budget));
+            Some(Counter::new(DRAM, "dram write".into(), "GB/s", budget));
         let occupancy = ScratchpadId::ALL
-            .map(|pad| Counter::new(SRAM, format!("sram {} bytes held", pad.name()), budget));
+            .map(|pad| Counter::new(SRAM, format!("sram {}", pad.name()), "bytes held", budget));
         Self {
             recorder,
             clock: options.clock,

@@ -14,13 +14,14 @@ const { values: options, positionals } = parseArgs({
     size: { type: "string", default: "1800x1000" },
     window: { type: "string" },
     expand: { type: "string" },
-    dark: { type: "boolean", default: false },
     debug: { type: "boolean", default: false },
   },
 });
 const trace = positionals[0];
 if (!trace || !options.viewer) {
-  console.error("usage: node check.mjs TRACE --viewer FOLDER [--png FILE] [--window FROM..TO] [--expand NAME,NAME]");
+  console.error(
+    "usage: node check.mjs TRACE --viewer FOLDER [--png FILE] [--size WxH] [--window FROM..TO] [--expand NAME,NAME]",
+  );
   process.exit(2);
 }
 
@@ -78,10 +79,9 @@ async function compare(page, own) {
     ["name", "n"],
   ));
   for (const [name, { count }] of own.counters) {
-    // The viewer appends the series, if it has another name than the counter.
-    const theirs = [...counters].find(([other]) => other === name || other.startsWith(`${name} `));
-    console.log(`counter ${name}`.padEnd(48), String(count).padStart(10), String(theirs?.[1] ?? 0).padStart(10));
-    if (theirs?.[1] !== count) say(`counter ${name} differs`);
+    const theirs = counters.get(name) ?? 0;
+    console.log(`counter ${name}`.padEnd(48), String(count).padStart(10), String(theirs).padStart(10));
+    if (theirs !== count) say(`counter ${name} differs`);
   }
   const [[flows]] = await query(page, "select count(*) as n from flow", ["n"]);
   console.log("flows".padEnd(48), String(own.flows).padStart(10), String(flows).padStart(10));
@@ -115,13 +115,11 @@ async function expand(page, words) {
   }, words);
 }
 
+/** Shows the cycles `from..to`. */
 async function zoom(page, from, to) {
   await page.evaluate((from, to) => {
     const start = window.app.trace.traceInfo.start;
-    const at = (cycles) => {
-      const time = window.app.trace.traceInfo.unixOffset === undefined ? start : start;
-      return time + BigInt(cycles) * 1000n;
-    };
+    const at = (cycles) => start + BigInt(cycles) * 1000n;
     window.app.trace.scrollTo({ time: { start: at(from), end: at(to), viewPercentage: 1 } });
   }, from, to);
 }

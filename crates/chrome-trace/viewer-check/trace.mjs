@@ -56,7 +56,8 @@ export function account(events) {
     } else if (event.ph === "i") {
       add(slices, family(event.name), 1, 0);
     } else if (event.ph === "C") {
-      add(counters, event.name, 1, 0);
+      // The viewer shows each series of a counter as a track of its own.
+      for (const series of Object.keys(event.args)) add(counters, `${event.name} ${series}`, 1, 0);
     } else if (event.ph === "s") {
       flows += 1;
     } else if (event.ph === "M" && event.name === "thread_name") {
