@@ -235,6 +235,7 @@ fn compare(
         record,
         plain: false,
         inject_width: row.number("inject_width")?,
+        channels: row.number("channels")?,
     };
     let mut result = run(config, requests, options).map_err(|error| error.to_string())?;
     let mut differences = Vec::new();

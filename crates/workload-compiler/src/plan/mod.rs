@@ -65,7 +65,7 @@ impl Planner {
 
     /// Plans a pass.
     pub(crate) fn plan(&mut self, graph: Graph, target: &Target) -> Result<PassPlan, CompileError> {
-        let residency = Residency::of(&graph, target);
+        let residency = Residency::of(&graph, target)?;
         let mut pass = PassPlan {
             homes: residency.homes.clone(),
             plans: Vec::with_capacity(graph.stages.len()),
@@ -120,7 +120,9 @@ impl Planner {
     ) -> Result<(), CompileError> {
         let input = pass.graph.tensors[stage.input.0];
         let on_chip = pass.homes[stage.input.0] != Home::Memory;
-        let fail = |needs| too_small(pass, &stage, needs, room, target);
+        let name = &stage.sections[0].parts[0].operation;
+        let name = pass.graph.operations[name.index()].name.clone();
+        let fail = |needs| too_small(&name, needs, room, target);
         if stage.prologue.is_empty() {
             let problem = GemmProblem::new(pass, &stage, on_chip, None, room, target);
             let plan = self.solve(&problem).ok_or_else(|| fail(problem.least()))?;
@@ -204,13 +206,8 @@ impl Planner {
             .entry(problem)
             .or_insert_with_key(AttentionProblem::solve);
         plan.clone().ok_or_else(|| {
-            let (scratchpad, needed) = problem.least();
-            CompileError::TileDoesNotFit {
-                operation: pass.graph.operations[stage.scores.index()].name.clone(),
-                scratchpad,
-                needed: tile_program::Bytes(needed),
-                capacity: target.capacity(scratchpad),
-            }
+            let name = &pass.graph.operations[stage.scores.index()].name;
+            too_small(name, problem.least(), room, target)
         })
     }
 }
@@ -385,8 +382,7 @@ fn rows_that_fit(
 
 /// The error of a stage of which not even the smallest tile fits: the scratchpad that is short.
 fn too_small(
-    pass: &PassPlan,
-    stage: &GemmStage,
+    operation: &str,
     (activations, weights, outputs): (u64, u64, u64),
     room: Room,
     target: &Target,
@@ -401,9 +397,8 @@ fn too_small(
         .find(|(_, need, free)| need > free)
         .unwrap_or(short[0]);
     let capacity = target.capacity(scratchpad);
-    let part = &stage.sections[0].parts[0];
     CompileError::TileDoesNotFit {
-        operation: pass.graph.operations[part.operation.index()].name.clone(),
+        operation: operation.to_owned(),
         scratchpad,
         needed: tile_program::Bytes(capacity.get().saturating_sub(free) + need),
         capacity,
@@ -468,7 +463,7 @@ impl AttentionProblem {
         Self {
             tokens: stage.tokens,
             span: stage.to - stage.from,
-            streamed: if on_chip(stage.key) {
+            streamed: if on_chip(stage.key) && on_chip(stage.value) {
                 cache.past.saturating_sub(stage.from)
             } else {
                 stage.to - stage.from
