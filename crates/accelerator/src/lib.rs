@@ -1,1 +1,36 @@
-//! To be written.
+//! The machine: its description, its wiring, and the run of a program on it.
+//!
+//! A [`MachineSpec`] is a checked machine file; a [`Machine`] is made of it and runs any
+//! [`Program`](tile_program::Program) compiled for its [`Target`](tile_program::Target).
+//!
+//! ```text
+//!                    sequencer ── instructions in program order, one queue a unit
+//!        ┌──────────────┬──┴───────────┬─────────────────┐
+//!     array …        vector        DMA load          DMA store
+//!        │              │              └───────┬─────────┘
+//!        └─ scratchpads ┴──────────────────────┤
+//!                                      memory channel …
+//! ```
+//!
+//! Every box is a component on the event kernel. A unit takes the next instruction of its queue
+//! when each of the instruction's waits is met, works on it for a time that a closed law gives
+//! (arrays, vector unit) or that the memory decides (DMA), and wakes who waits for it. Everything
+//! is told to an [`Observer`](tile_program::Observer).
+
+mod compute;
+mod config;
+mod dma;
+mod engine;
+mod error;
+mod machine;
+mod memory;
+mod sequencer;
+mod world;
+
+pub use config::{
+    ArraySpec, DmaSpec, MachineFile, MachineSpec, ScratchpadSpec, TEMPLATE, VectorCost,
+    VectorLanes, VectorSpec, resolve,
+};
+pub use error::MachineError;
+pub use machine::{Machine, Outcome, RunOptions, ScratchpadOutcome};
+pub use sequencer::Progress;

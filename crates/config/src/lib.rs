@@ -1,5 +1,40 @@
 //! RON files as an architect writes them: typed quantities, errors that point, overrides by path.
+//!
+//! This crate knows no machine and no workload. It reads a [`Document`], applies [`Override`]s
+//! to it, and gives it to serde as whatever raw type the caller asks for.
+//!
+//! * **Errors point.** [`ConfigError`] shows file, line and column with the line itself, says what
+//!   is wrong and what would be right: the known fields, the nearest name, the right units. An
+//!   error in an override points into the `--set` argument that it came from.
+//! * **Two steps.** [`Document::read`] checks names, kinds of values and units. What the values
+//!   mean together is the caller's to check; its [`FieldError`]s are found again in the text by
+//!   their paths, and if the field was left out, the error says which default is in force.
+//! * **Quantities carry their units.** [`Clock`], [`Size`], [`Bandwidth`] and [`Time`] are written
+//!   `MHz(700)`, `KiB(256)`, `GBps(34)`, `Ns(100)` and resolved without floating point. Where there
+//!   may be none, [`Or`] takes a word in place of a value: `Unlimited`.
+//!
+//! The grammar is RON's, and `ron` decides what is well formed. The text is then held as a tree in
+//! which every name and value has its place; serde reads from that tree.
 
+mod decimal;
+mod deserialize;
+mod document;
+mod error;
 mod field;
+mod keyword;
+mod mistake;
+mod overrides;
+mod path;
+mod quantity;
+mod source;
+mod suggest;
+mod tree;
 
+pub use decimal::Decimal;
+pub use document::Document;
+pub use error::ConfigError;
 pub use field::FieldError;
+pub use keyword::{Keyword, Or, Unlimited};
+pub use overrides::Override;
+pub use quantity::{Bandwidth, Clock, Size, Time};
+pub use suggest::{among, nearest};

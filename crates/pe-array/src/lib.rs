@@ -1,1 +1,33 @@
-//! To be written.
+//! PE arrays.
+//!
+//! An [`ArrayConfig`] says what an array is; [`ArrayModel`] is one that makes sense. Given a GEMM
+//! tile and the rates of the scratchpads' ports ([`Feed`]), the model answers with a
+//! [`TileTiming`]: how long the tile takes, where its cycles go by cause, and, when asked, exact
+//! stamps of every phase of every fold.
+//!
+//! ```text
+//!   GEMM tile ──► folds ──► spans of one fold ──► folds in a row ──► TileTiming
+//!                 fold.rs   law.rs                timing.rs          parts, stamps, traffic
+//! ```
+//!
+//! Folds of a tile repeat, so all of this is closed forms: the cost of an answer does not depend
+//! on the size of the tile. The laws, the hardware they describe and their derivation stand in
+//! [`law`](crate::law).
+
+mod config;
+mod element;
+mod feed;
+mod fold;
+pub mod grid;
+pub mod law;
+mod model;
+pub mod scalesim;
+mod timing;
+
+pub use config::{ArrayConfig, Convention};
+pub use element::{Element, Format, PeKind};
+pub use feed::{Feed, Rate};
+pub use fold::Fold;
+pub use model::{ArrayModel, TileError, Traffic};
+pub use tile_program::Dataflow;
+pub use timing::{FoldPhase, FoldTiming, Parts, TileTiming};

@@ -1,1 +1,203 @@
-//! To be written.
+//! Scratchpads: capacity, banks, ports, double buffering.
+//!
+//! A scratchpad is an array of equal banks, each with one port of some width that serves one
+//! access a cycle. It is double-buffered by bank: one half of the banks faces the units that
+//! compute, the other half faces the DMA, and the halves change places tile by tile. So the two
+//! sides never meet at a port, and each has half of the scratchpad's bandwidth:
+//!
+//! ```text
+//!            ┌──────── banks ────────┐
+//!   DMA ═══► │ b0 b1 b2 b3 │ b4 … b7 │ ═══► array, vector unit
+//!            └── fill half ┴ use half┘
+//! ```
+//!
+//! A scratchpad of a single bank is shared in time: each side gets every other cycle.
+
+mod rate;
+
+pub use rate::Rate;
+
+use tile_program::Bytes;
+
+/// How a scratchpad is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// All that it can hold.
+    pub capacity: Bytes,
+    /// Equal banks, at least one.
+    pub banks: u64,
+    /// Width of a bank's one port.
+    pub port: Bytes,
+}
+
+/// A claim that does not fit: the program asked for more than the scratchpad holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{asked} asked of a scratchpad of {capacity} that already holds {held}")]
+pub struct Overflow {
+    /// Bytes asked for.
+    pub asked: Bytes,
+    /// Bytes held already.
+    pub held: Bytes,
+    /// All that it can hold.
+    pub capacity: Bytes,
+}
+
+/// A scratchpad at run time: who holds how much, and how much has moved through it.
+#[derive(Clone, Debug)]
+pub struct Scratchpad {
+    /// `None` for a scratchpad without limits.
+    geometry: Option<Geometry>,
+    held: Bytes,
+    peak: Bytes,
+    filled: Bytes,
+    drained: Bytes,
+}
+
+impl Scratchpad {
+    /// An empty scratchpad; without a geometry it has no limits.
+    #[must_use]
+    pub fn new(geometry: Option<Geometry>) -> Self {
+        let none = Bytes::ZERO;
+        Self {
+            geometry,
+            held: none,
+            peak: none,
+            filled: none,
+            drained: none,
+        }
+    }
+
+    /// Bytes a cycle that each side (computing units; DMA) can move; `None` without limits.
+    #[must_use]
+    pub fn side_rate(&self) -> Option<Rate> {
+        let Geometry { banks, port, .. } = self.geometry?;
+        // An odd bank changes sides with every tile; on average each side has half of the ports.
+        Some(Rate::new(banks * port.get(), 2))
+    }
+
+    /// Takes bytes.
+    ///
+    /// # Errors
+    /// [`Overflow`] if they do not fit; nothing is taken then.
+    pub fn take(&mut self, bytes: Bytes) -> Result<(), Overflow> {
+        let held = self.held + bytes;
+        if let Some(Geometry { capacity, .. }) = self.geometry
+            && held > capacity
+        {
+            return Err(Overflow {
+                asked: bytes,
+                held: self.held,
+                capacity,
+            });
+        }
+        self.held = held;
+        self.peak = self.peak.max(held);
+        Ok(())
+    }
+
+    /// Gives bytes back.
+    ///
+    /// # Panics
+    /// If more is given back than is held: a program's mistake.
+    pub fn give(&mut self, bytes: Bytes) {
+        assert!(
+            bytes <= self.held,
+            "{bytes} given back to a scratchpad that holds {}",
+            self.held
+        );
+        self.held -= bytes;
+    }
+
+    /// Records bytes that the DMA wrote into it.
+    pub fn count_filled(&mut self, bytes: Bytes) {
+        self.filled += bytes;
+    }
+
+    /// Records bytes that the DMA read from it.
+    pub fn count_drained(&mut self, bytes: Bytes) {
+        self.drained += bytes;
+    }
+
+    /// Bytes held now.
+    #[must_use]
+    pub fn held(&self) -> Bytes {
+        self.held
+    }
+
+    /// The most that was ever held.
+    #[must_use]
+    pub fn peak(&self) -> Bytes {
+        self.peak
+    }
+
+    /// Bytes that the DMA wrote into it.
+    #[must_use]
+    pub fn filled(&self) -> Bytes {
+        self.filled
+    }
+
+    /// Bytes that the DMA read from it.
+    #[must_use]
+    pub fn drained(&self) -> Bytes {
+        self.drained
+    }
+
+    /// How it is built; `None` without limits.
+    #[must_use]
+    pub fn geometry(&self) -> Option<Geometry> {
+        self.geometry
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn scratchpad(capacity: u64) -> Scratchpad {
+        Scratchpad::new(Some(Geometry {
+            capacity: Bytes(capacity),
+            banks: 4,
+            port: Bytes(8),
+        }))
+    }
+
+    #[test]
+    fn a_claim_that_does_not_fit_takes_nothing() {
+        let mut pad = scratchpad(100);
+        pad.take(Bytes(60)).unwrap();
+        let error = pad.take(Bytes(41)).unwrap_err();
+        assert_eq!(
+            error,
+            Overflow {
+                asked: Bytes(41),
+                held: Bytes(60),
+                capacity: Bytes(100)
+            }
+        );
+        assert_eq!(pad.held(), Bytes(60));
+        pad.take(Bytes(40)).unwrap();
+        assert_eq!(pad.peak(), Bytes(100));
+    }
+
+    #[test]
+    fn each_side_has_half_of_the_ports() {
+        assert_eq!(scratchpad(1).side_rate(), Some(Rate::new(16, 1)));
+        assert_eq!(Scratchpad::new(None).side_rate(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_and_given_balances(claims in prop::collection::vec(0u64..50, 0..40)) {
+            let mut pad = scratchpad(400);
+            let taken: Vec<_> =
+                claims.into_iter().map(Bytes).filter(|&bytes| pad.take(bytes).is_ok()).collect();
+            prop_assert_eq!(taken.iter().copied().sum::<Bytes>(), pad.held());
+            prop_assert!(pad.held() <= Bytes(400));
+            for bytes in taken {
+                pad.give(bytes);
+            }
+            prop_assert_eq!(pad.held(), Bytes::ZERO);
+        }
+    }
+}

@@ -108,6 +108,25 @@ impl Target {
         self.arrays.len() + 3
     }
 
+    /// The name of a unit in reports and traces: an array's own, `vector`, `dma.load` or
+    /// `dma.store`.
+    ///
+    /// # Panics
+    /// If there is no such unit: a caller's mistake.
+    #[must_use]
+    pub fn unit_name(&self, unit: UnitId) -> &str {
+        if unit == self.vector {
+            "vector"
+        } else if unit == self.load {
+            "dma.load"
+        } else if unit == self.store {
+            "dma.store"
+        } else {
+            let array = self.arrays.iter().find(|array| array.unit == unit);
+            &array.expect("a unit of this machine").name
+        }
+    }
+
     /// The first array that serves a family.
     #[must_use]
     pub fn array_for(&self, family: Family) -> Option<&ArrayTarget> {

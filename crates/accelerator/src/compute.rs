@@ -1,0 +1,200 @@
+//! Units that compute: PE arrays and the vector unit.
+
+use std::collections::VecDeque;
+
+use event_kernel::{Component, Context, Cycle, Cycles, Phase, WaitsFor};
+use smallvec::SmallVec;
+use tile_program::{Bound, Bytes, Cause, FoldSpan, Instruction, Observer, Work};
+
+use crate::MachineError;
+use crate::engine::{Engine, Timing};
+use crate::world::{Completion, Issue, World};
+
+struct Flight {
+    instruction: Instruction,
+    bound: Bound,
+    start: Cycle,
+    end: Cycle,
+    timing: Timing,
+}
+
+/// A unit that works on one instruction at a time, or on the head of the next while the results
+/// of the last still leave (arrays that overlap folds).
+pub(crate) struct Compute {
+    issue: Issue,
+    engine: Engine,
+    flights: VecDeque<Flight>,
+    /// The first edge of the unit's clock at which it can start another instruction.
+    free_at: Cycle,
+}
+
+impl Compute {
+    pub(crate) fn new(issue: Issue, engine: Engine) -> Self {
+        Self {
+            issue,
+            engine,
+            flights: VecDeque::new(),
+            free_at: Cycle::ZERO,
+        }
+    }
+
+    /// Starts the next instruction if it can start now.
+    fn start<O: Observer>(&mut self, world: &mut World<'_, O>, context: &mut Context<'_>) -> bool {
+        let drained = self.flights.is_empty();
+        let Some((instruction, bound)) = self.issue.next(world, context, drained) else {
+            return false;
+        };
+        let next = world.unit(self.issue.unit).queue.front();
+        match self.flight(
+            instruction,
+            bound,
+            context.now(),
+            next.map(|next| &next.work),
+        ) {
+            Ok(flight) => self.flights.push_back(flight),
+            Err(error) => {
+                world.fail(context, error);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn flight(
+        &mut self,
+        instruction: Instruction,
+        bound: Bound,
+        start: Cycle,
+        next: Option<&Work>,
+    ) -> Result<Flight, MachineError> {
+        let timing = self.engine.time(&instruction.work)?;
+        let until_next = self.engine.next_start(&timing, next)?;
+        self.free_at = start.checked_add(until_next).ok_or(MachineError::TooLong)?;
+        let end = start
+            .checked_add(timing.total)
+            .ok_or(MachineError::TooLong)?;
+        // Results leave in order.
+        let end = self
+            .flights
+            .back()
+            .map_or(end, |before| end.max(before.end));
+        Ok(Flight {
+            instruction,
+            bound,
+            start,
+            end,
+            timing,
+        })
+    }
+
+    fn finish<O: Observer>(
+        &mut self,
+        world: &mut World<'_, O>,
+        context: &mut Context<'_>,
+        flight: &Flight,
+    ) {
+        let unit = self.issue.unit;
+        let domain = context.domain();
+        let to_reference = |edge: Cycle| context.timeline().convert(domain, edge, world.reference);
+        let accounted = world.units[unit.index()].accounted;
+        let at = to_reference(flight.end);
+        // Each part ends at an edge of the unit's clock; what lies before the account's end was
+        // hidden behind the instruction before, and the last part reaches to the end.
+        let mut parts = SmallVec::<[(Cause, Cycles); 5]>::new();
+        let mut edge = flight.start;
+        let mut from = accounted;
+        for (index, &(cause, span)) in flight.timing.parts.iter().enumerate() {
+            edge += span;
+            let last = index + 1 == flight.timing.parts.len();
+            let to = if last {
+                at
+            } else {
+                to_reference(edge).clamp(from, at)
+            };
+            if to > from {
+                parts.push((cause, to - from));
+            }
+            from = to;
+        }
+        let macs = match &flight.instruction.work {
+            Work::Gemm(tile) => tile.macs(),
+            Work::Vector(_) | Work::Transfer(_) => 0,
+        };
+        world.complete(
+            context,
+            &Completion {
+                unit,
+                instruction: &flight.instruction,
+                at,
+                bound: flight.bound,
+                parts: &parts,
+                macs,
+                bytes: Bytes::ZERO,
+            },
+        );
+        if world.observer.wants_folds(accounted, at) {
+            self.tell_folds(world, context, flight, accounted);
+        }
+    }
+
+    fn tell_folds<O: Observer>(
+        &self,
+        world: &mut World<'_, O>,
+        context: &Context<'_>,
+        flight: &Flight,
+        accounted: Cycle,
+    ) {
+        let unit = self.issue.unit;
+        let (domain, reference) = (context.domain(), world.reference);
+        let stamp = |offset: Cycle| {
+            let edge = flight.start + offset.since(Cycle::ZERO);
+            // What is hidden behind the instruction before was told there.
+            context
+                .timeline()
+                .convert(domain, edge, reference)
+                .max(accounted)
+        };
+        let folds = flight.timing.tile.iter().flat_map(|tile| tile.folds());
+        for fold in folds {
+            for phase in &fold.phases {
+                let (from, to) = (stamp(phase.from), stamp(phase.to));
+                if to > from {
+                    let (fold, cause) = (fold.index, phase.cause);
+                    world.observer.fold(&FoldSpan {
+                        unit,
+                        fold,
+                        cause,
+                        from,
+                        to,
+                    });
+                }
+            }
+        }
+    }
+}
+
+impl<O: Observer> Component<World<'_, O>> for Compute {
+    fn wake(&mut self, world: &mut World<'_, O>, context: &mut Context<'_>) {
+        let now = context.now();
+        loop {
+            while self.flights.front().is_some_and(|flight| flight.end <= now) {
+                if let Some(flight) = self.flights.pop_front() {
+                    self.finish(world, context, &flight);
+                }
+            }
+            if now < self.free_at || world.fault.is_some() || !self.start(world, context) {
+                break;
+            }
+        }
+        if let Some(flight) = self.flights.front() {
+            context.wake_me_at(flight.end, Phase::Deliver);
+        }
+        if self.free_at > now {
+            context.wake_me_at(self.free_at, Phase::Act);
+        }
+    }
+
+    fn waits_for(&self, world: &World<'_, O>) -> Option<WaitsFor> {
+        world.describe_wait(&self.issue)
+    }
+}

@@ -1,0 +1,182 @@
+//! A machine file as written. Field by field explained in `template.ron`.
+
+use config::{Bandwidth, Clock, Keyword, Or, Size, Time, Unlimited};
+use dram::DramConfig;
+use pe_array::{Convention, Element};
+use serde::{Deserialize, Serialize};
+use tile_program::{Dataflow, Family};
+
+use super::vector::Costs;
+
+/// A machine file as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Machine", deny_unknown_fields)]
+pub struct MachineFile {
+    /// What the machine is called.
+    pub name: String,
+    /// One line for the list of machines. Default: empty.
+    #[serde(default)]
+    pub description: String,
+    /// The reference clock: of the vector unit, scratchpads and DMA, and of arrays that name none.
+    pub clock: Clock,
+    /// The PE arrays.
+    pub arrays: Vec<ArrayFile>,
+    /// The vector unit, or `Free`.
+    pub vector: Or<Free, VectorFile>,
+    /// The scratchpads.
+    pub scratchpads: ScratchpadsFile,
+    /// The DMA.
+    #[serde(default)]
+    pub dma: DmaFile,
+    /// The main memory.
+    pub memory: MemoryFile,
+}
+
+/// An array as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Array", deny_unknown_fields)]
+pub struct ArrayFile {
+    /// What the array is called; no two may share a name.
+    pub name: String,
+    /// What its PEs compute with.
+    pub element: Element,
+    /// PE rows.
+    pub rows: u64,
+    /// PE columns.
+    pub columns: u64,
+    /// What stays in the array.
+    pub dataflow: Dataflow,
+    /// How cycles are counted. Default `Overlapped`.
+    #[serde(default = "overlapped")]
+    pub timing: Convention,
+    /// The operator families it takes. Default: all.
+    #[serde(default = "all_families")]
+    pub serves: Vec<Family>,
+    /// Its clock. Default: the machine's.
+    #[serde(default)]
+    pub clock: Option<Clock>,
+    /// Cycles between two steps of one PE. Default: the element's.
+    #[serde(default)]
+    pub initiation_interval: Option<u64>,
+    /// Pipeline latency of a PE in cycles. Default: the element's.
+    #[serde(default)]
+    pub latency: Option<u64>,
+}
+
+const fn overlapped() -> Convention {
+    Convention::Overlapped
+}
+
+fn all_families() -> Vec<Family> {
+    Family::ALL.to_vec()
+}
+
+/// The word `Free`: a vector unit that costs nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Free {}
+
+impl Keyword for Free {
+    const WORD: &'static [&'static str; 1] = &["Free"];
+}
+
+/// The vector unit as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Vector", deny_unknown_fields)]
+pub struct VectorFile {
+    /// Elements side by side.
+    pub lanes: u64,
+    /// Operations that a lane completes in a cycle. Default 1.
+    #[serde(default = "one")]
+    pub operations_per_lane_per_cycle: u64,
+    /// Cycles from the first element of a pass to its first result. Default 8.
+    #[serde(default = "eight")]
+    pub startup_cycles: u64,
+    /// What each operator costs. Default: `vector-costs.ron`.
+    #[serde(default)]
+    pub costs: Costs,
+}
+
+const fn one() -> u64 {
+    1
+}
+
+const fn eight() -> u64 {
+    8
+}
+
+/// The three scratchpads as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Scratchpads", deny_unknown_fields)]
+pub struct ScratchpadsFile {
+    /// Activations: operand A, and vectors that stay on chip.
+    pub activations: Or<Unlimited, ScratchpadFile>,
+    /// Weights, keys and values: operand B.
+    pub weights: Or<Unlimited, ScratchpadFile>,
+    /// Results and partial sums: operand C.
+    pub outputs: Or<Unlimited, ScratchpadFile>,
+}
+
+/// A scratchpad as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Scratchpad", deny_unknown_fields)]
+pub struct ScratchpadFile {
+    /// All that it can hold, both halves of its double buffer together.
+    pub capacity: Size,
+    /// Equal banks of one port each. Default 8.
+    #[serde(default = "eight")]
+    pub banks: u64,
+    /// Width of a bank's port. Default `Bytes(64)`.
+    #[serde(default = "port")]
+    pub port: Size,
+}
+
+const fn port() -> Size {
+    Size::bytes_exactly(64)
+}
+
+/// The DMA as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Dma", default, deny_unknown_fields)]
+pub struct DmaFile {
+    /// Requests under way at once. Default 64.
+    pub requests_in_flight: u64,
+    /// Bytes of a request. Default `Bytes(256)`.
+    pub request: Size,
+}
+
+impl Default for DmaFile {
+    fn default() -> Self {
+        Self {
+            requests_in_flight: 64,
+            request: Size::bytes_exactly(256),
+        }
+    }
+}
+
+/// The main memory as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Memory")]
+pub enum MemoryFile {
+    /// DRAM timed by command.
+    Dram(DramConfig),
+    /// A fixed bandwidth and a fixed latency.
+    Ideal(IdealFile),
+}
+
+/// An ideal memory as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Ideal", deny_unknown_fields)]
+pub struct IdealFile {
+    /// Bytes a second, or `Unlimited`.
+    pub bandwidth: Or<Unlimited, Bandwidth>,
+    /// From a request to its first byte. Default `Ns(0)`.
+    #[serde(default = "no_time")]
+    pub latency: Time,
+    /// All that it can hold. Default `Unlimited`.
+    #[serde(default = "Or::word")]
+    pub capacity: Or<Unlimited, Size>,
+}
+
+const fn no_time() -> Time {
+    Time::nanoseconds(0)
+}

@@ -1,0 +1,203 @@
+//! From a machine file as written to a machine that makes sense.
+
+use config::{FieldError, Or, Size, Unlimited};
+use dram::{IdealConfig, Memory, MemoryConfig};
+use event_kernel::{Cycles, Frequency, Timeline};
+use tile_program::Bytes;
+
+use super::array;
+use super::file::{DmaFile, IdealFile, MachineFile, MemoryFile, ScratchpadFile, VectorFile};
+use super::spec::{ArraySpec, DmaSpec, MachineSpec, ScratchpadSpec, VectorLanes, VectorSpec};
+
+/// The most lanes, requests in flight, startup cycles: past it, a file holds a slip of the
+/// keyboard.
+const MOST: u64 = 1 << 20;
+/// The most banks of a scratchpad.
+const MOST_BANKS: u64 = 1 << 12;
+/// The largest scratchpad: 1 TiB.
+const LARGEST: Bytes = Bytes(1 << 40);
+/// The largest port or request: 1 MiB.
+const WIDEST: Bytes = Bytes(1 << 20);
+
+/// Checks a machine file.
+///
+/// # Errors
+/// At the field that cannot stand, with what would be right.
+pub fn resolve(file: &MachineFile) -> Result<MachineSpec, FieldError> {
+    if file.name.trim().is_empty() {
+        return Err(
+            FieldError::new("name", "a machine without a name").help("reports call it by its name")
+        );
+    }
+    let clock = file
+        .clock
+        .frequency()
+        .map_err(|error| error.inside("clock"))?;
+    let arrays = array::resolve_all(&file.arrays, clock)?;
+    let vector = match file.vector.value() {
+        Some(lanes) => VectorSpec::Lanes(vector(lanes).map_err(|error| error.inside("vector"))?),
+        None => VectorSpec::Free,
+    };
+    let pads = &file.scratchpads;
+    let scratchpads = [
+        limited("activations", &pads.activations)?,
+        limited("weights", &pads.weights)?,
+        limited("outputs", &pads.outputs)?,
+    ];
+    let dma = dma(&file.dma).map_err(|error| error.inside("dma"))?;
+    let memory = memory(&file.memory, clock, &arrays).map_err(|error| error.inside("memory"))?;
+    Ok(MachineSpec {
+        name: file.name.clone(),
+        description: file.description.clone(),
+        clock,
+        arrays,
+        vector,
+        scratchpads,
+        dma,
+        memory,
+    })
+}
+
+fn within(field: &str, what: &str, value: u64, most: u64) -> Result<u64, FieldError> {
+    if (1..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(FieldError::new(field, format!("{value} {what}")).help(format!("from 1 to {most}")))
+}
+
+fn bytes_within(field: &str, size: Size, most: Bytes) -> Result<Bytes, FieldError> {
+    let bytes = size.bytes().map_err(|error| error.inside(field))?;
+    if bytes == Bytes::ZERO || bytes > most {
+        return Err(FieldError::new(field, format!("{size} is {bytes}"))
+            .help(format!("from 1 B to {most}")));
+    }
+    Ok(bytes)
+}
+
+fn vector(file: &VectorFile) -> Result<VectorLanes, FieldError> {
+    if file.startup_cycles > MOST {
+        return Err(
+            FieldError::new("startup_cycles", format!("{} cycles", file.startup_cycles))
+                .help(format!("from 0 to {MOST}")),
+        );
+    }
+    Ok(VectorLanes {
+        lanes: within("lanes", "lanes", file.lanes, MOST)?,
+        operations_per_lane_per_cycle: within(
+            "operations_per_lane_per_cycle",
+            "operations",
+            file.operations_per_lane_per_cycle,
+            MOST,
+        )?,
+        startup_cycles: Cycles(file.startup_cycles),
+        costs: file
+            .costs
+            .resolve()
+            .map_err(|error| error.inside("costs"))?,
+    })
+}
+
+fn limited(
+    name: &str,
+    file: &Or<Unlimited, ScratchpadFile>,
+) -> Result<Option<ScratchpadSpec>, FieldError> {
+    file.value()
+        .map(scratchpad)
+        .transpose()
+        .map_err(|error| error.inside(name).inside("scratchpads"))
+}
+
+fn scratchpad(file: &ScratchpadFile) -> Result<ScratchpadSpec, FieldError> {
+    let capacity = bytes_within("capacity", file.capacity, LARGEST)?;
+    let banks = within("banks", "banks", file.banks, MOST_BANKS)?;
+    let port = bytes_within("port", file.port, WIDEST)?;
+    let line = Bytes(banks * port.get());
+    if capacity < line {
+        return Err(FieldError::new(
+            "capacity",
+            format!(
+                "{} is less than one line of {banks} banks, {line}",
+                file.capacity
+            ),
+        )
+        .help("a larger capacity, fewer banks or narrower ports"));
+    }
+    if !capacity.get().is_multiple_of(banks) {
+        return Err(FieldError::new(
+            "banks",
+            format!("{} cannot be split in {banks} equal banks", file.capacity),
+        )
+        .help("a number of banks that divides the capacity"));
+    }
+    Ok(ScratchpadSpec {
+        capacity,
+        banks,
+        port,
+    })
+}
+
+fn dma(file: &DmaFile) -> Result<DmaSpec, FieldError> {
+    let request = bytes_within("request", file.request, WIDEST)?;
+    if !request.get().is_power_of_two() {
+        return Err(
+            FieldError::new("request", format!("{} is no power of two", file.request))
+                .help("Bytes(64), Bytes(128), Bytes(256), .."),
+        );
+    }
+    let in_flight = file.requests_in_flight;
+    Ok(DmaSpec {
+        requests_in_flight: within("requests_in_flight", "requests in flight", in_flight, MOST)?,
+        request,
+    })
+}
+
+/// The memory; with it, all clocks of the machine are known, and must fit one time line.
+fn memory(
+    file: &MemoryFile,
+    clock: Frequency,
+    arrays: &[ArraySpec],
+) -> Result<MemoryConfig, FieldError> {
+    let mut clocks = vec![clock];
+    let config = match file {
+        MemoryFile::Dram(config) => {
+            clocks.push(Memory::dram(config)?.frequency());
+            MemoryConfig::Dram(config.clone())
+        }
+        MemoryFile::Ideal(file) => MemoryConfig::Ideal(ideal(file)?),
+    };
+    clocks.extend(arrays.iter().map(|array| array.clock));
+    Timeline::new(&clocks)
+        .map_err(|error| FieldError::new("", error).help("MHz(500) rather than Hz(499999993)"))?;
+    Ok(config)
+}
+
+fn ideal(file: &IdealFile) -> Result<IdealConfig, FieldError> {
+    let latency = file
+        .latency
+        .picoseconds()
+        .map_err(|error| error.inside("latency"))?;
+    if latency > 1_000_000_000 {
+        return Err(
+            FieldError::new("latency", format!("a latency of {}", file.latency))
+                .help("at most Ms(1)"),
+        );
+    }
+    let bandwidth = match file.bandwidth.value() {
+        None => dram::Bandwidth::Unlimited,
+        Some(bandwidth) => dram::Bandwidth::BytesPerSecond(
+            bandwidth
+                .bytes_per_second()
+                .map_err(|error| error.inside("bandwidth"))?,
+        ),
+    };
+    let unlimited = 1 << 50;
+    let capacity_bytes = match file.capacity.value() {
+        None => unlimited,
+        Some(size) => bytes_within("capacity", *size, Bytes(unlimited))?.get(),
+    };
+    Ok(IdealConfig {
+        bandwidth,
+        latency_picoseconds: latency,
+        capacity_bytes,
+    })
+}

@@ -1,0 +1,179 @@
+//! A machine as checked: plain data that makes sense.
+
+use dram::MemoryConfig;
+use event_kernel::{Cycles, Frequency};
+use pe_array::{ArrayConfig, PeKind};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use tile_program::{Bytes, Family, ScratchpadId, VectorKind};
+
+/// A machine whose description makes sense.
+#[derive(Clone, Debug, Serialize)]
+pub struct MachineSpec {
+    /// What it is called.
+    pub name: String,
+    /// What it is, in a line; may be empty.
+    pub description: String,
+    /// The reference clock: of the vector unit, the scratchpads and the DMA.
+    #[serde(rename = "clock_hertz", serialize_with = "hertz")]
+    pub clock: Frequency,
+    /// The PE arrays: at least one, with distinct names.
+    pub arrays: Vec<ArraySpec>,
+    /// The vector unit.
+    pub vector: VectorSpec,
+    /// Indexed by [`ScratchpadId`]; `None` has no limits.
+    #[serde(serialize_with = "by_name")]
+    pub scratchpads: [Option<ScratchpadSpec>; 3],
+    /// The DMA.
+    pub dma: DmaSpec,
+    /// The main memory, as its crate takes it; checked.
+    pub memory: MemoryConfig,
+}
+
+/// One PE array.
+#[derive(Clone, Debug, Serialize)]
+pub struct ArraySpec {
+    /// What it is called.
+    pub name: String,
+    /// Its clock.
+    #[serde(rename = "clock_hertz", serialize_with = "hertz")]
+    pub clock: Frequency,
+    /// The operator families that it takes: at least one, each once.
+    pub serves: Vec<Family>,
+    /// Dimensions, element, dataflow and convention, as its crate takes them; checked.
+    pub array: ArrayConfig,
+    /// The PE with its kind's defaults filled in, and the array's own interval and latency.
+    pub kind: PeKind,
+}
+
+/// The vector unit.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VectorSpec {
+    /// Costs nothing: every operator takes zero cycles.
+    Free,
+    /// Lanes that work on elements.
+    Lanes(VectorLanes),
+}
+
+/// A vector unit of lanes.
+#[derive(Clone, Debug, Serialize)]
+pub struct VectorLanes {
+    /// Elements side by side.
+    pub lanes: u64,
+    /// Operations that a lane completes in a cycle.
+    pub operations_per_lane_per_cycle: u64,
+    /// From the first element of a pass to its first result.
+    pub startup_cycles: Cycles,
+    /// Indexed by `VectorKind as usize`.
+    #[serde(serialize_with = "costs_by_name")]
+    pub costs: Vec<VectorCost>,
+}
+
+/// What one operator costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VectorCost {
+    /// The operator.
+    pub kind: VectorKind,
+    /// Lane operations per element, over all passes.
+    pub operations: u64,
+    /// Sweeps over the elements that must follow one another.
+    pub passes: u64,
+}
+
+impl VectorLanes {
+    /// The cost of an operator.
+    #[must_use]
+    pub fn cost(&self, kind: VectorKind) -> VectorCost {
+        self.costs[kind as usize]
+    }
+
+    /// Cycles that an operator takes for a number of elements, or `None` past 64 bits:
+    ///
+    /// `passes · startup + ⌈elements · operations / (lanes · operations per lane and cycle)⌉`.
+    ///
+    /// Rows of a tile are packed: a pass streams all of them, and its startup is paid once.
+    #[must_use]
+    pub fn cycles(&self, kind: VectorKind, elements: u64) -> Option<Cycles> {
+        let cost = self.cost(kind);
+        let operations = u128::from(elements) * u128::from(cost.operations);
+        let rate = u128::from(self.lanes) * u128::from(self.operations_per_lane_per_cycle);
+        let streaming = u64::try_from(operations.div_ceil(rate)).ok()?;
+        self.startup_cycles
+            .checked_mul(cost.passes)?
+            .checked_add(Cycles(streaming))
+    }
+}
+
+/// A scratchpad with limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ScratchpadSpec {
+    /// All that it can hold, both halves of its double buffer together.
+    #[serde(rename = "capacity_bytes")]
+    pub capacity: Bytes,
+    /// Equal banks of one port each.
+    pub banks: u64,
+    /// Width of a bank's port.
+    #[serde(rename = "port_bytes")]
+    pub port: Bytes,
+}
+
+impl From<ScratchpadSpec> for sram::Geometry {
+    fn from(spec: ScratchpadSpec) -> Self {
+        Self {
+            capacity: spec.capacity,
+            banks: spec.banks,
+            port: spec.port,
+        }
+    }
+}
+
+/// The DMA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct DmaSpec {
+    /// Requests under way at once.
+    pub requests_in_flight: u64,
+    /// Bytes of a request: a power of two.
+    #[serde(rename = "request_bytes")]
+    pub request: Bytes,
+}
+
+/// Whole hertz as a number, others as the fraction that they are.
+fn hertz<S: Serializer>(clock: &Frequency, serializer: S) -> Result<S::Ok, S::Error> {
+    match clock.as_fraction() {
+        (hertz, 1) => serializer.serialize_u64(hertz),
+        (numerator, denominator) => {
+            serializer.collect_str(&format_args!("{numerator}/{denominator}"))
+        }
+    }
+}
+
+fn by_name<S: Serializer>(
+    scratchpads: &[Option<ScratchpadSpec>; 3],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(scratchpads.len()))?;
+    for (id, scratchpad) in ScratchpadId::ALL.iter().zip(scratchpads) {
+        match scratchpad {
+            Some(limits) => map.serialize_entry(id.name(), limits)?,
+            None => map.serialize_entry(id.name(), "unlimited")?,
+        }
+    }
+    map.end()
+}
+
+fn costs_by_name<S: Serializer>(costs: &[VectorCost], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Cost {
+        operations: u64,
+        passes: u64,
+    }
+    serializer.collect_map(costs.iter().map(|cost| {
+        let VectorCost {
+            kind,
+            operations,
+            passes,
+        } = *cost;
+        (kind.name(), Cost { operations, passes })
+    }))
+}

@@ -1,0 +1,331 @@
+//! The DMA: moves tiles between main memory and scratchpads, with a bounded number of bytes in
+//! flight. Its two sides are units of their own; transfers of a side are issued in order, overlap,
+//! and complete in order.
+
+use std::collections::VecDeque;
+
+use event_kernel::{Component, Context, Cycle, Cycles, Phase, WaitsFor};
+use smallvec::SmallVec;
+use tile_program::{Bound, Bytes, Cause, Instruction, Observer, Region, TransferTile, Work};
+
+use crate::memory::{Arrival, CAUSES, Request, Side, to_reference};
+use crate::world::{Completion, Issue, World};
+
+/// How much the DMA keeps in flight.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    /// Bytes of the largest request.
+    pub(crate) request: Bytes,
+    /// Bytes in flight at most.
+    pub(crate) in_flight: Bytes,
+}
+
+/// One side of the DMA.
+pub(crate) struct Dma {
+    issue: Issue,
+    side: Side,
+    window: Window,
+    /// Transfers started and not complete, the oldest first.
+    transfers: VecDeque<Transfer>,
+    /// Number of the oldest.
+    first: u64,
+    in_flight: Bytes,
+    /// When the scratchpad's port has taken in (or given out) all data so far, by scratchpad, in
+    /// parts of a cycle: as many to the cycle as the port's rate has bytes.
+    port_free_at: [u128; 3],
+}
+
+struct Transfer {
+    instruction: Instruction,
+    bound: Bound,
+    cursor: Cursor,
+    /// Requests under way.
+    outstanding: u32,
+    /// When the data of the requests so far has arrived in (left) memory, and the scratchpad.
+    memory_end: Cycle,
+    end: Cycle,
+    /// Memory cycles by cause, of each channel that took part.
+    channels: SmallVec<[(u32, [u64; CAUSES]); 4]>,
+    /// The channel of the last arrival.
+    last_channel: u32,
+}
+
+/// How far a transfer's requests are issued.
+struct Cursor {
+    region: Region,
+    row: u64,
+    offset: u64,
+}
+
+impl Cursor {
+    /// The next piece, address and size: it ends at the next multiple of `request` bytes, so that
+    /// no two pieces share a burst.
+    fn peek(&self, request: Bytes) -> Option<(u64, Bytes)> {
+        if self.row == self.region.rows {
+            return None;
+        }
+        let left = self.region.row_bytes.get() - self.offset;
+        let address = self.region.address + self.row * self.region.pitch.get() + self.offset;
+        let to_boundary = request.get() - address % request.get();
+        Some((address, Bytes(left.min(to_boundary))))
+    }
+
+    fn advance(&mut self, bytes: Bytes) {
+        self.offset += bytes.get();
+        if self.offset == self.region.row_bytes.get() {
+            self.row += 1;
+            self.offset = 0;
+        }
+    }
+}
+
+impl Dma {
+    pub(crate) fn new(issue: Issue, side: Side, window: Window) -> Self {
+        Self {
+            issue,
+            side,
+            window,
+            transfers: VecDeque::new(),
+            first: 0,
+            in_flight: Bytes::ZERO,
+            port_free_at: [0; 3],
+        }
+    }
+
+    /// Issues requests of the youngest transfer, and starts the next one when it has none left.
+    fn issue<O: Observer>(&mut self, world: &mut World<'_, O>, context: &mut Context<'_>) {
+        while world.fault.is_none() {
+            if !self.issue_youngest(world, context) {
+                return;
+            }
+            let drained = self.transfers.is_empty();
+            let Some((instruction, bound)) = self.issue.next(world, context, drained) else {
+                return;
+            };
+            let Work::Transfer(TransferTile { region, .. }) = instruction.work else {
+                unreachable!("the sequencer gives the DMA transfers only");
+            };
+            let start = context.now();
+            self.transfers.push_back(Transfer {
+                instruction,
+                bound,
+                cursor: Cursor {
+                    region,
+                    row: 0,
+                    offset: 0,
+                },
+                outstanding: 0,
+                memory_end: start,
+                end: start,
+                channels: SmallVec::new(),
+                last_channel: 0,
+            });
+        }
+    }
+
+    /// Whether nothing of the youngest transfer is left to issue.
+    fn issue_youngest<O: Observer>(
+        &mut self,
+        world: &mut World<'_, O>,
+        context: &mut Context<'_>,
+    ) -> bool {
+        let number = self.first + self.transfers.len() as u64;
+        let Some(youngest) = self.transfers.back_mut() else {
+            return true;
+        };
+        let transfer = number - 1;
+        let memory = &mut world.memory;
+        while let Some((address, bytes)) = youngest.cursor.peek(self.window.request) {
+            if self.in_flight + bytes > self.window.in_flight && self.in_flight > Bytes::ZERO {
+                return false;
+            }
+            let access = memory.memory.access_bytes();
+            for share in memory.memory.split(address, bytes.get()) {
+                let bytes = Bytes(share.bursts * access);
+                self.in_flight += bytes;
+                youngest.outstanding += 1;
+                memory.request(
+                    context,
+                    Request {
+                        share,
+                        side: self.side,
+                        transfer,
+                        bytes,
+                    },
+                );
+            }
+            youngest.cursor.advance(bytes);
+        }
+        true
+    }
+
+    /// Notes data that has moved.
+    fn arrive<O: Observer>(&mut self, world: &mut World<'_, O>, arrival: &Arrival) {
+        self.in_flight -= arrival.bytes;
+        let index = usize::try_from(arrival.transfer - self.first).expect("a short queue");
+        let transfer = &mut self.transfers[index];
+        transfer.outstanding -= 1;
+        let Work::Transfer(TransferTile { scratchpad, .. }) = transfer.instruction.work else {
+            unreachable!("checked when the transfer started");
+        };
+        let pad = world.pad(scratchpad);
+        match self.side {
+            Side::Load => pad.count_filled(arrival.bytes),
+            Side::Store => pad.count_drained(arrival.bytes),
+        }
+        // Data passes the scratchpad's port as it arrives, no faster than the port.
+        let end = pad.side_rate().map_or(arrival.at, |rate| {
+            let (bytes, cycles) = rate.as_fraction();
+            let free_at = &mut self.port_free_at[scratchpad as usize];
+            let busy = u128::from(arrival.bytes.get()) * u128::from(cycles);
+            *free_at = (*free_at + busy).max(u128::from(arrival.at.get()) * u128::from(bytes));
+            Cycle(u64::try_from(free_at.div_ceil(bytes.into())).unwrap_or(u64::MAX))
+        });
+        if arrival.at >= transfer.memory_end {
+            transfer.memory_end = arrival.at;
+            transfer.last_channel = arrival.channel;
+        }
+        transfer.end = transfer.end.max(end);
+        let known = transfer
+            .channels
+            .iter_mut()
+            .find(|(channel, _)| *channel == arrival.channel);
+        match known {
+            Some((_, sums)) => {
+                for (sum, &part) in sums.iter_mut().zip(&arrival.causes) {
+                    *sum += part;
+                }
+            }
+            None => transfer.channels.push((arrival.channel, arrival.causes)),
+        }
+    }
+
+    /// Completes the oldest transfers as far as they are done; true if one was.
+    fn complete<O: Observer>(
+        &mut self,
+        world: &mut World<'_, O>,
+        context: &mut Context<'_>,
+    ) -> bool {
+        let now = context.now();
+        let mut any = false;
+        while let Some(oldest) = self.transfers.front() {
+            let issued = oldest.cursor.peek(self.window.request).is_none();
+            if !issued || oldest.outstanding > 0 {
+                break;
+            }
+            if oldest.end > now {
+                context.wake_me_at(oldest.end, Phase::Deliver);
+                break;
+            }
+            let Some(transfer) = self.transfers.pop_front() else {
+                break;
+            };
+            self.first += 1;
+            any = true;
+            self.finish(world, context, &transfer);
+        }
+        any
+    }
+
+    fn finish<O: Observer>(
+        &self,
+        world: &mut World<'_, O>,
+        context: &mut Context<'_>,
+        transfer: &Transfer,
+    ) {
+        let unit = self.issue.unit;
+        let accounted = world.units[unit.index()].accounted;
+        let at = transfer.end.max(accounted);
+        let parts = transfer.parts(world.memory.domain, world.reference, context, accounted, at);
+        let bytes = match &transfer.instruction.work {
+            Work::Transfer(tile) => tile.region.bytes(),
+            Work::Gemm(_) | Work::Vector(_) => Bytes::ZERO,
+        };
+        let instruction = &transfer.instruction;
+        let bound = transfer.bound;
+        world.complete(
+            context,
+            &Completion {
+                unit,
+                instruction,
+                at,
+                bound,
+                parts: &parts,
+                macs: 0,
+                bytes,
+            },
+        );
+    }
+}
+
+impl Transfer {
+    /// The time from the end of the account to the end of the transfer, by cause, in the order of
+    /// time. It is charged to what the channel of the last data did: data moving on its bus first
+    /// (that much the transfer needs in any case), then row conflicts, refresh and turnaround; what
+    /// is left is latency.
+    fn parts(
+        &self,
+        memory: event_kernel::DomainId,
+        reference: event_kernel::DomainId,
+        context: &Context<'_>,
+        accounted: Cycle,
+        at: Cycle,
+    ) -> SmallVec<[(Cause, Cycles); 6]> {
+        let mut left = at - accounted;
+        let mut charge = |wanted: Cycles| {
+            let charged = wanted.min(left);
+            left -= charged;
+            charged
+        };
+        let port = charge(at.saturating_since(self.memory_end));
+        let sums = self
+            .channels
+            .iter()
+            .find(|(channel, _)| *channel == self.last_channel);
+        let sums = sums.map_or([0; CAUSES], |&(_, sums)| sums);
+        let [bandwidth, conflict, refresh, turnaround, _] =
+            sums.map(|span| to_reference(context, memory, reference, span));
+        let bandwidth = charge(bandwidth);
+        let conflict = charge(conflict);
+        let refresh = charge(refresh);
+        let turnaround = charge(turnaround);
+        let latency = left;
+        [
+            (Cause::DramLatency, latency),
+            (Cause::DramRowConflict, conflict),
+            (Cause::DramRefresh, refresh),
+            (Cause::DramTurnaround, turnaround),
+            (Cause::DramBandwidth, bandwidth),
+            (Cause::SramPort, port),
+        ]
+        .into_iter()
+        .filter(|(_, span)| !span.is_zero())
+        .collect()
+    }
+}
+
+impl<O: Observer> Component<World<'_, O>> for Dma {
+    fn wake(&mut self, world: &mut World<'_, O>, context: &mut Context<'_>) {
+        let now = context.now();
+        while let Some(arrival) = world.memory.arrival(self.side, now) {
+            self.arrive(world, &arrival);
+        }
+        loop {
+            self.issue(world, context);
+            if world.fault.is_some() || !self.complete(world, context) {
+                break;
+            }
+        }
+        if let Some(at) = world.memory.next_arrival(self.side) {
+            context.wake_me_at(at, Phase::Deliver);
+        }
+    }
+
+    fn waits_for(&self, world: &World<'_, O>) -> Option<WaitsFor> {
+        if self.transfers.is_empty() {
+            return world.describe_wait(&self.issue);
+        }
+        let what = format!("{} transfers under way", self.transfers.len());
+        Some(WaitsFor { whom: None, what })
+    }
+}

@@ -1,0 +1,98 @@
+//! How long an instruction takes on an array or on the vector unit.
+
+use event_kernel::Cycles;
+use pe_array::{ArrayModel, Convention, Feed, TileTiming};
+use smallvec::{SmallVec, smallvec};
+use tile_program::{Cause, GemmTile, Work};
+
+use crate::MachineError;
+use crate::config::VectorSpec;
+
+/// How long an instruction takes on a unit, in cycles of the unit's clock.
+#[derive(Clone, Debug)]
+pub(crate) struct Timing {
+    /// From the start until the results are there.
+    pub(crate) total: Cycles,
+    /// `total` by cause.
+    pub(crate) parts: SmallVec<[(Cause, Cycles); 5]>,
+    /// The folds, for arrays.
+    pub(crate) tile: Option<Box<TileTiming>>,
+}
+
+/// What a unit computes with.
+pub(crate) enum Engine {
+    /// A PE array.
+    Array(ArrayEngine),
+    /// The vector unit.
+    Vector(VectorSpec),
+}
+
+/// A PE array with the scratchpads that feed it.
+pub(crate) struct ArrayEngine {
+    pub(crate) name: String,
+    pub(crate) model: ArrayModel,
+    pub(crate) feed: Feed,
+}
+
+impl ArrayEngine {
+    fn tile(&self, tile: &GemmTile) -> Result<TileTiming, MachineError> {
+        let wrong = |source| MachineError::Array {
+            array: self.name.clone(),
+            source,
+        };
+        self.model.tile(tile, &self.feed).map_err(wrong)
+    }
+}
+
+impl Engine {
+    /// How long the work takes.
+    pub(crate) fn time(&self, work: &Work) -> Result<Timing, MachineError> {
+        match (self, work) {
+            (Self::Array(array), Work::Gemm(tile)) => {
+                let timing = array.tile(tile)?;
+                let parts = timing
+                    .parts
+                    .iter()
+                    .copied()
+                    .filter(|(_, span)| !span.is_zero());
+                let (total, parts) = (timing.total, parts.collect());
+                Ok(Timing {
+                    total,
+                    parts,
+                    tile: Some(Box::new(timing)),
+                })
+            }
+            (Self::Vector(spec), Work::Vector(tile)) => {
+                let total = match spec {
+                    VectorSpec::Free => Cycles::ZERO,
+                    VectorSpec::Lanes(lanes) => lanes
+                        .cycles(tile.kind, tile.elements)
+                        .ok_or(MachineError::TooLong)?,
+                };
+                Ok(Timing {
+                    total,
+                    parts: smallvec![(Cause::Compute, total)],
+                    tile: None,
+                })
+            }
+            _ => unreachable!("the program gives each unit the work that its target names"),
+        }
+    }
+
+    /// From the start of an instruction until the next may start, which is `next` if it is known.
+    pub(crate) fn next_start(
+        &self,
+        timing: &Timing,
+        next: Option<&Work>,
+    ) -> Result<Cycles, MachineError> {
+        match (self, &timing.tile, next) {
+            (Self::Array(array), Some(tile), Some(Work::Gemm(next)))
+                if array.model.convention() == Convention::Overlapped =>
+            {
+                Ok(tile.next_start(&array.tile(next)?))
+            }
+            (_, Some(tile), _) => Ok(tile.occupied),
+            (_, None, _) => Ok(timing.total),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Why a run ended early.
+
+use event_kernel::RunError;
+use tile_program::ScratchpadId;
+
+/// Why a run ended before its program did. All are final.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MachineError {
+    /// The clocks of the machine cannot be put on one exact grid.
+    #[error(transparent)]
+    Clock(#[from] event_kernel::ClockError),
+    /// Nothing could happen any more, a limit was reached, or the machine is at fault.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The machine came to rest with instructions left.
+    #[error("the machine came to rest before its program was complete")]
+    Stalled,
+    /// A tile that the array cannot take.
+    #[error("array {array}: {source}")]
+    Array {
+        /// The array's name.
+        array: String,
+        /// What is wrong with the tile.
+        source: pe_array::TileError,
+    },
+    /// The program holds more in a scratchpad than it can.
+    #[error("scratchpad {}: {overflow}", .scratchpad.name())]
+    Scratchpad {
+        /// Which.
+        scratchpad: ScratchpadId,
+        /// How much more.
+        overflow: sram::Overflow,
+    },
+    /// The run does not end within 2^64 cycles.
+    #[error("the run takes more than 2^64 cycles")]
+    TooLong,
+}

@@ -1,0 +1,288 @@
+//! Hand-written programs on small machines: times by hand, errors, and the books of random runs.
+
+use accelerator::{Machine, MachineError, MachineFile, Outcome, RunOptions, resolve};
+use attribution::{Ledger, Summary};
+use config::Document;
+use event_kernel::{Cycles, RunError};
+use proptest::prelude::*;
+use smallvec::smallvec;
+use tile_program::{
+    Bytes, Cause, Claim, Class, GemmTile, Instruction, NoObserver, Operation, OperationId, Pass,
+    Program, Region, ScratchpadId, TransferTile, UnitId, VectorKind, VectorTile, Wait, WaitReason,
+    Work,
+};
+
+const ARRAY: UnitId = UnitId(0);
+const VECTOR: UnitId = UnitId(1);
+const LOAD: UnitId = UnitId(2);
+const STORE: UnitId = UnitId(3);
+
+/// Passes written down.
+struct Script(std::vec::IntoIter<Vec<Instruction>>);
+
+impl Program for Script {
+    fn next_pass(&mut self) -> Option<Pass> {
+        let instructions = self.0.next()?;
+        let operation = |(name, class, unit)| Operation {
+            name: String::from(name),
+            operator: name,
+            class,
+            family: None,
+            unit,
+            gemm: None,
+            macs: 0,
+            compulsory_read: Bytes::ZERO,
+            compulsory_write: Bytes::ZERO,
+        };
+        let operations = [
+            ("gemm", Class::MatMulFree, ARRAY),
+            ("norm", Class::Vector, VECTOR),
+        ];
+        Some(Pass {
+            name: "script".into(),
+            tokens: 1,
+            operations: operations.into_iter().map(operation).collect(),
+            instructions: Box::new(instructions.into_iter()),
+        })
+    }
+
+    fn passes(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+fn machine(array_clock: &str, memory: &str) -> Machine {
+    let text = format!(
+        r#"Machine(
+            name: "test", clock: MHz(1000),
+            arrays: [(name: "array", element: Int8(), rows: 4, columns: 4, clock: {array_clock},
+                      dataflow: OutputStationary, timing: ScaleSim)],
+            vector: (lanes: 4, startup_cycles: 2),
+            scratchpads: (activations: (capacity: KiB(4)), weights: (capacity: KiB(4)),
+                          outputs: Unlimited),
+            dma: (requests_in_flight: 4, request: Bytes(64)),
+            memory: {memory},
+        )"#
+    );
+    let document = Document::parse("test.ron", text).unwrap();
+    let file: MachineFile = document.read().unwrap();
+    Machine::new(resolve(&file).unwrap()).unwrap()
+}
+
+const IDEAL: &str = "Ideal(bandwidth: GBps(32), latency: Ns(100))";
+const DRAM: &str = r#"Dram(standard: "LPDDR5-6400", channels: 2)"#;
+
+fn gemm(m: u64, n: u64, k: u64, waits: &[Wait]) -> Instruction {
+    let tile = GemmTile {
+        m,
+        n,
+        k,
+        repeat: 1,
+        accumulate: false,
+    };
+    instruction(ARRAY, 0, Work::Gemm(tile), waits)
+}
+
+fn norm(elements: u64, waits: &[Wait]) -> Instruction {
+    let tile = VectorTile {
+        kind: VectorKind::Add,
+        elements,
+        rows: 1,
+    };
+    instruction(VECTOR, 1, Work::Vector(tile), waits)
+}
+
+fn transfer(unit: UnitId, address: u64, bytes: u64, waits: &[Wait]) -> Instruction {
+    let region = Region::contiguous(address, Bytes(bytes));
+    let tile = TransferTile {
+        region,
+        scratchpad: ScratchpadId::Weights,
+    };
+    instruction(unit, 0, Work::Transfer(tile), waits)
+}
+
+fn instruction(unit: UnitId, operation: u32, work: Work, waits: &[Wait]) -> Instruction {
+    Instruction {
+        unit,
+        operation: OperationId(operation),
+        tile: 0,
+        work,
+        waits: waits.iter().copied().collect(),
+        takes: smallvec![],
+        gives: smallvec![],
+    }
+}
+
+fn after(unit: UnitId, completed: u64) -> Wait {
+    Wait {
+        unit,
+        completed,
+        reason: WaitReason::Data,
+    }
+}
+
+fn run(
+    machine: &Machine,
+    script: Vec<Vec<Instruction>>,
+) -> Result<(Outcome, Summary), MachineError> {
+    let mut program = Script(script.into_iter());
+    let ledger = Ledger::new(machine.target());
+    let options = RunOptions {
+        cycle_limit: None,
+        progress: &mut |_| (),
+    };
+    let (outcome, ledger) = machine.run(&mut program, ledger, options)?;
+    Ok((outcome, ledger.summary()))
+}
+
+#[test]
+fn a_chain_takes_the_sum_of_its_links() {
+    let machine = machine("MHz(1000)", IDEAL);
+    let chain = vec![
+        transfer(LOAD, 0, 640, &[]),
+        gemm(4, 4, 10, &[after(LOAD, 1)]),
+        norm(16, &[after(ARRAY, 1)]),
+        transfer(STORE, 4096, 64, &[after(VECTOR, 1)]),
+    ];
+    let (outcome, summary) = run(&machine, vec![chain]).unwrap();
+    // The load keeps 4 requests of 64 B (2 cycles of bus each) in flight, so the memory sees a new
+    // request each time an old one is through: 100 + 2 for the first, bursts of four every
+    // 102 + … cycles. The array takes 10 + 4 + 4 − 2 cycles, the vector unit 2 + 16 / 4.
+    let load = [102, 104, 106, 108, 204, 206, 208, 210, 306, 308][9];
+    assert_eq!(outcome.total, Cycles(load + 16 + 6 + 102));
+    let path = |class, cause| {
+        let cell = summary
+            .makespan
+            .iter()
+            .find(|cell| (cell.class, cell.cause) == (class, cause));
+        cell.map_or(0, |cell| cell.cycles.get())
+    };
+    assert_eq!(path(Class::Vector, Cause::Compute), 6);
+    // 20 cycles of data for the load and 2 for the store; all else of theirs is latency.
+    assert_eq!(path(Class::MatMulFree, Cause::DramBandwidth), 22);
+    assert_eq!(path(Class::MatMulFree, Cause::DramLatency), load - 20 + 100);
+    let array = &summary.units[ARRAY.index()];
+    assert_eq!(array.by_cause(Cause::DramLatency).get(), load - 20);
+    assert_eq!(array.by_cause(Cause::DramBandwidth).get(), 20);
+}
+
+#[test]
+fn independent_units_work_at_once() {
+    let machine = machine("MHz(1000)", IDEAL);
+    let both = vec![gemm(4, 4, 100, &[]), norm(400, &[])];
+    let (outcome, summary) = run(&machine, vec![both]).unwrap();
+    assert_eq!(outcome.total, Cycles(106));
+    let vector = summary.classes[Class::Vector as usize];
+    assert_eq!((vector.busy, vector.hidden), (Cycles(102), Cycles(102)));
+}
+
+#[test]
+fn an_array_keeps_its_own_clock() {
+    let slow = machine("MHz(300)", IDEAL);
+    let (outcome, summary) = run(&slow, vec![vec![gemm(4, 4, 100, &[])]]).unwrap();
+    // 106 cycles of 300 MHz are 353.3 cycles of 1 GHz.
+    assert_eq!(outcome.total, Cycles(354));
+    assert_eq!(summary.units[ARRAY.index()].busy, Cycles(354));
+}
+
+#[test]
+fn a_pass_begins_when_the_one_before_is_complete() {
+    let machine = machine("MHz(1000)", IDEAL);
+    let passes = vec![vec![norm(400, &[])], vec![gemm(4, 4, 100, &[])]];
+    let (outcome, summary) = run(&machine, passes).unwrap();
+    assert_eq!(outcome.total, Cycles(102 + 106));
+    assert_eq!(summary.passes, 2);
+}
+
+#[test]
+fn waits_in_a_ring_end_with_a_report_of_who_waits_for_whom() {
+    let machine = machine("MHz(1000)", IDEAL);
+    let ring = vec![
+        gemm(4, 4, 4, &[after(VECTOR, 1)]),
+        norm(4, &[after(ARRAY, 1)]),
+    ];
+    let error = run(&machine, vec![ring]).unwrap_err();
+    let MachineError::Run(RunError::Deadlock(waiters)) = &error else {
+        panic!("{error}")
+    };
+    let names: Vec<_> = waiters.iter().map(|waiter| waiter.name.as_str()).collect();
+    assert_eq!(names, ["array", "vector"]);
+    let text = error.to_string();
+    assert!(
+        text.contains("array waits for vector: tile 0 of gemm needs instruction 1"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_scratchpad_that_overflows_ends_the_run() {
+    let machine = machine("MHz(1000)", IDEAL);
+    let claim = Claim {
+        scratchpad: ScratchpadId::Weights,
+        bytes: Bytes(3000),
+    };
+    let greedy = || Instruction {
+        takes: smallvec![claim],
+        ..transfer(LOAD, 0, 64, &[])
+    };
+    let error = run(&machine, vec![vec![greedy(), greedy()]]).unwrap_err();
+    assert!(matches!(error, MachineError::Scratchpad { .. }), "{error}");
+}
+
+/// A program in which every wait is for an instruction that stands earlier.
+fn programs() -> impl Strategy<Value = Vec<Vec<Instruction>>> {
+    let instruction = (
+        0usize..4,
+        1u64..40,
+        0u64..1 << 20,
+        prop::collection::vec(0u64..12, 4),
+    );
+    let pass = prop::collection::vec(instruction, 1..60);
+    prop::collection::vec(pass, 1..4).prop_map(|passes| {
+        let mut issued = [0u64; 4];
+        let mut write = |(unit, size, address, back): (usize, u64, u64, Vec<u64>)| {
+            let waits: Vec<_> = (0..4)
+                .filter(|&other| other != unit && back[other] < 6)
+                .filter_map(|other| {
+                    let completed = issued[other].checked_sub(back[other])?;
+                    (completed > 0).then(|| after(UnitId(other as u16), completed))
+                })
+                .collect();
+            issued[unit] += 1;
+            match unit {
+                0 => gemm(size % 9 + 1, size % 7 + 1, size, &waits),
+                1 => norm(size * 3, &waits),
+                _ => transfer(UnitId(unit as u16), address, size * 50, &waits),
+            }
+        };
+        passes
+            .into_iter()
+            .map(|pass| pass.into_iter().map(&mut write).collect())
+            .collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// The ledger asserts every join and both sums; here beside: the machine is deterministic, and
+    /// who watches changes nothing.
+    #[test]
+    fn the_books_of_any_run_balance(script in programs(), clock in 1usize..4, real: bool) {
+        let clock = ["MHz(1000)", "MHz(700)", "MHz(1300)"][clock - 1];
+        let machine = machine(clock, if real { DRAM } else { IDEAL });
+        let (outcome, summary) = run(&machine, script.clone()).unwrap();
+        prop_assert_eq!(outcome.total, summary.total);
+        let busy: u64 = summary.units.iter().map(|unit| unit.busy.get()).sum();
+        let waiting: u64 = summary.makespan.iter()
+            .filter(|cell| matches!(cell.cause, Cause::Dependency | Cause::Idle))
+            .map(|cell| cell.cycles.get()).sum();
+        prop_assert!(busy + waiting >= summary.total.get(), "somebody works whenever time goes on");
+        let (again, _) = run(&machine, script.clone()).unwrap();
+        prop_assert_eq!(&again, &outcome);
+        let options = RunOptions { cycle_limit: None, progress: &mut |_| () };
+        let mut program = Script(script.into_iter());
+        let (unwatched, _) = machine.run(&mut program, NoObserver, options).unwrap();
+        prop_assert_eq!(unwatched, outcome);
+    }
+}

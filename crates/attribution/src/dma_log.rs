@@ -1,0 +1,235 @@
+//! What the DMA was doing in any window that somebody else waited through.
+//!
+//! The DMA reports a transfer when it ends, with its causes in the order of time; who waits for it
+//! began to wait at some cycle inside that transfer. Keeping every span until the wait is over
+//! would need memory that grows with the wait. Instead each side of the DMA keeps one running sum
+//! for each cause, and whoever begins to wait leaves a *mark*: the value of the sums at that cycle,
+//! which becomes known when the span that contains it is reported. A window is then a difference of
+//! two sums.
+
+use event_kernel::{Cycle, Cycles};
+use tile_program::{Cause, UnitId};
+
+/// Cycles by cause; `cause as usize` indexes it.
+pub(crate) type CauseCycles = [u64; Cause::COUNT];
+
+/// The running sums of one unit at the cycle where somebody began to wait.
+#[derive(Clone, Copy, Debug)]
+enum Mark {
+    /// Nobody waits.
+    Unset,
+    /// The span that contains this cycle has not been reported yet.
+    Open(Cycle),
+    /// The sums at the mark.
+    Known(CauseCycles),
+}
+
+/// One side of the DMA.
+#[derive(Debug)]
+struct Side {
+    unit: UnitId,
+    /// Every cycle before this one is in `sums`.
+    through: Cycle,
+    sums: CauseCycles,
+    /// Indexed by the unit that waits.
+    marks: Vec<Mark>,
+    /// How many marks are open.
+    open: usize,
+}
+
+impl Side {
+    fn new(unit: UnitId, units: usize) -> Self {
+        Self {
+            unit,
+            through: Cycle::ZERO,
+            sums: [0; Cause::COUNT],
+            marks: vec![Mark::Unset; units],
+            open: 0,
+        }
+    }
+
+    fn set(&mut self, waiter: usize, mark: Mark) {
+        let is_open = |mark: &Mark| usize::from(matches!(mark, Mark::Open(_)));
+        self.open -= is_open(&self.marks[waiter]);
+        self.open += is_open(&mark);
+        self.marks[waiter] = mark;
+    }
+
+    fn mark(&mut self, waiter: usize, at: Cycle) {
+        assert!(
+            self.through <= at,
+            "unit {} reported its work up to {}, before it was over: a unit began to wait at {at}",
+            self.unit.0,
+            self.through
+        );
+        let mark = if at == self.through {
+            Mark::Known(self.sums)
+        } else {
+            Mark::Open(at)
+        };
+        self.set(waiter, mark);
+    }
+
+    /// The sums at a waiter's mark. What has not been reported by then is nobody's transfer: it
+    /// counts as dependency.
+    fn at_mark(&self, waiter: usize) -> CauseCycles {
+        match self.marks[waiter] {
+            Mark::Known(sums) => sums,
+            Mark::Open(at) => self.at(at),
+            Mark::Unset => panic!("unit {waiter} waited without having begun to wait"),
+        }
+    }
+
+    /// The sums at a cycle that is not before what was reported.
+    fn at(&self, at: Cycle) -> CauseCycles {
+        let mut sums = self.sums;
+        sums[Cause::Dependency as usize] += at.since(self.through).get();
+        sums
+    }
+
+    /// Adds a span whose parts stand in the order of time, and settles the marks inside it.
+    fn add(&mut self, parts: &[(Cause, Cycles)]) {
+        let before = self.through;
+        if self.open > 0 {
+            let end = before + parts.iter().map(|(_, cycles)| *cycles).sum::<Cycles>();
+            for waiter in 0..self.marks.len() {
+                if let Mark::Open(at) = self.marks[waiter]
+                    && at <= end
+                {
+                    let known = partial(self.sums, parts, at.since(before).get());
+                    self.set(waiter, Mark::Known(known));
+                }
+            }
+        }
+        for (cause, cycles) in parts {
+            self.sums[*cause as usize] += cycles.get();
+            self.through += *cycles;
+        }
+    }
+}
+
+/// The sums `length` cycles into a span.
+fn partial(mut sums: CauseCycles, parts: &[(Cause, Cycles)], mut length: u64) -> CauseCycles {
+    for (cause, cycles) in parts {
+        let inside = length.min(cycles.get());
+        sums[*cause as usize] += inside;
+        length -= inside;
+    }
+    sums
+}
+
+/// The difference of two sums, as somebody sees it who waits for the DMA: what memory and ports did
+/// keeps its name; while the DMA itself waited or had nothing at hand, it was a dependency.
+fn difference(later: &CauseCycles, earlier: &CauseCycles) -> CauseCycles {
+    let mut window = [0; Cause::COUNT];
+    for cause in Cause::ALL {
+        let cycles = later[cause as usize] - earlier[cause as usize];
+        window[seen_from_outside(cause) as usize] += cycles;
+    }
+    window
+}
+
+const fn seen_from_outside(cause: Cause) -> Cause {
+    match cause {
+        Cause::SramPort
+        | Cause::DramBandwidth
+        | Cause::DramLatency
+        | Cause::DramRowConflict
+        | Cause::DramRefresh
+        | Cause::DramTurnaround => cause,
+        _ => Cause::Dependency,
+    }
+}
+
+/// Both sides of the DMA.
+#[derive(Debug)]
+pub(crate) struct DmaLog {
+    sides: [Side; 2],
+}
+
+impl DmaLog {
+    pub(crate) fn new(load: UnitId, store: UnitId, units: usize) -> Self {
+        Self {
+            sides: [Side::new(load, units), Side::new(store, units)],
+        }
+    }
+
+    /// Whether a wait for this unit is charged by what it did.
+    pub(crate) fn covers(&self, unit: UnitId) -> bool {
+        self.sides.iter().any(|side| side.unit == unit)
+    }
+
+    /// A unit begins to wait.
+    pub(crate) fn mark(&mut self, waiter: UnitId, at: Cycle) {
+        for side in &mut self.sides {
+            if side.unit != waiter {
+                side.mark(waiter.index(), at);
+            }
+        }
+    }
+
+    /// A wait is over.
+    pub(crate) fn unmark(&mut self, waiter: UnitId) {
+        for side in &mut self.sides {
+            side.set(waiter.index(), Mark::Unset);
+        }
+    }
+
+    /// What `on` did between the mark of `waiter` and `to`.
+    pub(crate) fn window(&self, waiter: UnitId, on: UnitId, to: Cycle) -> CauseCycles {
+        let side = self
+            .sides
+            .iter()
+            .find(|side| side.unit == on)
+            .expect("asked only of units that are covered");
+        assert!(
+            side.through <= to,
+            "unit {} reported its work up to {}, after {to}, when a wait for it ended",
+            on.0,
+            side.through
+        );
+        difference(&side.at(to), &side.at_mark(waiter.index()))
+    }
+
+    /// A unit did this, in this order; units other than the DMA's sides are not recorded.
+    pub(crate) fn add(&mut self, unit: UnitId, parts: &[(Cause, Cycles)]) {
+        if let Some(side) = self.sides.iter_mut().find(|side| side.unit == unit) {
+            side.add(parts);
+        }
+    }
+
+    /// One side of the DMA waited for the other until `to`, which is charged as `window`.
+    pub(crate) fn add_window(&mut self, unit: UnitId, window: &CauseCycles, to: Cycle) {
+        let [load, store] = &mut self.sides;
+        let (side, other) = if load.unit == unit {
+            (load, &*store)
+        } else {
+            (store, &*load)
+        };
+        let start = other.at_mark(unit.index());
+        for waiter in 0..side.marks.len() {
+            if let Mark::Open(at) = side.marks[waiter]
+                && at <= to
+            {
+                // The waiter marked both sides at the same cycle, so what happened between the
+                // start of this window and its mark is known from the other side's sums. The other
+                // side itself may wait already: from its last completion on.
+                let until = if waiter == other.unit.index() {
+                    other.at(at)
+                } else {
+                    other.at_mark(waiter)
+                };
+                let inside = difference(&until, &start);
+                let mut known = side.sums;
+                for (sum, cycles) in known.iter_mut().zip(inside) {
+                    *sum += cycles;
+                }
+                side.set(waiter, Mark::Known(known));
+            }
+        }
+        for (sum, cycles) in side.sums.iter_mut().zip(window) {
+            *sum += cycles;
+        }
+        side.through = to;
+    }
+}

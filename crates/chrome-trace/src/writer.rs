@@ -1,0 +1,287 @@
+//! The observer that writes the trace.
+
+use std::io::{self, Write};
+
+use event_kernel::{Cycle, Frequency};
+use tile_program::{
+    Busy, Bytes, FoldSpan, Observer, Operation, ScratchpadId, Target, UnitId, Waiting,
+};
+
+use crate::counter::Counter;
+use crate::flows::Fetches;
+use crate::recorder::{Detail, Recorder, Slice, TrackId, escaped};
+use crate::track::{Names, Role, UnitTrack};
+use crate::{TraceOptions, TraceStatistics};
+
+/// Subsystems in the order in which viewers show them: the number is the process number.
+const PROGRAM: u32 = 1;
+const ARRAYS: u32 = 2;
+const VECTOR: u32 = 3;
+const DMA: u32 = 4;
+const SRAM: u32 = 5;
+const DRAM: u32 = 6;
+
+/// Track numbers start here: one that equals a process number is shown as "main thread".
+const FIRST_TRACK: u32 = 100;
+
+const PASSES: TrackId = TrackId {
+    pid: PROGRAM,
+    tid: FIRST_TRACK,
+};
+
+/// Writes a run as Chrome Trace Events, in bounded memory, while the run goes on.
+///
+/// An error of the writer does not interrupt the run: nothing more is written, and
+/// [`TraceWriter::finish`] returns it.
+pub struct TraceWriter<W: Write> {
+    recorder: Recorder<W>,
+    clock: Frequency,
+    names: Names,
+    tracks: Vec<UnitTrack>,
+    fetches: Fetches,
+    /// Useful MACs per cycle, indexed by unit; arrays only.
+    macs: Vec<Option<Counter>>,
+    /// GB/s of each DMA side, indexed by unit.
+    bandwidth: Vec<Option<Counter>>,
+    /// Bytes held, indexed by scratchpad.
+    occupancy: [Counter; 3],
+    /// Name and start of the current pass.
+    pass: Option<(String, Cycle)>,
+}
+
+impl<W: Write> TraceWriter<W> {
+    /// Begins a trace of a run on a machine.
+    pub fn new(writer: W, target: &Target, options: &TraceOptions) -> Self {
+        let mut recorder = Recorder::new(writer, options);
+        let budget = recorder.budget();
+        let units: Vec<_> = (0..target.units())
+            .map(|index| UnitId(u16::try_from(index).expect("unit numbers are 16 bits wide")))
+            .collect();
+        let unit_names: Vec<_> = units
+            .iter()
+            .map(|unit| escaped(target.unit_name(*unit)))
+            .collect();
+        let tracks: Vec<_> = units.iter().map(|unit| unit_track(target, *unit)).collect();
+        write_metadata(&mut recorder, options, &tracks, &unit_names);
+        let with_role = |role: Role, counter: &dyn Fn(&str) -> Counter| {
+            let pairs = tracks.iter().zip(&unit_names);
+            pairs
+                .map(|(track, name)| (track.role == role).then(|| counter(name)))
+                .collect::<Vec<_>>()
+        };
+        let macs = with_role(Role::Array, &|name| {
+            Counter::new(ARRAYS, name.to_owned(), "useful MACs/cycle", budget)
+        });
+        let mut bandwidth = with_role(Role::Load, &|_| {
+            Counter::new(DRAM, "dram read".into(), "GB/s", budget)
+        });
+        bandwidth[target.store.index()] =
+            Some(Counter::new(DRAM, "dram write".into(), "GB/s", budget));
+        let occupancy = ScratchpadId::ALL
+            .map(|pad| Counter::new(SRAM, format!("sram {}", pad.name()), "bytes held", budget));
+        Self {
+            recorder,
+            clock: options.clock,
+            names: Names {
+                units: unit_names,
+                operations: Vec::new(),
+            },
+            tracks,
+            fetches: Fetches::default(),
+            macs,
+            bandwidth,
+            occupancy,
+            pass: None,
+        }
+    }
+
+    /// Ends the trace and gives the writer back, flushed.
+    ///
+    /// # Errors
+    /// The first error of the writer, whenever it came.
+    pub fn finish(self) -> io::Result<(W, TraceStatistics)> {
+        self.recorder.finish()
+    }
+
+    fn end_pass(&mut self, at: Cycle) {
+        for track in &mut self.tracks {
+            track.close(&mut self.recorder, &self.names);
+        }
+        if let Some((name, from)) = self.pass.take()
+            && let Some((from, to)) = self.recorder.clip(from, at)
+            && self.recorder.wants(Detail::Passes, from)
+        {
+            self.recorder.slice(&Slice {
+                track: PASSES,
+                name: format_args!("{name}"),
+                from,
+                to,
+                args: format_args!(""),
+            });
+        }
+    }
+
+    fn count(&mut self, busy: &Busy<'_>) {
+        let cycles = busy.to.since(busy.from).get();
+        if cycles == 0 {
+            return;
+        }
+        if let Some(counter) = &mut self.macs[busy.unit.index()] {
+            let rate = u128::from(busy.macs) * 1000 / u128::from(cycles);
+            let rate = u64::try_from(rate).unwrap_or(u64::MAX);
+            counter.set(&mut self.recorder, busy.from, rate);
+            counter.set(&mut self.recorder, busy.to, 0);
+        }
+        if let Some(counter) = &mut self.bandwidth[busy.unit.index()] {
+            // Bytes a second / 10^6 is thousandths of GB/s.
+            let (hertz, divisor) = self.clock.as_fraction();
+            let rate = u128::from(busy.bytes.get()) * u128::from(hertz)
+                / (u128::from(cycles) * u128::from(divisor) * 1_000_000);
+            let rate = u64::try_from(rate).unwrap_or(u64::MAX);
+            counter.set(&mut self.recorder, busy.from, rate);
+            counter.set(&mut self.recorder, busy.to, 0);
+        }
+    }
+
+    /// Draws arrows to a tile that has a slice. They are at most a tenth of all events.
+    fn connect(&mut self, busy: &Busy<'_>) {
+        let to = self.tracks[busy.unit.index()].id;
+        let Some((at, _)) = self.recorder.clip(busy.from, busy.to) else {
+            return;
+        };
+        while let Some(from) = self.fetches.take(busy.operation, busy.tile, at) {
+            let statistics = &self.recorder.statistics;
+            if statistics.flows * 20 < statistics.events {
+                let loads = self.tracks.iter().find(|track| track.role == Role::Load);
+                let load = loads.expect("every machine loads").id;
+                self.recorder.flow((load, from), (to, at));
+            }
+        }
+    }
+}
+
+fn unit_track(target: &Target, unit: UnitId) -> UnitTrack {
+    let (pid, role) = if unit == target.vector {
+        (VECTOR, Role::Vector)
+    } else if unit == target.load {
+        (DMA, Role::Load)
+    } else if unit == target.store {
+        (DMA, Role::Store)
+    } else {
+        (ARRAYS, Role::Array)
+    };
+    let tid = FIRST_TRACK + 1 + u32::from(unit.0);
+    UnitTrack::new(TrackId { pid, tid }, role)
+}
+
+fn write_metadata<W: Write>(
+    recorder: &mut Recorder<W>,
+    options: &TraceOptions,
+    tracks: &[UnitTrack],
+    names: &[String],
+) {
+    let (hertz, divisor) = options.clock.as_fraction();
+    let clock_hz = if divisor == 1 {
+        hertz.to_string()
+    } else {
+        options.clock.as_hertz_f64().to_string()
+    };
+    let TrackId { pid, tid } = PASSES;
+    let (machine, workload) = (escaped(&options.machine), escaped(&options.workload));
+    recorder.event(format_args!(
+        r#""ph":"M","name":"otherData","pid":{pid},"tid":{tid},"args":{{"machine":"{machine}","workload":"{workload}","time_unit":"cycle","clock_hz":{clock_hz},"event_budget":{}}}"#,
+        options.event_budget
+    ));
+    let program = format!("program (1 µs = 1 cycle of {})", options.clock);
+    let processes = [
+        (PROGRAM, program.as_str()),
+        (ARRAYS, "arrays"),
+        (VECTOR, "vector"),
+        (DMA, "dma"),
+        (SRAM, "sram"),
+        (DRAM, "dram"),
+    ];
+    for (pid, name) in processes {
+        recorder.event(format_args!(
+            r#""ph":"M","name":"process_name","pid":{pid},"args":{{"name":"{name}"}}"#
+        ));
+        recorder.event(format_args!(
+            r#""ph":"M","name":"process_sort_index","pid":{pid},"args":{{"sort_index":{pid}}}"#
+        ));
+    }
+    let passes = (PASSES, "passes");
+    let units = tracks.iter().zip(names);
+    let units = units.map(|(track, name)| (track.id, name.as_str()));
+    for (TrackId { pid, tid }, name) in [passes].into_iter().chain(units) {
+        recorder.event(format_args!(
+            r#""ph":"M","name":"thread_name","pid":{pid},"tid":{tid},"args":{{"name":"{name}"}}"#
+        ));
+        recorder.event(format_args!(
+            r#""ph":"M","name":"thread_sort_index","pid":{pid},"tid":{tid},"args":{{"sort_index":{tid}}}"#
+        ));
+    }
+}
+
+impl<W: Write> Observer for TraceWriter<W> {
+    fn pass(&mut self, name: &str, operations: &[Operation], at: Cycle) {
+        self.end_pass(at);
+        self.fetches.clear();
+        self.pass = Some((escaped(name), at));
+        self.names.operations.clear();
+        let entries = operations
+            .iter()
+            .map(|operation| (escaped(&operation.name), operation.class.name()));
+        self.names.operations.extend(entries);
+    }
+
+    fn busy(&mut self, busy: &Busy<'_>) {
+        self.count(busy);
+        let track = &mut self.tracks[busy.unit.index()];
+        let has_slice = track.busy(&mut self.recorder, &self.names, busy);
+        match track.role {
+            Role::Load if has_slice => {
+                if let Some((from, _)) = self.recorder.clip(busy.from, busy.to) {
+                    self.fetches.add(busy.operation, busy.tile, from, busy.to);
+                }
+            }
+            Role::Array | Role::Vector if has_slice => self.connect(busy),
+            _ => {}
+        }
+    }
+
+    fn waiting(&mut self, waiting: &Waiting) {
+        let track = &mut self.tracks[waiting.unit.index()];
+        track.waiting(&mut self.recorder, &self.names, waiting);
+    }
+
+    fn wants_folds(&self, from: Cycle, to: Cycle) -> bool {
+        self.recorder.allows(Detail::Phases) && self.recorder.clip(from, to).is_some()
+    }
+
+    fn fold(&mut self, span: &FoldSpan) {
+        let track = &mut self.tracks[span.unit.index()];
+        let FoldSpan {
+            fold,
+            cause,
+            from,
+            to,
+            ..
+        } = *span;
+        track.phase(&mut self.recorder, cause, Some(fold), from, to);
+    }
+
+    fn occupancy(&mut self, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {
+        let counter = &mut self.occupancy[scratchpad as usize];
+        counter.set(&mut self.recorder, at, bytes.get().saturating_mul(1000));
+    }
+
+    fn end(&mut self, end: Cycle) {
+        self.end_pass(end);
+        let macs = self.macs.iter_mut().flatten();
+        let bandwidth = self.bandwidth.iter_mut().flatten();
+        for counter in macs.chain(bandwidth).chain(&mut self.occupancy) {
+            counter.end(&mut self.recorder, end);
+        }
+        self.recorder.tell_missing(PASSES);
+    }
+}

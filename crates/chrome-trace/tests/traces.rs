@@ -1,0 +1,269 @@
+//! Traces of random runs, seen through the checker.
+
+// The random in-order machine that attribution is tested with.
+#[path = "../../attribution/tests/toy/mod.rs"]
+mod toy;
+
+use std::io::{self, Write};
+
+use chrome_trace::check::{CheckError, Contents, check};
+use chrome_trace::{TraceOptions, TraceStatistics, TraceWriter};
+use event_kernel::{Cycle, Frequency};
+use proptest::prelude::*;
+use tile_program::{Busy, Cause, Observer, Waiting};
+use toy::{LOAD, Ran};
+
+fn options() -> TraceOptions {
+    let clock = Frequency::from_megahertz(500).unwrap();
+    TraceOptions::new("toy \"machine\"", "random", clock)
+}
+
+fn trace(ran: &[Ran], options: &TraceOptions) -> (Vec<u8>, TraceStatistics) {
+    let mut writer = TraceWriter::new(Vec::new(), &toy::target(), options);
+    toy::tell(ran, end_of(ran), &mut writer);
+    writer.finish().unwrap()
+}
+
+fn end_of(ran: &[Ran]) -> Cycle {
+    ran.iter().map(|ran| ran.end).max().unwrap_or_default()
+}
+
+fn good(bytes: &[u8]) -> Contents {
+    check(bytes).unwrap_or_else(|error| {
+        let CheckError::Problems(problems) = error else {
+            panic!("{error}");
+        };
+        panic!(
+            "{}\n{}",
+            problems.join("\n"),
+            String::from_utf8_lossy(bytes)
+        );
+    })
+}
+
+/// Cycles of the slices of one name.
+fn cycles(contents: &Contents, name: &str) -> u64 {
+    contents.slices.get(name).map_or(0, |(_, cycles)| *cycles)
+}
+
+proptest! {
+    #[test]
+    fn every_trace_satisfies_the_viewers(draws in toy::draws()) {
+        let ran = toy::run(&draws);
+        let (bytes, statistics) = trace(&ran, &options());
+        let contents = good(&bytes);
+        prop_assert!(!contents.cut_off);
+        prop_assert_eq!(contents.flows, statistics.flows);
+        prop_assert_eq!(&contents.other_data["clock_hz"], 500_000_000);
+        prop_assert_eq!(&contents.other_data["time_unit"], "cycle");
+        // All time of every unit is there: tiles, loads, stores and waits.
+        let busy: u64 = ran.iter().map(|ran| ran.end.since(ran.start).get()).sum();
+        let slices = ["tile #", "load #", "store #"];
+        let recorded: u64 = slices.into_iter().map(|name| cycles(&contents, name)).sum();
+        prop_assert_eq!(recorded, busy);
+        let waited: u64 = ran.iter().map(|ran| ran.start.since(ran.at_hand).get()).sum();
+        let waits = contents.slices.iter().filter(|(name, _)| name.starts_with("wait"));
+        prop_assert_eq!(waits.map(|(_, (_, cycles))| *cycles).sum::<u64>(), waited);
+    }
+
+    #[test]
+    fn a_window_holds_what_happens_in_it_and_nothing_else(
+        draws in toy::draws(), from in 0..60u64, length in 1..60u64,
+    ) {
+        let ran = toy::run(&draws);
+        let mut options = options();
+        options.window = Some((Cycle(from), Cycle(from + length)));
+        let (bytes, _) = trace(&ran, &options);
+        let contents = good(&bytes);
+        let busy: u64 = ran.iter().map(|ran| {
+            let to = ran.end.min(Cycle(from + length));
+            to.saturating_since(ran.start.max(Cycle(from))).get()
+        }).sum();
+        let slices = ["tile #", "load #", "store #"];
+        let recorded: u64 = slices.into_iter().map(|name| cycles(&contents, name)).sum();
+        prop_assert_eq!(recorded, busy);
+    }
+
+    #[test]
+    fn a_small_budget_is_kept_and_what_is_missing_is_said(
+        draws in toy::draws(), budget in 40..400u64,
+    ) {
+        let ran = toy::run(&draws);
+        let mut options = options();
+        options.event_budget = budget;
+        let (bytes, statistics) = trace(&ran, &options);
+        let contents = good(&bytes);
+        // A slice that is under way, the last values of the counters and the marks may come on top.
+        prop_assert!(statistics.events <= budget + 30, "{} events", statistics.events);
+        let text = String::from_utf8(bytes).unwrap();
+        prop_assert_eq!(text.matches("event budget: no").count(), statistics.dropped.len());
+        if statistics.dropped.is_empty() {
+            let (whole, _) = trace(&ran, &self::options());
+            prop_assert_eq!(good(&whole).slices, contents.slices);
+        }
+    }
+
+    #[test]
+    fn a_trace_cut_off_anywhere_still_opens(draws in toy::draws(), cut in 0.0..1.0f64) {
+        let ran = toy::run(&draws);
+        let (bytes, _) = trace(&ran, &options());
+        let length = (bytes.len() as f64 * cut) as usize;
+        match check(&bytes[..length]) {
+            Ok(contents) => prop_assert!(contents.cut_off),
+            // Flows may have lost an end, tracks that come later their names.
+            Err(CheckError::Problems(problems)) => {
+                prop_assert!(problems.iter().all(|problem| !problem.contains("overlaps")));
+            }
+            Err(CheckError::Unreadable(error)) => prop_assert!(length == 0, "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_compressed_trace_holds_the_same() {
+    let ran = sample();
+    let (plain, _) = trace(&ran, &options());
+    let mut options = options();
+    options.gzip = true;
+    let (compressed, _) = trace(&ran, &options);
+    assert_eq!(good(&compressed), good(&plain));
+    assert!(compressed.starts_with(&[0x1f, 0x8b]));
+}
+
+#[test]
+fn the_same_run_gives_the_same_bytes() {
+    let ran = sample();
+    assert_eq!(trace(&ran, &options()), trace(&ran, &options()));
+}
+
+#[test]
+fn fetches_lead_to_the_tiles_that_use_them() {
+    let (bytes, statistics) = trace(&sample(), &options());
+    assert!(statistics.flows > 0);
+    assert_eq!(good(&bytes).flows, statistics.flows);
+}
+
+/// A load and the tile that uses it, a few times over.
+fn sample() -> Vec<Ran> {
+    let mut draws = Vec::new();
+    for _ in 0..40 {
+        for (unit, waits) in [(LOAD.0, vec![]), (0, vec![(1, true)])] {
+            draws.push(toy::Draw {
+                unit,
+                class: 0,
+                arrives: 0,
+                parts: vec![(0, 3), (1, 5), (2, 2)],
+                waits,
+            });
+        }
+    }
+    toy::run(&draws)
+}
+
+/// A disk with room for so many bytes.
+struct Full(usize);
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() > self.0 {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "no space left"));
+        }
+        self.0 -= bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error_at_the_end_and_no_panic() {
+    for (room, gzip) in [(0, false), (100_000, false), (0, true)] {
+        let mut options = options();
+        options.gzip = gzip;
+        let mut writer = TraceWriter::new(Full(room), &toy::target(), &options);
+        for _ in 0..20 {
+            toy::tell(&sample(), Cycle(10_000), &mut writer);
+        }
+        let error = writer.finish().map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+}
+
+#[test]
+fn an_operation_of_one_tile_stays_its_parent() {
+    let mut writer = TraceWriter::new(Vec::new(), &toy::target(), &options());
+    writer.pass("pass", &toy::operations(), Cycle(0));
+    writer.busy(&Busy {
+        unit: toy::VECTOR,
+        operation: tile_program::OperationId(2),
+        tile: 0,
+        from: Cycle(0),
+        to: Cycle(9),
+        parts: &[(Cause::Compute, event_kernel::Cycles(9))],
+        macs: 0,
+        bytes: tile_program::Bytes(0),
+    });
+    writer.waiting(&Waiting {
+        unit: toy::VECTOR,
+        operation: None,
+        from: Cycle(9),
+        to: Cycle(12),
+        on: None,
+    });
+    writer.end(Cycle(12));
+    let (bytes, _) = writer.finish().unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let place = |name: &str| text.find(&format!(r#""name":"{name}""#)).unwrap();
+    // Of slices that begin and end together, viewers take the first in the file as the parent. A
+    // phase as long as its tile is left out.
+    assert!(place("layers.0.vector") < place("tile 0"));
+    assert!(!text.contains(r#""name":"compute""#));
+}
+
+#[test]
+fn the_checker_refuses_what_viewers_lose() {
+    let named = r#"{"ph":"M","name":"process_name","pid":1,"args":{"name":"p"}},
+        {"ph":"M","name":"thread_name","pid":1,"tid":100,"args":{"name":"t"}},"#;
+    let slice = |from: &str, length: &str| {
+        format!(r#"{{"ph":"X","name":"a","pid":1,"tid":100,"ts":{from},"dur":{length}}}"#)
+    };
+    let flow = |phase: &str, at: u64| {
+        format!(r#"{{"ph":"{phase}","name":"f","cat":"c","id":1,"pid":1,"tid":100,"ts":{at}}}"#)
+    };
+    let counter =
+        |at: u64| format!(r#"{{"ph":"C","name":"c","pid":1,"ts":{at},"args":{{"value":1}}}}"#);
+    let check_events = |events: &[String]| {
+        let text = format!("[{named}\n{}]", events.join(",\n"));
+        check(text.as_bytes()).map_err(|error| error.to_string())
+    };
+    assert!(check_events(&[slice("0", "5"), slice("5", "5")]).is_ok());
+    let refused = [
+        (vec![slice("0", "5"), slice("4", "5")], "overlaps"),
+        (vec![slice("0.5", "5")], "not a whole number"),
+        (vec![slice("0", "5.5")], "not a whole positive"),
+        (vec![slice("0", "0")], "not a whole positive"),
+        (vec![slice("0", "5"), flow("s", 1)], "one end"),
+        (
+            vec![slice("0", "5"), flow("s", 4), flow("f", 1)],
+            "back in time",
+        ),
+        (
+            vec![slice("0", "5"), flow("s", 1), flow("f", 9)],
+            "no slice",
+        ),
+        (vec![counter(5), counter(5)], "back in time"),
+        (vec![slice("0", "5").replace("100", "7")], "has no name"),
+        (
+            vec![slice("0", "5").replace("\"X\"", "\"Q\"")],
+            "unexpected kind",
+        ),
+    ];
+    for (events, problem) in refused {
+        let error = check_events(&events).unwrap_err();
+        assert!(error.contains(problem), "{error} instead of {problem}");
+    }
+    assert!(check(b"{\"traceEvents\": 5}").is_err());
+    assert!(check(b"\xff\xfe").is_err());
+}

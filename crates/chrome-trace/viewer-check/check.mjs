@@ -1,0 +1,161 @@
+// Opens a trace in the Perfetto UI and compares what it kept with what the trace holds.
+// See README.md for the arguments.
+import { parseArgs } from "node:util";
+import puppeteer from "puppeteer-core";
+import { account, family, readEvents } from "./trace.mjs";
+import { serve } from "./serve.mjs";
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    viewer: { type: "string", default: process.env.PERFETTO_UI },
+    chromium: { type: "string", default: process.env.CHROMIUM ?? "/usr/bin/chromium" },
+    png: { type: "string" },
+    size: { type: "string", default: "1800x1000" },
+    window: { type: "string" },
+    expand: { type: "string" },
+    debug: { type: "boolean", default: false },
+  },
+});
+const trace = positionals[0];
+if (!trace || !options.viewer) {
+  console.error(
+    "usage: node check.mjs TRACE --viewer FOLDER [--png FILE] [--size WxH] [--window FROM..TO] [--expand NAME,NAME]",
+  );
+  process.exit(2);
+}
+
+/** Rows of a query, run by the viewer's own engine inside the page. */
+async function query(page, sql, columns) {
+  return page.evaluate(
+    async (sql, columns) => {
+      const result = await window.app.trace.engine.query(sql);
+      const rows = [];
+      for (const it = result.iter({}); it.valid(); it.next()) {
+        rows.push(columns.map((column) => {
+          const value = it.get(column);
+          return typeof value === "bigint" ? Number(value) : value;
+        }));
+      }
+      return rows;
+    },
+    sql,
+    columns,
+  );
+}
+
+async function compare(page, own) {
+  const problems = [];
+  const say = (problem) => problems.push(problem);
+  const stats = await query(
+    page,
+    "select name, severity, value from stats where value > 0 and severity != 'info'",
+    ["name", "severity", "value"],
+  );
+  for (const [name, severity, value] of stats) say(`viewer reports ${severity}: ${name} = ${value}`);
+
+  const seen = new Map();
+  for (const [name, count, ns] of await query(
+    page,
+    "select name, count(*) as n, sum(max(dur, 0)) as d from slice group by name",
+    ["name", "n", "d"],
+  )) {
+    const entry = seen.get(family(name)) ?? { count: 0, cycles: 0 };
+    entry.count += count;
+    entry.cycles += ns / 1000;
+    seen.set(family(name), entry);
+  }
+  console.log("slices".padEnd(48), "in trace".padStart(10), "in viewer".padStart(10), "cycles in trace".padStart(18), "in viewer".padStart(18));
+  for (const name of [...new Set([...own.slices.keys(), ...seen.keys()])].sort()) {
+    const mine = own.slices.get(name) ?? { count: 0, cycles: 0 };
+    const theirs = seen.get(name) ?? { count: 0, cycles: 0 };
+    console.log(name.padEnd(48), String(mine.count).padStart(10), String(theirs.count).padStart(10), String(mine.cycles).padStart(18), String(theirs.cycles).padStart(18));
+    if (mine.count !== theirs.count || mine.cycles !== theirs.cycles) say(`slices named ${name} differ`);
+  }
+
+  const counters = new Map(await query(
+    page,
+    "select t.name as name, count(*) as n from counter c join counter_track t on c.track_id = t.id group by t.name",
+    ["name", "n"],
+  ));
+  for (const [name, { count }] of own.counters) {
+    const theirs = counters.get(name) ?? 0;
+    console.log(`counter ${name}`.padEnd(48), String(count).padStart(10), String(theirs).padStart(10));
+    if (theirs !== count) say(`counter ${name} differs`);
+  }
+  const [[flows]] = await query(page, "select count(*) as n from flow", ["n"]);
+  console.log("flows".padEnd(48), String(own.flows).padStart(10), String(flows).padStart(10));
+  if (flows !== own.flows) say("flows differ");
+  const named = await query(page, "select distinct name from thread where name is not null", ["name"]);
+  const names = named.map(([name]) => name);
+  for (const track of own.tracks) if (!names.includes(track)) say(`track ${track} is missing`);
+  if (own.unclosed > 0) console.log(`${own.unclosed} slices were still open when the trace was cut off`);
+  return problems;
+}
+
+/** Expands the tracks whose name or path contains one of the words (all, without words), and
+ *  collapses the rest. */
+async function expand(page, words) {
+  await page.evaluate((words) => {
+    const workspace = window.app.trace.currentWorkspace ?? window.app.trace.workspace;
+    for (const node of workspace.flatTracks) {
+      const name = (node.title ?? node.name ?? "").toLowerCase();
+      const wanted = words.length === 0 || words.some((word) => name.includes(word));
+      if (wanted) {
+        node.reveal?.();
+        node.expand?.();
+      } else {
+        node.collapse?.();
+      }
+    }
+    for (const node of workspace.flatTracks) {
+      const name = (node.title ?? node.name ?? "").toLowerCase();
+      if (words.length > 0 && words.some((word) => name.includes(word))) node.reveal?.();
+    }
+  }, words);
+}
+
+/** Shows the cycles `from..to`. */
+async function zoom(page, from, to) {
+  await page.evaluate((from, to) => {
+    const start = window.app.trace.traceInfo.start;
+    const at = (cycles) => start + BigInt(cycles) * 1000n;
+    window.app.trace.scrollTo({ time: { start: at(from), end: at(to), viewPercentage: 1 } });
+  }, from, to);
+}
+
+const own = account(readEvents(trace));
+const [width, height] = options.size.split("x").map(Number);
+const { server, address } = await serve(options.viewer, trace);
+const browser = await puppeteer.launch({
+  executablePath: options.chromium,
+  headless: true,
+  args: ["--no-sandbox", "--disable-gpu"],
+  defaultViewport: { width, height, deviceScaleFactor: 1 },
+});
+let problems;
+try {
+  const page = await browser.newPage();
+  if (options.debug) page.on("console", (message) => console.error("page:", message.text()));
+  await page.goto(`${address}/#!/?url=${address}/trace&hideSidebar=true`);
+  await page.waitForFunction(() => window.app?.trace?.engine !== undefined, { timeout: 120_000 });
+  await new Promise((done) => setTimeout(done, 1500));
+  problems = await compare(page, own);
+  if (options.png) {
+    await expand(page, (options.expand ?? "").toLowerCase().split(",").filter((word) => word));
+    if (options.window) {
+      const [from, to] = options.window.split("..").map(Number);
+      await zoom(page, from, to);
+    }
+    await new Promise((done) => setTimeout(done, 2500));
+    await page.screenshot({ path: options.png });
+    console.log(`screenshot: ${options.png}`);
+  }
+} finally {
+  await browser.close();
+  server.close();
+  server.closeAllConnections();
+}
+for (const problem of problems) console.error(`PROBLEM: ${problem}`);
+console.log(problems.length === 0 ? "the viewer shows all that the trace holds" : `${problems.length} problems`);
+process.exit(problems.length === 0 ? 0 : 1);

@@ -1,0 +1,104 @@
+//! Errors for the people who write the files.
+
+use std::fmt;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use crate::source::Origin;
+use crate::tree::Span;
+
+/// What is wrong with a file or an override: it points at the place, says what is wrong there and,
+/// where that can be said, what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError(Box<Content>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Content {
+    message: String,
+    place: Option<(Origin, Span)>,
+    label: String,
+    notes: Vec<String>,
+    help: Option<String>,
+}
+
+impl ConfigError {
+    /// An error that stands at no place of a text.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(Box::new(Content {
+            message: message.into(),
+            place: None,
+            label: String::new(),
+            notes: Vec::new(),
+            help: None,
+        }))
+    }
+
+    pub(crate) fn at(mut self, origin: &Origin, span: Span, label: impl Into<String>) -> Self {
+        self.0.place = Some((origin.clone(), span));
+        self.0.label = label.into();
+        self
+    }
+
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
+        self.0.notes.push(note.into());
+        self
+    }
+
+    /// Says what would be right.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.0.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
+        self.0.help = help.or(self.0.help);
+        self
+    }
+
+    /// What is wrong, in one line.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The error as it is shown: with the line it points at, coloured for a terminal or plain.
+    #[must_use]
+    pub fn render(&self, colour: bool) -> String {
+        let Content {
+            message,
+            place,
+            label,
+            notes,
+            help,
+        } = &*self.0;
+        let mut group = Level::ERROR
+            .primary_title(message)
+            .elements(place.iter().map(|(origin, span)| {
+                Snippet::source(&origin.text).path(&origin.name).annotation(
+                    AnnotationKind::Primary
+                        .span(span.clone())
+                        .label((!label.is_empty()).then_some(label.as_str())),
+                )
+            }));
+        for note in notes {
+            group = group.element(Level::NOTE.message(note));
+        }
+        if let Some(help) = help {
+            group = group.element(Level::HELP.message(help));
+        }
+        let renderer = if colour {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
+        renderer.render(&[group])
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}

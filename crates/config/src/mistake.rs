@@ -1,0 +1,147 @@
+//! What is wrong at a place of one text, before it is known which file the text came from.
+
+use std::fmt::Display;
+
+use serde::de::{self, Expected, Unexpected};
+
+use crate::quantity;
+use crate::suggest::{among, nearest};
+use crate::tree::Span;
+
+/// What is wrong, where, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    pub(crate) span: Option<Span>,
+    pub(crate) message: String,
+    pub(crate) label: Option<String>,
+    pub(crate) help: Option<String>,
+}
+
+impl Mistake {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            span: None,
+            message: message.into(),
+            label: None,
+            help: None,
+        }
+    }
+
+    /// At this place, unless an inner value has named a closer one.
+    pub(crate) fn at(mut self, span: Span) -> Self {
+        self.span.get_or_insert(span);
+        self
+    }
+
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// A name that is not among those known here.
+    pub(crate) fn unknown(what: &str, plural: &str, found: &str, known: &[&str]) -> Self {
+        let mistake = Self::new(format!("unknown {what} `{found}`"));
+        let mistake = match nearest(found, known) {
+            Some(near) => mistake.label(format!("did you mean `{near}`?")),
+            None => mistake.label("not known here"),
+        };
+        mistake.help(match known {
+            [] => format!("no {plural} are known here"),
+            _ => format!("the {plural} known here: {}", among(known)),
+        })
+    }
+
+    /// An error of `ron` itself: the text is not RON.
+    pub(crate) fn of_syntax(text: &str, error: &ron::error::SpannedError) -> Self {
+        let end = offset(text, error.span.end.line, error.span.end.col);
+        // The cursor often stands behind the space that precedes what is wrong.
+        let start = end.min(text.len());
+        let width = text[start..].chars().next().map_or(0, char::len_utf8);
+        let mut message = error.code.to_string();
+        if let Some(first) = message.get(..1) {
+            let lower = first.to_lowercase();
+            message.replace_range(..1, &lower);
+        }
+        if error.code == ron::Error::ExpectedComma {
+            message = "a comma, or the closing bracket, is missing before this".into();
+        }
+        let mistake = Self::new(format!("not well-formed RON: {message}"));
+        if error.code == ron::Error::Eof {
+            let end = text.trim_end().len();
+            let last = text[..end].chars().next_back().map_or(0, char::len_utf8);
+            return mistake
+                .label("the text ends here")
+                .help("a `)`, `]` or quote may be missing")
+                .at(end - last..end);
+        }
+        mistake.at(start..start + width)
+    }
+}
+
+/// The byte at a line and column counted from one, in characters.
+fn offset(text: &str, line: usize, column: usize) -> usize {
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
+    let inside: usize = text[start.min(text.len())..]
+        .chars()
+        .take(column.saturating_sub(1))
+        .map(char::len_utf8)
+        .sum();
+    start + inside
+}
+
+impl Display for Mistake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Mistake {}
+
+impl de::Error for Mistake {
+    fn custom<T: Display>(message: T) -> Self {
+        Self::new(message.to_string())
+    }
+
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::new(format!("expected {expected}, found {unexpected}"))
+    }
+
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::new(format!("expected {expected}, found {unexpected}"))
+    }
+
+    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
+        Self::new(format!("expected {expected}, found {length} values"))
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        if let Some(what) = quantity::kind_of_units(expected) {
+            return Self::new(format!("`{variant}` is not a unit of {what}"))
+                .label("wrong unit")
+                .help(format!("the units of {what}: {}", among(expected)));
+        }
+        Self::unknown("variant", "variants", variant, expected)
+    }
+
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        Self::unknown("field", "fields", field, expected)
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::new(format!("field `{field}` is missing"))
+            .label(format!("`{field}` is required here"))
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::new(format!("field `{field}` is given twice"))
+    }
+}

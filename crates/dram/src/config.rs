@@ -1,0 +1,443 @@
+//! What a user writes about a memory, and its checked form.
+
+use std::collections::BTreeMap;
+
+use config::FieldError;
+use event_kernel::Frequency;
+use serde::{Deserialize, Serialize};
+
+use crate::address::{AddressMap, Hash};
+use crate::ideal::IdealConfig;
+use crate::preset::{self, Organisation, Preset};
+use crate::standard::{Rule, Standard};
+
+/// The memory of a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum MemoryConfig {
+    /// DRAM timed by command.
+    Dram(DramConfig),
+    /// A fixed bandwidth and a fixed latency.
+    Ideal(IdealConfig),
+}
+
+/// DRAM: a shipped preset, changed where the user says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DramConfig {
+    /// The name of a shipped preset: `"LPDDR5-6400"`.
+    pub standard: String,
+    /// Channel units: independently scheduled data buses (HBM: pseudo channels).
+    #[serde(default = "one")]
+    pub channels: u64,
+    /// Fields of the address from the most significant; see [`crate::address`].
+    #[serde(default = "default_map")]
+    pub map: String,
+    /// Whether bank bits are mixed with row bits.
+    #[serde(default)]
+    pub hash: Hash,
+    /// Organisation fields that differ from the preset's.
+    #[serde(default)]
+    pub organisation: OrganisationChange,
+    /// Timing parameters in cycles that differ from the preset's: `{"tRFC_ab": 560}`.
+    #[serde(default)]
+    pub timings: BTreeMap<String, u64>,
+    /// How the controller decides.
+    #[serde(default)]
+    pub policy: Policy,
+}
+
+/// Organisation fields that a user changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OrganisationChange {
+    /// Ranks on a channel's bus.
+    pub ranks: Option<u64>,
+    /// Bank groups of a rank.
+    pub bank_groups: Option<u64>,
+    /// Banks of a group.
+    pub banks_per_group: Option<u64>,
+    /// Rows of a bank.
+    pub rows_per_bank: Option<u64>,
+    /// Bytes of a row.
+    pub row_bytes: Option<u64>,
+}
+
+/// How the controller decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// Which queued row goes first.
+    pub scheduler: Scheduler,
+    /// When rows close.
+    pub page: Page,
+    /// Row visits of each direction that the scheduler sees.
+    pub window: u32,
+    /// Requests (ranges of any length) that a channel holds.
+    pub queue: u32,
+    /// Reads go first until so many bursts of writes wait.
+    pub write_high: u64,
+    /// A write drain ends when so few bursts of writes are left and reads wait.
+    pub write_low: u64,
+    /// Bursts after which a direction gives way to the other, if that has enough waiting.
+    pub batch: u64,
+    /// How rows are refreshed.
+    pub refresh: RefreshPolicy,
+    /// Refreshes that may be owed while requests wait.
+    pub postpone: u32,
+}
+
+/// Which queued row goes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scheduler {
+    /// The oldest whose command can go now.
+    #[default]
+    FirstReady,
+    /// Strictly in order of arrival.
+    FirstCome,
+}
+
+/// When rows close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Page {
+    /// When another row of the bank is wanted, after at most so many column commands if younger
+    /// requests keep hitting the open row.
+    Open {
+        /// Column commands after which an older request for another row is no longer passed.
+        row_hits: u32,
+    },
+    /// With the last burst of each row visit.
+    Closed,
+    /// As `Open`, but also with the last burst of a visit if no queued request hits the row.
+    Adaptive {
+        /// As in `Open`.
+        row_hits: u32,
+    },
+}
+
+/// How rows are refreshed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefreshPolicy {
+    /// All banks of a rank at once; ranks take turns.
+    #[default]
+    AllBank,
+    /// One bank after the other, where the standard has it.
+    PerBank,
+    /// Not at all.
+    Off,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            scheduler: Scheduler::FirstReady,
+            page: Page::Open { row_hits: 128 },
+            window: 12,
+            queue: 64,
+            write_high: 128,
+            write_low: 16,
+            batch: 512,
+            refresh: RefreshPolicy::AllBank,
+            postpone: 0,
+        }
+    }
+}
+
+const fn one() -> u64 {
+    1
+}
+
+fn default_map() -> String {
+    "rorabacochbg".to_owned()
+}
+
+impl DramConfig {
+    /// A shipped preset with everything else at its default.
+    #[must_use]
+    pub fn preset(name: &str, channels: u64) -> Self {
+        Self {
+            standard: name.to_owned(),
+            channels,
+            map: default_map(),
+            hash: Hash::None,
+            organisation: OrganisationChange::default(),
+            timings: BTreeMap::new(),
+            policy: Policy::default(),
+        }
+    }
+}
+
+/// A checked description of DRAM.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// The numbers in force.
+    pub preset: Preset,
+    /// The standard.
+    pub standard: Standard,
+    /// Its constraint table in cycles.
+    pub rules: Vec<Rule>,
+    /// Channel units.
+    pub channels: u64,
+    /// The address map.
+    pub map: AddressMap,
+    /// How the controller decides.
+    pub policy: Policy,
+    /// The clock of commands.
+    pub frequency: Frequency,
+    /// What is odd, but can stand.
+    pub warnings: Vec<String>,
+}
+
+impl Device {
+    /// Checks a configuration.
+    ///
+    /// # Errors
+    /// Names the field that cannot stand, and what would be right.
+    pub fn new(config: &DramConfig) -> Result<Self, FieldError> {
+        let mut preset = preset::named(&config.standard).ok_or_else(|| {
+            FieldError::new(
+                "standard",
+                format!("no preset is called `{}`", config.standard),
+            )
+            .help(format!("one of {}", preset::names().join(", ")))
+        })?;
+        config.organisation.apply(&mut preset.organisation)?;
+        for (name, &cycles) in &config.timings {
+            let Some(value) = preset.timings.get_mut(name) else {
+                let known: Vec<&str> = preset.timings.keys().map(String::as_str).collect();
+                let message = format!("`{name}` is no timing parameter of {}", preset.standard);
+                return Err(FieldError::new("timings", message)
+                    .help(format!("one of {}", known.join(", "))));
+            };
+            *value = cycles;
+        }
+        if config.channels == 0 || config.channels > 4096 {
+            return Err(
+                FieldError::new("channels", format!("{} channels", config.channels))
+                    .help("a memory has from 1 to 4096 channels"),
+            );
+        }
+        let Some(standard) = Standard::named(&preset.standard) else {
+            return Err(FieldError::new("standard", "a preset without its standard"));
+        };
+        let rules = standard
+            .rules(&preset.timings)
+            .map_err(|error| FieldError::new("timings", error))?;
+        check_timings(&preset, config.policy)?;
+        check_policy(&config.policy, &standard, &preset)?;
+        let bytes = preset.organisation.capacity_bytes();
+        if bytes
+            .and_then(|bytes| bytes.checked_mul(config.channels))
+            .is_none()
+        {
+            return Err(FieldError::new("organisation", "more than 2^64 bytes"));
+        }
+        let frequency = Frequency::from_period_femtoseconds(preset.clock_femtoseconds)
+            .map_err(|error| FieldError::new("standard", error))?;
+        Ok(Self {
+            map: AddressMap::new(
+                &config.map,
+                &preset.organisation,
+                config.channels,
+                config.hash,
+            )?,
+            warnings: warnings(&preset),
+            standard,
+            rules,
+            channels: config.channels,
+            policy: config.policy,
+            frequency,
+            preset,
+        })
+    }
+
+    /// A timing parameter in cycles; 0 if the standard has none of that name.
+    #[must_use]
+    pub fn timing(&self, name: &str) -> u64 {
+        self.preset.timings.get(name).copied().unwrap_or(0)
+    }
+}
+
+impl OrganisationChange {
+    fn apply(self, organisation: &mut Organisation) -> Result<(), FieldError> {
+        let fields = [
+            ("ranks", self.ranks, &mut organisation.ranks, 16),
+            (
+                "bank_groups",
+                self.bank_groups,
+                &mut organisation.bank_groups,
+                64,
+            ),
+            (
+                "banks_per_group",
+                self.banks_per_group,
+                &mut organisation.banks_per_group,
+                64,
+            ),
+            (
+                "rows_per_bank",
+                self.rows_per_bank,
+                &mut organisation.rows_per_bank,
+                1 << 30,
+            ),
+            (
+                "row_bytes",
+                self.row_bytes,
+                &mut organisation.row_bytes,
+                1 << 20,
+            ),
+        ];
+        for (name, change, field, most) in fields {
+            if let Some(value) = change {
+                if value == 0 || value > most {
+                    let path = format!("organisation.{name}");
+                    return Err(FieldError::new(path, format!("{value}"))
+                        .help(format!("a number from 1 to {most}")));
+                }
+                *field = value;
+            }
+        }
+        if !organisation
+            .row_bytes
+            .is_multiple_of(organisation.access_bytes)
+        {
+            let message = format!(
+                "{} bytes are no whole number of {}-byte bursts",
+                organisation.row_bytes, organisation.access_bytes
+            );
+            return Err(FieldError::new("organisation.row_bytes", message));
+        }
+        let banks = organisation.ranks * organisation.bank_groups * organisation.banks_per_group;
+        if banks > 128 {
+            let message = format!("{banks} banks on one channel");
+            return Err(FieldError::new("organisation", message)
+                .help("at most 128: fewer ranks, or more channels"));
+        }
+        Ok(())
+    }
+}
+
+fn check_timings(preset: &Preset, policy: Policy) -> Result<(), FieldError> {
+    let cycles = |name: &str| preset.timings.get(name).copied().unwrap_or(0);
+    let error = |name: &str, message: String, help: &str| {
+        Err(FieldError::new(format!("timings.{name}"), message).help(help))
+    };
+    if let Some((name, value)) = preset.timings.iter().find(|(_, value)| **value > 1 << 30) {
+        return error(name, format!("{value} cycles"), "at most 2^30 cycles");
+    }
+    let (row, active, precharge) = (cycles("tRC"), cycles("tRAS"), cycles("tRP"));
+    if row + 1 < active + precharge {
+        let message = format!("tRC of {row} is below tRAS + tRP = {}", active + precharge);
+        return error(
+            "tRC",
+            message,
+            "tRC is tRAS + tRP, but for a cycle of rounding",
+        );
+    }
+    for (length, interval) in [("tRFC_ab", "tREFI"), ("tRFC_pb", "tREFI_pb")] {
+        let needed = match policy.refresh {
+            RefreshPolicy::AllBank => length == "tRFC_ab",
+            RefreshPolicy::PerBank => length == "tRFC_pb",
+            RefreshPolicy::Off => false,
+        };
+        if needed && cycles(length) + active + precharge >= cycles(interval) && length == "tRFC_ab"
+        {
+            let message = format!(
+                "a refresh of {} cycles does not fit its interval of {}",
+                cycles(length),
+                cycles(interval)
+            );
+            return error(length, message, "the interval must leave time for work");
+        }
+    }
+    if cycles("nBL") == 0 {
+        return error("nBL", "a burst of 0 cycles".to_owned(), "at least 1");
+    }
+    Ok(())
+}
+
+fn check_policy(policy: &Policy, standard: &Standard, preset: &Preset) -> Result<(), FieldError> {
+    let error = |field: &str, message: String, help: &str| {
+        Err(FieldError::new(format!("policy.{field}"), message).help(help))
+    };
+    if policy.window == 0 || policy.window > 64 {
+        return error(
+            "window",
+            format!("{} row visits", policy.window),
+            "from 1 to 64",
+        );
+    }
+    if policy.queue == 0 || policy.queue > 4096 {
+        return error(
+            "queue",
+            format!("{} requests", policy.queue),
+            "from 1 to 4096",
+        );
+    }
+    if policy.write_low > policy.write_high {
+        let message = format!(
+            "{} is above write_high, {}",
+            policy.write_low, policy.write_high
+        );
+        return error("write_low", message, "the low watermark is the lower one");
+    }
+    if policy.batch == 0 {
+        return error(
+            "batch",
+            "0 bursts".to_owned(),
+            "at least 1; the default is 512",
+        );
+    }
+    if policy.postpone > standard.refresh.postpone {
+        let message = format!("{} refreshes postponed", policy.postpone);
+        let help = format!("{} allows {}", standard.name, standard.refresh.postpone);
+        return error("postpone", message, &help);
+    }
+    if policy.refresh == RefreshPolicy::PerBank
+        && !(standard.refresh.per_bank && preset.timings.contains_key("tREFI_pb"))
+    {
+        let message = format!("{} has no refresh of single banks", preset.name);
+        return error(
+            "refresh",
+            message,
+            "AllBank, or an LPDDR4, LPDDR5 or HBM preset",
+        );
+    }
+    if matches!(
+        policy.page,
+        Page::Open { row_hits: 0 } | Page::Adaptive { row_hits: 0 }
+    ) {
+        return error(
+            "page.row_hits",
+            "0 column commands".to_owned(),
+            "at least 1",
+        );
+    }
+    Ok(())
+}
+
+/// Constraints that can never bind.
+fn warnings(preset: &Preset) -> Vec<String> {
+    let cycles = |name: &str| preset.timings.get(name).copied().unwrap_or(0);
+    let mut warnings = Vec::new();
+    if cycles("tFAW") <= 4 * cycles("tRRD_S") {
+        warnings.push(format!(
+            "timings.tFAW of {} never binds: four activates already take 4 tRRD_S = {}",
+            cycles("tFAW"),
+            4 * cycles("tRRD_S")
+        ));
+    }
+    for name in ["tCCD_S", "tCCD_L"] {
+        if cycles(name) < cycles("nBL") {
+            warnings.push(format!(
+                "timings.{name} of {} never binds: a burst takes nBL = {}",
+                cycles(name),
+                cycles("nBL")
+            ));
+        }
+    }
+    if cycles("tRTP") + cycles("tRCD_RD") < cycles("tRAS") && cycles("tRAS") == 0 {
+        warnings.push("timings.tRAS of 0 never binds".to_owned());
+    }
+    warnings
+}

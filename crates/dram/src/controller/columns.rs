@@ -1,0 +1,185 @@
+//! Column commands, one by one.
+
+use crate::command::Command;
+use crate::config::Page;
+use crate::memory::Direction;
+
+use super::account::Held;
+use super::{Controller, NEVER};
+
+/// The next column command: of a visit, by its place in the window.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ColumnCommand {
+    pub(super) cycle: u64,
+    index: usize,
+}
+
+impl Controller {
+    pub(super) fn column_kind(&self) -> Command {
+        match self.direction {
+            Direction::Read => Command::Read,
+            Direction::Write => Command::Write,
+        }
+    }
+
+    pub(super) fn data_latency(&self) -> u64 {
+        match self.direction {
+            Direction::Read => self.numbers.read_latency,
+            Direction::Write => self.numbers.write_latency,
+        }
+    }
+
+    /// The oldest column command among those that can go first.
+    pub(super) fn next_column(&self) -> Option<ColumnCommand> {
+        let queue = &self.queues[self.direction as usize];
+        let command = self.column_kind();
+        let bus = self.account.bus_end.saturating_sub(self.data_latency());
+        let free = self.column_bus.max(self.decided).max(bus);
+        let mut passed = 0u128;
+        let mut best = None;
+        let mut best_at = NEVER;
+        for (index, visit) in queue.visits.iter().enumerate() {
+            let bank = &self.banks[visit.bank];
+            let first = passed >> visit.bank & 1 == 0;
+            if bank.open && bank.row == visit.row {
+                if (first || bank.hits < self.numbers.row_hits) && !self.held(visit.bank) {
+                    let cycle = self.timing.earliest(command, visit.bank).max(free);
+                    if cycle < best_at {
+                        best_at = cycle;
+                        best = Some(ColumnCommand { cycle, index });
+                        if cycle == free {
+                            break;
+                        }
+                    }
+                }
+            } else {
+                passed |= 1 << visit.bank;
+            }
+        }
+        best
+    }
+
+    /// Gives a column command and those that follow it before `horizon`, as long as nothing but
+    /// column commands can go.
+    pub(super) fn give_columns(&mut self, first: ColumnCommand, horizon: u64) {
+        let ended = self.give_column(first);
+        if !self.plain && !ended {
+            self.give_train(horizon);
+        }
+    }
+
+    /// Gives one column command; true if its visit ended or its row may no longer be hit, so that
+    /// row commands have to be looked up again.
+    fn give_column(&mut self, column: ColumnCommand) -> bool {
+        let visit = self.queues[self.direction as usize].visits[column.index];
+        let latency = self.data_latency();
+        let mut cycle = column.cycle;
+        if let Some(runs_on) = self.numbers.data_clock {
+            if cycle > self.data_clock_until || self.data_clock_until == 0 {
+                let start = match self.direction {
+                    Direction::Read => Command::CasRead,
+                    Direction::Write => Command::CasWrite,
+                };
+                self.note(cycle, start, visit.bank, visit.row, 0);
+                cycle += 1;
+            }
+            self.data_clock_until = cycle + latency + self.numbers.burst + runs_on;
+        }
+        self.decided = column.cycle;
+        let data = cycle + latency;
+        self.account_for(visit.bank, cycle, data);
+        let close = visit.left == 1 && self.closes(column.index);
+        let command = match (self.direction, close) {
+            (Direction::Read, false) => Command::Read,
+            (Direction::Read, true) => Command::ReadAuto,
+            (Direction::Write, false) => Command::Write,
+            (Direction::Write, true) => Command::WriteAuto,
+        };
+        self.timing.issue(command, visit.bank, cycle);
+        self.column_bus = cycle + 1;
+        if !self.numbers.two_buses {
+            self.row_bus = self.column_bus;
+        }
+        self.note(cycle, command, visit.bank, visit.row, visit.column);
+        let bank = &mut self.banks[visit.bank];
+        bank.hits += 1;
+        if close {
+            bank.open = false;
+            bank.wait_from = cycle;
+        }
+        let capped = bank.hits == self.numbers.row_hits;
+        let miss = bank.hits == 1;
+        self.count(miss, 1);
+        self.finish(column.index, 1, data);
+        let changes = visit.left == 1 || capped;
+        if changes {
+            self.rows.forget();
+        }
+        changes
+    }
+
+    /// Whether the visit's last command closes the row.
+    fn closes(&self, index: usize) -> bool {
+        match self.policy.page {
+            Page::Open { .. } => false,
+            Page::Closed => true,
+            Page::Adaptive { .. } => {
+                let visit = self.queues[self.direction as usize].visits[index];
+                let hits = |queue: &super::Queue| {
+                    queue
+                        .visits
+                        .iter()
+                        .filter(|other| other.bank == visit.bank && other.row == visit.row)
+                        .count()
+                };
+                self.queues.iter().map(hits).sum::<usize>() == 1
+            }
+        }
+    }
+
+    fn account_for(&mut self, bank: usize, cycle: u64, data: u64) {
+        let turns = self
+            .account
+            .last_direction
+            .is_some_and(|last| last != self.direction);
+        let turnaround = match self.direction {
+            Direction::Read => self.numbers.to_read,
+            Direction::Write => self.numbers.to_write,
+        };
+        let state = &self.banks[bank];
+        let opened = state.hits == 0;
+        let held = Held {
+            data,
+            refresh: if opened {
+                self.refresh.last(bank)
+            } else {
+                (0, 0)
+            },
+            turnaround: if turns { turnaround } else { 0 },
+            row_wait: if opened { cycle - state.wait_from } else { 0 },
+        };
+        self.account.gap(&held);
+        self.account.last_direction = Some(self.direction);
+        self.account
+            .moved(data, self.numbers.burst, 1, self.numbers.burst);
+    }
+
+    pub(super) fn count(&mut self, miss: bool, bursts: u64) {
+        let counters = &mut self.account.counters;
+        match self.direction {
+            Direction::Read => counters.reads += bursts,
+            Direction::Write => counters.writes += bursts,
+        }
+        counters.bytes += bursts * self.numbers.access_bytes;
+        counters.row_misses += u64::from(miss);
+        counters.row_hits += bursts - u64::from(miss);
+        self.served += bursts;
+    }
+
+    fn finish(&mut self, index: usize, bursts: u32, first_data: u64) {
+        let queue = &mut self.queues[self.direction as usize];
+        if let Some(finished) = queue.issued(index, bursts, first_data, &self.geometry) {
+            self.account.finish(finished);
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! The accelerator's controller: open page, first-ready, row visits as its unit of work.
+//!
+//! Every cycle, at most one command goes on each command bus. A refresh that is due goes first,
+//! then the oldest column command that can go now, then the oldest activate or precharge that can
+//! go now. Ranges are cut into row visits (the bursts of one row); the scheduler sees a window of
+//! the oldest visits of the direction that it serves.
+//!
+//! Nothing is ticked: each step jumps to the next cycle at which any command can go. Between two
+//! row commands only column commands go, so they are decided in an inner loop; and once their
+//! pattern repeats (one row at tCCD_L, two rows of different bank groups by turns at tCCD_S, ...)
+//! all further rounds up to the next event are one step. `plain` switches both shortcuts off;
+//! the commands are the same.
+
+mod account;
+mod columns;
+mod queue;
+mod refresh;
+mod rows;
+mod trains;
+
+use crate::checker::{Checker, Protocol};
+use crate::command::{Command, Issued, Place};
+use crate::config::{Device, Page, Policy, RefreshPolicy, Scheduler};
+use crate::memory::{Counters, Direction, Done};
+use crate::standard::{CommandBus, Rule, Scope};
+use crate::timing::{Shape, Timing};
+
+use account::Account;
+use queue::{Geometry, Queue};
+use refresh::Refresh;
+use rows::Rows;
+use trains::Spacing;
+
+const NEVER: u64 = u64::MAX;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Bank {
+    open: bool,
+    row: u32,
+    /// Column commands since the activate.
+    hits: u32,
+    /// When the row's precharge, or else its activate, went.
+    wait_from: u64,
+}
+
+/// Numbers of the device that do not change.
+#[derive(Clone, Copy, Debug)]
+struct Numbers {
+    read_latency: u64,
+    write_latency: u64,
+    burst: u64,
+    activate_bus: u64,
+    /// Data bus cycles lost when reads follow writes, and writes follow reads.
+    to_read: u64,
+    to_write: u64,
+    /// The data clock runs on so long after a column command's data (LPDDR5).
+    data_clock: Option<u64>,
+    access_bytes: u64,
+    /// The least distances of an activate from its precharge, and of column commands from their
+    /// activate.
+    precharge: u64,
+    read_after_activate: u64,
+    write_after_activate: u64,
+    two_buses: bool,
+    /// Least distances of reads, and of writes.
+    spacing: [Spacing; 2],
+    /// Column commands after which younger hits no longer pass an older request.
+    row_hits: u32,
+}
+
+/// Where commands are noted.
+#[derive(Clone, Debug, Default)]
+enum Log {
+    #[default]
+    Off,
+    Record(Vec<Issued>),
+    /// Debug builds replay every command through the checker.
+    Check(Box<Checker>),
+}
+
+/// One channel's controller.
+#[derive(Clone, Debug)]
+pub(crate) struct Controller {
+    numbers: Numbers,
+    policy: Policy,
+    geometry: Geometry,
+    timing: Timing,
+    banks: Vec<Bank>,
+    /// Reads, writes.
+    queues: [Queue; 2],
+    direction: Direction,
+    /// Column commands since the direction last turned.
+    served: u64,
+    refresh: Refresh,
+    rows: Rows,
+    account: Account,
+    /// Everything before this cycle is decided; no command goes before it.
+    decided: u64,
+    /// The first free cycle of the row bus and of the column bus (the same if there is one bus).
+    row_bus: u64,
+    column_bus: u64,
+    /// Until when LPDDR5's data clock runs.
+    data_clock_until: u64,
+    log: Log,
+    plain: bool,
+}
+
+impl Controller {
+    pub(crate) fn new(device: &Device) -> Self {
+        let organisation = &device.preset.organisation;
+        let shape = Shape {
+            ranks: organisation.ranks as usize,
+            groups: organisation.bank_groups as usize,
+            banks: organisation.banks_per_group as usize,
+        };
+        let window = match device.policy.scheduler {
+            Scheduler::FirstReady => device.policy.window as usize,
+            Scheduler::FirstCome => 1,
+        };
+        let timing = |name| device.timing(name);
+        let (cl, cwl, burst) = (timing("CL"), timing("CWL"), timing("nBL"));
+        let numbers = Numbers {
+            read_latency: cl,
+            write_latency: cwl,
+            burst,
+            activate_bus: device.standard.bus_cycles(Command::Activate),
+            to_read: cl + timing("tWTR_S"),
+            to_write: (timing("tRTW") + cwl).saturating_sub(cl + burst),
+            data_clock: device.standard.data_clock_stops.then(|| timing("tWCKPST")),
+            access_bytes: organisation.access_bytes,
+            precharge: timing("tRP").saturating_sub(1),
+            read_after_activate: timing("tRCD_RD"),
+            write_after_activate: timing("tRCD_WR"),
+            spacing: [Command::Read, Command::Write].map(|command| spacing(&device.rules, command)),
+            two_buses: device.standard.command_bus == CommandBus::RowAndColumn,
+            row_hits: match device.policy.page {
+                Page::Open { row_hits } | Page::Adaptive { row_hits } => row_hits,
+                Page::Closed => u32::MAX,
+            },
+        };
+        Self {
+            numbers,
+            policy: device.policy,
+            geometry: Geometry::new(&device.map, organisation),
+            timing: Timing::new(shape, &device.rules),
+            banks: vec![Bank::default(); shape.total_banks()],
+            queues: [Queue::new(window), Queue::new(window)],
+            direction: Direction::Read,
+            served: 0,
+            refresh: Refresh::new(device, shape),
+            rows: Rows::default(),
+            account: Account::default(),
+            decided: 0,
+            row_bus: 0,
+            column_bus: 0,
+            data_clock_until: 0,
+            log: if cfg!(debug_assertions) {
+                Log::Check(Box::new(Checker::new(Protocol::of(device))))
+            } else {
+                Log::Off
+            },
+            plain: false,
+        }
+    }
+
+    pub(crate) fn can_accept(&self) -> bool {
+        self.queues.iter().map(Queue::len).sum::<usize>() < self.policy.queue as usize
+    }
+
+    pub(crate) fn push(
+        &mut self,
+        now: u64,
+        first: u64,
+        bursts: u64,
+        direction: Direction,
+        tag: u64,
+    ) {
+        assert!(self.can_accept(), "a full channel was pushed to");
+        self.advance(now);
+        if !self.busy() {
+            self.account.busy_since = now;
+        }
+        self.queues[direction as usize].push(first, bursts, tag, &self.geometry);
+        self.rows.forget();
+    }
+
+    fn busy(&self) -> bool {
+        self.queues.iter().any(|queue| queue.bursts > 0)
+    }
+
+    /// No request can have all its data moved before this cycle.
+    ///
+    /// Its last column command goes earlier by the latency, so a caller that comes back then still
+    /// learns of it no later than it happens.
+    pub(crate) fn next_wake(&self) -> Option<u64> {
+        let begin = self.decided.max(self.column_bus);
+        let burst = self.numbers.burst;
+        [Direction::Read, Direction::Write]
+            .into_iter()
+            .filter_map(|direction| {
+                let spacing = self.numbers.spacing[direction as usize];
+                let numbers = &self.numbers;
+                let (column, to_column, latency) = match direction {
+                    Direction::Read => (
+                        Command::Read,
+                        numbers.read_after_activate,
+                        numbers.read_latency,
+                    ),
+                    Direction::Write => (
+                        Command::Write,
+                        numbers.write_after_activate,
+                        numbers.write_latency,
+                    ),
+                };
+                let soonest = self.queues[direction as usize].soonest(
+                    |left| begin + left.saturating_sub(1) * burst,
+                    |visit| {
+                        let bank = &self.banks[visit.bank];
+                        let row = |command| {
+                            let rules = self.timing.earliest(command, visit.bank);
+                            rules.max(self.row_bus).max(self.decided) + to_column
+                        };
+                        let first = if bank.open && bank.row == visit.row {
+                            self.timing.earliest(column, visit.bank)
+                        } else if bank.open {
+                            row(Command::Precharge) + self.numbers.precharge
+                        } else {
+                            row(Command::Activate)
+                        };
+                        first.max(begin) + u64::from(visit.left - 1) * spacing.group.max(burst)
+                    },
+                );
+                soonest.map(|command| command + latency + burst)
+            })
+            .min()
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.account.counters
+    }
+
+    pub(crate) fn take_done(&mut self) -> impl Iterator<Item = Done> + use<'_> {
+        self.account.take_done()
+    }
+
+    /// Makes every decision before cycle `now`.
+    pub(crate) fn advance(&mut self, now: u64) {
+        assert!(now >= self.decided, "a channel's time went back");
+        while self.step(now) {}
+        self.decided = now;
+    }
+
+    /// Gives the next command before cycle `end`; false if there is none.
+    fn step(&mut self, end: u64) -> bool {
+        let due = self.refresh.next_due();
+        let busy = self.busy();
+        self.turn();
+        let refresh = if self.refresh.owed() {
+            self.next_refresh(busy)
+        } else {
+            None
+        };
+        let column = if busy { self.next_column() } else { None };
+        let row = if busy { self.next_row() } else { None };
+        let refresh_at = refresh.map_or(NEVER, |(cycle, _)| cycle);
+        let column_at = column.map_or(NEVER, |column| column.cycle);
+        let row_at = row.map_or(NEVER, |row| row.cycle);
+        let first = due.min(refresh_at).min(column_at).min(row_at);
+        if first >= end {
+            return false;
+        }
+        self.decided = self.decided.max(first);
+        if due == first {
+            self.refresh.note_due();
+            self.rows.forget();
+        } else if let Some((cycle, command)) = refresh
+            && cycle == first
+        {
+            self.give_refresh(cycle, command);
+        } else if let Some(column) = column
+            && column.cycle == first
+        {
+            let horizon = due.min(refresh_at).min(row_at).min(end);
+            self.give_columns(column, horizon);
+        } else if let Some(row) = row {
+            self.give_row(row);
+        }
+        true
+    }
+
+    /// The law of turning between reads and writes.
+    fn turn(&mut self) {
+        if self.turn_after() == 0 {
+            self.direction = match self.direction {
+                Direction::Read => Direction::Write,
+                Direction::Write => Direction::Read,
+            };
+            self.served = 0;
+            self.rows.forget();
+        }
+    }
+
+    /// Column commands that may still go before the direction turns; 0 to turn now.
+    fn turn_after(&self) -> u64 {
+        let [reads, writes] = [self.queues[0].bursts, self.queues[1].bursts];
+        let policy = &self.policy;
+        match self.direction {
+            Direction::Read if writes == 0 => NEVER,
+            Direction::Read if reads == 0 => 0,
+            Direction::Read if writes >= policy.write_high => {
+                policy.batch.saturating_sub(self.served)
+            }
+            // Writes below the watermark do not wait for ever.
+            Direction::Read => (4 * policy.batch).saturating_sub(self.served),
+            Direction::Write if reads == 0 => NEVER,
+            Direction::Write => writes
+                .saturating_sub(policy.write_low)
+                .min(policy.batch.saturating_sub(self.served)),
+        }
+    }
+
+    fn note(&mut self, cycle: u64, command: Command, bank: usize, row: u32, column: u32) {
+        let issued = |shape| Issued {
+            cycle,
+            command,
+            place: place(shape, bank, row, column),
+        };
+        match &mut self.log {
+            Log::Off => {}
+            Log::Record(commands) => commands.push(issued(self.timing.shape())),
+            Log::Check(checker) => {
+                let panics = &mut |violation| panic!("the controller broke a rule: {violation}");
+                checker.check(&issued(self.timing.shape()), panics);
+            }
+        }
+    }
+
+    /// Keeps all commands from now on.
+    pub(crate) fn record(&mut self) {
+        self.log = Log::Record(Vec::new());
+    }
+
+    /// The commands kept since the last call.
+    pub(crate) fn take_commands(&mut self) -> Vec<Issued> {
+        match &mut self.log {
+            Log::Record(commands) => std::mem::take(commands),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a refresh keeps a bank from new work.
+    fn held(&self, bank: usize) -> bool {
+        self.policy.refresh != RefreshPolicy::Off && self.refresh.holds(bank)
+    }
+}
+
+fn spacing(rules: &[Rule], command: Command) -> Spacing {
+    let of = |scopes: &[Scope]| {
+        let same = |rule: &&Rule| {
+            rule.from == command && rule.to == command && scopes.contains(&rule.scope)
+        };
+        let cycles = rules.iter().filter(same).map(|rule| rule.cycles);
+        cycles.max().unwrap_or(0)
+    };
+    Spacing {
+        group: of(&[Scope::Bank, Scope::Group, Scope::Rank, Scope::Unit]),
+        rank: of(&[Scope::Rank, Scope::Unit]),
+        other_rank: of(&[Scope::OtherRank, Scope::Unit]),
+    }
+}
+
+fn place(shape: Shape, bank: usize, row: u32, column: u32) -> Place {
+    let group = bank / shape.banks;
+    Place {
+        pseudo_channel: 0,
+        rank: (group / shape.groups) as u8,
+        group: (group % shape.groups) as u8,
+        bank: (bank % shape.banks) as u8,
+        row,
+        column,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+//! What a channel was asked for, cut into row visits: the bursts of a range that lie in one row.
+
+use std::collections::VecDeque;
+
+use crate::address::AddressMap;
+use crate::preset::Organisation;
+
+/// The bursts of one range in one row: contiguous columns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Visit {
+    /// The range, by its sequence number.
+    pub(super) range: u64,
+    pub(super) bank: usize,
+    pub(super) row: u32,
+    /// The next column.
+    pub(super) column: u32,
+    /// Bursts left.
+    pub(super) left: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Range {
+    tag: u64,
+    /// The next burst to cut, and how many of the rows that interleave there are cut already.
+    next: u64,
+    rows_cut: u64,
+    end: u64,
+    /// Bursts without their column command.
+    left: u64,
+    first_data: Option<u64>,
+}
+
+/// How channel-local bursts lie in rows.
+#[derive(Clone, Debug)]
+pub(super) struct Geometry {
+    map: AddressMap,
+    /// Rows that a contiguous range touches by turns.
+    rows_interleaved: u64,
+    /// Bursts of all those rows.
+    block: u64,
+    groups: u64,
+    banks: u64,
+    /// Bursts of the channel; addresses wrap there.
+    bursts: u64,
+}
+
+impl Geometry {
+    pub(super) fn new(map: &AddressMap, organisation: &Organisation) -> Self {
+        let rows_interleaved = map.rows_interleaved();
+        let bytes = organisation.capacity_bytes().unwrap_or(u64::MAX);
+        Self {
+            map: map.clone(),
+            rows_interleaved,
+            block: rows_interleaved * organisation.columns(),
+            groups: organisation.bank_groups,
+            banks: organisation.banks_per_group,
+            bursts: bytes / organisation.access_bytes,
+        }
+    }
+
+    /// The next visit of a range.
+    fn cut(&self, range: &mut Range, sequence: u64) -> Visit {
+        let block = range.next / self.block;
+        let from = range.next % self.block;
+        let to = (range.end - block * self.block).min(self.block);
+        let position = from + range.rows_cut;
+        let location = self
+            .map
+            .locate_local((block * self.block + position) % self.bursts);
+        let bank = (location.rank * self.groups + location.group) * self.banks + location.bank;
+        range.rows_cut += 1;
+        if range.rows_cut == self.rows_interleaved.min(to - from) {
+            range.next = block * self.block + to;
+            range.rows_cut = 0;
+        }
+        Visit {
+            range: sequence,
+            bank: bank as usize,
+            row: location.row as u32,
+            column: location.column as u32,
+            left: (to - position).div_ceil(self.rows_interleaved) as u32,
+        }
+    }
+}
+
+/// A range whose last burst has its command.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Finished {
+    pub(super) tag: u64,
+    pub(super) first_data: u64,
+}
+
+/// The ranges of one direction and the window of row visits that the scheduler sees, oldest
+/// first.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    pub(super) visits: Vec<Visit>,
+    window: usize,
+    ranges: VecDeque<Range>,
+    /// The sequence number of the first range in the queue.
+    base: u64,
+    /// The first range not cut up yet, counted from the front.
+    uncut: usize,
+    /// Bursts without their column command.
+    pub(super) bursts: u64,
+}
+
+impl Queue {
+    pub(super) fn new(window: usize) -> Self {
+        Self {
+            visits: Vec::with_capacity(window),
+            window,
+            ranges: VecDeque::new(),
+            base: 0,
+            uncut: 0,
+            bursts: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    pub(super) fn push(&mut self, first: u64, bursts: u64, tag: u64, geometry: &Geometry) {
+        self.ranges.push_back(Range {
+            tag,
+            next: first,
+            rows_cut: 0,
+            end: first + bursts,
+            left: bursts,
+            first_data: None,
+        });
+        self.bursts += bursts;
+        self.refill(geometry);
+    }
+
+    fn refill(&mut self, geometry: &Geometry) {
+        while self.visits.len() < self.window && self.uncut < self.ranges.len() {
+            let range = &mut self.ranges[self.uncut];
+            let visit = geometry.cut(range, self.base + self.uncut as u64);
+            if range.next == range.end {
+                self.uncut += 1;
+            }
+            self.visits.push(visit);
+        }
+    }
+
+    /// Takes note of `bursts` column commands of a visit, the first of which moves data from
+    /// `first_data` on; returns the range if that was its last.
+    pub(super) fn issued(
+        &mut self,
+        index: usize,
+        bursts: u32,
+        first_data: u64,
+        geometry: &Geometry,
+    ) -> Option<Finished> {
+        let visit = &mut self.visits[index];
+        visit.left -= bursts;
+        visit.column += bursts;
+        self.bursts -= u64::from(bursts);
+        let at = (visit.range - self.base) as usize;
+        let visit_ends = visit.left == 0;
+        let range = &mut self.ranges[at];
+        range.left -= u64::from(bursts);
+        let first_data = *range.first_data.get_or_insert(first_data);
+        let finished = (range.left == 0).then_some(Finished {
+            tag: range.tag,
+            first_data,
+        });
+        if visit_ends {
+            self.visits.remove(index);
+            while self.ranges.front().is_some_and(|range| range.left == 0) {
+                self.ranges.pop_front();
+                self.base += 1;
+                self.uncut -= 1;
+            }
+            self.refill(geometry);
+        }
+        finished
+    }
+
+    /// The least number over all ranges of the greatest that holds for it: `by_bursts` of its
+    /// bursts left, and `by_visit` of each of its visits in the window.
+    pub(super) fn soonest(
+        &self,
+        by_bursts: impl Fn(u64) -> u64,
+        by_visit: impl Fn(&Visit) -> u64,
+    ) -> Option<u64> {
+        let mut visits = self.visits.iter().peekable();
+        let mut soonest: Option<u64> = None;
+        for (at, range) in self.ranges.iter().enumerate() {
+            let mut bound = by_bursts(range.left);
+            while let Some(visit) = visits.next_if(|visit| visit.range == self.base + at as u64) {
+                bound = bound.max(by_visit(visit));
+            }
+            if range.left > 0 && soonest.is_none_or(|soonest| bound < soonest) {
+                soonest = Some(bound);
+            }
+        }
+        soonest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Hash;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn visits_cover_each_burst_of_a_range_once_in_contiguous_columns(
+            first in 0u64..3000, bursts in 1u64..2000, window in 1usize..9,
+            map in prop::sample::select(vec!["rorabgbachco", "rorabacochbg", "rocorabgbach", "chrobacobgra"]),
+            hash in prop::sample::select(vec![Hash::None, Hash::RowXor]),
+        ) {
+            let organisation = Organisation {
+                ranks: 2, bank_groups: 4, banks_per_group: 2, rows_per_bank: 128,
+                row_bytes: 512, access_bytes: 32,
+            };
+            let map = AddressMap::new(map, &organisation, 3, hash).unwrap();
+            let geometry = Geometry::new(&map, &organisation);
+            let mut queue = Queue::new(window);
+            queue.push(first, bursts, 7, &geometry);
+            let mut seen = BTreeSet::new();
+            let mut finished = None;
+            while let Some(visit) = queue.visits.first().copied() {
+                prop_assert!(finished.is_none());
+                prop_assert!(queue.visits.len() <= window);
+                for column in visit.column..visit.column + visit.left {
+                    prop_assert!(seen.insert((visit.bank, visit.row, column)));
+                }
+                finished = queue.issued(0, visit.left, 0, &geometry);
+            }
+            prop_assert_eq!(finished.unwrap().tag, 7);
+            let expected: BTreeSet<_> = (first..first + bursts).map(|burst| {
+                let l = map.locate_local(burst);
+                (((l.rank * 4 + l.group) * 2 + l.bank) as usize, l.row as u32, l.column as u32)
+            }).collect();
+            prop_assert_eq!(seen, expected);
+            prop_assert_eq!((queue.len(), queue.bursts), (0, 0));
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Refresh: when it is due, what it holds, and its commands.
+
+use crate::command::Command;
+use crate::config::{Device, RefreshPolicy};
+use crate::standard::Scope;
+use crate::timing::Shape;
+
+use super::{Controller, NEVER};
+
+/// The banks that one all-bank refresh covers.
+#[derive(Clone, Debug)]
+struct Set {
+    first_bank: usize,
+    banks: usize,
+    due: u64,
+    owed: u32,
+    /// The bank whose turn it is, when banks are refreshed one by one.
+    turn: usize,
+    /// Whether the refresh has taken the banks, and since when.
+    draining: Option<u64>,
+    /// The last refresh: when it took the banks, when it gave them back.
+    last: (u64, u64),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Refresh {
+    sets: Vec<Set>,
+    per_bank: bool,
+    off: bool,
+    interval: u64,
+    duration: u64,
+    postpone: u32,
+}
+
+/// A refresh-related command: to a set, and to a bank if it is not for all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RefreshCommand {
+    set: usize,
+    command: Command,
+    bank: usize,
+}
+
+impl Refresh {
+    pub(super) fn new(device: &Device, shape: Shape) -> Self {
+        let policy = &device.policy;
+        let per_bank = policy.refresh == RefreshPolicy::PerBank;
+        let (interval, duration) = if per_bank {
+            (device.timing("tREFI_pb"), device.timing("tRFC_pb"))
+        } else {
+            (device.timing("tREFI"), device.timing("tRFC_ab"))
+        };
+        let (sets, banks) = match device.standard.refresh.scope {
+            Scope::Unit => (1, shape.total_banks()),
+            _ => (shape.ranks, shape.banks_per_rank()),
+        };
+        let sets = (0..sets)
+            .map(|set| Set {
+                first_bank: set * banks,
+                banks,
+                due: interval * (set as u64 + 1) / sets as u64,
+                owed: 0,
+                turn: 0,
+                draining: None,
+                last: (0, 0),
+            })
+            .collect();
+        Self {
+            sets,
+            per_bank,
+            off: policy.refresh == RefreshPolicy::Off,
+            interval,
+            duration,
+            postpone: policy.postpone,
+        }
+    }
+
+    pub(super) fn next_due(&self) -> u64 {
+        if self.off {
+            return NEVER;
+        }
+        self.sets.iter().map(|set| set.due).min().unwrap_or(NEVER)
+    }
+
+    /// Whether any refresh is owed.
+    pub(super) fn owed(&self) -> bool {
+        self.sets.iter().any(|set| set.owed > 0)
+    }
+
+    /// The earliest due refresh becomes owed.
+    pub(super) fn note_due(&mut self) {
+        let interval = self.interval;
+        if let Some(set) = self.sets.iter_mut().min_by_key(|set| set.due) {
+            set.due += interval;
+            set.owed += 1;
+        }
+    }
+
+    fn set_of(&self, bank: usize) -> &Set {
+        &self.sets[bank / self.sets[0].banks]
+    }
+
+    /// Whether a refresh has taken a bank.
+    pub(super) fn holds(&self, bank: usize) -> bool {
+        let set = self.set_of(bank);
+        set.draining.is_some() && (!self.per_bank || set.first_bank + set.turn == bank)
+    }
+
+    /// The last refresh that held a bank: from, to.
+    pub(super) fn last(&self, bank: usize) -> (u64, u64) {
+        let set = self.set_of(bank);
+        if self.per_bank && (set.first_bank + (set.turn + set.banks - 1) % set.banks) != bank {
+            return (0, 0);
+        }
+        set.last
+    }
+}
+
+impl Controller {
+    /// The refresh command that can go first, among the sets whose refresh must go now.
+    pub(super) fn next_refresh(&mut self, busy: bool) -> Option<(u64, RefreshCommand)> {
+        let mut best: Option<(u64, RefreshCommand)> = None;
+        for index in 0..self.refresh.sets.len() {
+            let set = &self.refresh.sets[index];
+            if set.draining.is_none() {
+                if set.owed == 0 || (busy && set.owed <= self.refresh.postpone) {
+                    continue;
+                }
+                let since = (set.due - self.refresh.interval).max(self.column_bus);
+                self.refresh.sets[index].draining = Some(since);
+                self.rows.forget();
+            }
+            let (command, bank) = self.refresh_command(index);
+            let set = &self.refresh.sets[index];
+            let ready = if matches!(command, Command::Precharge | Command::RefreshBank) {
+                self.timing.earliest(command, bank)
+            } else {
+                (set.first_bank..set.first_bank + set.banks)
+                    .map(|bank| self.timing.earliest(command, bank))
+                    .max()
+                    .unwrap_or(0)
+            };
+            let cycle = ready.max(self.row_bus).max(self.decided);
+            if best.is_none_or(|(at, _)| cycle < at) {
+                let set = index;
+                best = Some((cycle, RefreshCommand { set, command, bank }));
+            }
+        }
+        best
+    }
+
+    /// What a set's refresh needs next, and a bank it goes to.
+    fn refresh_command(&self, set: usize) -> (Command, usize) {
+        let set = &self.refresh.sets[set];
+        if self.refresh.per_bank {
+            let bank = set.first_bank + set.turn;
+            return if self.banks[bank].open {
+                (Command::Precharge, bank)
+            } else {
+                (Command::RefreshBank, bank)
+            };
+        }
+        let mut banks = set.first_bank..set.first_bank + set.banks;
+        if banks.any(|bank| self.banks[bank].open) {
+            (Command::PrechargeAll, set.first_bank)
+        } else {
+            (Command::RefreshAll, set.first_bank)
+        }
+    }
+
+    pub(super) fn give_refresh(&mut self, cycle: u64, given: RefreshCommand) {
+        let RefreshCommand { set, command, bank } = given;
+        self.rows.forget();
+        self.timing.issue(command, bank, cycle);
+        self.take_row_bus(cycle, 1);
+        self.note(cycle, command, bank, 0, 0);
+        let counters = &mut self.account.counters;
+        match command {
+            Command::Precharge => {
+                counters.precharges += 1;
+                self.banks[bank].open = false;
+            }
+            Command::PrechargeAll => {
+                counters.precharges_all += 1;
+                let set = &self.refresh.sets[set];
+                for bank in &mut self.banks[set.first_bank..set.first_bank + set.banks] {
+                    bank.open = false;
+                }
+            }
+            _ => {
+                if command == Command::RefreshBank {
+                    counters.bank_refreshes += 1;
+                } else {
+                    counters.refreshes += 1;
+                }
+                let duration = self.refresh.duration;
+                let set = &mut self.refresh.sets[set];
+                set.last = (set.draining.take().unwrap_or(cycle), cycle + duration);
+                set.owed -= 1;
+                set.turn = (set.turn + 1) % set.banks;
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+use super::*;
+use crate::config::DramConfig;
+use crate::preset;
+use proptest::prelude::*;
+
+/// A request of a random workload: cycles after the one before, first burst, bursts, direction.
+type Request = (u64, u64, u64, bool);
+
+fn requests() -> impl Strategy<Value = Vec<Request>> {
+    let request = (
+        prop_oneof![Just(0u64), 0u64..40, 0u64..3000, Just(30_000u64)],
+        prop_oneof![0u64..400, 0u64..1 << 20],
+        prop_oneof![1u64..4, 1u64..300, 1u64..3000],
+        any::<bool>(),
+    );
+    prop::collection::vec(request, 1..24)
+}
+
+fn run(device: &Device, requests: &[Request], plain: bool) -> (Vec<Issued>, Vec<Done>, Counters) {
+    let mut controller = Controller::new(device);
+    controller.record();
+    controller.plain = plain;
+    let mut now = 0;
+    let mut done = Vec::new();
+    for (tag, &(after, first, bursts, write)) in requests.iter().enumerate() {
+        now += after;
+        let direction = if write {
+            Direction::Write
+        } else {
+            Direction::Read
+        };
+        controller.push(now, first, bursts, direction, tag as u64);
+        done.extend(controller.take_done());
+    }
+    while let Some(wake) = controller.next_wake() {
+        controller.advance(wake);
+        done.extend(controller.take_done());
+    }
+    (controller.take_commands(), done, controller.counters())
+}
+
+fn violations(device: &Device, commands: &[Issued]) -> Vec<String> {
+    let mut checker = Checker::new(Protocol::of(device));
+    let mut found = Vec::new();
+    for issued in commands {
+        checker.check(issued, &mut |violation| found.push(violation.to_string()));
+    }
+    found
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    (
+        prop::sample::select(vec![Scheduler::FirstReady, Scheduler::FirstCome]),
+        prop::sample::select(vec![
+            Page::Open { row_hits: 128 },
+            Page::Open { row_hits: 3 },
+            Page::Closed,
+            Page::Adaptive { row_hits: 16 },
+        ]),
+        1u32..17,
+        prop::sample::select(vec![
+            RefreshPolicy::AllBank,
+            RefreshPolicy::PerBank,
+            RefreshPolicy::Off,
+        ]),
+        0u32..4,
+        prop::sample::select(vec![1u64, 16, 512]),
+    )
+        .prop_map(
+            |(scheduler, page, window, refresh, postpone, batch)| Policy {
+                scheduler,
+                page,
+                window,
+                refresh,
+                postpone,
+                batch,
+                ..Policy::default()
+            },
+        )
+}
+
+fn devices() -> impl Strategy<Value = Device> {
+    (
+        prop::sample::select(preset::names()),
+        prop::sample::select(vec![
+            "rorabacochbg",
+            "rorabgbachco",
+            "rorabachbgco",
+            "rocorabgbach",
+        ]),
+        policies(),
+        prop::sample::select(vec![None, Some(2)]),
+    )
+        .prop_map(|(name, map, policy, ranks)| {
+            let mut config = DramConfig::preset(&name, 1);
+            config.map = map.to_owned();
+            config.policy = policy;
+            config.organisation.ranks = ranks;
+            Device::new(&config).unwrap_or_else(|_| {
+                config.policy.refresh = RefreshPolicy::AllBank;
+                Device::new(&config).unwrap()
+            })
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn every_command_keeps_the_protocol(device in devices(), requests in requests()) {
+        let (commands, done, counters) = run(&device, &requests, false);
+        let found = violations(&device, &commands);
+        prop_assert!(found.is_empty(), "{} of {}: {:?}", found.len(), commands.len(), &found[..1]);
+        prop_assert_eq!(done.len(), requests.len());
+        let bursts: u64 = requests.iter().map(|request| request.2).sum();
+        prop_assert_eq!(counters.reads + counters.writes, bursts);
+    }
+
+    #[test]
+    fn jumps_give_the_same_commands_and_cycles_as_the_plain_path(
+        device in devices(), requests in requests(),
+    ) {
+        let (fast, fast_done, fast_counters) = run(&device, &requests, false);
+        let (plain, plain_done, plain_counters) = run(&device, &requests, true);
+        for (at, (a, b)) in fast.iter().zip(&plain).enumerate() {
+            prop_assert_eq!(a, b, "command {}", at);
+        }
+        prop_assert_eq!(fast.len(), plain.len());
+        prop_assert_eq!(fast_done, plain_done);
+        prop_assert_eq!(fast_counters, plain_counters);
+    }
+
+    #[test]
+    fn a_caller_that_sleeps_until_the_next_wake_hears_of_every_request_in_time(
+        device in devices(), requests in requests(),
+    ) {
+        let mut controller = Controller::new(&device);
+        let mut arrivals = requests.iter().scan(0, |now, request| {
+            *now += request.0;
+            Some((*now, request))
+        }).enumerate().peekable();
+        loop {
+            let wake = controller.next_wake();
+            let now = match (wake, arrivals.peek()) {
+                (None, None) => break,
+                (Some(wake), Some((_, (arrival, _)))) => wake.min(*arrival),
+                (Some(wake), None) => wake,
+                (None, Some((_, (arrival, _)))) => *arrival,
+            };
+            controller.advance(now);
+            for done in controller.take_done() {
+                prop_assert!(done.last_data.get() >= now, "{} heard of at {now}", done.last_data);
+            }
+            while let Some((tag, (_, request))) = arrivals.next_if(|(_, (arrival, _))| *arrival == now) {
+                let direction = if request.3 { Direction::Write } else { Direction::Read };
+                controller.push(now, request.1, request.2, direction, tag as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn causes_split_the_time_between_dones_exactly(device in devices(), requests in requests()) {
+        let (_, done, counters) = run(&device, &requests, false);
+        let mut last = 0;
+        let mut busy = 0;
+        for done in &done {
+            prop_assert!(done.last_data.get() >= last);
+            prop_assert_eq!(done.causes.total().get(), done.last_data.get() - last);
+            prop_assert!(done.first_data < done.last_data);
+            last = done.last_data.get();
+            busy += done.causes.bandwidth.get();
+        }
+        prop_assert_eq!(busy, counters.bus_busy.get());
+    }
+}

@@ -1,0 +1,372 @@
+//! A whole memory as the accelerator sees it: a factory of channels, and the split of addresses
+//! over them.
+
+use config::FieldError;
+use event_kernel::{Cycle, Cycles, Frequency};
+
+use crate::address::{Share, shares};
+use crate::command::Issued;
+use crate::config::{Device, DramConfig, MemoryConfig};
+use crate::controller::Controller;
+use crate::energy::EnergyTable;
+use crate::ideal::{self, Bandwidth, Ideal, IdealConfig};
+
+/// The direction of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// From memory.
+    Read,
+    /// To memory.
+    Write,
+}
+
+/// Where the time of a channel went, in its cycles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Causes {
+    /// The data bus moved data.
+    pub bandwidth: Cycles,
+    /// A row had to be closed or opened first.
+    pub row_conflict: Cycles,
+    /// A refresh held the rank.
+    pub refresh: Cycles,
+    /// The data bus turned between reads and writes.
+    pub turnaround: Cycles,
+    /// The rest of the time in which something was asked for: access latency, spacing of bursts.
+    pub latency: Cycles,
+    /// Nothing was asked for.
+    pub idle: Cycles,
+}
+
+impl Causes {
+    /// The sum of all parts.
+    #[must_use]
+    pub fn total(&self) -> Cycles {
+        [
+            self.bandwidth,
+            self.row_conflict,
+            self.refresh,
+            self.turnaround,
+            self.latency,
+            self.idle,
+        ]
+        .into_iter()
+        .sum()
+    }
+}
+
+/// A request whose last command is decided.
+///
+/// `causes` split the time from the `last_data` of the channel's previous `Done` (or cycle 0) to
+/// this one's, exactly: `causes.total() == last_data - previous.last_data`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// The tag it was pushed with.
+    pub tag: u64,
+    /// When its first data moves.
+    pub first_data: Cycle,
+    /// When its last data has moved. Never before that of an earlier `Done` of the channel.
+    pub last_data: Cycle,
+    /// Where the channel's time went since its previous `Done`.
+    pub causes: Causes,
+}
+
+/// What a channel did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Read bursts.
+    pub reads: u64,
+    /// Write bursts.
+    pub writes: u64,
+    /// Bytes moved.
+    pub bytes: u64,
+    /// Rows opened.
+    pub activates: u64,
+    /// Banks closed one by one.
+    pub precharges: u64,
+    /// Ranks closed as a whole.
+    pub precharges_all: u64,
+    /// All-bank refreshes.
+    pub refreshes: u64,
+    /// Single-bank refreshes.
+    pub bank_refreshes: u64,
+    /// Bursts that were not the first of their open row.
+    pub row_hits: u64,
+    /// Bursts that were the first of their open row.
+    pub row_misses: u64,
+    /// Cycles in which the data bus moved data.
+    pub bus_busy: Cycles,
+}
+
+/// A memory: DRAM timed by command, or an ideal one.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    kind: Kind,
+    frequency: Frequency,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Dram(Box<Device>),
+    Ideal(IdealConfig),
+}
+
+impl Memory {
+    /// Checks a configuration. `machine_clock` clocks an ideal memory; DRAM has its own clock.
+    ///
+    /// # Errors
+    /// Names the field that cannot stand and what would be right.
+    pub fn new(config: &MemoryConfig, machine_clock: Frequency) -> Result<Self, FieldError> {
+        match config {
+            MemoryConfig::Dram(dram) => Self::dram(dram),
+            MemoryConfig::Ideal(ideal) => {
+                if ideal.bandwidth == Bandwidth::BytesPerSecond(0) {
+                    return Err(FieldError::new("bandwidth", "0 bytes a second")
+                        .help("a bandwidth above zero, or Unlimited"));
+                }
+                if Ideal::new(ideal, machine_clock).is_none() {
+                    let message = format!("{} ps", ideal.latency_picoseconds);
+                    return Err(FieldError::new("latency_picoseconds", message)
+                        .help("less than 2^64 cycles"));
+                }
+                Ok(Self {
+                    kind: Kind::Ideal(ideal.clone()),
+                    frequency: machine_clock,
+                })
+            }
+        }
+    }
+
+    /// Checks a configuration of DRAM.
+    ///
+    /// # Errors
+    /// As [`Memory::new`].
+    pub fn dram(config: &DramConfig) -> Result<Self, FieldError> {
+        let device = Device::new(config)?;
+        Ok(Self {
+            frequency: device.frequency,
+            kind: Kind::Dram(Box::new(device)),
+        })
+    }
+
+    /// What is odd about the configuration, but can stand.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        match &self.kind {
+            Kind::Dram(device) => &device.warnings,
+            Kind::Ideal(_) => &[],
+        }
+    }
+
+    /// The checked description, if this is DRAM.
+    #[must_use]
+    pub fn device(&self) -> Option<&Device> {
+        match &self.kind {
+            Kind::Dram(device) => Some(device),
+            Kind::Ideal(_) => None,
+        }
+    }
+
+    /// The clock in whose cycles channels speak.
+    #[must_use]
+    pub const fn frequency(&self) -> Frequency {
+        self.frequency
+    }
+
+    /// Channels, each of which moves data on its own.
+    #[must_use]
+    pub const fn channels(&self) -> u64 {
+        match &self.kind {
+            Kind::Dram(device) => device.channels,
+            Kind::Ideal(_) => 1,
+        }
+    }
+
+    /// Bytes of the memory.
+    #[must_use]
+    pub fn capacity_bytes(&self) -> u64 {
+        match &self.kind {
+            Kind::Dram(device) => device
+                .preset
+                .organisation
+                .capacity_bytes()
+                .map_or(u64::MAX, |bytes| bytes.saturating_mul(device.channels)),
+            Kind::Ideal(ideal) => ideal.capacity_bytes,
+        }
+    }
+
+    /// Bytes of one burst: what the least transfer moves.
+    #[must_use]
+    pub const fn access_bytes(&self) -> u64 {
+        match &self.kind {
+            Kind::Dram(device) => device.preset.organisation.access_bytes,
+            Kind::Ideal(_) => ideal::ACCESS_BYTES,
+        }
+    }
+
+    /// Bytes a second that the data buses can carry, as a reduced fraction for reports; `None` if
+    /// unlimited.
+    #[must_use]
+    pub fn peak_bytes_per_second(&self) -> Option<f64> {
+        match &self.kind {
+            Kind::Dram(device) => Some(
+                (device.channels * device.preset.organisation.access_bytes) as f64
+                    * self.frequency.as_hertz_f64()
+                    / device.timing("nBL") as f64,
+            ),
+            Kind::Ideal(ideal) => match ideal.bandwidth {
+                Bandwidth::Unlimited => None,
+                Bandwidth::BytesPerSecond(bytes) => Some(bytes as f64),
+            },
+        }
+    }
+
+    /// The share of each channel in a contiguous range of bytes, as channel-local bursts. Addresses
+    /// wrap at the capacity; a byte moves its whole burst.
+    pub fn split(&self, address: u64, bytes: u64) -> impl Iterator<Item = Share> + use<> {
+        let access = self.access_bytes();
+        let address = address % self.capacity_bytes();
+        let end = if bytes == 0 {
+            address / access
+        } else {
+            (address.saturating_add(bytes)).div_ceil(access)
+        };
+        let (stripe, channels) = match &self.kind {
+            Kind::Dram(device) => (device.map.stripe_bursts(), device.channels),
+            Kind::Ideal(_) => (1, 1),
+        };
+        shares(address / access, end, stripe, channels)
+    }
+
+    /// A channel at cycle 0, all rows closed.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        match &self.kind {
+            Kind::Dram(device) => Channel(State::Dram(Box::new(Controller::new(device)))),
+            Kind::Ideal(config) => match Ideal::new(config, self.frequency) {
+                Some(ideal) => Channel(State::Ideal {
+                    ideal,
+                    counters: Counters::default(),
+                }),
+                None => unreachable!("checked when the memory was made"),
+            },
+        }
+    }
+
+    /// The energies of the device's commands, where a source has them.
+    #[must_use]
+    pub fn energy(&self) -> Option<EnergyTable> {
+        self.device()
+            .and_then(|device| EnergyTable::of(&device.preset))
+    }
+}
+
+/// One channel: a passive state machine in cycles of [`Memory::frequency`].
+///
+/// A call with `now` makes every decision before cycle `now`; what is pushed at `now` can still
+/// take part in the decisions of that cycle, in whatever order the caller pushes and advances.
+/// `now` never goes back.
+#[derive(Clone, Debug)]
+pub struct Channel(State);
+
+#[derive(Clone, Debug)]
+enum State {
+    Dram(Box<Controller>),
+    Ideal { ideal: Ideal, counters: Counters },
+}
+
+impl Channel {
+    /// Whether another request of any length finds room.
+    #[must_use]
+    pub fn can_accept(&self) -> bool {
+        match &self.0 {
+            State::Dram(controller) => controller.can_accept(),
+            State::Ideal { .. } => true,
+        }
+    }
+
+    /// Asks for a transfer of `bursts` channel-local bursts from `first` on.
+    ///
+    /// # Panics
+    /// If there is no room, no burst, or `now` is before an earlier call's: a caller's mistake.
+    pub fn push(&mut self, now: Cycle, first: u64, bursts: u64, direction: Direction, tag: u64) {
+        assert!(bursts > 0, "a transfer of nothing");
+        match &mut self.0 {
+            State::Dram(controller) => controller.push(now.get(), first, bursts, direction, tag),
+            State::Ideal { ideal, counters } => {
+                ideal.push(now, bursts, tag);
+                match direction {
+                    Direction::Read => counters.reads += bursts,
+                    Direction::Write => counters.writes += bursts,
+                }
+                counters.bytes += bursts * ideal::ACCESS_BYTES;
+            }
+        }
+    }
+
+    /// No request's last data can have moved before this cycle, so a caller that advances the
+    /// channel then hears of every request in time; `None` while nothing is asked for.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Cycle> {
+        match &self.0 {
+            State::Dram(controller) => controller.next_wake().map(Cycle),
+            State::Ideal { ideal, .. } => ideal.next_wake(),
+        }
+    }
+
+    /// Makes every decision before `now` and reports each request whose last command is decided, in
+    /// the order of their last data, which can lie after `now`.
+    pub fn advance(&mut self, now: Cycle, done: &mut impl FnMut(Done)) {
+        match &mut self.0 {
+            State::Dram(controller) => {
+                controller.advance(now.get());
+                controller.take_done().for_each(done);
+            }
+            State::Ideal { ideal, .. } => ideal.take_decided().into_iter().for_each(|transfer| {
+                done(Done {
+                    tag: transfer.tag,
+                    first_data: Cycle(transfer.first_data),
+                    last_data: Cycle(transfer.last_data),
+                    causes: ideal_causes(&transfer),
+                });
+            }),
+        }
+    }
+
+    /// Keeps all commands from now on, for [`Channel::take_commands`].
+    pub fn record_commands(&mut self) {
+        if let State::Dram(controller) = &mut self.0 {
+            controller.record();
+        }
+    }
+
+    /// The commands given since the last call, if they are kept; none of an ideal memory.
+    #[must_use]
+    pub fn take_commands(&mut self) -> Vec<Issued> {
+        match &mut self.0 {
+            State::Dram(controller) => controller.take_commands(),
+            State::Ideal { .. } => Vec::new(),
+        }
+    }
+
+    /// What the channel did so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        match &self.0 {
+            State::Dram(controller) => controller.counters(),
+            State::Ideal { counters, .. } => *counters,
+        }
+    }
+}
+
+/// The time since the previous data: idle until the arrival, latency until the data, then data.
+fn ideal_causes(transfer: &ideal::Transfer) -> Causes {
+    let begin = transfer.previous_data;
+    let data = transfer.first_data.clamp(begin, transfer.last_data);
+    let arrival = transfer.arrival.clamp(begin, data);
+    Causes {
+        idle: Cycles(arrival - begin),
+        latency: Cycles(data - arrival),
+        bandwidth: Cycles(transfer.last_data - data),
+        ..Causes::default()
+    }
+}

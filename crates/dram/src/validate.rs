@@ -1,0 +1,324 @@
+//! Runs against a folder of golden results, and says where they differ.
+//!
+//! Such a folder holds `golden.csv` (a row a run), `timings.csv` (the parameters of each
+//! configuration) and `cmdtrace/` (whole command traces of some runs). Each run's requests are
+//! generated again, and every column that a policy determines is compared.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use crate::command::{Command, Issued};
+use crate::command_trace;
+use crate::replica::config::{self, ReplicaConfig};
+use crate::replica::driver::{RunOptions, RunStatistics, run};
+use crate::request::{generate, trace_text};
+use crate::sha256;
+
+/// Why a folder cannot be compared with.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}: {message}")]
+pub struct ValidateError {
+    /// The file.
+    pub file: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// A run that differs, or whose policy is described, but not proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowReport {
+    /// The run.
+    pub run: String,
+    /// Its configuration.
+    pub config: String,
+    /// Its requests.
+    pub family: String,
+    /// Whether equality is required of it.
+    pub required: bool,
+    /// Columns that differ: name, theirs, ours.
+    pub differences: Vec<(String, String, String)>,
+}
+
+/// A command trace compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceReport {
+    /// The file.
+    pub file: String,
+    /// Whether equality is required of it.
+    pub required: bool,
+    /// Its commands.
+    pub commands: usize,
+    /// The first that differs: its number from 1, theirs, ours.
+    pub first_difference: Option<(usize, String, String)>,
+}
+
+/// A folder compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Every row.
+    pub rows: Vec<RowReport>,
+    /// Every trace.
+    pub traces: Vec<TraceReport>,
+}
+
+impl Report {
+    /// Whether every required row and trace is equal.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        let row = |row: &RowReport| !row.required || row.differences.is_empty();
+        let trace = |trace: &TraceReport| !trace.required || trace.first_difference.is_none();
+        self.rows.iter().all(row) && self.traces.iter().all(trace)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for row in self.rows.iter().filter(|row| !row.differences.is_empty()) {
+            let mark = if row.required {
+                "DIFFERS"
+            } else {
+                "differs (not required)"
+            };
+            write!(f, "{} {} {}: {mark}:", row.run, row.config, row.family)?;
+            for (column, theirs, ours) in &row.differences {
+                write!(f, " {column} {theirs} -> {ours};")?;
+            }
+            writeln!(f)?;
+        }
+        for trace in &self.traces {
+            if let Some((number, theirs, ours)) = &trace.first_difference {
+                let mark = if trace.required {
+                    ""
+                } else {
+                    " (not required)"
+                };
+                writeln!(
+                    f,
+                    "{}{mark}: command {number} differs: theirs `{theirs}`, ours `{ours}`",
+                    trace.file
+                )?;
+            }
+        }
+        let equal = self
+            .rows
+            .iter()
+            .filter(|row| row.differences.is_empty())
+            .count();
+        let identical = self
+            .traces
+            .iter()
+            .filter(|trace| trace.first_difference.is_none())
+            .count();
+        write!(
+            f,
+            "{equal} of {} rows exact, {identical} of {} command traces identical",
+            self.rows.len(),
+            self.traces.len()
+        )?;
+        let required = self.rows.iter().filter(|row| row.required);
+        let exact = required
+            .clone()
+            .filter(|row| row.differences.is_empty())
+            .count();
+        write!(f, " (required: {exact} of {} rows)", required.count())
+    }
+}
+
+/// Compares a folder; `wanted` chooses rows by run and configuration.
+///
+/// # Errors
+/// If a file is missing or not of the form.
+pub fn run_folder(
+    folder: &Path,
+    wanted: impl Fn(&str, &str) -> bool,
+) -> Result<Report, ValidateError> {
+    let read = |name: &str| {
+        fs::read_to_string(folder.join(name)).map_err(|error| ValidateError {
+            file: folder.join(name).display().to_string(),
+            message: error.to_string(),
+        })
+    };
+    let configs = config::parse(&read("timings.csv")?).map_err(|error| ValidateError {
+        file: "timings.csv".to_owned(),
+        message: error.to_string(),
+    })?;
+    let golden = read("golden.csv")?;
+    let traces = command_traces(folder)?;
+    let mut report = Report::default();
+    for (index, row) in csv::Reader::from_reader(golden.as_bytes())
+        .deserialize::<BTreeMap<String, String>>()
+        .enumerate()
+    {
+        let error = |message: String| ValidateError {
+            file: format!("golden.csv, line {}", index + 2),
+            message,
+        };
+        let row = Golden(row.map_err(|e| error(e.to_string()))?);
+        if !wanted(row.text("run_id"), row.text("config")) {
+            continue;
+        }
+        let trace = traces.get(row.text("run_id"));
+        let (result, commands) = compare(&row, &configs, trace.is_some()).map_err(error)?;
+        if let Some((file, text)) = trace {
+            let required = result.required;
+            report
+                .traces
+                .push(compare_trace(file, text, &commands, required));
+        }
+        report.rows.push(result);
+    }
+    Ok(report)
+}
+
+/// The files of `cmdtrace/` by run: file name and text.
+fn command_traces(folder: &Path) -> Result<BTreeMap<String, (String, String)>, ValidateError> {
+    let folder = folder.join("cmdtrace");
+    let error = |error: std::io::Error| ValidateError {
+        file: folder.display().to_string(),
+        message: error.to_string(),
+    };
+    let mut traces = BTreeMap::new();
+    if !folder.exists() {
+        return Ok(traces);
+    }
+    for entry in fs::read_dir(&folder).map_err(error)? {
+        let entry = entry.map_err(error)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some((run, _)) = name.split_once('_') {
+            let text = fs::read_to_string(entry.path()).map_err(error)?;
+            traces.insert(run.to_owned(), (name.clone(), text));
+        }
+    }
+    Ok(traces)
+}
+
+struct Golden(BTreeMap<String, String>);
+
+impl Golden {
+    fn text(&self, column: &str) -> &str {
+        self.0.get(column).map_or("", String::as_str)
+    }
+
+    fn number(&self, column: &str) -> Result<u64, String> {
+        let text = self.text(column);
+        text.parse()
+            .map_err(|_| format!("`{text}` in column {column} is no whole number"))
+    }
+}
+
+/// Whether the policy of a configuration is proven, so that equality is required.
+fn required(config: &str) -> bool {
+    config.starts_with("d3_") || (config.starts_with("r2_ddr4_") && config.contains("1rk"))
+}
+
+fn compare(
+    row: &Golden,
+    configs: &BTreeMap<String, ReplicaConfig>,
+    record: bool,
+) -> Result<(RowReport, Vec<Issued>), String> {
+    let name = row.text("config");
+    let config = configs
+        .get(name)
+        .ok_or_else(|| format!("timings.csv has no configuration `{name}`"))?;
+    let requests = generate(
+        row.text("family"),
+        row.number("n_req")?,
+        row.number("req_bytes")?,
+        row.number("interval")?,
+        row.text("params"),
+    )
+    .map_err(|error| error.to_string())?;
+    let sha = sha256::hexadecimal(trace_text(&requests).as_bytes());
+    let options = RunOptions {
+        record,
+        plain: false,
+        inject_width: row.number("inject_width")?,
+        channels: row.number("channels")?,
+    };
+    let mut result = run(config, requests, options).map_err(|error| error.to_string())?;
+    let mut differences = Vec::new();
+    let ours = columns(&result);
+    let trace_sha = [("trace_sha", sha[..16].to_owned())];
+    for (column, ours) in ours.into_iter().chain(trace_sha) {
+        let theirs = row.text(column);
+        if theirs != ours {
+            differences.push((column.to_owned(), theirs.to_owned(), ours));
+        }
+    }
+    let report = RowReport {
+        run: row.text("run_id").to_owned(),
+        config: name.to_owned(),
+        family: row.text("family").to_owned(),
+        required: required(name),
+        differences,
+    };
+    Ok((report, result.commands.swap_remove(0)))
+}
+
+/// Every column of golden.csv that a run determines, as the file prints it.
+#[must_use]
+pub fn columns(result: &RunStatistics) -> Vec<(&'static str, String)> {
+    let sum = |of: fn(&crate::replica::driver::ChannelStatistics) -> u64| result.sum(of);
+    let count = |command: Command| result.sum(|channel| channel.count(command)).to_string();
+    let optional = |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
+    let last = |of: fn(&crate::replica::driver::ChannelStatistics) -> Option<u64>| {
+        result.channels.iter().filter_map(of).max()
+    };
+    let (reads, writes) = (sum(|c| c.reads()), sum(|c| c.writes()));
+    let misses = sum(|c| c.row_misses);
+    let read_any = result.mean_read_latency();
+    let max_latency = result.channels.iter().map(|c| c.latency_max).max();
+    vec![
+        ("n_reads", result.reads.to_string()),
+        ("n_writes", result.writes.to_string()),
+        ("cycles", result.cycles.to_string()),
+        ("last_read_done", optional(last(|c| c.last_read_done))),
+        ("last_write_cmd", optional(last(|c| c.last_write_command))),
+        ("last_accept", result.last_accept.to_string()),
+        (
+            "avg_read_latency",
+            read_any.map_or(String::new(), |mean| format!("{mean:.3}")),
+        ),
+        (
+            "max_read_latency",
+            read_any.map_or(String::new(), |_| optional(max_latency)),
+        ),
+        ("rd_cmds", reads.to_string()),
+        ("wr_cmds", writes.to_string()),
+        ("act_cmds", count(Command::Activate)),
+        ("pre_cmds", count(Command::Precharge)),
+        ("preab_cmds", count(Command::PrechargeAll)),
+        ("ref_cmds", count(Command::RefreshAll)),
+        ("row_hits", (reads + writes - misses).to_string()),
+        ("row_misses", misses.to_string()),
+        ("reads_forwarded", (result.reads - reads).to_string()),
+        ("writes_not_issued", (result.writes - writes).to_string()),
+        ("bandwidth_gbps", format!("{:.4}", result.bandwidth_gbps())),
+        ("bus_util", format!("{:.4}", result.bus_utilisation())),
+        ("max_ch_share", format!("{:.4}", result.busiest_share())),
+    ]
+}
+
+fn compare_trace(file: &str, text: &str, ours: &[Issued], required: bool) -> TraceReport {
+    let style = command_trace::Style::of(text);
+    let theirs: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.starts_with("clk"))
+        .collect();
+    let ours: Vec<String> = ours.iter().map(|issued| style.line(issued)).collect();
+    let at = |lines: &[&str], index: usize| {
+        lines
+            .get(index)
+            .map_or("(nothing)".to_owned(), |line| (*line).to_owned())
+    };
+    let ours: Vec<&str> = ours.iter().map(String::as_str).collect();
+    let first = (0..theirs.len().max(ours.len())).find(|&i| theirs.get(i) != ours.get(i));
+    TraceReport {
+        file: file.to_owned(),
+        required,
+        commands: theirs.len(),
+        first_difference: first.map(|i| (i + 1, at(&theirs, i), at(&ours, i))),
+    }
+}

@@ -1,0 +1,104 @@
+//! An array, as an architect describes it.
+
+use config::FieldError;
+use serde::{Deserialize, Serialize};
+use tile_program::Dataflow;
+
+use crate::{Element, PeKind};
+
+/// How the cycles of a fold are counted. Every report states it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Convention {
+    /// As the published tool counts: every fold costs the full array, folds follow one another,
+    /// and the results of OS need no time to leave. For comparison, not for hardware.
+    ScaleSim,
+    /// Causal hardware, one fold after another: partial folds cost what they use, stationary tiles
+    /// are loaded and OS results shift out before the next fold begins.
+    Serial,
+    /// Shadow registers: the next stationary tile loads, or the last results drain, while a fold
+    /// streams.
+    Overlapped,
+}
+
+/// An array.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArrayConfig {
+    /// PE rows.
+    pub rows: u64,
+    /// PE columns.
+    pub columns: u64,
+    /// What its PEs compute with.
+    pub element: Element,
+    /// What stays in the array.
+    pub dataflow: Dataflow,
+    /// How cycles are counted.
+    pub timing: Convention,
+    /// Cycles between two steps of one PE; the kind's own if not given.
+    #[serde(default)]
+    pub initiation_interval: Option<u64>,
+    /// Pipeline latency of a PE, in cycles; the kind's own if not given.
+    #[serde(default)]
+    pub latency: Option<u64>,
+}
+
+/// An array whose description makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Resolved {
+    pub(crate) rows: u64,
+    pub(crate) columns: u64,
+    pub(crate) kind: PeKind,
+    pub(crate) dataflow: Dataflow,
+    pub(crate) timing: Convention,
+    pub(crate) interval: u64,
+    pub(crate) latency: u64,
+}
+
+/// No array is larger on a side; past it, a file holds a slip of the keyboard.
+const GREATEST_SIDE: u64 = 1 << 16;
+/// No PE takes longer for a step, or has a deeper pipeline.
+const GREATEST_DEPTH: u64 = 1 << 10;
+
+impl ArrayConfig {
+    pub(crate) fn resolve(&self) -> Result<Resolved, FieldError> {
+        within("rows", "PE rows", self.rows, GREATEST_SIDE)?;
+        within("columns", "PE columns", self.columns, GREATEST_SIDE)?;
+        let kind = self.element.kind()?;
+        for (field, value) in [
+            ("initiation_interval", self.initiation_interval),
+            ("latency", self.latency),
+        ] {
+            let Some(cycles) = value else { continue };
+            within(field, "cycles", cycles, GREATEST_DEPTH)?;
+            if self.timing == Convention::ScaleSim && cycles != 1 {
+                return Err(FieldError::new(
+                    field,
+                    format!("the ScaleSim convention knows no {field} but 1, this is {cycles}"),
+                )
+                .help("timing: Serial or Overlapped, or leave the field out"));
+            }
+        }
+        let scale_sim = self.timing == Convention::ScaleSim;
+        let or_kind = |given: Option<u64>, of_kind| match given {
+            _ if scale_sim => 1,
+            Some(cycles) => cycles,
+            None => of_kind,
+        };
+        Ok(Resolved {
+            rows: self.rows,
+            columns: self.columns,
+            kind,
+            dataflow: self.dataflow,
+            timing: self.timing,
+            interval: or_kind(self.initiation_interval, kind.initiation_interval),
+            latency: or_kind(self.latency, kind.latency),
+        })
+    }
+}
+
+fn within(field: &str, what: &str, value: u64, greatest: u64) -> Result<(), FieldError> {
+    if (1..=greatest).contains(&value) {
+        return Ok(());
+    }
+    Err(FieldError::new(field, format!("{value} {what}")).help(format!("1 to {greatest}")))
+}

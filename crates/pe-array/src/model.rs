@@ -1,0 +1,210 @@
+//! An array that answers for the timing of tiles.
+
+use config::FieldError;
+use serde::Serialize;
+use tile_program::{Bits, Dataflow, GemmTile};
+
+use crate::config::Resolved;
+use crate::fold::{Cut, Folds};
+use crate::law::Law;
+use crate::{ArrayConfig, Convention, Feed, PeKind, TileTiming};
+
+/// Elements that a tile moves through the ports of the scratchpads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct Traffic {
+    /// Reads of operand A.
+    pub a_reads: u64,
+    /// Reads of operand B.
+    pub b_reads: u64,
+    /// Reads of partial sums, to add to them.
+    pub c_reads: u64,
+    /// Writes of results and partial sums.
+    pub c_writes: u64,
+}
+
+/// Why a tile cannot be timed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TileError {
+    /// A dimension of the GEMM is zero.
+    #[error("a GEMM with {dimension} = 0 has nothing to compute; give every dimension at least 1")]
+    Zero {
+        /// `M`, `N`, `K` or `repeat`.
+        dimension: &'static str,
+    },
+    /// The cycles, MACs or accesses leave 64 bits.
+    #[error(
+        "a GEMM of M = {m}, N = {n}, K = {k}, {repeat} times takes more cycles, MACs or accesses than 64 bits count; cut it smaller"
+    )]
+    Overflow {
+        /// Rows of A and C.
+        m: u64,
+        /// Columns of B and C.
+        n: u64,
+        /// Columns of A.
+        k: u64,
+        /// Number of such GEMMs.
+        repeat: u64,
+    },
+    /// A sum may leave the accumulator.
+    #[error(
+        "sums of K = {k} products may overflow the {accumulator}-bit accumulator of {kind} PEs, which holds K up to {greatest}; choose a wider accumulator"
+    )]
+    Accumulator {
+        /// The PE kind.
+        kind: &'static str,
+        /// Width of the accumulator.
+        accumulator: u64,
+        /// Reduction length asked for.
+        k: u64,
+        /// Reduction length that always fits.
+        greatest: u64,
+    },
+}
+
+/// An array whose description makes sense; answers for the timing of tiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArrayModel {
+    array: Resolved,
+}
+
+impl ArrayModel {
+    /// Checks a description.
+    ///
+    /// # Errors
+    /// The field that cannot stand, and what would: no rows or columns or more than 65536, an
+    /// interval or latency of zero or above 1024, or not 1 in the `ScaleSim` convention, formats
+    /// that the PE kind does not take.
+    pub fn new(config: &ArrayConfig) -> Result<Self, FieldError> {
+        Ok(Self {
+            array: config.resolve()?,
+        })
+    }
+
+    /// PE rows.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.array.rows
+    }
+
+    /// PE columns.
+    #[must_use]
+    pub fn columns(&self) -> u64 {
+        self.array.columns
+    }
+
+    /// What stays in the array.
+    #[must_use]
+    pub fn dataflow(&self) -> Dataflow {
+        self.array.dataflow
+    }
+
+    /// How cycles are counted.
+    #[must_use]
+    pub fn convention(&self) -> Convention {
+        self.array.timing
+    }
+
+    /// What its PEs compute with.
+    #[must_use]
+    pub fn kind(&self) -> PeKind {
+        PeKind {
+            initiation_interval: self.array.interval,
+            latency: self.array.latency,
+            ..self.array.kind
+        }
+    }
+
+    /// Most multiply-accumulates that the array begins in `interval` cycles: one each PE.
+    #[must_use]
+    pub fn pes(&self) -> u64 {
+        self.array.rows * self.array.columns
+    }
+
+    /// Whether every sum of `k` products fits the accumulator, over all the tiles of a reduction.
+    ///
+    /// # Errors
+    /// [`TileError::Accumulator`] if some operands overflow it.
+    pub fn check_reduction(&self, k: u64) -> Result<(), TileError> {
+        match self.array.kind.greatest_reduction() {
+            Some(greatest) if k > greatest => Err(TileError::Accumulator {
+                kind: self.array.kind.name,
+                accumulator: self.array.kind.accumulator.bits().get(),
+                k,
+                greatest,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// When a tile runs on the array, its operands and results passing ports of the given rates.
+    /// Takes the same few operations for any size.
+    ///
+    /// # Errors
+    /// A dimension of zero; counts beyond 64 bits; a reduction that may overflow the accumulator
+    /// (the tile's own; see [`ArrayModel::check_reduction`] for that of an operation).
+    pub fn tile(&self, tile: &GemmTile, feed: &Feed) -> Result<TileTiming, TileError> {
+        let &GemmTile {
+            m, n, k, repeat, ..
+        } = tile;
+        for (dimension, value) in [("M", m), ("N", n), ("K", k), ("repeat", repeat)] {
+            if value == 0 {
+                return Err(TileError::Zero { dimension });
+            }
+        }
+        self.check_reduction(k)?;
+        self.timing(tile, feed)
+            .ok_or(TileError::Overflow { m, n, k, repeat })
+    }
+
+    fn timing(&self, tile: &GemmTile, feed: &Feed) -> Option<TileTiming> {
+        let (rows, columns, steps) = match self.array.dataflow {
+            Dataflow::OutputStationary => (tile.m, tile.n, tile.k),
+            Dataflow::WeightStationary => (tile.k, tile.n, tile.m),
+            Dataflow::InputStationary => (tile.k, tile.m, tile.n),
+        };
+        let rows = Cut::new(rows, self.array.rows);
+        let columns = Cut::new(columns, self.array.columns);
+        let cut = Folds::new(rows, columns, tile.repeat)?;
+        let macs = product([tile.m, tile.n, tile.k, tile.repeat])?;
+        let traffic = self.traffic(tile, rows.blocks(), columns.blocks())?;
+        let law = Law {
+            array: self.array,
+            feed: *feed,
+            steps,
+        };
+        TileTiming::new(law, cut, macs, traffic)
+    }
+
+    fn traffic(&self, tile: &GemmTile, row_blocks: u64, column_blocks: u64) -> Option<Traffic> {
+        let a = product([tile.m, tile.k, tile.repeat])?;
+        let b = product([tile.k, tile.n, tile.repeat])?;
+        let c = product([tile.m, tile.n, tile.repeat])?;
+        let (a_times, b_times, c_times) = match self.array.dataflow {
+            Dataflow::OutputStationary => (column_blocks, row_blocks, 1),
+            Dataflow::WeightStationary => (column_blocks, 1, row_blocks),
+            Dataflow::InputStationary => (1, column_blocks, row_blocks),
+        };
+        Some(Traffic {
+            a_reads: a.checked_mul(a_times)?,
+            b_reads: b.checked_mul(b_times)?,
+            c_reads: c.checked_mul(c_times - u64::from(!tile.accumulate))?,
+            c_writes: c.checked_mul(c_times)?,
+        })
+    }
+
+    /// Widths of an activation, a weight and a result in the PEs.
+    #[must_use]
+    pub fn widths(&self) -> (Bits, Bits, Bits) {
+        let kind = self.array.kind;
+        (
+            kind.activation.bits(),
+            kind.weight.bits(),
+            kind.accumulator.bits(),
+        )
+    }
+}
+
+fn product<const N: usize>(factors: [u64; N]) -> Option<u64> {
+    factors.into_iter().try_fold(1u64, u64::checked_mul)
+}

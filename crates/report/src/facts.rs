@@ -1,0 +1,191 @@
+//! What a report is made of.
+
+use attribution::{Amdahl, Peaks, Roofline, Speedup, Summary};
+use event_kernel::Frequency;
+use serde::Serialize;
+use serde_json::Value;
+use tile_program::{Bytes, UnitId};
+
+/// One array of the machine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArrayFacts {
+    /// Which unit it is.
+    pub unit: UnitId,
+    /// PE rows.
+    pub rows: u64,
+    /// PE columns.
+    pub columns: u64,
+    /// Its PEs, as the machine file says: `Ternary`, `Bf16`.
+    pub element: String,
+    /// What stays in it: `WeightStationary`.
+    pub dataflow: String,
+    /// The timing convention of its cycle counts: `Overlapped`.
+    pub convention: String,
+    /// Multiply-accumulates that it can do in a cycle of the reference clock: PEs / initiation
+    /// interval, times its clock over the reference clock.
+    pub peak_macs_per_cycle: f64,
+}
+
+/// What the main memory did. Counters are those of the memory itself, whole bursts, all channels
+/// together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct DramFacts {
+    /// `LPDDR5-6400 x4`, `ideal`.
+    pub name: String,
+    /// Channels.
+    pub channels: u64,
+    /// Bytes that all channels together move in a second at best.
+    pub peak_bytes_per_second: f64,
+    /// Read bursts.
+    pub reads: u64,
+    /// Write bursts.
+    pub writes: u64,
+    /// Bytes on the bus, in whole bursts.
+    pub bus_bytes: u64,
+    /// Rows opened.
+    pub activates: u64,
+    /// Precharges: of a bank, or of all banks of a rank.
+    pub precharges: u64,
+    /// Refreshes: of all banks, or of one.
+    pub refreshes: u64,
+    /// Bursts that found their row open.
+    pub row_hits: u64,
+    /// Bursts that were the first of their open row.
+    pub row_misses: u64,
+    /// Energy, if the standard's is known.
+    pub energy_pj: Option<f64>,
+}
+
+/// What a scratchpad saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ScratchpadFacts {
+    /// `weights`.
+    pub name: String,
+    /// All that it can hold; `None` without limit.
+    #[serde(rename = "capacity_bytes")]
+    pub capacity: Option<Bytes>,
+    /// The most that it held.
+    #[serde(rename = "peak_bytes")]
+    pub peak: Bytes,
+    /// Bytes that the DMA wrote into it.
+    #[serde(rename = "filled_bytes")]
+    pub filled: Bytes,
+    /// Bytes that the DMA read from it.
+    #[serde(rename = "drained_bytes")]
+    pub drained: Bytes,
+}
+
+/// All that a report of a run is made of.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Name of the machine.
+    pub machine: String,
+    /// Name of the workload.
+    pub workload: String,
+    /// The reference clock.
+    pub clock: Frequency,
+    /// Tokens that the run adds to its results, over the whole batch.
+    pub tokens: u64,
+    /// Where the cycles went.
+    pub summary: Summary,
+    /// The arrays, in the order of the machine file.
+    pub arrays: Vec<ArrayFacts>,
+    /// The main memory.
+    pub dram: DramFacts,
+    /// The scratchpads.
+    pub scratchpads: Vec<ScratchpadFacts>,
+    /// Machine and workload as resolved, defaults filled in; goes into the JSON document as it is.
+    pub config: Value,
+}
+
+impl Run {
+    /// The timing convention, if all arrays have the same; otherwise each array's.
+    #[must_use]
+    pub fn convention(&self) -> String {
+        let Some(first) = self.arrays.first() else {
+            return String::new();
+        };
+        if self
+            .arrays
+            .iter()
+            .all(|array| array.convention == first.convention)
+        {
+            return first.convention.clone();
+        }
+        let each = self.arrays.iter().map(|array| {
+            let name = &self.summary.units[array.unit.index()].name;
+            format!("{name}: {}", array.convention)
+        });
+        each.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The makespan in seconds.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.clock.seconds_f64(self.summary.total)
+    }
+
+    /// `None` for a run that took no time.
+    #[must_use]
+    pub fn tokens_per_second(&self) -> Option<f64> {
+        let seconds = self.seconds();
+        (seconds > 0.0).then(|| self.tokens as f64 / seconds)
+    }
+
+    /// F and what it allows.
+    #[must_use]
+    pub fn amdahl(&self) -> Amdahl {
+        Amdahl::of(&self.summary)
+    }
+
+    /// The run beside the time that it cannot beat.
+    #[must_use]
+    pub fn roofline(&self) -> Roofline {
+        let peaks = Peaks {
+            memory_bytes_per_cycle: self.dram.peak_bytes_per_second / self.clock.as_hertz_f64(),
+            array_macs_per_cycle: self
+                .arrays
+                .iter()
+                .map(|array| (array.unit, array.peak_macs_per_cycle))
+                .collect(),
+        };
+        Roofline::of(&self.summary, &peaks)
+    }
+
+    /// Payload bytes a second, read and written; `None` for a run that took no time.
+    #[must_use]
+    pub fn bytes_per_second(&self) -> Option<f64> {
+        let bytes = self.summary.bytes_read + self.summary.bytes_written;
+        let seconds = self.seconds();
+        (seconds > 0.0).then(|| bytes.get() as f64 / seconds)
+    }
+
+    /// Of the multiply-accumulates that an array could have done in the whole run, the share that
+    /// it did.
+    #[must_use]
+    pub fn utilisation(&self, array: &ArrayFacts) -> f64 {
+        let slots = array.peak_macs_per_cycle * self.summary.total.get() as f64;
+        let macs = self.summary.units[array.unit.index()].macs as f64;
+        if slots > 0.0 { macs / slots } else { 0.0 }
+    }
+
+    /// The share of the run in which a unit was busy.
+    #[must_use]
+    pub fn busy(&self, unit: UnitId) -> f64 {
+        let total = self.summary.total.get() as f64;
+        let busy = self.summary.units[unit.index()].busy.get() as f64;
+        if total > 0.0 { busy / total } else { 0.0 }
+    }
+}
+
+/// The speedups that reports evaluate the law for.
+///
+/// # Panics
+/// Never: the factors are at least one.
+#[must_use]
+pub(crate) fn law_speedups() -> Vec<Speedup> {
+    [2.0, 4.0, 8.0, 16.0]
+        .into_iter()
+        .map(|times| Speedup::new(times).expect("at least one"))
+        .collect()
+}

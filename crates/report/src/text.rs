@@ -1,0 +1,363 @@
+//! The report for the terminal.
+
+use std::fmt::Write;
+
+use attribution::{Limit, Speedup};
+use tile_program::{Cause, Class};
+
+use crate::facts::{ArrayFacts, Run, law_speedups};
+use crate::number::{
+    bare_percent, bytes, bytes_per_second, grouped, percent, seconds, share, si, three_digits,
+};
+use crate::table::{Column, WIDTH, render};
+
+/// How many operators the report names.
+const TOP_OPERATORS: usize = 12;
+
+/// How the text may look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Plain characters.
+    Plain,
+    /// With ANSI escapes, for a terminal.
+    Terminal,
+}
+
+/// The text under construction.
+struct Page {
+    text: String,
+    style: Style,
+}
+
+impl Page {
+    fn heading(&mut self, heading: &str, note: &str) {
+        let (on, off) = match self.style {
+            Style::Plain => ("", ""),
+            Style::Terminal => ("\u{1b}[1m", "\u{1b}[0m"),
+        };
+        self.line(format_args!("\n{on}{heading}{off}{note}"));
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        writeln!(self.text, "{line}").expect("a string takes all that fits memory");
+    }
+
+    fn table(&mut self, columns: &[Column<'_>], rows: &[Vec<String>]) {
+        for line in render(columns, rows, WIDTH - 2).lines() {
+            self.line(format_args!("  {line}"));
+        }
+    }
+}
+
+/// The report of a run.
+#[must_use]
+pub fn to_text(run: &Run, style: Style) -> String {
+    let mut page = Page {
+        text: String::new(),
+        style,
+    };
+    headline(&mut page, run);
+    makespan(&mut page, run);
+    amdahl(&mut page, run);
+    operators(&mut page, run);
+    arrays(&mut page, run);
+    units(&mut page, run);
+    memory(&mut page, run);
+    // The first heading begins with an empty line.
+    page.text.split_off(1)
+}
+
+fn headline(page: &mut Page, run: &Run) {
+    let Run {
+        machine,
+        workload,
+        clock,
+        tokens,
+        summary,
+        ..
+    } = run;
+    page.heading(&format!("{workload} on {machine}"), "");
+    let rate = run.tokens_per_second().map_or_else(
+        || "no time".to_owned(),
+        |rate| format!("{} tokens/s", three_digits(rate)),
+    );
+    let passes = plural(summary.passes, "pass", "passes");
+    let tokens = plural(*tokens, "token", "tokens");
+    page.line(format_args!(
+        "  total        {} cycles at {clock} = {}; {rate} ({tokens} in {passes})",
+        grouped(summary.total.get()),
+        seconds(run.seconds())
+    ));
+    let roofline = run.roofline();
+    let limit = match roofline.limit {
+        Limit::Memory => format!(
+            "{} at the {} of {}",
+            bytes(roofline.floor_bytes),
+            bytes_per_second(run.dram.peak_bytes_per_second),
+            run.dram.name
+        ),
+        Limit::Compute => format!("{} MACs at the arrays' peak", si(summary.macs)),
+    };
+    match roofline.ratio {
+        Some(ratio) => page.line(format_args!(
+            "  roofline     {ratio:.2} times the floor of {} cycles ({limit})",
+            grouped(roofline.floor_cycles.round() as u64)
+        )),
+        None => page.line(format_args!(
+            "  roofline     no floor: nothing to move or multiply"
+        )),
+    }
+    page.line(format_args!("  convention   {}", run.convention()));
+}
+
+fn plural(count: u64, one: &str, many: &str) -> String {
+    let noun = if count == 1 { one } else { many };
+    format!("{} {noun}", grouped(count))
+}
+
+/// Class by cause, along the critical path.
+fn makespan(page: &mut Page, run: &Run) {
+    let summary = &run.summary;
+    let total = summary.total.get();
+    let cycles = |class: Option<Class>, cause: Option<Cause>| -> u64 {
+        let cells = summary.makespan.iter();
+        cells
+            .filter(|cell| class.is_none_or(|class| class == cell.class))
+            .filter(|cell| cause.is_none_or(|cause| cause == cell.cause))
+            .map(|cell| cell.cycles.get())
+            .sum()
+    };
+    let mut columns = vec![Column::words("cause")];
+    columns.extend(Class::ALL.map(|class| Column::numbers(class.name())));
+    columns.extend([Column::numbers("all"), Column::numbers("%")]);
+    let row = |name: &str, cause: Option<Cause>| {
+        let mut row = vec![name.to_owned()];
+        row.extend(Class::ALL.map(|class| dash(cycles(Some(class), cause))));
+        let all = cycles(None, cause);
+        row.extend([grouped(all), bare_percent(share(all, total))]);
+        row
+    };
+    let causes = Cause::ALL.into_iter();
+    let mut rows: Vec<_> = causes
+        .filter(|cause| cycles(None, Some(*cause)) > 0)
+        .map(|cause| row(cause.name(), Some(cause)))
+        .collect();
+    rows.push(row("all", None));
+    let mut shares = vec!["%".to_owned()];
+    shares.extend(Class::ALL.map(|class| bare_percent(share(cycles(Some(class), None), total))));
+    shares.extend([bare_percent(share(total, total)), String::new()]);
+    rows.push(shares);
+    let mut hidden = vec!["hidden".to_owned()];
+    hidden.extend(summary.classes.iter().map(|work| dash(work.hidden.get())));
+    let all_hidden = summary.classes.iter().map(|work| work.hidden.get()).sum();
+    hidden.extend([dash(all_hidden), String::new()]);
+    rows.push(hidden);
+    page.heading(
+        "Where the makespan goes",
+        "  (cycles along the critical path; hidden: work of units overlapped by it)",
+    );
+    page.table(&columns, &rows);
+}
+
+fn dash(number: u64) -> String {
+    if number == 0 {
+        "-".to_owned()
+    } else {
+        grouped(number)
+    }
+}
+
+fn amdahl(page: &mut Page, run: &Run) {
+    let amdahl = run.amdahl();
+    page.heading("Amdahl", "");
+    page.line(format_args!("  {}", amdahl.in_words()));
+    if amdahl.reachable.is_zero() {
+        return;
+    }
+    let mut law = String::new();
+    for speedup in law_speedups() {
+        let (s, whole) = (speedup.get(), amdahl.law(speedup));
+        write!(law, "{s}x → {whole:.2}x, ").expect("a string takes all that fits memory");
+    }
+    let whole = amdahl.law(Speedup::INFINITE);
+    if whole.is_finite() {
+        page.line(format_args!(
+            "  that part faster → the run: {law}∞ → {whole:.2}x"
+        ));
+    } else {
+        page.line(format_args!("  that part faster → the run: {law}∞ → ∞"));
+    }
+}
+
+fn operators(page: &mut Page, run: &Run) {
+    let summary = &run.summary;
+    let mut operators: Vec<_> = summary.operators.iter().collect();
+    operators.sort_by_key(|operator| std::cmp::Reverse((operator.makespan, operator.cycles)));
+    let shown = operators.len().min(TOP_OPERATORS);
+    let columns = [
+        Column::words("operator"),
+        Column::words("class"),
+        Column::numbers("count"),
+        Column::numbers("of makespan"),
+        Column::numbers("% "),
+        Column::numbers("busy cycles"),
+        Column::numbers("MACs"),
+        Column::numbers("DRAM"),
+    ];
+    let rows: Vec<_> = operators[..shown]
+        .iter()
+        .map(|operator| {
+            vec![
+                operator.operator.to_owned(),
+                operator.class.name().to_owned(),
+                grouped(operator.count),
+                grouped(operator.makespan.get()),
+                bare_percent(share(operator.makespan.get(), summary.total.get())),
+                grouped(operator.cycles.get()),
+                si(operator.macs),
+                bytes(operator.bytes.get()),
+            ]
+        })
+        .collect();
+    let note = if shown < operators.len() {
+        format!("  (the first {shown} of {})", operators.len())
+    } else {
+        String::new()
+    };
+    page.heading("Operators", &note);
+    page.table(&columns, &rows);
+}
+
+fn arrays(page: &mut Page, run: &Run) {
+    let columns = [
+        Column::words("array"),
+        Column::numbers("size"),
+        Column::words("PEs"),
+        Column::words("dataflow"),
+        Column::numbers("MACs"),
+        Column::numbers("busy"),
+        Column::numbers("useful MACs of peak"),
+    ];
+    let row = |array: &ArrayFacts| {
+        let unit = &run.summary.units[array.unit.index()];
+        vec![
+            unit.name.clone(),
+            format!("{} x {}", array.rows, array.columns),
+            array.element.clone(),
+            array.dataflow.clone(),
+            si(unit.macs),
+            percent(run.busy(array.unit)),
+            percent(run.utilisation(array)),
+        ]
+    };
+    let rows: Vec<_> = run.arrays.iter().map(row).collect();
+    page.heading("Arrays", "");
+    page.table(&columns, &rows);
+}
+
+/// Every cycle of every unit, in percent.
+fn units(page: &mut Page, run: &Run) {
+    let shown: Vec<Cause> = Cause::ALL
+        .into_iter()
+        .filter(|cause| {
+            let mut units = run.summary.units.iter();
+            units.any(|unit| !unit.by_cause(*cause).is_zero())
+        })
+        .collect();
+    let mut columns = vec![Column::words("unit")];
+    columns.extend(shown.iter().map(|cause| Column::numbers(short(*cause))));
+    let total = run.summary.total.get();
+    let rows: Vec<_> = run
+        .summary
+        .units
+        .iter()
+        .map(|unit| {
+            let mut row = vec![unit.name.clone()];
+            row.extend(shown.iter().map(|cause| {
+                let cycles = unit.by_cause(*cause).get();
+                bare_percent(share(cycles, total))
+            }));
+            row
+        })
+        .collect();
+    page.heading(
+        "Units",
+        "  (every cycle of each, in %; bus to turn: waiting for, or moved by, the DRAM)",
+    );
+    page.table(&columns, &rows);
+}
+
+/// A name for a narrow column.
+const fn short(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Fill => "fill",
+        Cause::Compute => "comp",
+        Cause::Drain => "drain",
+        Cause::WeightLoad => "wload",
+        Cause::SramPort => "sram",
+        Cause::DramBandwidth => "bus",
+        Cause::DramLatency => "lat",
+        Cause::DramRowConflict => "row",
+        Cause::DramRefresh => "refr",
+        Cause::DramTurnaround => "turn",
+        Cause::Dependency => "dep",
+        Cause::BufferFull => "full",
+        Cause::Idle => "idle",
+    }
+}
+
+fn memory(page: &mut Page, run: &Run) {
+    let (summary, dram) = (&run.summary, &run.dram);
+    let peak = dram.peak_bytes_per_second;
+    let rate = run.bytes_per_second().unwrap_or(0.0);
+    page.heading(&format!("DRAM  {}", dram.name), "");
+    page.line(format_args!(
+        "  read {} (at least {}), written {} (at least {})",
+        bytes(summary.bytes_read.get()),
+        bytes(summary.compulsory_read.get()),
+        bytes(summary.bytes_written.get()),
+        bytes(summary.compulsory_write.get())
+    ));
+    page.line(format_args!(
+        "  {} of {} ({})",
+        bytes_per_second(rate),
+        bytes_per_second(peak),
+        percent(rate / peak)
+    ));
+    let bursts = dram.row_hits + dram.row_misses;
+    if bursts > 0 {
+        page.line(format_args!(
+            "  {} bursts, {} into open rows; {} rows opened, {} refreshes",
+            grouped(bursts),
+            percent(share(dram.row_hits, bursts)),
+            grouped(dram.activates),
+            grouped(dram.refreshes)
+        ));
+    }
+    if let Some(energy) = dram.energy_pj {
+        page.line(format_args!("  {} mJ", three_digits(energy * 1e-9)));
+    }
+    let columns = [
+        Column::words("scratchpad"),
+        Column::numbers("capacity"),
+        Column::numbers("held at most"),
+        Column::numbers("filled by DMA"),
+        Column::numbers("drained by DMA"),
+    ];
+    let rows: Vec<_> = run
+        .scratchpads
+        .iter()
+        .map(|pad| {
+            let capacity = pad.capacity.map(|capacity| bytes(capacity.get()));
+            vec![
+                pad.name.clone(),
+                capacity.unwrap_or_else(|| "unlimited".to_owned()),
+                bytes(pad.peak.get()),
+                bytes(pad.filled.get()),
+                bytes(pad.drained.get()),
+            ]
+        })
+        .collect();
+    page.heading("SRAM", "");
+    page.table(&columns, &rows);
+}

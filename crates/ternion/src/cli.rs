@@ -1,0 +1,73 @@
+//! What can be typed.
+
+use clap::{ArgAction, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::commands::{check, completions, list, simulate};
+use crate::failure::Failure;
+
+/// Where do the cycles of a language model go on this accelerator, and what would 1-bit weights buy?
+///
+/// Ternion is a discrete-event, cycle-accurate simulator of LLM accelerators with ternary, 1-bit,
+/// INT8 and BF16 PE arrays, scratchpads and DRAM.
+#[derive(Parser)]
+#[command(
+    name = "ternion",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  ternion simulate
+  ternion simulate --hw tpu-v1 --workload my-model.ron --set hw.clock=MHz(800)
+  ternion machines edge-hybrid > mine.ron && ternion check mine.ron
+
+Exit codes: 0 success, 2 bad input, 3 the simulated machine cannot go on, 1 anything else."
+)]
+pub(crate) struct Cli {
+    /// Say more about what the simulator itself is doing (-vv: more still); to stderr
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Simulate(Box<simulate::Args>),
+    Check(check::Args),
+    Machines(list::MachineArgs),
+    Workloads(list::WorkloadArgs),
+    Models(list::ModelArgs),
+    Completions(completions::Args),
+}
+
+impl Command {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Simulate(args) => simulate::run(&args),
+            Self::Check(args) => check::run(&args),
+            Self::Machines(args) => list::machines(&args),
+            Self::Workloads(args) => list::workloads(&args),
+            Self::Models(args) => list::models(&args),
+            Self::Completions(args) => completions::run(&args),
+        }
+    }
+}
+
+/// Host diagnostics go to stderr; `RUST_LOG` refines what `-v` turns on.
+pub(crate) fn start_diagnostics(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
+}

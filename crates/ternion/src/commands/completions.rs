@@ -1,0 +1,25 @@
+//! `ternion completions`
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+use crate::failure::Failure;
+
+/// Print a completion script for a shell
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example (bash):
+  ternion completions bash > ~/.local/share/bash-completion/completions/ternion")]
+pub(crate) struct Args {
+    /// Which shell
+    shell: Shell,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    use std::io::Write;
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "ternion", &mut script);
+    std::io::stdout().write_all(&script)?;
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! Tables for people.
+
+use std::fmt;
+
+/// A table: columns as wide as their widest cell, two spaces apart, numbers to the right.
+pub(crate) struct Table {
+    right: &'static [usize],
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with a header; `right` are the columns that hold numbers.
+    pub(crate) fn new(header: &[&str], right: &'static [usize]) -> Self {
+        Self {
+            right,
+            rows: vec![header.iter().map(ToString::to_string).collect()],
+        }
+    }
+
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for row in &self.rows {
+            let mut line = String::new();
+            for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+                if self.right.contains(&column) {
+                    line += &format!("{cell:>width$}  ");
+                } else {
+                    line += &format!("{cell:<width$}  ");
+                }
+            }
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// A number with its digits in groups of three.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A size in the largest unit that keeps it whole.
+pub(crate) fn size(bytes: u64) -> String {
+    for (factor, unit) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
+        if bytes >= factor && bytes.is_multiple_of(factor) {
+            return format!("{} {unit}", bytes / factor);
+        }
+    }
+    format!("{bytes} B")
+}

@@ -1,0 +1,5 @@
+//! The program as its users meet it: arguments in; text, files and exit codes out.
+
+mod bad_input;
+mod shipped;
+mod support;

@@ -1,0 +1,124 @@
+//! What a linter does not know of: the length of files, headers, words that do not belong.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Longer files hold more than one idea.
+const MOST_LINES: usize = 600;
+
+/// Folders of the project that hold text written by hand.
+const FOLDERS: [&str; 7] = [
+    "crates",
+    "hw-configs",
+    "workloads",
+    "tests",
+    "xtask",
+    ".ci",
+    ".cargo",
+];
+
+/// Endings of text files.
+const TEXT: [&str; 8] = ["rs", "ron", "md", "toml", "sv", "py", "sh", "run"];
+
+/// Checks the tree; all that is wrong stands in the error.
+pub(crate) fn tidy(root: &Path) -> Result<(), String> {
+    let mut files = Vec::new();
+    for folder in FOLDERS {
+        collect(&root.join(folder), &mut files);
+    }
+    for name in ["README.md", "ARCHITECTURE.md", "Cargo.toml", "deny.toml"] {
+        files.push(root.join(name));
+    }
+    let mut wrong = Vec::new();
+    for file in &files {
+        let Ok(text) = fs::read_to_string(file) else {
+            continue;
+        };
+        let name = file
+            .strip_prefix(root)
+            .unwrap_or(file)
+            .display()
+            .to_string();
+        check(&name, &text, &mut wrong);
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("the tree is not tidy\n{}", wrong.join("\n")))
+    }
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path
+            .extension()
+            .or_else(|| path.file_name())
+            .is_some_and(|ending| TEXT.iter().any(|text| ending == *text))
+        {
+            files.push(path);
+        }
+    }
+}
+
+fn check(name: &str, text: &str, wrong: &mut Vec<String>) {
+    let lines = text.lines().count();
+    let source = name.ends_with(".rs");
+    if source && lines > MOST_LINES {
+        wrong.push(format!("{name}: {lines} lines; at most {MOST_LINES}"));
+    }
+    if source && name.ends_with("src/lib.rs") && !text.starts_with("//!") {
+        wrong.push(format!(
+            "{name}: a crate opens with what a reader must know"
+        ));
+    }
+    // Put together here, so that this file does not hold them.
+    let home = ["/ho", "me/"].concat();
+    let unfinished = ["TO", "DO"].concat();
+    let ignored = ["#[ign", "ore"].concat();
+    for (number, line) in text.lines().enumerate() {
+        for (word, why) in [
+            (&home, "a path of one machine"),
+            (&unfinished, "do it, or write down why not"),
+            (&ignored, "a test that is not run guarantees nothing"),
+        ] {
+            if line.contains(word.as_str()) {
+                wrong.push(format!("{name}:{}: `{word}`: {why}", number + 1));
+            }
+        }
+        if line.ends_with([' ', '\t']) && !name.ends_with(".md") {
+            wrong.push(format!("{name}:{}: space at the end", number + 1));
+        }
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        wrong.push(format!("{name}: no newline at the end"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_is_tidy() {
+        tidy(&crate::root()).unwrap_or_else(|wrong| panic!("{wrong}"));
+    }
+
+    #[test]
+    fn what_is_untidy_is_found() {
+        let mut wrong = Vec::new();
+        check("crates/x/src/lib.rs", "fn main() {} \n", &mut wrong);
+        assert_eq!(wrong.len(), 2, "{wrong:?}");
+        let long = "//\n".repeat(MOST_LINES + 1);
+        check("a.rs", &long, &mut wrong);
+        assert_eq!(wrong.len(), 3, "{wrong:?}");
+    }
+}
