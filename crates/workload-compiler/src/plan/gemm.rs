@@ -361,7 +361,7 @@ impl GemmProblem {
 
     /// About the array's cycles for all tiles of a section, rests included.
     fn cycles(&self, section: &SectionProblem, shape: &Shape, n: u64) -> u64 {
-        let pieces = |all: u64, size: u64| [(all / size, size), (u64::from(all % size > 0), all % size)];
+        let pieces = |all: u64, size: u64| [(all / size, size), (u64::from(!all.is_multiple_of(size)), all % size)];
         let mut cycles: u64 = 0;
         for (rows, m) in pieces(self.m, shape.m) {
             for (columns, n) in pieces(section.n, n) {
