@@ -91,6 +91,8 @@ pub(crate) struct Controller {
     direction: Direction,
     /// Column commands since the direction last turned.
     served: u64,
+    /// Writes that are drained before waiting reads have the bus again.
+    drain: u64,
     refresh: Refresh,
     rows: Rows,
     account: Account,
@@ -147,6 +149,7 @@ impl Controller {
             queues: [Queue::new(window), Queue::new(window)],
             direction: Direction::Read,
             served: 0,
+            drain: 0,
             refresh: Refresh::new(device, shape),
             rows: Rows::default(),
             account: Account::default(),
@@ -296,6 +299,10 @@ impl Controller {
                 Direction::Write => Direction::Read,
             };
             self.served = 0;
+            let writes = self.queues[1].bursts;
+            // Down to the low watermark; a turn for fewer writes than that is for all of them.
+            let drain = writes.saturating_sub(self.policy.write_low);
+            self.drain = if drain == 0 { writes } else { drain }.min(self.policy.batch);
             self.rows.forget();
         }
     }
@@ -313,9 +320,7 @@ impl Controller {
             // Writes below the watermark do not wait for ever.
             Direction::Read => (4 * policy.batch).saturating_sub(self.served),
             Direction::Write if reads == 0 => NEVER,
-            Direction::Write => writes
-                .saturating_sub(policy.write_low)
-                .min(policy.batch.saturating_sub(self.served)),
+            Direction::Write => writes.min(self.drain.saturating_sub(self.served)),
         }
     }
 
