@@ -303,8 +303,8 @@ impl Channel {
         }
     }
 
-    /// The earliest cycle at which [`Channel::advance`] may have something to report; `None` while
-    /// nothing is asked for.
+    /// No request's last data can have moved before this cycle, so a caller that advances the
+    /// channel then hears of every request in time; `None` while nothing is asked for.
     #[must_use]
     pub fn next_wake(&self) -> Option<Cycle> {
         match &self.0 {
@@ -313,8 +313,8 @@ impl Channel {
         }
     }
 
-    /// Makes every decision before `now` and reports each request as its last command is decided,
-    /// in the order of their last data. Times can lie after `now`.
+    /// Makes every decision before `now` and reports each request whose last command is decided, in
+    /// the order of their last data, which can lie after `now`.
     pub fn advance(&mut self, now: Cycle, done: &mut impl FnMut(Done)) {
         match &mut self.0 {
             State::Dram(controller) => {

@@ -55,6 +55,8 @@ pub struct Timing {
     shape: Shape,
     effects: Vec<Vec<Effect>>,
     windows: Vec<Window>,
+    /// The nodes of each bank: its own, its group's, its rank's.
+    paths: Vec<[u32; 3]>,
     /// Earliest cycle by node and command.
     earliest: Vec<[u64; Command::COUNT]>,
 }
@@ -87,6 +89,9 @@ impl Timing {
             shape,
             effects,
             windows,
+            paths: (0..shape.total_banks())
+                .map(|bank| Self::path_of(shape, bank))
+                .collect(),
             earliest: vec![[0; Command::COUNT]; nodes],
         }
     }
@@ -102,13 +107,30 @@ impl Timing {
         1 + rank
     }
 
+    const fn path_of(shape: Shape, bank: usize) -> [u32; 3] {
+        let group = bank / shape.banks;
+        let rank = group / shape.groups;
+        let groups_at = 1 + shape.ranks;
+        let banks_at = groups_at + shape.ranks * shape.groups;
+        [
+            (banks_at + bank) as u32,
+            (groups_at + group) as u32,
+            (1 + rank) as u32,
+        ]
+    }
+
     #[inline]
-    const fn path(&self, bank: usize) -> (usize, usize, usize) {
-        let group = bank / self.shape.banks;
-        let rank = group / self.shape.groups;
-        let groups_at = 1 + self.shape.ranks;
-        let banks_at = groups_at + self.shape.ranks * self.shape.groups;
-        (banks_at + bank, groups_at + group, 1 + rank)
+    fn path(&self, bank: usize) -> (usize, usize, usize) {
+        let [bank, group, rank] = self.paths[bank];
+        (bank as usize, group as usize, rank as usize)
+    }
+
+    /// Numbers that tell the bank's group from other groups, and its rank from other ranks.
+    #[inline]
+    #[must_use]
+    pub fn group_and_rank(&self, bank: usize) -> (u16, u16) {
+        let [_, group, rank] = self.paths[bank];
+        (group as u16, rank as u16)
     }
 
     /// The earliest cycle of a command to a bank.
@@ -121,13 +143,6 @@ impl Timing {
             .max(self.earliest[group][c])
             .max(self.earliest[rank][c])
             .max(self.earliest[UNIT][c])
-    }
-
-    /// The earliest cycles of a command by what its bank, its group and its rank have seen.
-    #[must_use]
-    pub fn earliest_by_level(&self, command: Command, bank: usize) -> [u64; 3] {
-        let (bank, group, rank) = self.path(bank);
-        [bank, group, rank].map(|node| self.earliest[node][command as usize])
     }
 
     /// The earliest cycle of a command that covers all banks of a rank.

@@ -3,7 +3,7 @@
 use clap::{ArgAction, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, completions, list};
+use crate::commands::{check, completions, list, simulate};
 use crate::failure::Failure;
 
 /// Where do the cycles of a language model go on this accelerator, and what would 1-bit weights buy?
@@ -34,16 +34,22 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Simulate(Box<simulate::Args>),
     Check(check::Args),
     Machines(list::MachineArgs),
+    Workloads(list::WorkloadArgs),
+    Models(list::ModelArgs),
     Completions(completions::Args),
 }
 
 impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
+            Self::Simulate(args) => simulate::run(&args),
             Self::Check(args) => check::run(&args),
             Self::Machines(args) => list::machines(&args),
+            Self::Workloads(args) => list::workloads(&args),
+            Self::Models(args) => list::models(&args),
             Self::Completions(args) => completions::run(&args),
         }
     }

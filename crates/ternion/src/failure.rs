@@ -10,6 +10,8 @@ use config::ConfigError;
 pub(crate) enum Failure {
     /// The user's files or arguments: exit code 2.
     Input(Vec<ConfigError>),
+    /// The simulated machine cannot go on: deadlock, or a limit. Exit code 3.
+    Stopped(String),
     /// Anything else, such as a full disk: exit code 1.
     Other(anyhow::Error),
 }
@@ -23,6 +25,10 @@ impl Failure {
                     show(error);
                 }
                 ExitCode::from(2)
+            }
+            Self::Stopped(message) => {
+                show(&ConfigError::new(message));
+                ExitCode::from(3)
             }
             // Whoever reads our output has read enough: `ternion models | head`.
             Self::Other(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

@@ -1,59 +1,122 @@
 //! From an argument to a checked machine or workload.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use accelerator::MachineSpec;
-use config::{ConfigError, Document, Override};
+use accelerator::{MachineFile, MachineSpec};
+use config::{ConfigError, Document, FieldError, Override};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use workload_compiler::{Workload, WorkloadFile};
 
-use crate::shipped::{Kind, MACHINES};
+use crate::shipped::{Kind, MACHINES, WORKLOADS};
 
-/// The documents that `--set` can change.
-pub(crate) const TARGETS: [&str; 2] = ["hw", "workload"];
-
-/// Opens a file by its path, or a shipped one by its name.
-pub(crate) fn open(argument: &str, kind: &Kind) -> Result<Document, ConfigError> {
-    let path = Path::new(argument);
-    let is_path = path.components().count() > 1 || path.extension().is_some() || path.exists();
-    // A shipped name wins over nothing but a path: `tpu-v1` in a folder that has such a file is
-    // that file. Names may hold dots, so a name that is shipped is never taken for a lost path.
-    if !path.exists() && kind.files.iter().any(|file| file.name == argument) {
-        return kind.named(argument)?.document(kind);
-    }
-    if is_path {
-        Document::load(path)
-    } else {
-        kind.named(argument)?.document(kind)
-    }
+/// A checked file, and the text that it came from.
+pub(crate) struct Loaded<T> {
+    pub(crate) value: T,
+    document: Document,
+    /// The file with its defaults filled in.
+    defaults: Option<String>,
 }
 
-/// Opens a document and applies the overrides that name it.
-pub(crate) fn open_with(
-    argument: &str,
-    kind: &Kind,
-    target: &str,
-    overrides: &[Override],
-) -> Result<Document, ConfigError> {
-    let mut document = open(argument, kind)?;
-    for change in overrides.iter().filter(|change| change.target() == target) {
-        document.set(change)?;
+impl<T> Loaded<T> {
+    /// The name of the file, without folder and ending.
+    pub(crate) fn name(&self) -> String {
+        let name = Path::new(self.document.name()).file_stem();
+        name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     }
-    Ok(document)
+
+    /// Shows an error that came to light later at its place in the file.
+    pub(crate) fn point(&self, error: &FieldError) -> ConfigError {
+        self.document.point(error, self.defaults.as_deref())
+    }
 }
 
 /// Takes apart all `--set` arguments.
 pub(crate) fn overrides(arguments: &[String]) -> Result<Vec<Override>, ConfigError> {
+    let targets = [MACHINES.target, WORKLOADS.target];
     arguments
         .iter()
-        .map(|argument| Override::parse(argument, &TARGETS))
+        .map(|argument| Override::parse(argument, &targets))
         .collect()
+}
+
+/// Opens a file by its path, or a shipped one by its name. A file that is there wins.
+pub(crate) fn open(argument: &str, kinds: &[&Kind]) -> Result<Document, ConfigError> {
+    let path = Path::new(argument);
+    let shipped = kinds
+        .iter()
+        .find_map(|kind| Some((kind, kind.find(argument)?)));
+    if let Some((kind, file)) = shipped
+        && !path.exists()
+    {
+        return kind.document(file);
+    }
+    let is_path = path.components().count() > 1 || path.extension().is_some() || path.exists();
+    match kinds {
+        [kind, ..] if !is_path => kind.document(kind.named(argument)?),
+        _ => Document::load(path),
+    }
 }
 
 /// A checked machine.
 pub(crate) fn machine(
     argument: &str,
     overrides: &[Override],
-) -> Result<(Document, MachineSpec), ConfigError> {
-    let document = open_with(argument, &MACHINES, "hw", overrides)?;
-    let spec = document.resolve(accelerator::resolve)?;
-    Ok((document, spec))
+) -> Result<Loaded<MachineSpec>, ConfigError> {
+    let mut document = open(argument, &[&MACHINES])?;
+    change(&mut document, &MACHINES, overrides)?;
+    resolve_machine(document)
+}
+
+/// A checked workload.
+pub(crate) fn workload(
+    argument: &str,
+    overrides: &[Override],
+) -> Result<Loaded<Workload>, ConfigError> {
+    let mut document = open(argument, &[&WORKLOADS])?;
+    change(&mut document, &WORKLOADS, overrides)?;
+    resolve_workload(document)
+}
+
+fn change(document: &mut Document, kind: &Kind, overrides: &[Override]) -> Result<(), ConfigError> {
+    overrides
+        .iter()
+        .filter(|change| change.target() == kind.target)
+        .try_for_each(|change| document.set(change))
+}
+
+/// Checks a machine file.
+pub(crate) fn resolve_machine(document: Document) -> Result<Loaded<MachineSpec>, ConfigError> {
+    resolve(document, |file: &MachineFile| accelerator::resolve(file))
+}
+
+/// Checks a workload file. Files that it names are looked for beside it.
+pub(crate) fn resolve_workload(document: Document) -> Result<Loaded<Workload>, ConfigError> {
+    let folder = Path::new(document.name())
+        .parent()
+        .map_or_else(PathBuf::new, Path::to_path_buf);
+    let read = |path: &str| {
+        let path = folder.join(path);
+        std::fs::read_to_string(&path)
+            .map_err(|error| format!("cannot read `{}`: {error}", path.display()))
+    };
+    resolve(document, |file: &WorkloadFile| {
+        workload_compiler::resolve(file, read)
+    })
+}
+
+fn resolve<Raw: DeserializeOwned + Serialize, T>(
+    document: Document,
+    check: impl FnOnce(&Raw) -> Result<T, FieldError>,
+) -> Result<Loaded<T>, ConfigError> {
+    let raw: Raw = document.read()?;
+    let defaults = Document::with_defaults(&raw);
+    match check(&raw) {
+        Ok(value) => Ok(Loaded {
+            value,
+            document,
+            defaults,
+        }),
+        Err(error) => Err(document.point(&error, defaults.as_deref())),
+    }
 }

@@ -2,8 +2,11 @@
 
 mod cli;
 mod commands;
+mod facts;
 mod failure;
 mod load;
+mod output;
+mod progress;
 mod shipped;
 mod table;
 

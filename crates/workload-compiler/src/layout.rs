@@ -70,8 +70,8 @@ impl WeightRegion {
     }
 
     /// All bytes.
-    fn footprint(&self) -> Option<u64> {
-        self.strips(self.n).checked_mul(self.strip_bytes)
+    pub(crate) fn footprint(&self) -> u64 {
+        self.strips(self.n) * self.strip_bytes
     }
 
     /// Least bytes that hold these weights.
@@ -232,7 +232,8 @@ impl Layout {
             strip_bytes,
             access: self.access,
         };
-        region.base = self.allocate(region.footprint())?;
+        let bytes = region.strips(n).checked_mul(strip_bytes);
+        region.base = self.allocate(bytes)?;
         self.weights.insert(key, region);
         Ok(region)
     }

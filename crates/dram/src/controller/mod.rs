@@ -16,17 +16,20 @@ mod columns;
 mod queue;
 mod refresh;
 mod rows;
+mod trains;
 
 use crate::checker::{Checker, Protocol};
 use crate::command::{Command, Issued, Place};
 use crate::config::{Device, Page, Policy, RefreshPolicy, Scheduler};
 use crate::memory::{Counters, Direction, Done};
-use crate::standard::CommandBus;
+use crate::standard::{CommandBus, Rule, Scope};
 use crate::timing::{Shape, Timing};
 
 use account::Account;
 use queue::{Geometry, Queue};
 use refresh::Refresh;
+use rows::Rows;
+use trains::Spacing;
 
 const NEVER: u64 = u64::MAX;
 
@@ -53,13 +56,14 @@ struct Numbers {
     /// The data clock runs on so long after a column command's data (LPDDR5).
     data_clock: Option<u64>,
     access_bytes: u64,
-    /// The least distances of column commands to one bank, of an activate from its precharge, and
-    /// of column commands from their activate.
-    same_bank: u64,
+    /// The least distances of an activate from its precharge, and of column commands from their
+    /// activate.
     precharge: u64,
     read_after_activate: u64,
     write_after_activate: u64,
     two_buses: bool,
+    /// Least distances of reads, and of writes.
+    spacing: [Spacing; 2],
     /// Column commands after which younger hits no longer pass an older request.
     row_hits: u32,
 }
@@ -88,6 +92,7 @@ pub(crate) struct Controller {
     /// Column commands since the direction last turned.
     served: u64,
     refresh: Refresh,
+    rows: Rows,
     account: Account,
     /// Everything before this cycle is decided; no command goes before it.
     decided: u64,
@@ -123,10 +128,10 @@ impl Controller {
             to_write: (timing("tRTW") + cwl).saturating_sub(cl + burst),
             data_clock: device.standard.data_clock_stops.then(|| timing("tWCKPST")),
             access_bytes: organisation.access_bytes,
-            same_bank: burst.max(timing("tCCD_L").min(timing("tCCD_S").max(burst))),
             precharge: timing("tRP").saturating_sub(1),
             read_after_activate: timing("tRCD_RD"),
             write_after_activate: timing("tRCD_WR"),
+            spacing: [Command::Read, Command::Write].map(|command| spacing(&device.rules, command)),
             two_buses: device.standard.command_bus == CommandBus::RowAndColumn,
             row_hits: match device.policy.page {
                 Page::Open { row_hits } | Page::Adaptive { row_hits } => row_hits,
@@ -143,6 +148,7 @@ impl Controller {
             direction: Direction::Read,
             served: 0,
             refresh: Refresh::new(device, shape),
+            rows: Rows::default(),
             account: Account::default(),
             decided: 0,
             row_bus: 0,
@@ -175,42 +181,58 @@ impl Controller {
             self.account.busy_since = now;
         }
         self.queues[direction as usize].push(first, bursts, tag, &self.geometry);
+        self.rows.forget();
     }
 
     fn busy(&self) -> bool {
         self.queues.iter().any(|queue| queue.bursts > 0)
     }
 
-    /// No request can have its last column command before this cycle; the caller comes back one
-    /// later.
+    /// No request can have all its data moved before this cycle.
+    ///
+    /// Its last column command goes earlier by the latency, so a caller that comes back then still
+    /// learns of it no later than it happens.
     pub(crate) fn next_wake(&self) -> Option<u64> {
         let begin = self.decided.max(self.column_bus);
         let burst = self.numbers.burst;
         [Direction::Read, Direction::Write]
             .into_iter()
             .filter_map(|direction| {
-                let (column, to_column) = match direction {
-                    Direction::Read => (Command::Read, self.numbers.read_after_activate),
-                    Direction::Write => (Command::Write, self.numbers.write_after_activate),
+                let spacing = self.numbers.spacing[direction as usize];
+                let numbers = &self.numbers;
+                let (column, to_column, latency) = match direction {
+                    Direction::Read => (
+                        Command::Read,
+                        numbers.read_after_activate,
+                        numbers.read_latency,
+                    ),
+                    Direction::Write => (
+                        Command::Write,
+                        numbers.write_after_activate,
+                        numbers.write_latency,
+                    ),
                 };
-                self.queues[direction as usize].soonest(
+                let soonest = self.queues[direction as usize].soonest(
                     |left| begin + left.saturating_sub(1) * burst,
                     |visit| {
                         let bank = &self.banks[visit.bank];
-                        let earliest = |command| self.timing.earliest(command, visit.bank);
-                        let first = if bank.open && bank.row == visit.row {
-                            earliest(column)
-                        } else if bank.open {
-                            earliest(Command::Precharge) + self.numbers.precharge + to_column
-                        } else {
-                            earliest(Command::Activate) + to_column
+                        let row = |command| {
+                            let rules = self.timing.earliest(command, visit.bank);
+                            rules.max(self.row_bus).max(self.decided) + to_column
                         };
-                        first.max(begin) + u64::from(visit.left - 1) * self.numbers.same_bank
+                        let first = if bank.open && bank.row == visit.row {
+                            self.timing.earliest(column, visit.bank)
+                        } else if bank.open {
+                            row(Command::Precharge) + self.numbers.precharge
+                        } else {
+                            row(Command::Activate)
+                        };
+                        first.max(begin) + u64::from(visit.left - 1) * spacing.group.max(burst)
                     },
-                )
+                );
+                soonest.map(|command| command + latency + burst)
             })
             .min()
-            .map(|cycle| cycle + 1)
     }
 
     pub(crate) fn counters(&self) -> Counters {
@@ -233,7 +255,11 @@ impl Controller {
         let due = self.refresh.next_due();
         let busy = self.busy();
         self.turn();
-        let refresh = self.next_refresh(busy);
+        let refresh = if self.refresh.owed() {
+            self.next_refresh(busy)
+        } else {
+            None
+        };
         let column = if busy { self.next_column() } else { None };
         let row = if busy { self.next_row() } else { None };
         let refresh_at = refresh.map_or(NEVER, |(cycle, _)| cycle);
@@ -246,6 +272,7 @@ impl Controller {
         self.decided = self.decided.max(first);
         if due == first {
             self.refresh.note_due();
+            self.rows.forget();
         } else if let Some((cycle, command)) = refresh
             && cycle == first
         {
@@ -269,6 +296,7 @@ impl Controller {
                 Direction::Write => Direction::Read,
             };
             self.served = 0;
+            self.rows.forget();
         }
     }
 
@@ -323,6 +351,21 @@ impl Controller {
     /// Whether a refresh keeps a bank from new work.
     fn held(&self, bank: usize) -> bool {
         self.policy.refresh != RefreshPolicy::Off && self.refresh.holds(bank)
+    }
+}
+
+fn spacing(rules: &[Rule], command: Command) -> Spacing {
+    let of = |scopes: &[Scope]| {
+        let same = |rule: &&Rule| {
+            rule.from == command && rule.to == command && scopes.contains(&rule.scope)
+        };
+        let cycles = rules.iter().filter(same).map(|rule| rule.cycles);
+        cycles.max().unwrap_or(0)
+    };
+    Spacing {
+        group: of(&[Scope::Bank, Scope::Group, Scope::Rank, Scope::Unit]),
+        rank: of(&[Scope::Rank, Scope::Unit]),
+        other_rank: of(&[Scope::OtherRank, Scope::Unit]),
     }
 }
 

@@ -81,6 +81,11 @@ impl Refresh {
         self.sets.iter().map(|set| set.due).min().unwrap_or(NEVER)
     }
 
+    /// Whether any refresh is owed.
+    pub(super) fn owed(&self) -> bool {
+        self.sets.iter().any(|set| set.owed > 0)
+    }
+
     /// The earliest due refresh becomes owed.
     pub(super) fn note_due(&mut self) {
         let interval = self.interval;
@@ -122,6 +127,7 @@ impl Controller {
                 }
                 let since = (set.due - self.refresh.interval).max(self.column_bus);
                 self.refresh.sets[index].draining = Some(since);
+                self.rows.forget();
             }
             let (command, bank) = self.refresh_command(index);
             let set = &self.refresh.sets[index];
@@ -163,6 +169,7 @@ impl Controller {
 
     pub(super) fn give_refresh(&mut self, cycle: u64, given: RefreshCommand) {
         let RefreshCommand { set, command, bank } = given;
+        self.rows.forget();
         self.timing.issue(command, bank, cycle);
         self.take_row_bus(cycle, 1);
         self.note(cycle, command, bank, 0, 0);

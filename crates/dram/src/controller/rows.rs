@@ -4,7 +4,21 @@ use crate::command::Command;
 
 use super::{Controller, NEVER};
 
-/// The next row command.
+/// What the row bus could carry next; looked up again only when something changed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    valid: bool,
+    commands: Vec<RowCommand>,
+}
+
+impl Rows {
+    /// Something changed: a row command, a visit's end, a new visit, a turn, a refresh.
+    pub(super) fn forget(&mut self) {
+        self.valid = false;
+    }
+}
+
+/// A row command, and when it can go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RowCommand {
     pub(super) cycle: u64,
@@ -15,48 +29,18 @@ pub(super) struct RowCommand {
 
 impl Controller {
     /// The oldest activate or precharge among those that can go first.
-    pub(super) fn next_row(&self) -> Option<RowCommand> {
-        let queue = &self.queues[self.direction as usize];
-        let free = self.row_bus.max(self.decided);
-        // Banks that an older visit has claimed, and banks whose open row a visit still hits.
-        let mut claimed = 0u128;
-        let mut hit = 0u128;
-        for visit in &queue.visits {
-            let bank = &self.banks[visit.bank];
-            if bank.open && bank.row == visit.row {
-                let first = claimed >> visit.bank & 1 == 0;
-                if first || bank.hits < self.numbers.row_hits {
-                    hit |= 1 << visit.bank;
-                }
-            }
-            claimed |= 1 << visit.bank;
+    pub(super) fn next_row(&mut self) -> Option<RowCommand> {
+        if !self.rows.valid {
+            self.look_up_rows();
         }
-        claimed = hit;
+        let free = self.row_bus.max(self.decided);
         let mut best: Option<RowCommand> = None;
         let mut best_at = NEVER;
-        for visit in &queue.visits {
-            if claimed >> visit.bank & 1 == 1 {
-                continue;
-            }
-            claimed |= 1 << visit.bank;
-            if self.held(visit.bank) {
-                continue;
-            }
-            let activate = !self.banks[visit.bank].open;
-            let command = if activate {
-                Command::Activate
-            } else {
-                Command::Precharge
-            };
-            let cycle = self.timing.earliest(command, visit.bank).max(free);
+        for command in &self.rows.commands {
+            let cycle = command.cycle.max(free);
             if cycle < best_at {
                 best_at = cycle;
-                best = Some(RowCommand {
-                    cycle,
-                    activate,
-                    bank: visit.bank,
-                    row: visit.row,
-                });
+                best = Some(RowCommand { cycle, ..*command });
                 if cycle == free {
                     break;
                 }
@@ -65,10 +49,51 @@ impl Controller {
         best
     }
 
+    /// What each visit's bank needs, oldest visit first. Column commands change nothing of it, but
+    /// the last of a visit.
+    fn look_up_rows(&mut self) {
+        let queue = &self.queues[self.direction as usize];
+        self.rows.valid = true;
+        self.rows.commands.clear();
+        // Banks that an older visit has claimed, and banks whose open row a visit still hits.
+        let mut claimed = 0u128;
+        let mut hit = 0u128;
+        for visit in &queue.visits {
+            let bank = &self.banks[visit.bank];
+            let bit = 1 << visit.bank;
+            let hits = bank.open && bank.row == visit.row;
+            if hits && (claimed & bit == 0 || bank.hits < self.numbers.row_hits) {
+                hit |= bit;
+            }
+            claimed |= bit;
+        }
+        claimed = hit;
+        for visit in &queue.visits {
+            let bit = 1 << visit.bank;
+            if claimed & bit != 0 || self.held(visit.bank) {
+                continue;
+            }
+            claimed |= bit;
+            let activate = !self.banks[visit.bank].open;
+            let command = if activate {
+                Command::Activate
+            } else {
+                Command::Precharge
+            };
+            self.rows.commands.push(RowCommand {
+                cycle: self.timing.earliest(command, visit.bank),
+                activate,
+                bank: visit.bank,
+                row: visit.row,
+            });
+        }
+    }
+
     pub(super) fn give_row(&mut self, command: RowCommand) {
         let RowCommand {
             cycle, bank, row, ..
         } = command;
+        self.rows.forget();
         if command.activate {
             self.activate(cycle, bank, row);
         } else {

@@ -131,6 +131,34 @@ proptest! {
     }
 
     #[test]
+    fn a_caller_that_sleeps_until_the_next_wake_hears_of_every_request_in_time(
+        device in devices(), requests in requests(),
+    ) {
+        let mut controller = Controller::new(&device);
+        let mut arrivals = requests.iter().scan(0, |now, request| {
+            *now += request.0;
+            Some((*now, request))
+        }).enumerate().peekable();
+        loop {
+            let wake = controller.next_wake();
+            let now = match (wake, arrivals.peek()) {
+                (None, None) => break,
+                (Some(wake), Some((_, (arrival, _)))) => wake.min(*arrival),
+                (Some(wake), None) => wake,
+                (None, Some((_, (arrival, _)))) => *arrival,
+            };
+            controller.advance(now);
+            for done in controller.take_done() {
+                prop_assert!(done.last_data.get() >= now, "{} heard of at {now}", done.last_data);
+            }
+            while let Some((tag, (_, request))) = arrivals.next_if(|(_, (arrival, _))| *arrival == now) {
+                let direction = if request.3 { Direction::Write } else { Direction::Read };
+                controller.push(now, request.1, request.2, direction, tag as u64);
+            }
+        }
+    }
+
+    #[test]
     fn causes_split_the_time_between_dones_exactly(device in devices(), requests in requests()) {
         let (_, done, counters) = run(&device, &requests, false);
         let mut last = 0;

@@ -146,6 +146,18 @@ impl ReplicaConfig {
             .map_err(|_| self.error(parameter, "must be a number"))
     }
 
+    /// The channels that the name of a Ramulator configuration states (`r2_..._8ch..._mop`): its
+    /// own parameters count the levels of one channel.
+    ///
+    /// # Errors
+    /// If the name states none and no parameter does.
+    pub fn channels_by_name(&self) -> Result<u64, ReplicaError> {
+        self.name
+            .split('_')
+            .find_map(|part| part.split_once("ch")?.0.parse().ok())
+            .map_or_else(|| self.positive("count_Channel"), Ok)
+    }
+
     /// An error about a parameter's value.
     #[must_use]
     pub fn wrong(&self, parameter: &str, message: &str) -> ReplicaError {

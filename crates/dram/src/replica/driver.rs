@@ -8,7 +8,7 @@ use crate::command::{Command, Issued};
 use crate::request::Request;
 
 use super::config::{ReplicaConfig, ReplicaError};
-use super::dramsim3;
+use super::{dramsim3, ramulator};
 
 /// A request as its channel sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,6 +174,8 @@ pub struct RunOptions {
     /// The most requests offered in a tick; 0 for the simulator's own (one a channel and pseudo
     /// channel).
     pub inject_width: u64,
+    /// Channels of a Ramulator configuration; 0 for as many as its name says (`..._8ch...`).
+    pub channels: u64,
 }
 
 /// Runs a configuration over a stream of requests, whose arrivals must not go back.
@@ -185,30 +187,46 @@ pub fn run(
     requests: impl IntoIterator<Item = Request>,
     options: RunOptions,
 ) -> Result<RunStatistics, ReplicaError> {
-    let setup = dramsim3::Setup::new(config)?;
-    let channels = (0..setup.channels)
-        .map(|_| dramsim3::Channel::new(&setup, options.record))
-        .collect();
-    let width = match options.inject_width {
-        0 => setup.channels,
+    let plain = options.plain;
+    let width = |own| match options.inject_width {
+        0 => own,
         width => width,
     };
+    if config.is_dramsim3() {
+        let setup = dramsim3::Setup::new(config)?;
+        let channels = (0..setup.channels)
+            .map(|_| dramsim3::Channel::new(&setup, options.record))
+            .collect();
+        let common = Common {
+            tick_ps: setup.tick_ps,
+            request_bytes: setup.request_bytes,
+            burst_ticks: setup.burst,
+            pseudo_channels: 1,
+        };
+        let width = width(setup.channels);
+        let arrived = |request: &Request| setup.arrived(request);
+        return Ok(drive(channels, arrived, requests, width, plain, common));
+    }
+    let channels = match options.channels {
+        0 => config.channels_by_name()?,
+        channels => channels,
+    };
+    let setup = ramulator::Setup::new(config, channels)?;
+    let channels = (0..setup.channels)
+        .map(|_| ramulator::Channel::new(&setup, options.record))
+        .collect();
     let common = Common {
         tick_ps: setup.tick_ps,
         request_bytes: setup.request_bytes,
         burst_ticks: setup.burst,
-        pseudo_channels: 1,
+        pseudo_channels: setup.units as u64,
     };
-    Ok(drive(
-        channels,
-        |request| setup.arrived(request),
-        requests,
-        width,
-        options.plain,
-        common,
-    ))
+    let width = width(setup.channels * setup.units as u64);
+    let arrived = |request: &Request| setup.arrived(request);
+    Ok(drive(channels, arrived, requests, width, plain, common))
 }
 
+#[derive(Clone, Copy)]
 struct Common {
     tick_ps: f64,
     request_bytes: u64,

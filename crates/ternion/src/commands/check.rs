@@ -6,7 +6,7 @@ use config::{ConfigError, Document};
 
 use crate::failure::{Failure, show};
 use crate::load;
-use crate::shipped::MACHINES;
+use crate::shipped::{MACHINES, WORKLOADS};
 
 /// Check machine and workload files without running them
 ///
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut wrong = 0;
     let mut out = std::io::stdout().lock();
     for file in &args.files {
-        match open(file).and_then(|document| verdict(&document)) {
+        match load::open(file, &[&MACHINES, &WORKLOADS]).and_then(verdict) {
             Ok(verdict) => writeln!(out, "{file}: {verdict}")?,
             Err(error) => {
                 out.flush()?;
@@ -42,22 +42,23 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
 }
 
-fn open(file: &str) -> Result<Document, ConfigError> {
-    load::open(file, &MACHINES)
-}
-
 /// One line about a file that can be run.
-fn verdict(document: &Document) -> Result<String, ConfigError> {
+fn verdict(document: Document) -> Result<String, ConfigError> {
+    let begin = "a machine file begins `Machine(`, a workload file `Workload(`";
     match document.root_name() {
         Some("Machine") => {
-            let spec = document.resolve(accelerator::resolve)?;
-            Ok(format!("machine `{}` is in order", spec.name))
+            let machine = load::resolve_machine(document)?.value;
+            Ok(format!("machine `{}` is in order", machine.name))
+        }
+        Some("Workload") => {
+            let workload = load::resolve_workload(document)?.value;
+            Ok(format!("workload on `{}` is in order", workload.model.name))
         }
         Some(other) => Err(document
             .complain(format!("a file of this kind is not known: `{other}`"))
-            .help("a machine file begins `Machine(`, a workload file `Workload(`")),
+            .help(begin)),
         None => Err(document
             .complain("the file does not say what it describes")
-            .help("a machine file begins `Machine(`, a workload file `Workload(`")),
+            .help(begin)),
     }
 }

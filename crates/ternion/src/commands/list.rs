@@ -1,11 +1,14 @@
-//! `ternion machines`: what is shipped.
+//! `ternion machines`, `ternion workloads`, `ternion models`: what is shipped.
 
 use std::io::Write;
 
 use accelerator::{MachineSpec, TEMPLATE, VectorSpec};
 
+use workload_compiler::{Model, Run, Workload, models as presets};
+
 use crate::failure::Failure;
-use crate::shipped::MACHINES;
+use crate::load;
+use crate::shipped::{MACHINES, WORKLOADS};
 use crate::table::{Table, grouped, size};
 
 /// List the shipped machines, or print the file of one
@@ -43,7 +46,7 @@ pub(crate) fn machines(args: &MachineArgs) -> Result<(), Failure> {
     ];
     let mut table = Table::new(&header, &[2, 3, 4]);
     for file in MACHINES.files {
-        let spec = file.document(&MACHINES)?.resolve(accelerator::resolve)?;
+        let spec = load::resolve_machine(MACHINES.document(file)?)?.value;
         table.row(vec![
             file.name.to_string(),
             arrays(&spec),
@@ -97,4 +100,96 @@ fn on_chip(spec: &MachineSpec) -> String {
         .map(|scratchpad| scratchpad.map(|limits| limits.capacity.get()))
         .collect();
     capacities.map_or("unlimited".into(), |all| size(all.iter().sum()))
+}
+
+/// List the shipped workloads, or print the file of one
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  ternion workloads
+  ternion workloads bitnet-b1.58-2b-4t-decode > mine.ron")]
+pub(crate) struct WorkloadArgs {
+    /// Print the file of this workload
+    name: Option<String>,
+}
+
+pub(crate) fn workloads(args: &WorkloadArgs) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    if let Some(name) = &args.name {
+        out.write_all(WORKLOADS.named(name)?.text.as_bytes())?;
+        return Ok(());
+    }
+    let header = ["workload", "model", "run", "batch", "weights"];
+    let mut table = Table::new(&header, &[3]);
+    for file in WORKLOADS.files {
+        let workload = load::resolve_workload(WORKLOADS.document(file)?)?.value;
+        table.row(vec![
+            file.name.to_string(),
+            workload.model.name.clone(),
+            run(&workload),
+            workload.batch.to_string(),
+            format!("{}", workload.precision.projection),
+        ]);
+    }
+    write!(out, "{table}")?;
+    Ok(())
+}
+
+fn run(workload: &Workload) -> String {
+    match workload.run {
+        Run::Prefill { tokens } => format!("prefill of {tokens} tokens"),
+        Run::Decode { context } => format!("decode at context {context}"),
+        Run::Generate { prompt, tokens } => format!("{tokens} tokens after a prompt of {prompt}"),
+    }
+}
+
+/// List the models that workloads can name
+#[derive(clap::Args)]
+pub(crate) struct ModelArgs {}
+
+pub(crate) fn models(_: &ModelArgs) -> Result<(), Failure> {
+    let header = [
+        "model",
+        "layers",
+        "width",
+        "heads",
+        "kv",
+        "head",
+        "ffn",
+        "vocabulary",
+        "context",
+        "weights",
+        "published",
+    ];
+    let mut table = Table::new(&header, &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    for preset in presets() {
+        let model = &preset.model;
+        table.row(vec![
+            preset.slug.clone(),
+            model.layers.to_string(),
+            model.d_model.to_string(),
+            model.n_heads.to_string(),
+            model.n_kv_heads.to_string(),
+            model.head_dim.to_string(),
+            model.d_ff.to_string(),
+            model.vocab.to_string(),
+            model.max_context.to_string(),
+            weights(model),
+            model.published_precision.clone(),
+        ]);
+    }
+    write!(std::io::stdout().lock(), "{table}")?;
+    Ok(())
+}
+
+/// A count of weights with three digits: `2.41 B`.
+fn weights(model: &Model) -> String {
+    let Some(weights) = model.weights() else {
+        return "?".into();
+    };
+    let (factor, unit) = match weights {
+        1_000_000_000.. => (1e9, "B"),
+        _ => (1e6, "M"),
+    };
+    format!("{:.2} {unit}", weights as f64 / factor)
 }

@@ -11,8 +11,10 @@ use super::chain::VectorRun;
 use super::emitter::{After, Buffer, Emitter, Step};
 use super::gemm::GemmRun;
 use super::tensor::{Live, Slots};
-use crate::lower::{Backing, FetchStage, Graph, MoveStage, Slot, Stage, TensorId, VectorStep};
-use crate::plan::{PassPlan, StagePlan};
+use crate::lower::{
+    Backing, FetchStage, Graph, MoveStage, Slot, Stage, Tensor, TensorId, VectorStep,
+};
+use crate::plan::{Home, PassPlan, StagePlan};
 
 /// What stages share while they are emitted.
 pub(crate) struct Context {
@@ -21,8 +23,10 @@ pub(crate) struct Context {
     pub(crate) units: Units,
     /// Who has read each region of activations: several tensors share one.
     slot_readers: Vec<After>,
-    /// What earlier passes wrote (caches, states, the token itself) is there after this.
+    /// What earlier passes wrote to main memory (caches, states) is there after this.
     pub(crate) past: After,
+    /// Earlier passes are over, and with them the token that this one begins with is known.
+    token: After,
 }
 
 /// Units by their work.
@@ -172,20 +176,30 @@ impl PassEmitter {
         } = plan;
         emitter.begin_pass(operations.len());
         let access = units.access;
-        let past = After::from((units.store, emitter.count(units.store)));
-        let tensors = tensors
-            .into_iter()
-            .zip(homes)
-            .map(|(spec, home)| Live::new(spec, home, slots, access))
-            .collect();
+        let count = |unit: UnitId| (unit, emitter.count(unit));
+        let past = After::from(count(units.store));
+        let mut token = past.clone();
+        for &unit in units.arrays.iter().chain([&units.vector]) {
+            token.add(count(unit));
+        }
+        let loads = After::from(count(units.load));
+        let begin = |(spec, home): (Tensor, Home)| {
+            let mut live = Live::new(spec, home, slots, access);
+            if matches!(spec.backing, Backing::Slot(Slot::Residual)) {
+                live.begin(&token);
+            }
+            live
+        };
+        let tensors = tensors.into_iter().zip(homes).map(begin).collect();
         let stages: Vec<_> = stages.into_iter().zip(plans).collect();
         Self {
             context: Context {
                 emitter,
                 tensors,
                 units,
-                slot_readers: vec![After::default(); Slot::COUNT],
+                slot_readers: vec![loads; Slot::COUNT],
                 past,
+                token,
             },
             stages: stages.into_iter(),
             index: 0,
@@ -278,13 +292,16 @@ fn begin(stage: Stage, plan: StagePlan, context: &Context) -> Run {
 fn fetch(stage: &FetchStage, rows: u64, next: &mut u64, context: &mut Context) -> bool {
     let out = &context.tensors[stage.out.0];
     let (total, width, chip) = (out.spec.rows, out.spec.width, out.on_chip());
-    let range = *next..(*next + rows).min(total);
+    // Where the table ends, the rows start over.
+    let per_round = stage.available.div_ceil(stage.stride);
+    let left = per_round - *next % per_round;
+    let range = *next..(*next + rows.min(left)).min(total);
     let count = range.end - range.start;
     let bytes = out.piece(count, width);
     let tile = context.emitter.tile(stage.operation);
     let work = Work::Transfer(TransferTile {
         region: crate::layout::region(
-            stage.table + (stage.first + range.start * stage.stride) * stage.row_bytes,
+            stage.table + range.start % per_round * stage.stride * stage.row_bytes,
             stage.row_bytes,
             count,
             stage.stride * stage.row_bytes,
@@ -296,7 +313,7 @@ fn fetch(stage: &FetchStage, rows: u64, next: &mut u64, context: &mut Context) -
         None => Buffer::new(ScratchpadId::Activations, bytes),
     };
     let step = Step::new(context.units.load, stage.operation, tile, work)
-        .after(&context.past)
+        .after(&context.token)
         .take(&buffer);
     let stamp = context.emitter.issue(step);
     if chip.is_some() {

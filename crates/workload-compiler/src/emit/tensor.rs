@@ -62,6 +62,11 @@ impl Live {
         }
     }
 
+    /// What the pass begins with is there after this.
+    pub(crate) fn begin(&mut self, after: &After) {
+        self.ready.fill(after.clone());
+    }
+
     fn bands(&self, rows: &Range<u64>) -> Range<usize> {
         let first = rows.start / self.band;
         let last = rows.end.div_ceil(self.band);

@@ -402,11 +402,11 @@ impl Builder<'_> {
         let enter = self.enter(layer, &entry!("o_proj"), norm)?;
         let part = self.projection(layer, &linear!("o_proj", bias), query_width, d)?;
         let names = ("attention_post_norm", "attention_residual");
-        self.to_residual(layer, names, out, enter, part, x)
+        self.add_residual(layer, names, out, enter, part, x)
     }
 
     /// A projection whose result is added to the residual stream.
-    fn to_residual(
+    fn add_residual(
         &mut self,
         layer: u64,
         (norm_name, residual_name): (&'static str, &'static str),
@@ -490,7 +490,7 @@ impl Builder<'_> {
         let enter = self.enter(layer, &entry!("down_proj"), norm)?;
         let part = self.projection(layer, &linear!("down_proj", bias), d_ff, d)?;
         let names = ("ffn_post_norm", "ffn_residual");
-        self.to_residual(layer, names, hidden, enter, part, x)
+        self.add_residual(layer, names, hidden, enter, part, x)
     }
 
     fn feed_forward(&mut self, layer: u64, x: TensorId) -> Result<(), CompileError> {
@@ -616,7 +616,7 @@ impl Builder<'_> {
         enter.extend(self.enter(layer, &entry!("o_proj"), true)?);
         let part = self.projection(layer, &o, d, d)?;
         let names = ("attention_post_norm", "attention_residual");
-        self.to_residual(layer, names, mixed, enter, part, x)?;
+        self.add_residual(layer, names, mixed, enter, part, x)?;
         self.feed_forward(layer, x)
     }
 }

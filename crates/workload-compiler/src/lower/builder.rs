@@ -350,11 +350,14 @@ impl<'a> Builder<'a> {
             what: "the bytes of the embedding table",
         })?;
         let row_bytes = row_bytes.next_multiple_of(self.layout.access());
-        let table = if tied {
-            self.head_weights()?.base
+        // A tied table is the LM head's, packed as that one needs it: whole rows' worth of bytes
+        // somewhere in it stand for the rows.
+        let (table, available) = if tied {
+            let weights = self.head_weights()?;
+            (weights.base, weights.footprint() / row_bytes)
         } else {
-            self.layout
-                .place((u64::MAX, "embedding"), row_bytes.checked_mul(vocab))?
+            let bytes = row_bytes.checked_mul(vocab);
+            (self.layout.place((u64::MAX, "embedding"), bytes)?, vocab)
         };
         let operation = self.operation(None, "embedding", Class::Transfer, self.target.load);
         let bytes = row_bytes.checked_mul(self.rows);
@@ -373,8 +376,8 @@ impl<'a> Builder<'a> {
             operation,
             table,
             row_bytes,
-            stride: (vocab / rows).max(1),
-            first: (vocab / rows).max(1) / 2,
+            available,
+            stride: (available / rows).max(1),
             out,
         }));
         if narrow {

@@ -185,10 +185,10 @@ pub(crate) struct FetchStage {
     pub(crate) operation: OperationId,
     pub(crate) table: u64,
     pub(crate) row_bytes: u64,
-    /// Rows of the table between two tokens' rows.
+    /// Rows of the table.
+    pub(crate) available: u64,
+    /// Rows of the table between two tokens' rows: which tokens they are makes no difference.
     pub(crate) stride: u64,
-    /// Row of the first token.
-    pub(crate) first: u64,
     pub(crate) out: TensorId,
 }
 
@@ -212,6 +212,18 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
+    /// The name of a stage's main operation.
+    pub(crate) fn name<'a>(&self, operations: &'a [Operation]) -> &'a str {
+        let id = match self {
+            Self::Fetch(stage) => stage.operation,
+            Self::Move(stage) => stage.operation,
+            Self::Vector(stage) => stage.steps[0].operation,
+            Self::Gemm(stage) => stage.sections[0].parts[0].operation,
+            Self::Attention(stage) => stage.scores,
+        };
+        &operations[id.index()].name
+    }
+
     /// The tensors that a stage touches.
     pub(crate) fn tensors(&self) -> Vec<TensorId> {
         fn operands(steps: &[VectorStep]) -> impl Iterator<Item = TensorId> {

@@ -5,8 +5,6 @@
 //! Keys and values are read once if those of a head can stay for all queries, else once for each
 //! block of queries.
 
-use tile_program::ScratchpadId;
-
 use super::gemm::{distance, sizes};
 
 /// Attention of one layer and sequence, as far as its tiles go.
@@ -75,17 +73,12 @@ impl AttentionProblem {
         sizes(self.span, self.columns.min(self.span))
     }
 
-    /// What the smallest tile needs, and of which scratchpad there is too little.
-    pub(crate) fn least(&self) -> (ScratchpadId, u64) {
+    /// What the smallest tile needs: activations, weights, outputs.
+    pub(crate) fn least(&self) -> (u64, u64, u64) {
         let keys = *self.key_sizes().last().expect("sizes are never empty");
-        let (activations, outputs) = self.row_bytes(1, 1, keys, 2);
-        if activations > self.activations {
-            (ScratchpadId::Activations, activations)
-        } else if outputs > self.outputs {
-            (ScratchpadId::Outputs, outputs)
-        } else {
-            (ScratchpadId::Weights, keys * self.stride * 2)
-        }
+        let (activations, outputs) = self.row_bytes(1, 1, keys, 1);
+        let weights = keys.min(self.streamed) * self.stride;
+        (activations, weights, outputs)
     }
 
     /// The best tiles, or `None` if nothing fits.
@@ -145,7 +138,7 @@ impl AttentionProblem {
         let weights = if plan.kept {
             2 * plan.heads * self.streamed * self.stride
         } else {
-            tile * 2
+            tile * depth
         };
         if activations > self.activations || outputs > self.outputs || weights > self.weights {
             return None;

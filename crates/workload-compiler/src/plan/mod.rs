@@ -65,7 +65,7 @@ impl Planner {
 
     /// Plans a pass.
     pub(crate) fn plan(&mut self, graph: Graph, target: &Target) -> Result<PassPlan, CompileError> {
-        let residency = Residency::of(&graph, target);
+        let residency = Residency::of(&graph, target)?;
         let mut pass = PassPlan {
             homes: residency.homes.clone(),
             plans: Vec::with_capacity(graph.stages.len()),
@@ -120,7 +120,9 @@ impl Planner {
     ) -> Result<(), CompileError> {
         let input = pass.graph.tensors[stage.input.0];
         let on_chip = pass.homes[stage.input.0] != Home::Memory;
-        let fail = |needs| too_small(pass, &stage, needs, room, target);
+        let name = &stage.sections[0].parts[0].operation;
+        let name = pass.graph.operations[name.index()].name.clone();
+        let fail = |needs| too_small(&name, needs, room, target);
         if stage.prologue.is_empty() {
             let problem = GemmProblem::new(pass, &stage, on_chip, None, room, target);
             let plan = self.solve(&problem).ok_or_else(|| fail(problem.least()))?;
@@ -134,42 +136,30 @@ impl Planner {
             .sum();
         let result_bits = stage.prologue.last().map_or(input.bits, |step| step.bits);
         let result_bytes = rows * (stage.k * result_bits).div_ceil(8);
-        // Candidates: ride along; apart and kept on chip; apart through main memory.
-        let mut best: Option<(u64, GemmPlan, Option<Home>)> = None;
-        let mut offer = |cost: u64, plan: Option<GemmPlan>, home: Option<Home>| {
-            if let Some(plan) = plan
-                && best.as_ref().is_none_or(|(least, _, _)| cost < *least)
-            {
+        // Candidates: apart and kept on chip; riding along; apart through main memory.
+        let mut best: Option<(u128, GemmPlan, Option<Home>)> = None;
+        let mut offer = |plan: Option<GemmPlan>, home: Option<Home>, bytes: u64| {
+            let Some(plan) = plan else { return };
+            let traffic = plan.traffic + entry_bytes + bytes;
+            let cost = u128::from(traffic.max(1)) * u128::from(plan.cycles.max(1));
+            if best.as_ref().is_none_or(|(least, _, _)| cost < *least) {
                 best = Some((cost, plan, home));
             }
         };
-        let small = Room {
-            activations: room.activations.saturating_sub(result_bytes),
-            ..room
-        };
         if result_bytes <= room.activations / 2 {
-            let problem = GemmProblem::new(pass, &stage, true, None, small, target);
-            let plan = self.solve(&problem);
-            let cost = plan.as_ref().map_or(0, |plan| plan.traffic + entry_bytes);
-            offer(cost, plan, Some(Home::Chip(ScratchpadId::Activations)));
+            let room = Room {
+                activations: room.activations - result_bytes,
+                ..room
+            };
+            let problem = GemmProblem::new(pass, &stage, true, None, room, target);
+            let home = Home::Chip(ScratchpadId::Activations);
+            offer(self.solve(&problem), Some(home), 0);
         }
-        let fused = GemmProblem::new(
-            pass,
-            &stage,
-            false,
-            Some(entry_width(pass, &stage)),
-            room,
-            target,
-        );
-        let plan = self.solve(&fused);
-        let cost = plan.as_ref().map_or(0, |plan| plan.traffic + entry_bytes);
-        offer(cost, plan, None);
+        let width = Some(entry_width(pass, &stage));
+        let fused = GemmProblem::new(pass, &stage, false, width, room, target);
+        offer(self.solve(&fused), None, 0);
         let apart = GemmProblem::new(pass, &stage, false, None, room, target);
-        let plan = self.solve(&apart);
-        let cost = plan
-            .as_ref()
-            .map_or(0, |plan| plan.traffic + entry_bytes + result_bytes);
-        offer(cost, plan, Some(Home::Memory));
+        offer(self.solve(&apart), Some(Home::Memory), result_bytes);
         let (_, plan, home) = best.ok_or_else(|| fail(apart.least()))?;
         match home {
             None => pass.push(Stage::Gemm(stage), StagePlan::Gemm(plan)),
@@ -204,13 +194,8 @@ impl Planner {
             .entry(problem)
             .or_insert_with_key(AttentionProblem::solve);
         plan.clone().ok_or_else(|| {
-            let (scratchpad, needed) = problem.least();
-            CompileError::TileDoesNotFit {
-                operation: pass.graph.operations[stage.scores.index()].name.clone(),
-                scratchpad,
-                needed: tile_program::Bytes(needed),
-                capacity: target.capacity(scratchpad),
-            }
+            let name = &pass.graph.operations[stage.scores.index()].name;
+            too_small(name, problem.least(), room, target)
         })
     }
 }
@@ -385,8 +370,7 @@ fn rows_that_fit(
 
 /// The error of a stage of which not even the smallest tile fits: the scratchpad that is short.
 fn too_small(
-    pass: &PassPlan,
-    stage: &GemmStage,
+    operation: &str,
     (activations, weights, outputs): (u64, u64, u64),
     room: Room,
     target: &Target,
@@ -401,9 +385,8 @@ fn too_small(
         .find(|(_, need, free)| need > free)
         .unwrap_or(short[0]);
     let capacity = target.capacity(scratchpad);
-    let part = &stage.sections[0].parts[0];
     CompileError::TileDoesNotFit {
-        operation: pass.graph.operations[part.operation.index()].name.clone(),
+        operation: operation.to_owned(),
         scratchpad,
         needed: tile_program::Bytes(capacity.get().saturating_sub(free) + need),
         capacity,
@@ -448,7 +431,11 @@ impl GemmProblem {
             entry_bits: entry,
             sections: sections.collect(),
             accumulator_bytes: array.accumulator.get().div_ceil(8),
-            rows: array.rows,
+            array: gemm::Array {
+                rows: array.rows,
+                columns: array.columns,
+                dataflow: array.dataflow,
+            },
             access: target.memory.access.get(),
             activations: room.activations,
             weights: room.weights,
@@ -468,7 +455,7 @@ impl AttentionProblem {
         Self {
             tokens: stage.tokens,
             span: stage.to - stage.from,
-            streamed: if on_chip(stage.key) {
+            streamed: if on_chip(stage.key) && on_chip(stage.value) {
                 cache.past.saturating_sub(stage.from)
             } else {
                 stage.to - stage.from

@@ -4,9 +4,10 @@
 //! activation scratchpad may be held so; the other half is for what streams. New keys and values
 //! may stay beside the streams of weights, in a quarter of their scratchpad.
 
-use tile_program::{ScratchpadId, Target};
+use tile_program::{Bytes, ScratchpadId, Target};
 
 use super::row_bytes;
+use crate::error::CompileError;
 use crate::lower::{Backing, Graph, Placement, Tensor};
 
 /// Where a tensor is between stages.
@@ -31,7 +32,7 @@ pub(crate) fn bytes(tensor: &Tensor) -> u64 {
 }
 
 impl Residency {
-    pub(crate) fn of(graph: &Graph, target: &Target) -> Self {
+    pub(crate) fn of(graph: &Graph, target: &Target) -> Result<Self, CompileError> {
         let mut first = vec![usize::MAX; graph.tensors.len()];
         let mut last = vec![0; graph.tensors.len()];
         for (index, stage) in graph.stages.iter().enumerate() {
@@ -66,19 +67,25 @@ impl Residency {
                 Placement::Chip => this.capacity[place],
                 Placement::Memory => continue,
             };
-            let stages = first[id]..=last[id];
+            let stages = first[id]..last[id] + 1;
             let size = bytes(tensor);
-            if this.held[stages.clone()]
-                .iter()
-                .all(|held| held[place] + size <= limit)
-            {
+            let held = this.held[stages.clone()].iter().map(|held| held[place]);
+            let most = held.max().unwrap_or(0).saturating_add(size);
+            if most <= limit {
                 this.homes[id] = Home::Chip(scratchpad);
                 for held in &mut this.held[stages] {
                     held[place] += size;
                 }
+            } else if tensor.placement == Placement::Chip {
+                return Err(CompileError::TileDoesNotFit {
+                    operation: graph.stages[first[id]].name(&graph.operations).to_owned(),
+                    scratchpad,
+                    needed: Bytes(most),
+                    capacity: target.capacity(scratchpad),
+                });
             }
         }
-        this
+        Ok(this)
     }
 
     /// What is left of a scratchpad during a stage.

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tile_program::{
-    Instruction, OperationId, Pass, Program, Region, ScratchpadId, Target, UnitId, Work,
-};
+use tile_program::{Instruction, Pass, Program, Region, ScratchpadId, Target, UnitId, Work};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -21,7 +19,7 @@ pub(crate) struct Checked {
 type Clock = Vec<u64>;
 
 /// Memory in pages of so many bytes.
-const PAGE: u64 = 64;
+const PAGE: u64 = 32;
 
 #[derive(Default)]
 struct Page {
@@ -228,12 +226,4 @@ impl Checker {
             }
         }
     }
-}
-
-/// The instructions of an operation.
-pub(crate) fn of(instructions: &[Instruction], operation: OperationId) -> Vec<&Instruction> {
-    instructions
-        .iter()
-        .filter(|i| i.operation == operation)
-        .collect()
 }

@@ -4,8 +4,8 @@
 mod checker;
 mod run;
 
-pub(crate) use checker::{Checked, check};
-pub(crate) use run::{Policy, run_all_ways};
+pub(crate) use checker::check;
+pub(crate) use run::run_all_ways;
 
 use tile_program::{
     ArrayTarget, Bits, Bytes, Dataflow, Family, MemoryTarget, ScratchpadTarget, Target, UnitId,

@@ -1,0 +1,594 @@
+//! Ramulator 2.1's controller, command for command for DDR4.
+//!
+//! A read and a write buffer, an active buffer for requests whose row was opened for them, and a
+//! priority buffer for refreshes; in each the oldest request whose command can go now is chosen.
+//! See the crate's README for the policy in words, and for what is known of LPDDR5 and HBM.
+
+use std::collections::VecDeque;
+
+use crate::command::{Command, Issued, Place};
+use crate::request::Request;
+use crate::standard::Standard;
+use crate::timing::{Shape, Timing};
+
+use super::config::{ReplicaConfig, ReplicaError};
+use super::driver::{Arrived, ChannelStatistics, RequestChannel};
+use super::ramulator_map::Map;
+
+/// Which of that simulator's controllers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Generic,
+    Lpddr5,
+    Hbm2,
+    Hbm3,
+}
+
+impl Kind {
+    const fn table(self) -> &'static str {
+        match self {
+            Self::Generic => include_str!("../../standards/ramulator-ddr4.ron"),
+            Self::Lpddr5 => include_str!("../../standards/ramulator-lpddr5.ron"),
+            Self::Hbm2 => include_str!("../../standards/ramulator-hbm2.ron"),
+            Self::Hbm3 => include_str!("../../standards/ramulator-hbm3.ron"),
+        }
+    }
+
+    const fn two_buses(self) -> bool {
+        matches!(self, Self::Hbm2 | Self::Hbm3)
+    }
+}
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) channels: u64,
+    pub(crate) units: usize,
+    pub(crate) tick_ps: f64,
+    pub(crate) request_bytes: u64,
+    pub(crate) burst: u64,
+    kind: Kind,
+    map: Map,
+    timing: Timing,
+    read_latency: u64,
+    write_latency: u64,
+    refresh_interval: Option<u64>,
+    clock_runs_on: u64,
+    read_depth: usize,
+    write_depth: usize,
+    /// Writes above which write mode starts, and below which it ends.
+    high: f64,
+    low: f64,
+}
+
+impl Setup {
+    pub(crate) fn new(config: &ReplicaConfig, channels: u64) -> Result<Self, ReplicaError> {
+        let kind = match config.text("controller") {
+            Some("GenericDDR") => Kind::Generic,
+            Some("LPDDR5") => Kind::Lpddr5,
+            Some("HBM12") => Kind::Hbm2,
+            Some("HBM34") => Kind::Hbm3,
+            _ => {
+                let known = "must be GenericDDR, LPDDR5, HBM12 or HBM34";
+                return Err(config.wrong("controller", known));
+            }
+        };
+        let map = Map::new(config, channels)?;
+        let standard: Standard = match ron::from_str(kind.table()) {
+            Ok(standard) => standard,
+            Err(error) => panic!("standards/ramulator-{kind:?}: {error}"),
+        };
+        let rules = standard
+            .rules(&config.parameters())
+            .map_err(|error| config.wrong("timings", &error.to_string()))?;
+        let burst = config.number(if kind == Kind::Lpddr5 {
+            "nBL_min"
+        } else {
+            "nBL"
+        })?;
+        let refresh = config.text("refresh_manager") != Some("NoRefresh");
+        Ok(Self {
+            channels,
+            units: map.units(),
+            tick_ps: config.fraction("tCK_ps")?,
+            request_bytes: map.request_bytes(),
+            burst,
+            kind,
+            timing: Timing::new(map.shape(), &rules),
+            map,
+            read_latency: config.number("nCL")? + burst,
+            write_latency: config.number("nCWL")? + burst,
+            refresh_interval: if refresh {
+                Some(config.positive("nREFI")?)
+            } else {
+                None
+            },
+            clock_runs_on: config.number_or("nWCKPST", 0)?,
+            read_depth: config.positive("read_buffer_size")? as usize,
+            write_depth: config.positive("write_buffer_size")? as usize,
+            high: config.fraction("wr_high_watermark")?,
+            low: config.fraction("wr_low_watermark")?,
+        })
+    }
+
+    pub(crate) fn arrived(&self, request: &Request) -> Arrived {
+        self.map.arrived(request)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    burst: u64,
+    /// The tick of acceptance.
+    accepted: u64,
+    unit: usize,
+    bank: usize,
+    row: u32,
+    column: u32,
+    write: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Bank {
+    row: Option<u32>,
+    /// LPDDR5: the first half of the activate has gone, the second has not.
+    half_open: bool,
+    hits: u32,
+    /// Requests in the active buffer.
+    active: u32,
+}
+
+/// A pseudo channel, or the channel where there are none.
+#[derive(Clone, Debug)]
+struct Unit {
+    timing: Timing,
+    banks: Vec<Bank>,
+    /// LPDDR5: until when the data clock runs.
+    clock_until: Option<u64>,
+    /// HBM3: the last command on the row bus.
+    last_row_command: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Buffer {
+    Active,
+    Reads,
+    Writes,
+}
+
+/// What can go over a command bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bus {
+    Any,
+    Column,
+    Row,
+}
+
+impl Bus {
+    const fn carries(self, command: Command) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Column => command.uses_column_bus(),
+            Self::Row => !command.uses_column_bus(),
+        }
+    }
+}
+
+/// One channel.
+#[derive(Clone, Debug)]
+pub(crate) struct Channel {
+    kind: Kind,
+    shape: Shape,
+    units: Vec<Unit>,
+    reads: Vec<Entry>,
+    writes: Vec<Entry>,
+    active: Vec<Entry>,
+    /// Refreshes: unit and rank.
+    priority: VecDeque<(usize, usize)>,
+    write_mode: bool,
+    /// When the read that returns last so far returns: reads return in order.
+    last_return: u64,
+    refresh_interval: Option<u64>,
+    next_refresh: u64,
+    read_latency: u64,
+    write_latency: u64,
+    clock_runs_on: u64,
+    read_depth: usize,
+    write_depth: usize,
+    high: f64,
+    low: f64,
+    next_event: u64,
+    now: u64,
+    statistics: ChannelStatistics,
+    log: Option<Vec<Issued>>,
+}
+
+const NEVER: u64 = u64::MAX;
+
+impl Channel {
+    pub(crate) fn new(setup: &Setup, record: bool) -> Self {
+        let shape = setup.map.shape();
+        let unit = Unit {
+            timing: setup.timing.clone(),
+            banks: vec![Bank::default(); shape.total_banks()],
+            clock_until: None,
+            last_row_command: None,
+        };
+        Self {
+            kind: setup.kind,
+            shape,
+            units: vec![unit; setup.units],
+            reads: Vec::with_capacity(setup.read_depth),
+            writes: Vec::with_capacity(setup.write_depth),
+            active: Vec::new(),
+            priority: VecDeque::new(),
+            write_mode: false,
+            last_return: 0,
+            refresh_interval: setup.refresh_interval,
+            // The clock is one ahead of the tick.
+            next_refresh: setup
+                .refresh_interval
+                .map_or(NEVER, |interval| interval - 1),
+            read_latency: setup.read_latency,
+            write_latency: setup.write_latency,
+            clock_runs_on: setup.clock_runs_on,
+            read_depth: setup.read_depth,
+            write_depth: setup.write_depth,
+            high: setup.high,
+            low: setup.low,
+            next_event: 0,
+            now: 0,
+            statistics: ChannelStatistics::default(),
+            log: record.then(Vec::new),
+        }
+    }
+
+    /// The command that a request needs next.
+    fn needed(&self, entry: &Entry, tick: u64) -> Command {
+        let unit = &self.units[entry.unit];
+        let bank = &unit.banks[entry.bank];
+        match bank.row {
+            None => Command::Activate,
+            Some(row) if row != entry.row => Command::Precharge,
+            Some(_) if bank.half_open => Command::Activate2,
+            Some(_) => {
+                let stands =
+                    self.kind == Kind::Lpddr5 && unit.clock_until.is_none_or(|until| tick > until);
+                match (entry.write, stands) {
+                    (false, false) => Command::Read,
+                    (false, true) => Command::CasRead,
+                    (true, false) => Command::Write,
+                    (true, true) => Command::CasWrite,
+                }
+            }
+        }
+    }
+
+    /// When a command to a bank can go, from a tick on.
+    fn earliest(&self, command: Command, unit: usize, bank: usize, from: u64) -> u64 {
+        let timing = &self.units[unit].timing;
+        let by_rules = match command {
+            Command::CasRead => timing.earliest(Command::Read, bank),
+            Command::CasWrite => timing.earliest(Command::Write, bank),
+            command => timing.earliest(command, bank),
+        };
+        self.on_edge(command, unit, by_rules.max(from))
+    }
+
+    /// HBM3: column commands, ACT and REF go on rising edges (even ticks); PRE also on falling
+    /// ones, unless its pair, the row command of the rising edge, went to the same pseudo channel.
+    fn on_edge(&self, command: Command, unit: usize, tick: u64) -> u64 {
+        if self.kind != Kind::Hbm3 || tick.is_multiple_of(2) {
+            return tick;
+        }
+        let paired = self.units[unit].last_row_command == Some(tick - 1);
+        if matches!(command, Command::Precharge | Command::PrechargeAll) && !paired {
+            tick
+        } else {
+            tick + 1
+        }
+    }
+
+    fn buffer(&self, buffer: Buffer) -> &[Entry] {
+        match buffer {
+            Buffer::Active => &self.active,
+            Buffer::Reads => &self.reads,
+            Buffer::Writes => &self.writes,
+        }
+    }
+
+    /// The oldest of a buffer's requests whose command can go now over a bus; else when the first
+    /// can.
+    fn choose(&self, buffer: Buffer, bus: Bus, tick: u64) -> Result<(usize, Command), u64> {
+        let mut best: Option<(usize, Command, u64)> = None;
+        let mut soonest = NEVER;
+        for (index, entry) in self.buffer(buffer).iter().enumerate() {
+            let command = self.needed(entry, tick);
+            if !bus.carries(command)
+                || (command == Command::Precharge
+                    && self.units[entry.unit].banks[entry.bank].active > 0)
+            {
+                continue;
+            }
+            let at = self.earliest(command, entry.unit, entry.bank, tick);
+            soonest = soonest.min(at);
+            if at == tick && best.is_none_or(|(_, _, oldest)| entry.accepted < oldest) {
+                best = Some((index, command, entry.accepted));
+            }
+        }
+        best.map(|(index, command, _)| (index, command))
+            .ok_or(soonest)
+    }
+
+    /// The command that the oldest refresh needs, and when it can go; never while it would close a
+    /// bank with an active request.
+    fn refresh_command(&self, tick: u64) -> Option<(Command, u64)> {
+        let &(unit, rank) = self.priority.front()?;
+        let banks = self.refreshed_banks(rank);
+        let state = &self.units[unit];
+        let open = banks.clone().any(|bank| state.banks[bank].row.is_some());
+        let command = if open {
+            Command::PrechargeAll
+        } else {
+            Command::RefreshAll
+        };
+        if open && banks.clone().any(|bank| state.banks[bank].active > 0) {
+            return Some((command, NEVER));
+        }
+        let ready = banks.map(|bank| state.timing.earliest(command, bank)).max();
+        Some((
+            command,
+            self.on_edge(command, unit, ready.unwrap_or(0).max(tick)),
+        ))
+    }
+
+    fn refreshed_banks(&self, rank: usize) -> std::ops::Range<usize> {
+        if self.kind.two_buses() {
+            0..self.shape.total_banks()
+        } else {
+            let per_rank = self.shape.banks_per_rank();
+            rank * per_rank..(rank + 1) * per_rank
+        }
+    }
+
+    fn set_write_mode(&mut self) {
+        let writes = self.writes.len() as f64;
+        let depth = self.write_depth as f64;
+        if self.write_mode {
+            if writes < self.low * depth && !self.reads.is_empty() {
+                self.write_mode = false;
+            }
+        } else if writes > self.high * depth || self.reads.is_empty() {
+            self.write_mode = true;
+        }
+    }
+
+    fn served_buffer(&mut self) -> Buffer {
+        self.set_write_mode();
+        if self.write_mode {
+            Buffer::Writes
+        } else {
+            Buffer::Reads
+        }
+    }
+
+    /// Chooses and gives one command over a bus; returns when the next could go if none can.
+    fn give_one(&mut self, bus: Bus, tick: u64) -> Result<(), u64> {
+        let mut soonest = NEVER;
+        if bus != Bus::Row {
+            match self.choose(Buffer::Active, bus, tick) {
+                Ok((index, command)) => {
+                    self.give(Buffer::Active, index, command, tick);
+                    return Ok(());
+                }
+                Err(at) => soonest = at,
+            }
+        }
+        if bus != Bus::Column
+            && let Some((command, at)) = self.refresh_command(tick)
+        {
+            if at == tick {
+                self.give_refresh(command, tick);
+                return Ok(());
+            }
+            return Err(soonest.min(at));
+        }
+        if !self.priority.is_empty() {
+            return Err(soonest);
+        }
+        let buffer = self.served_buffer();
+        match self.choose(buffer, bus, tick) {
+            Ok((index, command)) => {
+                self.give(buffer, index, command, tick);
+                Ok(())
+            }
+            Err(at) => Err(soonest.min(at)),
+        }
+    }
+
+    fn note(&mut self, tick: u64, command: Command, entry: &Entry) {
+        self.statistics.commands[command as usize] += 1;
+        let group = entry.bank / self.shape.banks;
+        let issued = Issued {
+            cycle: tick,
+            command,
+            place: Place {
+                pseudo_channel: entry.unit as u8,
+                rank: (group / self.shape.groups) as u8,
+                group: (group % self.shape.groups) as u8,
+                bank: (entry.bank % self.shape.banks) as u8,
+                row: entry.row,
+                column: entry.column,
+            },
+        };
+        if let Some(log) = &mut self.log {
+            log.push(issued);
+        }
+        if !command.uses_column_bus() {
+            self.units[entry.unit].last_row_command = Some(tick);
+        }
+    }
+
+    fn give_refresh(&mut self, command: Command, tick: u64) {
+        let Some(&(unit, rank)) = self.priority.front() else {
+            return;
+        };
+        let banks = self.refreshed_banks(rank);
+        let bank = banks.start;
+        self.units[unit].timing.issue(command, bank, tick);
+        if command == Command::PrechargeAll {
+            for bank in banks {
+                self.units[unit].banks[bank].row = None;
+            }
+        } else {
+            self.priority.pop_front();
+        }
+        let entry = Entry {
+            burst: 0,
+            accepted: 0,
+            unit,
+            bank,
+            row: 0,
+            column: 0,
+            write: false,
+        };
+        self.note(tick, command, &entry);
+    }
+
+    fn give(&mut self, buffer: Buffer, index: usize, command: Command, tick: u64) {
+        let entry = self.buffer(buffer)[index];
+        let unit = &mut self.units[entry.unit];
+        unit.timing.issue(command, entry.bank, tick);
+        let bank = &mut unit.banks[entry.bank];
+        let from = match buffer {
+            Buffer::Active => &mut self.active,
+            Buffer::Reads => &mut self.reads,
+            Buffer::Writes => &mut self.writes,
+        };
+        match command {
+            Command::Activate => {
+                bank.row = Some(entry.row);
+                bank.hits = 0;
+                bank.half_open = self.kind == Kind::Lpddr5;
+                bank.active += 1;
+                from.remove(index);
+                self.active.push(entry);
+            }
+            Command::Activate2 => bank.half_open = false,
+            Command::Precharge => bank.row = None,
+            Command::CasRead | Command::CasWrite => {
+                // It holds at least for the column command that asked for it.
+                unit.clock_until = Some(tick + 1);
+            }
+            _ => {
+                from.remove(index);
+                bank.hits += 1;
+                if buffer == Buffer::Active {
+                    bank.active -= 1;
+                }
+                let first = bank.hits == 1;
+                self.statistics.row_misses += u64::from(first);
+                self.finish(&entry, tick);
+            }
+        }
+        self.note(tick, command, &entry);
+    }
+
+    fn finish(&mut self, entry: &Entry, tick: u64) {
+        let latency = if entry.write {
+            self.statistics.last_write_command = Some(tick);
+            self.statistics.last_write_done = tick + self.write_latency;
+            self.write_latency
+        } else {
+            self.return_read(entry.accepted, tick + self.read_latency);
+            self.read_latency
+        };
+        let unit = &mut self.units[entry.unit];
+        let until = tick + latency + self.clock_runs_on;
+        unit.clock_until = unit.clock_until.max(Some(until));
+    }
+
+    /// A read returns when its data is there and all reads before it have returned.
+    fn return_read(&mut self, accepted: u64, ready: u64) {
+        self.last_return = self.last_return.max(ready);
+        self.statistics.returned(accepted, self.last_return);
+    }
+}
+
+impl RequestChannel for Channel {
+    fn offer(&mut self, tick: u64, request: &Arrived) -> bool {
+        let entry = Entry {
+            burst: request.burst,
+            accepted: tick,
+            unit: request.unit,
+            bank: request.bank,
+            row: request.row,
+            column: request.column,
+            write: request.write,
+        };
+        let buffered = self.writes.iter().any(|write| write.burst == entry.burst);
+        if request.write {
+            if !buffered {
+                if self.writes.len() >= self.write_depth {
+                    return false;
+                }
+                self.writes.push(entry);
+            }
+        } else if buffered {
+            self.return_read(tick, tick + 1);
+        } else {
+            if self.reads.len() >= self.read_depth {
+                return false;
+            }
+            self.reads.push(entry);
+        }
+        self.next_event = self.next_event.min(tick + 1);
+        true
+    }
+
+    fn tick(&mut self, tick: u64) {
+        self.now = tick;
+        if tick == self.next_refresh {
+            self.next_refresh += self.refresh_interval.unwrap_or(NEVER - tick);
+            let ranks = if self.kind.two_buses() {
+                1
+            } else {
+                self.shape.ranks
+            };
+            for unit in 0..self.units.len() {
+                for rank in 0..ranks {
+                    self.priority.push_back((unit, rank));
+                }
+            }
+        }
+        let buses: &[Bus] = if self.kind.two_buses() {
+            &[Bus::Column, Bus::Row]
+        } else {
+            &[Bus::Any]
+        };
+        let mut next = self.next_refresh;
+        for &bus in buses {
+            next = next.min(match self.give_one(bus, tick) {
+                Ok(()) => tick + 1,
+                Err(at) => at.max(tick + 1),
+            });
+        }
+        self.next_event = next;
+    }
+
+    fn next_event(&self) -> u64 {
+        self.next_event
+    }
+
+    fn done(&self) -> bool {
+        self.reads.is_empty() && self.writes.is_empty() && self.active.is_empty()
+    }
+
+    fn statistics(&self) -> &ChannelStatistics {
+        &self.statistics
+    }
+
+    fn take_commands(&mut self) -> Vec<Issued> {
+        self.log.take().unwrap_or_default()
+    }
+}

@@ -1,0 +1,212 @@
+//! `ternion simulate`
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use accelerator::{Machine, MachineError, MachineSpec, Outcome, RunOptions};
+use attribution::{Ledger, Summary};
+use chrome_trace::{DEFAULT_EVENT_BUDGET, TraceOptions, TraceWriter};
+use config::ConfigError;
+use event_kernel::Cycle;
+use report::Style;
+use tile_program::Observer;
+use workload_compiler::{CompiledProgram, Concern, Workload};
+
+use crate::facts::facts;
+use crate::failure::Failure;
+use crate::load::{self, Loaded};
+use crate::output::OutputFile;
+use crate::progress::Bar;
+
+/// Run a workload on a machine and tell where the cycles went
+///
+/// Without --hw and --workload: a ternary model's decode step on the edge machine with two arrays,
+/// its trace written under traces/.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  ternion simulate
+  ternion simulate --hw cloud-hybrid --set 'workload.run=Prefill(tokens: 512)'
+  ternion simulate --hw mine.ron --set hw.arrays[0].rows=128 --trace run.json.gz --json run.json
+
+--set reaches any field of either file: hw.FIELD or workload.FIELD, the value written as in the
+files. It may be given more than once; later ones win.")]
+pub(crate) struct Args {
+    /// Machine: a RON file, or the name of a shipped one (ternion machines) [default: edge-hybrid]
+    #[arg(long, value_name = "FILE")]
+    hw: Option<String>,
+    /// Workload: a RON file, or the name of a shipped one (ternion workloads) [default:
+    /// bitnet-b1.58-2b-4t-decode]
+    #[arg(long, value_name = "FILE")]
+    workload: Option<String>,
+    /// Change a field of either file
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Write a trace for Perfetto or chrome://tracing; compressed if the name ends in .gz
+    #[arg(long, value_name = "FILE[.gz]")]
+    trace: Option<PathBuf>,
+    /// Record only these cycles in the trace
+    #[arg(long, value_name = "FROM..TO", value_parser = window)]
+    trace_window: Option<(u64, u64)>,
+    /// Events that the trace may hold; past half of them details are left out
+    #[arg(long, value_name = "EVENTS", default_value_t = DEFAULT_EVENT_BUDGET)]
+    trace_budget: u64,
+    /// Write the simulated facts as JSON; equal runs write equal bytes
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+    /// Give up past this cycle of the machine's clock (exit code 3)
+    #[arg(long, value_name = "CYCLES")]
+    max_cycles: Option<u64>,
+}
+
+/// What runs when nothing is named.
+const DEFAULT_MACHINE: &str = "edge-hybrid";
+const DEFAULT_WORKLOAD: &str = "bitnet-b1.58-2b-4t-decode";
+
+/// What is run on what.
+struct Job {
+    spec: Loaded<MachineSpec>,
+    workload: Loaded<Workload>,
+    machine: Machine,
+    program: CompiledProgram,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let mut job = Job::load(args)?;
+    if args.json.is_some() && args.json == args.trace {
+        let error = ConfigError::new("--json and --trace name the same file");
+        return Err(error.help("give each its own").into());
+    }
+    // Outputs are opened first: a run of an hour should not end in a mistyped folder.
+    let trace = trace_path(args, &job)
+        .map(|path| OutputFile::create(&path).map(|file| (path, file)))
+        .transpose()?;
+    let json = args.json.as_deref().map(OutputFile::create).transpose()?;
+    let (outcome, ledger) = match trace {
+        None => {
+            let ledger = Ledger::new(job.machine.target());
+            job.run(args, ledger)?
+        }
+        Some((path, file)) => {
+            let options = job.trace_options(args, &path);
+            let target = job.machine.target();
+            let observers = (
+                Ledger::new(target),
+                TraceWriter::new(file, target, &options),
+            );
+            let (outcome, (ledger, trace)) = job.run(args, observers)?;
+            let (file, statistics) = trace.finish()?;
+            file.finish()?;
+            tracing::info!("{}: {statistics:?}", path.display());
+            (outcome, ledger)
+        }
+    };
+    job.report(&outcome, ledger.summary(), json, args.quiet)
+}
+
+impl Job {
+    fn load(args: &Args) -> Result<Self, Failure> {
+        let overrides = load::overrides(&args.set)?;
+        let hw = args.hw.as_deref().unwrap_or(DEFAULT_MACHINE);
+        let spec = load::machine(hw, &overrides)?;
+        let name = args.workload.as_deref().unwrap_or(DEFAULT_WORKLOAD);
+        let workload = load::workload(name, &overrides)?;
+        let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
+        let program = workload_compiler::compile(workload.value.clone(), machine.target())
+            .map_err(|error| match error.field() {
+                (Concern::Machine, error) => spec.point(&error),
+                (Concern::Workload, error) => workload.point(&error),
+            })?;
+        Ok(Self {
+            spec,
+            workload,
+            machine,
+            program,
+        })
+    }
+
+    fn trace_options(&self, args: &Args, path: &Path) -> TraceOptions {
+        let clock = self.spec.value.clock;
+        TraceOptions {
+            event_budget: args.trace_budget,
+            window: args.trace_window.map(|(from, to)| (Cycle(from), Cycle(to))),
+            gzip: path.extension().is_some_and(|ending| ending == "gz"),
+            ..TraceOptions::new(&self.spec.value.name, &self.workload.name(), clock)
+        }
+    }
+
+    fn run<O: Observer>(&mut self, args: &Args, observer: O) -> Result<(Outcome, O), Failure> {
+        let bar = Bar::new(args.quiet);
+        let options = RunOptions {
+            cycle_limit: args.max_cycles.map(Cycle),
+            progress: &mut |progress| bar.update(progress),
+        };
+        let ran = self.machine.run(&mut self.program, observer, options);
+        bar.finish();
+        ran.map_err(|error| match error {
+            // The program asks of an array what it cannot do: the two files do not go together.
+            MachineError::Array { .. } => ConfigError::new(error.to_string()).into(),
+            _ => Failure::Stopped(error.to_string()),
+        })
+    }
+
+    /// Writes the JSON document, then says on stdout what there is to say.
+    fn report(
+        &self,
+        outcome: &Outcome,
+        summary: Summary,
+        json: Option<OutputFile>,
+        quiet: bool,
+    ) -> Result<(), Failure> {
+        let name = self.workload.name();
+        let run = facts(&self.machine, name, &self.workload.value, outcome, summary);
+        if let Some(mut file) = json {
+            file.write_all(report::to_json(&run).as_bytes())?;
+            file.finish()?;
+        }
+        if !quiet {
+            let mut out = std::io::stdout().lock();
+            let style = if out.is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+                Style::Terminal
+            } else {
+                Style::Plain
+            };
+            out.write_all(report::to_text(&run, style).as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the trace goes: where the user says; the run of nothing but defaults shows one under
+/// traces/.
+fn trace_path(args: &Args, job: &Job) -> Option<PathBuf> {
+    if args.trace.is_some() || args.hw.is_some() || args.workload.is_some() {
+        return args.trace.clone();
+    }
+    let folder = Path::new("traces");
+    // If it cannot be made, opening the trace says so.
+    let _ = std::fs::create_dir_all(folder);
+    Some(folder.join(format!(
+        "{}--{}.json.gz",
+        job.spec.name(),
+        job.workload.name()
+    )))
+}
+
+fn window(text: &str) -> Result<(u64, u64), String> {
+    let form = "write FROM..TO, two cycle numbers";
+    let (from, to) = text.split_once("..").ok_or(form)?;
+    let number = |text: &str| {
+        text.trim()
+            .replace('_', "")
+            .parse::<u64>()
+            .map_err(|_| form)
+    };
+    match (number(from)?, number(to)?) {
+        (from, to) if from < to => Ok((from, to)),
+        (from, to) => Err(format!("{from}..{to} is empty")),
+    }
+}

@@ -1,0 +1,97 @@
+//! What a report wants to know of a machine and its run.
+
+use accelerator::{ArraySpec, Machine, Outcome};
+use attribution::Summary;
+use report::{ArrayFacts, DramFacts, Run, ScratchpadFacts};
+use serde_json::json;
+use tile_program::ScratchpadId;
+use workload_compiler::{self as compiler, Workload};
+
+/// All that a report of a run is made of.
+pub(crate) fn facts(
+    machine: &Machine,
+    name: String,
+    workload: &Workload,
+    outcome: &Outcome,
+    summary: Summary,
+) -> Run {
+    let spec = machine.spec();
+    let arrays = machine.target().arrays.iter().zip(&spec.arrays);
+    Run {
+        machine: spec.name.clone(),
+        workload: name,
+        clock: spec.clock,
+        tokens: tokens(workload),
+        arrays: arrays
+            .map(|(target, array)| ArrayFacts {
+                unit: target.unit,
+                rows: target.rows,
+                columns: target.columns,
+                element: array.kind.name.to_string(),
+                dataflow: format!("{:?}", array.array.dataflow),
+                convention: format!("{:?}", array.array.timing),
+                peak_macs_per_cycle: peak_macs_per_cycle(machine, array),
+            })
+            .collect(),
+        dram: memory(machine, outcome),
+        scratchpads: ScratchpadId::ALL
+            .into_iter()
+            .zip(&outcome.scratchpads)
+            .map(|(id, pad)| ScratchpadFacts {
+                name: id.name().to_string(),
+                capacity: pad.capacity,
+                peak: pad.peak,
+                filled: pad.filled,
+                drained: pad.drained,
+            })
+            .collect(),
+        config: json!({ "machine": spec, "workload": workload }),
+        summary,
+    }
+}
+
+/// Tokens that a run adds to its results, over the whole batch.
+fn tokens(workload: &Workload) -> u64 {
+    let each = match workload.run {
+        compiler::Run::Prefill { tokens } | compiler::Run::Generate { tokens, .. } => tokens,
+        compiler::Run::Decode { .. } => 1,
+    };
+    each * workload.batch
+}
+
+fn peak_macs_per_cycle(machine: &Machine, array: &ArraySpec) -> f64 {
+    let pes = (array.array.rows * array.array.columns) as f64;
+    let clocks = array.clock.as_hertz_f64() / machine.spec().clock.as_hertz_f64();
+    pes * clocks / array.kind.initiation_interval as f64
+}
+
+/// What all channels of the memory did together.
+fn memory(machine: &Machine, outcome: &Outcome) -> DramFacts {
+    let memory = machine.memory();
+    let mut facts = DramFacts {
+        name: memory.device().map_or("ideal".into(), |device| {
+            format!("{} x{}", device.preset.name, device.channels)
+        }),
+        channels: memory.channels(),
+        // Unlimited bandwidth is infinite, and is written as null.
+        peak_bytes_per_second: memory.peak_bytes_per_second().unwrap_or(f64::INFINITY),
+        ..DramFacts::default()
+    };
+    let seconds = machine.spec().clock.seconds_f64(outcome.total);
+    let energy = memory.device().zip(memory.energy());
+    for channel in &outcome.channels {
+        facts.reads += channel.reads;
+        facts.writes += channel.writes;
+        facts.bus_bytes += channel.bytes;
+        facts.activates += channel.activates;
+        facts.precharges += channel.precharges + channel.precharges_all;
+        facts.refreshes += channel.refreshes + channel.bank_refreshes;
+        facts.row_hits += channel.row_hits;
+        facts.row_misses += channel.row_misses;
+        if let Some((device, table)) = &energy {
+            let spent = table.energy(&device.preset, channel, seconds).total_pj();
+            *facts.energy_pj.get_or_insert(0.0) += spent;
+        }
+    }
+    facts
+}

@@ -1,0 +1,57 @@
+//! How far a run has come, for people who wait.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use accelerator::Progress;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+/// The bar counts operations; a pass counts as so many.
+const STEPS_PER_PASS: u64 = 1_000;
+
+/// A progress bar on stderr; nothing where nobody watches.
+pub(crate) struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    pub(crate) fn new(quiet: bool) -> Self {
+        if quiet || !std::io::stderr().is_terminal() {
+            return Self(None);
+        }
+        let style = ProgressStyle::with_template(
+            "{bar:32} {percent:>3} %  {msg}  {elapsed} passed, {eta} to go",
+        )
+        .expect("the template is fixed")
+        .with_key(
+            "elapsed",
+            |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                // What cannot be written to a terminal is of no interest to a run.
+                let _ = write!(out, "{:.1} s", state.elapsed().as_secs_f64());
+            },
+        );
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(style);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self(Some(bar))
+    }
+
+    /// Shows how far the run has come.
+    pub(crate) fn update(&self, progress: Progress) {
+        let Some(bar) = &self.0 else { return };
+        let within = STEPS_PER_PASS * progress.operations_done / progress.operations.max(1);
+        bar.set_length(STEPS_PER_PASS * progress.passes);
+        bar.set_position(STEPS_PER_PASS * progress.passes_done + within);
+        let rate = progress.cycles as f64 / bar.elapsed().as_secs_f64().max(1e-3);
+        bar.set_message(format!(
+            "{:.1} Mcycles, {:.1} Mcycles/s",
+            progress.cycles as f64 / 1e6,
+            rate / 1e6
+        ));
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

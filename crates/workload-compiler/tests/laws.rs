@@ -1,0 +1,149 @@
+//! What holds of every program: random models, runs and machines.
+
+mod support;
+
+use proptest::prelude::*;
+use support::{check, hybrid, run_all_ways, single};
+use tile_program::Target;
+use workload_compiler::{
+    Activation, CompileError, FeedForward, Format, Heads, Mixer, Model, Norm, NormPlacement,
+    Operators, Packing, Position, Precision, Run, Softmax, Workload, compile,
+};
+
+fn norms() -> impl Strategy<Value = (Norm, NormPlacement, bool, bool, bool)> {
+    (
+        prop::sample::select(vec![Norm::LayerNorm, Norm::RmsNorm]),
+        prop::sample::select(vec![
+            NormPlacement::Pre,
+            NormPlacement::Post,
+            NormPlacement::Sandwich,
+            NormPlacement::Parallel,
+        ]),
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
+    )
+}
+
+prop_compose! {
+    fn any_model()(
+        layers in 1_u64..3,
+        (n_kv_heads, group) in (1_u64..4, 1_u64..4),
+        head_dim in prop::sample::select(vec![8_u64, 16, 20, 64, 80]),
+        wider in any::<bool>(),
+        d_ff in 1_u64..700,
+        recurrent in prop::bool::weighted(0.2),
+        gated in any::<bool>(),
+        activation in prop::sample::select(vec![Activation::Relu, Activation::SquaredRelu, Activation::Gelu, Activation::Silu]),
+        (norm, norm_placement, sub_norms, linear_norms, qk_norm) in norms(),
+        position in prop::sample::select(vec![Position::Learned, Position::Rotary, Position::None]),
+        (qkv_bias, linear_bias, tied_embeddings) in any::<(bool, bool, bool)>(),
+        vocab in 1_u64..1500,
+        narrow in prop::bool::weighted(0.2),
+        window in prop::option::weighted(0.3, 1_u64..60),
+        global_every in prop::option::of(0_u64..3),
+    ) -> Model {
+        let n_heads = n_kv_heads * group;
+        let d_model = n_heads * head_dim * (1 + u64::from(wider));
+        // In-linear norms and a parallel feed-forward network do not occur together.
+        let linear_norms = linear_norms && norm_placement == NormPlacement::Pre || recurrent;
+        Model {
+            name: "random".to_owned(),
+            family: "random".to_owned(),
+            layers, d_model, n_heads, n_kv_heads, head_dim, d_ff,
+            mixer: if recurrent { Mixer::Mlgru } else { Mixer::Attention },
+            feed_forward: if gated { FeedForward::Gated } else { FeedForward::Plain },
+            activation, norm,
+            norm_placement: if recurrent { NormPlacement::Pre } else { norm_placement },
+            sub_norms, linear_norms, qk_norm, position,
+            rotary_dim: if position == Position::Rotary { head_dim / 2 * 2 } else { 0 },
+            qkv_bias, linear_bias, vocab, tied_embeddings,
+            embedding_dim: if narrow { d_model / 2 } else { d_model },
+            max_context: 4096,
+            sliding_window: window,
+            global_every,
+            published_precision: "bf16".to_owned(),
+        }
+    }
+}
+
+fn any_run() -> impl Strategy<Value = Run> {
+    prop_oneof![
+        (1_u64..90).prop_map(|tokens| Run::Prefill { tokens }),
+        (1_u64..200).prop_map(|context| Run::Decode { context }),
+        (1_u64..40, 1_u64..4).prop_map(|(prompt, tokens)| Run::Generate { prompt, tokens }),
+    ]
+}
+
+fn ternary(packing: Packing) -> Format {
+    Format::Ternary { packing }
+}
+
+prop_compose! {
+    fn any_precision(hybrid: bool)(
+        projection in prop::sample::select(if hybrid {
+            vec![Format::Binary, ternary(Packing::TwoBits), ternary(Packing::FiveTritsPerByte)]
+        } else {
+            vec![Format::Binary, ternary(Packing::FiveTritsPerByte), Format::Int4, Format::Int8, Format::Bf16]
+        }),
+        attention in prop::sample::select(vec![Format::Int8, Format::Bf16]),
+        lm_head in prop::sample::select(vec![ternary(Packing::TwoBits), Format::Int8, Format::Fp16]),
+        kv_cache in prop::sample::select(vec![Format::Int4, Format::Int8, Format::Bf16]),
+        activation in prop::sample::select(vec![Format::Int8, Format::Bf16]),
+    ) -> Precision {
+        let kv_cache = if kv_cache.bits() > attention.bits() { attention } else { kv_cache };
+        Precision { projection, attention, lm_head, kv_cache, activation }
+    }
+}
+
+prop_compose! {
+    fn any_machine()(
+        is_hybrid in any::<bool>(),
+        side in prop::sample::select(vec![4_u64, 16, 24, 64]),
+        activations in 2_u64..100,
+        weights in 1_u64..100,
+        outputs in 1_u64..50,
+        access in prop::sample::select(vec![32_u64, 64]),
+    ) -> (bool, Target) {
+        let kib = [activations, weights, outputs];
+        let mut target = if is_hybrid { hybrid(side, kib) } else { single(side, kib, 16) };
+        target.memory.access = tile_program::Bytes(access);
+        (is_hybrid, target)
+    }
+}
+
+prop_compose! {
+    fn any_case()((is_hybrid, target) in any_machine())(
+        model in any_model(),
+        run in any_run(),
+        batch in 1_u64..4,
+        precision in any_precision(is_hybrid),
+        operators in prop::sample::select(vec![Operators::All, Operators::Blocks, Operators::Gemms, Operators::BlockGemms]),
+        heads in prop::sample::select(vec![Heads::Grouped, Heads::Separate]),
+        softmax in prop::sample::select(vec![Softmax::Auto, Softmax::Online]),
+        target in Just(target),
+    ) -> (Workload, Target) {
+        (Workload { model, run, batch, precision, operators, heads, softmax }, target)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
+
+    /// Waits point back, scratchpads never overflow in any order, every MAC is done once, memory is
+    /// read after it is written and overwritten after it is read, nothing moves fewer bytes than it
+    /// must, and no order deadlocks.
+    #[test]
+    fn every_program_is_sound((workload, target) in any_case()) {
+        match compile(workload.clone(), &target) {
+            Ok(mut program) => {
+                check(&mut program, &target, true);
+                run_all_ways(compile(workload, &target).unwrap(), &target);
+            }
+            Err(CompileError::TileDoesNotFit { needed, capacity, .. }) => {
+                prop_assert!(needed > capacity, "{needed} of {capacity}");
+            }
+            Err(error) => prop_assert!(false, "{error}"),
+        }
+    }
+}
