@@ -81,9 +81,7 @@ impl GemmRun {
 
     /// Whether weights stay while the rows pass.
     fn b_stays(&self) -> bool {
-        self.plan.stays
-            && self.plan.order == Order::ColumnsOuter
-            && self.plan.m < self.stage.m
+        self.plan.stays && self.plan.order == Order::ColumnsOuter && self.plan.m < self.stage.m
     }
 
     /// Emits one tile of C; false at the end.
@@ -244,7 +242,10 @@ impl GemmRun {
             if !self.b_stays() || tile.last_of_columns {
                 step = step.give(b);
             }
-            if last_part && self.a_ends(tile, last) && let Some(buffer) = a.take() {
+            if last_part
+                && self.a_ends(tile, last)
+                && let Some(buffer) = a.take()
+            {
                 step = step.give(buffer);
             }
             let stamp = if last && last_part && part.epilogue.is_empty() {
@@ -277,7 +278,11 @@ impl GemmRun {
 
     /// Where the block keeps a cut.
     fn block_index(&self, cut: &Cut) -> usize {
-        if self.stage.prologue.is_empty() { cut.index } else { 0 }
+        if self.stage.prologue.is_empty() {
+            cut.index
+        } else {
+            0
+        }
     }
 
     /// A for this cut: held by the tensor (none), the block that stays, or loaded.
@@ -319,7 +324,10 @@ impl GemmRun {
         if self.b_stays() && !tile.first_of_columns {
             return self.stay[index][cut.index].clone();
         }
-        let (k, n) = (cut.k.end - cut.k.start, tile.columns.end - tile.columns.start);
+        let (k, n) = (
+            cut.k.end - cut.k.start,
+            tile.columns.end - tile.columns.start,
+        );
         let mut buffer = Buffer::new(ScratchpadId::Weights, part.weights.tile_bytes(k, n));
         let work = Work::Transfer(TransferTile {
             region: part.weights.region(tile.columns.start, n, cut.k.start, k),

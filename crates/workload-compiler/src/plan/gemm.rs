@@ -95,7 +95,9 @@ impl Array {
             Dataflow::WeightStationary => (k, n, m),
             Dataflow::InputStationary => (k, m, n),
         };
-        let folds = rows.div_ceil(self.rows).saturating_mul(columns.div_ceil(self.columns));
+        let folds = rows
+            .div_ceil(self.rows)
+            .saturating_mul(columns.div_ceil(self.columns));
         folds.saturating_mul(stream + self.rows + self.columns)
     }
 }
@@ -300,7 +302,10 @@ impl GemmProblem {
             cycles: sum.cycles,
         };
         let cuts = self.k.div_ceil(shape.k);
-        Some(((sum.product(), cuts, sum.off, self.m.div_ceil(shape.m)), plan))
+        Some((
+            (sum.product(), cuts, sum.off, self.m.div_ceil(shape.m)),
+            plan,
+        ))
     }
 
     fn all_a(&self) -> u64 {
@@ -344,7 +349,11 @@ impl GemmProblem {
             } else {
                 self.all_a().saturating_mul(tiles)
             };
-            let b = if b_stays { all_b } else { all_b.saturating_mul(blocks) };
+            let b = if b_stays {
+                all_b
+            } else {
+                all_b.saturating_mul(blocks)
+            };
             let cycles = self.cycles(section, shape, n);
             let cost = Cost {
                 traffic: a.saturating_add(b),
@@ -352,7 +361,10 @@ impl GemmProblem {
                 off: distance(tile, self.weights),
             };
             let score = |cost: &Cost| (cost.product(), cost.off);
-            if best.as_ref().is_none_or(|(_, least)| score(&cost) < score(least)) {
+            if best
+                .as_ref()
+                .is_none_or(|(_, least)| score(&cost) < score(least))
+            {
                 best = Some((n, cost));
             }
         }
@@ -361,7 +373,12 @@ impl GemmProblem {
 
     /// About the array's cycles for all tiles of a section, rests included.
     fn cycles(&self, section: &SectionProblem, shape: &Shape, n: u64) -> u64 {
-        let pieces = |all: u64, size: u64| [(all / size, size), (u64::from(all % size > 0), all % size)];
+        let pieces = |all: u64, size: u64| {
+            [
+                (all / size, size),
+                (u64::from(!all.is_multiple_of(size)), all % size),
+            ]
+        };
         let mut cycles: u64 = 0;
         for (rows, m) in pieces(self.m, shape.m) {
             for (columns, n) in pieces(section.n, n) {
