@@ -12,22 +12,11 @@ use tile_program::{
 };
 
 use super::emitter::{Buffer, Step};
+use super::items::{Item, Items};
 use super::pass::Context;
 use crate::layout::CacheRegion;
 use crate::lower::{AttentionStage, Backing, TensorId};
 use crate::plan::AttentionPlan;
-
-/// One item.
-#[derive(Clone, Debug)]
-struct Item {
-    sequence: u64,
-    /// Key/value heads.
-    heads: Range<u64>,
-    /// Tokens of the sequence.
-    queries: Range<u64>,
-    /// Positions, all blocks of the item together.
-    keys: Range<u64>,
-}
 
 /// An item whose scores are done.
 struct Pending {
@@ -40,6 +29,7 @@ struct Pending {
 pub(super) struct AttentionRun {
     stage: AttentionStage,
     plan: AttentionPlan,
+    items: Items,
     cache: [CacheRegion; 2],
     unit: UnitId,
     accumulator_bytes: u64,
@@ -70,6 +60,7 @@ impl AttentionRun {
             cache: [cache(stage.key), cache(stage.value)],
             unit: context.units.arrays[stage.array],
             accumulator_bytes: context.units.accumulators[stage.array],
+            items: Items::new(&stage, &plan),
             stage,
             plan,
             next: None,
@@ -78,42 +69,8 @@ impl AttentionRun {
             context: None,
             kept: [Vec::new(), Vec::new()],
         };
-        run.next = Some(run.item(0, 0, 0, run.stage.from));
+        run.next = Some(run.items.first());
         run
-    }
-
-    fn item(&self, sequence: u64, head: u64, query: u64, key: u64) -> Item {
-        let keys = if self.plan.whole_rows {
-            self.stage.from..self.stage.to
-        } else {
-            key..(key + self.plan.keys).min(self.stage.to)
-        };
-        Item {
-            sequence,
-            heads: head..(head + self.plan.heads).min(self.stage.kv_heads),
-            queries: query..(query + self.plan.queries).min(self.stage.tokens),
-            keys,
-        }
-    }
-
-    fn after(&self, item: &Item) -> Option<Item> {
-        if item.keys.end < self.stage.to {
-            return Some(self.item(
-                item.sequence,
-                item.heads.start,
-                item.queries.start,
-                item.keys.end,
-            ));
-        }
-        let from = self.stage.from;
-        if item.queries.end < self.stage.tokens {
-            return Some(self.item(item.sequence, item.heads.start, item.queries.end, from));
-        }
-        if item.heads.end < self.stage.kv_heads {
-            return Some(self.item(item.sequence, item.heads.end, 0, from));
-        }
-        let sequence = item.sequence + 1;
-        (sequence < self.stage.batch).then(|| self.item(sequence, 0, 0, from))
     }
 
     /// Emits the scores of an item and the context of the one before (or of the same).
@@ -126,7 +83,7 @@ impl AttentionRun {
             self.context(context, last);
             return false;
         };
-        self.next = self.after(&item);
+        self.next = self.items.after(&item);
         let done = self.scores(context, item);
         if self.plan.pipelined {
             if let Some(before) = self.pending.replace(done) {
@@ -136,39 +93,6 @@ impl AttentionRun {
         }
         self.context(context, done);
         self.next.is_some()
-    }
-
-    /// Query rows of one GEMM, and how many GEMMs.
-    fn shape(&self, item: &Item) -> (u64, u64) {
-        let heads = item.heads.end - item.heads.start;
-        let tokens = item.queries.end - item.queries.start;
-        if self.stage.separate {
-            (tokens, heads * self.stage.group)
-        } else {
-            (tokens * self.stage.group, heads)
-        }
-    }
-
-    /// Rows of the query and context tensors.
-    fn rows(&self, item: &Item) -> Range<u64> {
-        let base = item.sequence * self.stage.tokens;
-        base + item.queries.start..base + item.queries.end
-    }
-
-    /// Columns of the query and context tensors.
-    fn columns(&self, item: &Item) -> Range<u64> {
-        let width = self.stage.group * self.stage.head_dim;
-        item.heads.start * width..item.heads.end * width
-    }
-
-    fn blocks(&self, item: &Item) -> impl Iterator<Item = Range<u64>> + use<> {
-        let (keys, end) = (self.plan.keys, item.keys.end);
-        let mut from = item.keys.start;
-        std::iter::from_fn(move || {
-            let block = from..(from + keys).min(end);
-            from = block.end;
-            (!block.is_empty()).then_some(block)
-        })
     }
 
     fn last_queries(&self, item: &Item) -> bool {
@@ -264,14 +188,14 @@ impl AttentionRun {
     }
 
     fn scores(&mut self, context: &mut Context, item: Item) -> Pending {
-        let (m, repeat) = self.shape(&item);
-        let rows = self.rows(&item);
+        let (m, repeat) = self.items.shape(&item);
+        let rows = self.items.rows(&item);
         let vector = self.stage.softmax.is_some();
         let mut sums = Buffer::new(ScratchpadId::Outputs, 0);
         let mut probabilities = Vec::new();
         let first_keys = item.keys.start == self.stage.from;
         let last_keys = item.keys.end == self.stage.to;
-        for block in self.blocks(&item) {
+        for block in self.items.blocks(&item) {
             let operation = self.stage.scores;
             let at = (operation, context.emitter.tile(operation));
             let (ready, keys) = self.operand(context, Side::Keys, at, &item, &block);
@@ -348,13 +272,13 @@ impl AttentionRun {
         if context.tensors[tensor.0].on_chip().is_some() {
             return None;
         }
-        let (rows, columns) = (self.rows(item), self.columns(item));
+        let (rows, columns) = (self.items.rows(item), self.items.columns(item));
         Some(context.load_piece(at, tensor, &rows, 1, &columns))
     }
 
     /// Softmax over the item's scores; quantised where the array wants integers.
     fn softmax(&self, context: &mut Context, item: &Item, sums: Buffer) -> Buffer {
-        let (m, repeat) = self.shape(item);
+        let (m, repeat) = self.items.shape(item);
         let elements = m * repeat * (item.keys.end - item.keys.start);
         let work = |kind| {
             Work::Vector(VectorTile {
@@ -390,7 +314,7 @@ impl AttentionRun {
             item,
             mut probabilities,
         } = pending;
-        let (m, repeat) = self.shape(&item);
+        let (m, repeat) = self.items.shape(&item);
         let elements = m * repeat * self.stage.head_dim;
         let first_keys = item.keys.start == self.stage.from;
         let last_keys = item.keys.end == self.stage.to;
@@ -411,7 +335,7 @@ impl AttentionRun {
             sums.read(stamp);
         }
         let whole = probabilities.len() == 1;
-        let blocks: Vec<_> = self.blocks(&item).collect();
+        let blocks: Vec<_> = self.items.blocks(&item).collect();
         for (index, block) in blocks.iter().enumerate() {
             let at = (operation, context.emitter.tile(operation));
             let (ready, values) = self.operand(context, Side::Values, at, &item, block);
@@ -466,7 +390,7 @@ impl AttentionRun {
         let Some(scratchpad) = context.tensors[out.0].on_chip() else {
             return context.emitter.issue(step);
         };
-        let (rows, columns) = (self.rows(item), self.columns(item));
+        let (rows, columns) = (self.items.rows(item), self.items.columns(item));
         let bytes =
             context.tensors[out.0].piece(rows.end - rows.start, columns.end - columns.start);
         let buffer = context.tensor(out).hold(scratchpad, bytes);
@@ -483,7 +407,7 @@ impl AttentionRun {
             return;
         }
         let out = self.stage.out;
-        let (rows, columns) = (self.rows(item), self.columns(item));
+        let (rows, columns) = (self.items.rows(item), self.items.columns(item));
         let (count, width) = (rows.end - rows.start, columns.end - columns.start);
         let Some(operation) = self.stage.dequantise else {
             let tile = context.emitter.tile(self.stage.context);

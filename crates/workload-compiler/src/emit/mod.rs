@@ -8,6 +8,7 @@ mod attention;
 mod chain;
 mod emitter;
 mod gemm;
+mod items;
 mod pass;
 mod tensor;
 

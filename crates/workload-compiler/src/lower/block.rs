@@ -2,44 +2,20 @@
 
 use tile_program::{Bytes, Class, Family, GemmShape, VectorKind};
 
-use super::builder::{Builder, Linear, operands};
+use super::builder::{Builder, operands};
+use super::names::{Entry, Linear};
 use super::{
     AttentionStage, Backing, GemmStage, Part, Placement, Section, Slot, Stage, TensorId, VectorStep,
 };
 use crate::error::CompileError;
 use crate::layout::CacheRegion;
-use crate::model::{FeedForward, NormPlacement};
+use crate::model::NormPlacement;
 use crate::workload::{Heads, Softmax};
 
-macro_rules! linear {
-    ($name:literal, $bias:expr) => {
-        Linear {
-            name: $name,
-            dequantise: concat!($name, "_dequantise"),
-            bias: $bias.then_some(concat!($name, "_bias")),
-        }
-    };
-}
-
-/// Names of the row-wise work before a linear layer.
-struct Entry {
-    norm: &'static str,
-    quantise: &'static str,
-}
-
-macro_rules! entry {
-    ($name:literal) => {
-        Entry {
-            norm: concat!($name, "_norm"),
-            quantise: concat!($name, "_quantise"),
-        }
-    };
-}
-
-const PROJECTION: Family = Family::Projection;
+pub(super) const PROJECTION: Family = Family::Projection;
 
 impl Builder<'_> {
-    fn norm(&mut self, layer: u64, name: &'static str) -> Vec<VectorStep> {
+    pub(super) fn norm(&mut self, layer: u64, name: &'static str) -> Vec<VectorStep> {
         if !self.vector() {
             return Vec::new();
         }
@@ -48,7 +24,7 @@ impl Builder<'_> {
     }
 
     /// What precedes a projection: its own norm where the model has one, then quantisation.
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         layer: u64,
         entry: &Entry,
@@ -64,7 +40,7 @@ impl Builder<'_> {
     }
 
     /// A section of one projection whose result is a tensor of its own.
-    fn section(&self, part: Part, out: TensorId) -> Section {
+    pub(super) fn section(&self, part: Part, out: TensorId) -> Section {
         let stored_by = part
             .epilogue
             .last()
@@ -78,7 +54,7 @@ impl Builder<'_> {
         }
     }
 
-    fn projection(
+    pub(super) fn projection(
         &mut self,
         layer: u64,
         linear: &Linear,
@@ -90,7 +66,7 @@ impl Builder<'_> {
     }
 
     /// Projections from one tensor, each section a result.
-    fn projections(
+    pub(super) fn projections(
         &mut self,
         input: TensorId,
         prologue: Vec<VectorStep>,
@@ -111,7 +87,7 @@ impl Builder<'_> {
     }
 
     /// Width of a vector that the next projection reads without a step of its own.
-    fn vector_bits(&self) -> Result<u64, CompileError> {
+    pub(super) fn vector_bits(&self) -> Result<u64, CompileError> {
         Ok(if self.vector() {
             self.bits
         } else {
@@ -120,7 +96,7 @@ impl Builder<'_> {
     }
 
     /// Queries, or keys, or values: projected, biased, normed by head, rotated.
-    fn head_section(
+    pub(super) fn head_section(
         &mut self,
         layer: u64,
         linear: &Linear,
@@ -160,7 +136,11 @@ impl Builder<'_> {
     }
 
     /// The new rows of a cache.
-    fn cache(&mut self, layer: u64, name: &'static str) -> Result<TensorId, CompileError> {
+    pub(super) fn cache(
+        &mut self,
+        layer: u64,
+        name: &'static str,
+    ) -> Result<TensorId, CompileError> {
         let model = &self.workload.model;
         let format = self.workload.precision.kv_cache;
         let positions = self.shape.positions;
@@ -274,7 +254,7 @@ impl Builder<'_> {
     }
 
     /// The operation that appends to the cache, where transfers are counted at all.
-    fn append(&mut self, layer: u64, k: TensorId) -> Option<tile_program::OperationId> {
+    pub(super) fn append(&mut self, layer: u64, k: TensorId) -> Option<tile_program::OperationId> {
         if !self.vector() {
             return None;
         }
@@ -285,7 +265,7 @@ impl Builder<'_> {
         Some(id)
     }
 
-    fn append_stages(
+    pub(super) fn append_stages(
         &mut self,
         append: Option<tile_program::OperationId>,
         k: TensorId,
@@ -298,7 +278,7 @@ impl Builder<'_> {
     }
 
     /// Scores, softmax, context and the output projection.
-    fn attend(
+    pub(super) fn attend(
         &mut self,
         layer: u64,
         query: TensorId,
@@ -406,7 +386,7 @@ impl Builder<'_> {
     }
 
     /// A projection whose result is added to the residual stream.
-    fn add_residual(
+    pub(super) fn add_residual(
         &mut self,
         layer: u64,
         (norm_name, residual_name): (&'static str, &'static str),
@@ -439,184 +419,5 @@ impl Builder<'_> {
             self.vector_stage(x, steps, x);
         }
         Ok(())
-    }
-
-    fn hidden(&mut self) -> Result<TensorId, CompileError> {
-        let bits = self.vector_bits()?;
-        let width = self.workload.model.d_ff;
-        Ok(self.tensor(self.rows, width, bits, Slot::Hidden))
-    }
-
-    /// Into the feed-forward network: activation(gate) · up, or activation(up).
-    fn up_sections(&mut self, layer: u64, hidden: TensorId) -> Result<Vec<Section>, CompileError> {
-        let model = &self.workload.model;
-        let (d, d_ff, bias) = (model.d_model, model.d_ff, model.linear_bias);
-        let (activation, form) = (model.activation.kind(), model.feed_forward);
-        let (gate, up) = (linear!("gate_proj", bias), linear!("up_proj", bias));
-        if form == FeedForward::Plain {
-            let mut part = self.projection(layer, &up, d, d_ff)?;
-            if self.vector() {
-                part.epilogue
-                    .push(self.step(Some(layer), "activation", activation));
-            }
-            return Ok(vec![self.section(part, hidden)]);
-        }
-        let mut first = self.projection(layer, &gate, d, d_ff)?;
-        let mut second = self.projection(layer, &up, d, d_ff)?;
-        if !self.vector() {
-            let bits = self.vector_bits()?;
-            let gated = self.tensor(self.rows, d_ff, bits, Slot::Gate);
-            return Ok(vec![
-                self.section(first, gated),
-                self.section(second, hidden),
-            ]);
-        }
-        first
-            .epilogue
-            .push(self.step(Some(layer), "activation", activation));
-        second
-            .epilogue
-            .push(self.step(Some(layer), "gate", VectorKind::Multiply));
-        let mut section = self.section(second, hidden);
-        section.parts.insert(0, first);
-        Ok(vec![section])
-    }
-
-    /// Out of the feed-forward network.
-    fn down(&mut self, layer: u64, hidden: TensorId, x: TensorId) -> Result<(), CompileError> {
-        let model = &self.workload.model;
-        let (d, d_ff, bias) = (model.d_model, model.d_ff, model.linear_bias);
-        let norm = model.sub_norms || model.linear_norms;
-        let enter = self.enter(layer, &entry!("down_proj"), norm)?;
-        let part = self.projection(layer, &linear!("down_proj", bias), d_ff, d)?;
-        let names = ("ffn_post_norm", "ffn_residual");
-        self.add_residual(layer, names, hidden, enter, part, x)
-    }
-
-    fn feed_forward(&mut self, layer: u64, x: TensorId) -> Result<(), CompileError> {
-        let model = &self.workload.model;
-        let (d, d_ff, bias) = (model.d_model, model.d_ff, model.linear_bias);
-        let (activation, form) = (model.activation.kind(), model.feed_forward);
-        let pre = model.norm_placement != NormPlacement::Post;
-        let hidden = self.hidden()?;
-        if !(model.linear_norms && self.vector()) {
-            let mut enter = if pre {
-                self.norm(layer, "ffn_norm")
-            } else {
-                Vec::new()
-            };
-            enter.extend(self.enter(layer, &entry!("ffn"), false)?);
-            let sections = self.up_sections(layer, hidden)?;
-            self.projections(x, enter, sections)?;
-            return self.down(layer, hidden, x);
-        }
-        let normed = self.tensor(self.rows, d, self.bits, Slot::Normed);
-        let norm = self.norm(layer, "ffn_norm");
-        self.vector_stage(x, norm, normed);
-        let gated = form == FeedForward::Gated;
-        let gate = self.tensor(self.rows, d_ff, self.bits, Slot::Gate);
-        if gated {
-            let enter = self.enter(layer, &entry!("gate_proj"), true)?;
-            let mut part = self.projection(layer, &linear!("gate_proj", bias), d, d_ff)?;
-            part.epilogue
-                .push(self.step(Some(layer), "activation", activation));
-            let section = self.section(part, gate);
-            self.projections(normed, enter, vec![section])?;
-        }
-        let enter = self.enter(layer, &entry!("up_proj"), true)?;
-        let mut part = self.projection(layer, &linear!("up_proj", bias), d, d_ff)?;
-        if gated {
-            let mut multiply = self.step(Some(layer), "gate", VectorKind::Multiply);
-            multiply.with = Some(gate);
-            part.epilogue.push(multiply);
-        } else {
-            part.epilogue
-                .push(self.step(Some(layer), "activation", activation));
-        }
-        let section = self.section(part, hidden);
-        self.projections(normed, enter, vec![section])?;
-        self.down(layer, hidden, x)
-    }
-
-    /// One block of MatMul-free LM: h ← f·h + (1 − f)·silu(i), out = o(norm(h) · silu(g)).
-    pub(super) fn recurrent_block(&mut self, layer: u64, x: TensorId) -> Result<(), CompileError> {
-        let d = self.workload.model.d_model;
-        let rows = self.rows;
-        let bits = self.vector_bits()?;
-        let candidate = self.tensor(rows, d, bits, Slot::Candidate);
-        let mixed = self.tensor(rows, d, bits, Slot::Mixed);
-        let gate = self.tensor(rows, d, bits, Slot::Gate);
-        let linears = [
-            linear!("i_proj", false),
-            linear!("f_proj", false),
-            linear!("g_proj", false),
-        ];
-        let o = linear!("o_proj", false);
-        if !self.vector() {
-            let mut sections = Vec::new();
-            for (linear, out) in linears.iter().zip([candidate, mixed, gate]) {
-                let part = self.projection(layer, linear, d, d)?;
-                sections.push(self.section(part, out));
-            }
-            self.projections(x, Vec::new(), sections)?;
-            let part = self.projection(layer, &o, d, d)?;
-            self.simple_gemm(PROJECTION, mixed, Vec::new(), part, x)?;
-            return self.feed_forward(layer, x);
-        }
-        let batch = self.workload.batch;
-        let bytes = (batch * d).checked_mul(self.bits / 8);
-        let place = self.layout.place((layer, "state"), bytes)?;
-        let backing = Backing::Rows(place);
-        let state = self.tensor_in(batch, d, self.bits, backing, Placement::Chip);
-        let normed = self.tensor(rows, d, self.bits, Slot::Normed);
-        let norm = self.norm(layer, "attention_norm");
-        self.vector_stage(x, norm, normed);
-        let load = self.operation(Some(layer), "state_load", Class::Transfer, self.target.load);
-        self.graph.operations[load.index()].compulsory_read = Bytes(batch * d * self.bits / 8);
-        self.move_stage(load, state, true);
-
-        let entries = [entry!("i_proj"), entry!("f_proj"), entry!("g_proj")];
-        let mut parts = Vec::new();
-        for (linear, entry) in linears.iter().zip(&entries) {
-            let enter = self.enter(layer, entry, true)?;
-            let mut part = self.projection(layer, linear, d, d)?;
-            match linear.name {
-                "i_proj" => part
-                    .epilogue
-                    .push(self.step(Some(layer), "silu", VectorKind::Silu)),
-                "f_proj" => {
-                    let sigmoid = self.step(Some(layer), "sigmoid", VectorKind::Sigmoid);
-                    let mut step = self.step(Some(layer), "recurrence", VectorKind::Recurrence);
-                    (step.with, step.state) = (Some(candidate), Some(state));
-                    part.epilogue.extend([sigmoid, step]);
-                }
-                _ => part
-                    .epilogue
-                    .push(self.step(Some(layer), "swish", VectorKind::Silu)),
-            }
-            parts.push((enter, part));
-        }
-        for ((enter, part), out) in parts.into_iter().zip([candidate, mixed, gate]) {
-            let section = self.section(part, out);
-            self.projections(normed, enter, vec![section])?;
-        }
-        let store = self.operation(
-            Some(layer),
-            "state_store",
-            Class::Transfer,
-            self.target.store,
-        );
-        self.graph.operations[store.index()].compulsory_write = Bytes(batch * d * self.bits / 8);
-        self.move_stage(store, state, false);
-
-        let mut enter = self.norm(layer, "output_norm");
-        let mut gated = self.step(Some(layer), "output_gate", VectorKind::Multiply);
-        gated.with = Some(gate);
-        enter.push(gated);
-        enter.extend(self.enter(layer, &entry!("o_proj"), true)?);
-        let part = self.projection(layer, &o, d, d)?;
-        let names = ("attention_post_norm", "attention_residual");
-        self.add_residual(layer, names, mixed, enter, part, x)?;
-        self.feed_forward(layer, x)
     }
 }

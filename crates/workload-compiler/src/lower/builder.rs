@@ -5,13 +5,12 @@ use tile_program::{
 };
 
 use super::{
-    Backing, FetchStage, GemmStage, Graph, MoveStage, Part, Placement, Section, Slot, Stage,
-    Tensor, TensorId, VectorStage, VectorStep, class_of, unit_of,
+    Backing, GemmStage, Graph, MoveStage, Part, Placement, Section, Slot, Stage, Tensor, TensorId,
+    VectorStage, VectorStep, class_of, unit_of,
 };
-use crate::Format;
 use crate::error::CompileError;
 use crate::layout::Layout;
-use crate::model::{Mixer, NormPlacement, Position};
+use crate::model::Mixer;
 use crate::workload::Workload;
 
 /// What one pass is.
@@ -105,13 +104,6 @@ pub(crate) fn operands(
         quantised,
         columns: array.columns,
     })
-}
-
-/// A linear layer: names of its operation, of its scaling and of its bias.
-pub(crate) struct Linear {
-    pub(crate) name: &'static str,
-    pub(crate) dequantise: &'static str,
-    pub(crate) bias: Option<&'static str>,
 }
 
 impl<'a> Builder<'a> {
@@ -236,7 +228,7 @@ impl<'a> Builder<'a> {
     pub(crate) fn part(
         &mut self,
         layer: Option<u64>,
-        linear: &Linear,
+        linear: &super::names::Linear,
         family: Family,
         (m, k, n): (u64, u64, u64),
         strip: u64,
@@ -330,88 +322,6 @@ impl<'a> Builder<'a> {
         }));
     }
 
-    /// The embedding: a row of the table for each token, a position, a projection where the table
-    /// is narrower than the model.
-    fn embed(&mut self, x: TensorId) -> Result<(), CompileError> {
-        let model = &self.workload.model;
-        if !self.workload.operators.embedding() {
-            return Ok(());
-        }
-        let (d, width, vocab) = (model.d_model, model.embedding_dim, model.vocab);
-        let learned = model.position == Position::Learned;
-        let position_bytes = model.max_context.max(self.shape.positions).checked_mul(d);
-        let tied = model.tied_embeddings;
-        let row_bits = if tied {
-            self.workload.precision.lm_head
-        } else {
-            Format::Bf16
-        };
-        let row_bytes = row_bits.bytes(width).ok_or(CompileError::Overflow {
-            what: "the bytes of the embedding table",
-        })?;
-        let row_bytes = row_bytes.next_multiple_of(self.layout.access());
-        // A tied table is the LM head's, packed as that one needs it: whole rows' worth of bytes
-        // somewhere in it stand for the rows.
-        let (table, available) = if tied {
-            let weights = self.head_weights()?;
-            (weights.base, weights.footprint() / row_bytes)
-        } else {
-            let bytes = row_bytes.checked_mul(vocab);
-            (self.layout.place((u64::MAX, "embedding"), bytes)?, vocab)
-        };
-        let operation = self.operation(None, "embedding", Class::Transfer, self.target.load);
-        let bytes = row_bytes.checked_mul(self.rows);
-        self.graph.operations[operation.index()].compulsory_read =
-            Bytes(bytes.ok_or(CompileError::Overflow {
-                what: "the bytes of the embedding",
-            })?);
-        let narrow = width != d;
-        let rows = self.rows;
-        let out = if narrow {
-            self.tensor(rows, width, self.bits, Slot::Embedded)
-        } else {
-            x
-        };
-        self.graph.stages.push(Stage::Fetch(FetchStage {
-            operation,
-            table,
-            row_bytes,
-            available,
-            stride: (available / rows).max(1),
-            out,
-        }));
-        if narrow {
-            let linear = Linear {
-                name: "project_in",
-                dequantise: "project_in_dequantise",
-                bias: None,
-            };
-            let quantise = self.quantised_input(None, Family::LmHead, "project_in_quantise")?;
-            let strip = operands(self.workload, self.target, Family::LmHead)?.columns;
-            let part = self.part(None, &linear, Family::LmHead, (rows, width, d), strip)?;
-            self.simple_gemm(Family::LmHead, out, quantise, part, x)?;
-        }
-        if learned {
-            let base = self.layout.place(
-                (u64::MAX, "positions"),
-                position_bytes.and_then(|elements| Format::Bf16.bytes(elements)),
-            )?;
-            let row = d * 2;
-            let table = base + self.shape.past * row;
-            let positions = self.tensor_in(
-                rows,
-                d,
-                16,
-                Backing::Rows(table / self.layout.access() * self.layout.access()),
-                Placement::Memory,
-            );
-            let mut add = self.step(None, "position_embedding", VectorKind::Add);
-            add.with = Some(positions);
-            self.vector_stage(x, vec![add], x);
-        }
-        Ok(())
-    }
-
     /// Quantisation before a GEMM of a family, if its array wants it.
     pub(crate) fn quantised_input(
         &mut self,
@@ -425,91 +335,6 @@ impl<'a> Builder<'a> {
         } else {
             Vec::new()
         })
-    }
-
-    fn head_weights(&mut self) -> Result<crate::layout::WeightRegion, CompileError> {
-        let model = &self.workload.model;
-        let strip = operands(self.workload, self.target, Family::LmHead)?.columns;
-        self.layout.weights(
-            (u64::MAX, "lm_head"),
-            (model.embedding_dim, model.vocab),
-            self.workload.precision.lm_head,
-            strip,
-        )
-    }
-
-    /// Final norm and LM head, for the last token of each sequence.
-    fn head(&mut self, x: TensorId) -> Result<(), CompileError> {
-        if !self.workload.operators.lm_head() {
-            return Ok(());
-        }
-        let model = &self.workload.model;
-        let (d, width, vocab, norm) = (
-            model.d_model,
-            model.embedding_dim,
-            model.vocab,
-            model.norm.kind(),
-        );
-        let batch = self.workload.batch;
-        let post = model.norm_placement == NormPlacement::Post;
-        let family = Family::LmHead;
-        let strip = operands(self.workload, self.target, family)?.columns;
-        let a_bits = operands(self.workload, self.target, family)?.a_bits;
-        let mut steps = Vec::new();
-        if self.vector() && !post {
-            steps.push(self.step(None, "final_norm", norm));
-        }
-        let narrow = width != d;
-        let name = if narrow {
-            "project_out_quantise"
-        } else {
-            "lm_head_quantise"
-        };
-        steps.extend(self.quantised_input(None, family, name)?);
-        // Without row-wise work the GEMM reads the rows of x where they are.
-        let mut hidden = if steps.is_empty() {
-            x
-        } else {
-            let bits = steps.last().map_or(self.bits, |step| step.bits);
-            let last = self.tensor(batch, d, bits, Slot::Final);
-            self.graph.stages.push(Stage::Vector(VectorStage {
-                input: x,
-                first: self.shape.tokens - 1,
-                stride: self.shape.tokens,
-                steps,
-                out: last,
-            }));
-            last
-        };
-        if narrow {
-            let linear = Linear {
-                name: "project_out",
-                dequantise: "project_out_dequantise",
-                bias: None,
-            };
-            let mut part = self.part(None, &linear, family, (batch, d, width), strip)?;
-            let again = self.quantised_input(None, family, "lm_head_quantise")?;
-            let bits = again.last().map_or(self.bits, |step| step.bits);
-            part.epilogue.extend(again);
-            let projected = self.tensor(batch, width, bits.max(a_bits), Slot::Embedded);
-            self.simple_gemm(family, hidden, Vec::new(), part, projected)?;
-            hidden = projected;
-        }
-        let linear = Linear {
-            name: "lm_head",
-            dequantise: "lm_head_dequantise",
-            bias: None,
-        };
-        self.head_weights()?;
-        let part = self.part(None, &linear, family, (batch, width, vocab), strip)?;
-        let logits = self.tensor_in(
-            batch,
-            vocab,
-            16,
-            Backing::Slot(Slot::Logits),
-            Placement::Memory,
-        );
-        self.simple_gemm(family, hidden, Vec::new(), part, logits)
     }
 }
 

@@ -4,8 +4,14 @@
 //! tiles (before: norm and quantisation; after: scales, biases, rotation, activation, residual), a
 //! chain of vector work, attention, or a transfer.
 
+#[macro_use]
+mod names;
+
 mod block;
 mod builder;
+mod ends;
+mod feed_forward;
+mod recurrent;
 
 use tile_program::{Class, Family, Operation, OperationId, UnitId, VectorKind};
 

@@ -248,13 +248,23 @@ impl Model {
         }
     }
 
-    /// All weights but norms, biases and learned positions. `None` past 64 bits.
+    /// Weights of learned positions.
+    #[must_use]
+    pub fn position_weights(&self) -> Option<u64> {
+        match self.position {
+            Position::Learned => self.max_context.checked_mul(self.d_model),
+            Position::Rotary | Position::None => Some(0),
+        }
+    }
+
+    /// All weights but norms and biases. `None` past 64 bits.
     #[must_use]
     pub fn weights(&self) -> Option<u64> {
         self.block_weights()?
             .checked_add(self.embedding_weights()?)?
             .checked_add(self.lm_head_weights()?)?
-            .checked_add(self.embedding_projection_weights()?)
+            .checked_add(self.embedding_projection_weights()?)?
+            .checked_add(self.position_weights()?)
     }
 
     /// Whether the published weights are ternary.

@@ -1,6 +1,7 @@
 //! How a pass is run: what stays on chip, and the tiles of each stage.
 
 mod attention;
+mod charge;
 mod gemm;
 mod residency;
 
@@ -206,30 +207,6 @@ impl PassPlan {
         self.plans.push(plan);
     }
 
-    /// Charges activations in memory to the operations that must move them at least once.
-    fn charge(&mut self) {
-        let operations = &mut self.graph.operations;
-        let mut read = |id: TensorId, operation: tile_program::OperationId| {
-            let tensor = &self.graph.tensors[id.0];
-            if self.homes[id.0] == Home::Memory {
-                let bytes = residency::bytes(tensor);
-                operations[operation.index()].compulsory_read += tile_program::Bytes(bytes);
-            }
-        };
-        for stage in &self.graph.stages {
-            if let Stage::Gemm(stage) = stage {
-                let steps = stage.prologue.iter();
-                let epilogues = stage.sections.iter().flat_map(|section| &section.parts);
-                let epilogues = epilogues.flat_map(|part| &part.epilogue);
-                for step in steps.chain(epilogues) {
-                    if let Some(with) = step.with {
-                        read(with, step.operation);
-                    }
-                }
-            }
-        }
-    }
-
     /// Notes last uses, and charges activations that lie in memory to those who must move them.
     fn finish(&mut self) {
         self.last_use = vec![0; self.graph.tensors.len()];
@@ -238,7 +215,7 @@ impl PassPlan {
                 self.last_use[tensor.0] = index;
             }
         }
-        self.charge();
+        charge::charge(&mut self.graph, &self.homes);
     }
 }
 

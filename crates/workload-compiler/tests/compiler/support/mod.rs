@@ -1,5 +1,4 @@
 //! Machines to compile for, and a reader of programs that trusts nothing.
-#![allow(dead_code)] // Each test file uses its part.
 
 mod checker;
 mod run;

@@ -1,9 +1,7 @@
 //! What holds of every program: random models, runs and machines.
 
-mod support;
-
+use crate::support::{check, hybrid, run_all_ways, single};
 use proptest::prelude::*;
-use support::{check, hybrid, run_all_ways, single};
 use tile_program::Target;
 use workload_compiler::{
     Activation, CompileError, FeedForward, Format, Heads, Mixer, Model, Norm, NormPlacement,

@@ -1,0 +1,6 @@
+//! Tests of the compiler as its users see it.
+
+mod files;
+mod laws;
+mod presets;
+mod support;
