@@ -1,7 +1,7 @@
 //! Traces of random runs, seen through the checker.
 
 // The random in-order machine that attribution is tested with.
-#[path = "../../attribution/tests/toy/mod.rs"]
+#[path = "../../attribution/tests/ledger/toy.rs"]
 mod toy;
 
 use std::io::{self, Write};

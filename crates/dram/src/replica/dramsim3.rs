@@ -137,10 +137,76 @@ impl Setup {
 struct Entry {
     burst: u64,
     accepted: u64,
-    bank: usize,
     row: u32,
     column: u32,
+    bank: u16,
     write: bool,
+}
+
+/// Requests that wait for their bank's queue, and the banks they wait for.
+#[derive(Clone, Debug)]
+struct Waiting {
+    entries: VecDeque<Entry>,
+    by_bank: Vec<u16>,
+    banks: u128,
+}
+
+impl Waiting {
+    fn new(depth: usize, banks: usize) -> Self {
+        Self {
+            entries: VecDeque::with_capacity(depth),
+            by_bank: vec![0; banks],
+            banks: 0,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.by_bank[usize::from(entry.bank)] += 1;
+        self.banks |= 1 << entry.bank;
+        self.entries.push_back(entry);
+    }
+
+    fn remove(&mut self, index: usize) {
+        if let Some(entry) = self.entries.remove(index) {
+            let left = &mut self.by_bank[usize::from(entry.bank)];
+            *left -= 1;
+            if *left == 0 {
+                self.banks &= !(1 << entry.bank);
+            }
+        }
+    }
+}
+
+/// How many requests are under way by a hash of their burst: most bursts are told to be new
+/// without a search.
+#[derive(Clone, Debug)]
+struct Filter([u8; 512]);
+
+impl Filter {
+    const fn slot(burst: u64) -> usize {
+        (burst.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 55) as usize
+    }
+
+    fn may_have(&self, burst: u64) -> bool {
+        self.0[Self::slot(burst)] > 0
+    }
+
+    fn add(&mut self, burst: u64) {
+        let count = &mut self.0[Self::slot(burst)];
+        *count = count.saturating_add(1);
+    }
+
+    fn remove(&mut self, burst: u64) {
+        // A count that was ever full stays, and only costs searches.
+        let count = &mut self.0[Self::slot(burst)];
+        if *count < u8::MAX {
+            *count -= 1;
+        }
+    }
 }
 
 /// A bank with its command queue.
@@ -162,8 +228,13 @@ pub(crate) struct Channel {
     shape: Shape,
     timing: Timing,
     banks: Vec<Bank>,
-    reads: Vec<Entry>,
-    writes: Vec<Entry>,
+    reads: Waiting,
+    writes: Waiting,
+    reads_under_way: Filter,
+    writes_under_way: Filter,
+    /// Banks whose queue is full, and whose queue can give something.
+    full: u128,
+    choosing: u128,
     /// Reads merged with an earlier one of the same burst: burst, accepted.
     merged: Vec<(u64, u64)>,
     draining: usize,
@@ -198,8 +269,12 @@ impl Channel {
             shape: setup.shape,
             timing: setup.timing.clone(),
             banks: vec![bank; setup.shape.total_banks()],
-            reads: Vec::with_capacity(setup.buffer_depth),
-            writes: Vec::with_capacity(setup.buffer_depth),
+            reads: Waiting::new(setup.buffer_depth, setup.shape.total_banks()),
+            writes: Waiting::new(setup.buffer_depth, setup.shape.total_banks()),
+            reads_under_way: Filter([0; 512]),
+            writes_under_way: Filter([0; 512]),
+            full: 0,
+            choosing: 0,
             merged: Vec::new(),
             draining: 0,
             pointer: 0,
@@ -243,25 +318,33 @@ impl Channel {
         all.then_some((Command::RefreshAll, first))
     }
 
+    /// The banks whose queues can give something and are not frozen.
+    fn awake(&self) -> u128 {
+        match self.frozen() {
+            None => self.choosing,
+            Some(rank) => {
+                let per_rank = self.shape.banks_per_rank();
+                let banks = u128::MAX >> (128 - per_rank);
+                self.choosing & !(banks << (rank * per_rank))
+            }
+        }
+    }
+
     /// Step 4: the first queue after the pointer that can give a command now; moves the pointer.
     fn queue_command(&mut self, tick: u64) -> Option<(Command, usize, usize)> {
-        let frozen = self.frozen();
-        let count = self.banks.len();
-        let per_rank = self.shape.banks_per_rank();
-        let mut at = self.pointer;
-        for _ in 0..count {
-            at += 1;
-            if at == count {
-                at = 0;
-            }
-            let bank = &self.banks[at];
-            if bank.choice_count == 0 || frozen.is_some_and(|rank| at / per_rank == rank) {
-                continue;
-            }
-            for &(command, entry) in &bank.choices[..usize::from(bank.choice_count)] {
-                if self.timing.earliest(command, at) <= tick {
-                    self.pointer = at;
-                    return Some((command, at, usize::from(entry)));
+        let awake = self.awake();
+        // Those after the pointer first, then those up to it.
+        let up_to = u128::MAX >> (127 - self.pointer);
+        for mut banks in [awake & !up_to, awake & up_to] {
+            while banks != 0 {
+                let at = banks.trailing_zeros() as usize;
+                banks &= banks - 1;
+                let bank = &self.banks[at];
+                for &(command, entry) in &bank.choices[..usize::from(bank.choice_count)] {
+                    if self.timing.earliest(command, at) <= tick {
+                        self.pointer = at;
+                        return Some((command, at, usize::from(entry)));
+                    }
                 }
             }
         }
@@ -270,6 +353,22 @@ impl Channel {
 
     /// Looks up what a bank's queue can give.
     fn choose(&mut self, at: usize) {
+        self.look_up(at);
+        let bank = &self.banks[at];
+        let bit = 1 << at;
+        if bank.choice_count == 0 {
+            self.choosing &= !bit;
+        } else {
+            self.choosing |= bit;
+        }
+        if bank.queue.len() < self.queue_depth {
+            self.full &= !bit;
+        } else {
+            self.full |= bit;
+        }
+    }
+
+    fn look_up(&mut self, at: usize) {
         let closes = self.closes_page;
         let bank = &mut self.banks[at];
         bank.choice_count = 0;
@@ -372,6 +471,7 @@ impl Channel {
                     bank.row = None;
                 }
                 if entry.write {
+                    self.writes_under_way.remove(entry.burst);
                     self.statistics.last_write_command = Some(tick);
                     self.statistics.last_write_done = tick + self.write_data;
                 } else {
@@ -385,6 +485,7 @@ impl Channel {
 
     fn finish_read(&mut self, tick: u64, entry: &Entry) {
         let done = tick + self.read_return;
+        self.reads_under_way.remove(entry.burst);
         self.statistics.returned(entry.accepted, done);
         if !self.merged.is_empty() {
             let statistics = &mut self.statistics;
@@ -399,12 +500,14 @@ impl Channel {
 
     fn reads_burst(&self, burst: u64, bank: usize) -> bool {
         let waits = |entry: &Entry| entry.burst == burst && !entry.write;
-        self.banks[bank].queue.iter().any(waits) || self.reads.iter().any(waits)
+        self.reads_under_way.may_have(burst)
+            && (self.banks[bank].queue.iter().any(waits) || self.reads.entries.iter().any(waits))
     }
 
     fn writes_burst(&self, burst: u64, bank: usize) -> bool {
         let waits = |entry: &Entry| entry.burst == burst && entry.write;
-        self.banks[bank].queue.iter().any(waits) || self.writes.iter().any(waits)
+        self.writes_under_way.may_have(burst)
+            && (self.banks[bank].queue.iter().any(waits) || self.writes.entries.iter().any(waits))
     }
 
     fn starts_draining(&self) -> bool {
@@ -423,13 +526,17 @@ impl Channel {
         } else {
             &self.reads
         };
-        let room = |entry: &Entry| self.banks[entry.bank].queue.len() < self.queue_depth;
-        let Some(index) = from.iter().position(room) else {
+        if from.banks & !self.full == 0 {
+            return;
+        }
+        let room = |entry: &Entry| self.full >> entry.bank & 1 == 0;
+        let Some(index) = from.entries.iter().position(room) else {
             return;
         };
-        let entry = from[index];
+        let entry = from.entries[index];
+        let bank = usize::from(entry.bank);
         if entry.write {
-            if self.reads_burst(entry.burst, entry.bank) {
+            if self.reads_burst(entry.burst, bank) {
                 self.draining = 0;
                 return;
             }
@@ -438,23 +545,19 @@ impl Channel {
         } else {
             self.reads.remove(index);
         }
-        self.banks[entry.bank].queue.push(entry);
+        self.banks[bank].queue.push(entry);
         self.queued += 1;
-        self.choose(entry.bank);
+        self.choose(bank);
     }
 
     /// Whether step 6 would do anything.
     fn can_move(&self) -> bool {
-        if self.starts_draining() {
-            return true;
-        }
         let from = if self.draining > 0 {
             &self.writes
         } else {
             &self.reads
         };
-        from.iter()
-            .any(|entry| self.banks[entry.bank].queue.len() < self.queue_depth)
+        from.banks & !self.full != 0 || self.starts_draining()
     }
 
     fn find_next_event(&self, tick: u64) -> u64 {
@@ -462,15 +565,14 @@ impl Channel {
             return tick + 1;
         }
         let mut next = self.next_refresh;
-        let per_rank = self.shape.banks_per_rank();
-        let frozen = self.frozen();
-        if let Some(rank) = frozen {
-            next = next.min(self.refresh_event(rank * per_rank));
+        if let Some(rank) = self.frozen() {
+            next = next.min(self.refresh_event(rank * self.shape.banks_per_rank()));
         }
-        for (at, bank) in self.banks.iter().enumerate() {
-            if bank.choice_count == 0 || frozen.is_some_and(|rank| at / per_rank == rank) {
-                continue;
-            }
+        let mut banks = self.awake();
+        while banks != 0 {
+            let at = banks.trailing_zeros() as usize;
+            banks &= banks - 1;
+            let bank = &self.banks[at];
             for &(command, _) in &bank.choices[..usize::from(bank.choice_count)] {
                 next = next.min(self.timing.earliest(command, at));
             }
@@ -498,7 +600,7 @@ impl RequestChannel for Channel {
         let entry = Entry {
             burst: request.burst,
             accepted: tick,
-            bank: request.bank,
+            bank: request.bank as u16,
             row: request.row,
             column: request.column,
             write: request.write,
@@ -509,6 +611,7 @@ impl RequestChannel for Channel {
             }
             if !self.writes_burst(request.burst, request.bank) {
                 self.writes.push(entry);
+                self.writes_under_way.add(entry.burst);
             }
         } else {
             if self.reads.len() >= self.buffer_depth {
@@ -520,6 +623,7 @@ impl RequestChannel for Channel {
                 self.merged.push((request.burst, tick));
             } else {
                 self.reads.push(entry);
+                self.reads_under_way.add(entry.burst);
             }
         }
         if self.can_move() {
@@ -559,7 +663,7 @@ impl RequestChannel for Channel {
 
     fn done(&self) -> bool {
         self.queued == 0
-            && self.reads.is_empty()
+            && self.reads.len() == 0
             && self.draining == 0
             && self.writes.len() <= IDLE_WRITES
     }

@@ -8,8 +8,7 @@ use tile_program::{GemmTile, OperationId, ScratchpadId, TransferTile, UnitId, Wo
 use super::chain::{Band, Goal};
 use super::emitter::{Buffer, Step};
 use super::pass::Context;
-use crate::layout::WeightRegion;
-use crate::lower::{GemmStage, Section};
+use crate::lower::{GemmStage, Part, Section};
 use crate::plan::{GemmPlan, Order};
 
 /// A GEMM stage in the course of being emitted. One step is one tile of C of one section, with all
@@ -25,11 +24,12 @@ pub(super) struct GemmRun {
     row: u64,
     section: usize,
     column: u64,
-    /// The present block of A, and the next one once its entry has been run.
-    block: Option<Buffer>,
+    /// The present block of A, where it stays: cut by cut, or (after an entry) all k in one. And
+    /// the next one, once its entry has been run.
+    block: Vec<Buffer>,
     ahead: Option<Buffer>,
-    /// Weights that stay while A passes.
-    stay: Vec<Buffer>,
+    /// Weights that stay while A passes: part by part, cut by cut.
+    stay: Vec<Vec<Buffer>>,
 }
 
 /// A tile of C.
@@ -37,9 +37,16 @@ struct Tile {
     rows: Range<u64>,
     columns: Range<u64>,
     /// First and last use of the block of A, and of the block of B.
+    first_of_block: bool,
     last_of_block: bool,
     first_of_columns: bool,
     last_of_columns: bool,
+}
+
+/// A cut of k.
+struct Cut {
+    k: Range<u64>,
+    index: usize,
 }
 
 /// The sums of a part.
@@ -61,7 +68,7 @@ impl GemmRun {
             row: 0,
             section: 0,
             column: 0,
-            block: None,
+            block: Vec::new(),
             ahead: None,
             stay: Vec::new(),
         }
@@ -69,13 +76,13 @@ impl GemmRun {
 
     /// Whether a block of rows of A stays for all columns.
     fn a_stays(&self) -> bool {
-        self.plan.order == Order::RowsOuter && self.plan.k == self.stage.k
+        self.plan.stays && self.plan.order == Order::RowsOuter && !self.a_held
     }
 
     /// Whether weights stay while the rows pass.
     fn b_stays(&self) -> bool {
-        self.plan.order == Order::ColumnsOuter
-            && self.plan.k == self.stage.k
+        self.plan.stays
+            && self.plan.order == Order::ColumnsOuter
             && self.plan.m < self.stage.m
     }
 
@@ -86,17 +93,17 @@ impl GemmRun {
         let all = self.stage.sections[self.section].n;
         let columns = self.column..(self.column + n).min(all);
         let tile = Tile {
+            first_of_block: self.section == 0 && columns.start == 0,
             last_of_block: self.section + 1 == self.stage.sections.len() && columns.end == all,
             first_of_columns: rows.start == 0,
             last_of_columns: rows.end == self.stage.m,
             rows,
             columns,
         };
-        let first_of_block = self.section == 0 && tile.columns.start == 0;
         let section = std::mem::replace(&mut self.stage.sections[self.section], Section::empty());
-        self.tile(context, &section, &tile, first_of_block);
+        self.tile(context, &section, &tile);
         self.stage.sections[self.section] = section;
-        if first_of_block && self.a_stays() && self.plan.double {
+        if tile.first_of_block && self.a_stays() && self.plan.double {
             self.look_ahead(context, tile.rows.end);
         }
         self.advance(&tile)
@@ -168,94 +175,79 @@ impl GemmRun {
     }
 
     /// One tile of C, all of k, and what follows on it.
-    fn tile(&mut self, context: &mut Context, section: &Section, tile: &Tile, first: bool) {
-        let tiles: SmallVec<[u32; 2]> = section
+    fn tile(&mut self, context: &mut Context, section: &Section, tile: &Tile) {
+        let elements = (tile.rows.end - tile.rows.start) * (tile.columns.end - tile.columns.start);
+        let bytes = elements * self.accumulator_bytes;
+        let mut sums: SmallVec<[Sums; 2]> = section
             .parts
             .iter()
-            .map(|part| context.emitter.tile(part.operation))
-            .collect();
-        let elements = (tile.rows.end - tile.rows.start) * (tile.columns.end - tile.columns.start);
-        let mut sums: SmallVec<[Sums; 2]> = SmallVec::new();
-        for &number in &tiles {
-            let bytes = elements * self.accumulator_bytes;
-            sums.push(Sums {
+            .map(|part| Sums {
                 buffer: Buffer::new(ScratchpadId::Outputs, bytes),
-                tile: number,
-            });
+                tile: context.emitter.tile(part.operation),
+            })
+            .collect();
+        if tile.first_of_columns {
+            self.stay = vec![Vec::new(); section.parts.len()];
         }
-        // Weights come before A: they wait for nobody's result.
-        let whole = self.plan.k == self.stage.k;
-        if whole && self.b_stays() && tile.first_of_columns {
-            let load = |(part, &number): (&crate::lower::Part, &u32)| {
-                let at = (part.operation, number);
-                weights(
-                    context,
-                    at,
-                    &part.weights,
-                    &tile.columns,
-                    &(0..self.stage.k),
-                )
-            };
-            self.stay = section.parts.iter().zip(&tiles).map(load).collect();
+        if tile.first_of_block {
+            self.block.clear();
         }
-        let mut k_from = 0;
-        while k_from < self.stage.k {
-            let k = k_from..(k_from + self.plan.k).min(self.stage.k);
-            self.k_step(context, section, tile, &mut sums, &k, first);
-            k_from = k.end;
+        let mut from = 0;
+        for index in 0.. {
+            let k = from..(from + self.plan.k).min(self.stage.k);
+            from = k.end;
+            self.cut(context, section, tile, &mut sums, &Cut { k, index });
+            if from == self.stage.k {
+                break;
+            }
         }
         self.leave(context, section, tile, sums);
     }
 
-    /// One step of k for all parts of a tile.
-    fn k_step(
+    /// One cut of k for all parts of a tile.
+    fn cut(
         &mut self,
         context: &mut Context,
         section: &Section,
         tile: &Tile,
         sums: &mut [Sums],
-        k: &Range<u64>,
-        first: bool,
+        cut: &Cut,
     ) {
         let mut a: Option<Buffer> = None;
+        let last = cut.k.end == self.stage.k;
         let parts = section.parts.len();
         for (index, part) in section.parts.iter().enumerate() {
             let at = (part.operation, sums[index].tile);
-            let b = if self.b_stays() {
-                self.stay[index].clone()
-            } else {
-                weights(context, at, &part.weights, &tile.columns, k)
-            };
+            let last_part = index + 1 == parts;
+            // Weights come before A: they wait for nobody's result.
+            let b = self.operand_b(context, at, (index, part), tile, cut);
             if index == 0 {
-                a = self.operand_a(context, at, tile, k, first);
+                a = self.operand_a(context, at, tile, cut);
             }
             let a_ready = match &a {
                 Some(buffer) => buffer.ready.clone(),
                 None => context.tensors[self.stage.input.0].ready(&tile.rows),
             };
-            let last = k.end == self.stage.k;
             let work = Work::Gemm(GemmTile {
                 m: tile.rows.end - tile.rows.start,
                 n: tile.columns.end - tile.columns.start,
-                k: k.end - k.start,
+                k: cut.k.end - cut.k.start,
                 repeat: 1,
-                accumulate: k.start > 0,
+                accumulate: cut.k.start > 0,
             });
             let mut step = Step::new(self.unit, at.0, at.1, work)
                 .after(&b.ready)
                 .after(&a_ready);
-            if k.start == 0 {
+            if cut.k.start == 0 {
                 step = step.take(&sums[index].buffer);
             }
             if !self.b_stays() || tile.last_of_columns {
                 step = step.give(b);
             }
-            let last_user = index + 1 == parts && (!self.a_stays() || tile.last_of_block);
-            if last_user && let Some(buffer) = a.take() {
+            if last_part && self.a_ends(tile, last) && let Some(buffer) = a.take() {
                 step = step.give(buffer);
             }
-            let drained = last && index + 1 == parts && part.epilogue.is_empty();
-            let stamp = if drained {
+            let stamp = if last && last_part && part.epilogue.is_empty() {
                 self.drain(context, step, section, tile, &mut sums[index].buffer)
             } else {
                 context.emitter.issue(step)
@@ -267,35 +259,79 @@ impl GemmRun {
                 buffer.read(stamp);
             }
             if self.b_stays() {
-                self.stay[index].read(stamp);
+                self.stay[index][cut.index].read(stamp);
             }
             sums[index].buffer.written(stamp);
         }
-        if self.a_stays() && !tile.last_of_block {
-            self.block = a;
+        if let Some(buffer) = a {
+            let index = self.block_index(cut);
+            self.block[index] = buffer;
         }
     }
 
-    /// A for this tile: held by the tensor (none), the block that stays, or loaded.
+    /// Whether the buffer of A is used for the last time in this cut of this tile.
+    fn a_ends(&self, tile: &Tile, last_cut: bool) -> bool {
+        let all_k_in_one = !self.stage.prologue.is_empty();
+        !self.a_stays() || (tile.last_of_block && (last_cut || !all_k_in_one))
+    }
+
+    /// Where the block keeps a cut.
+    fn block_index(&self, cut: &Cut) -> usize {
+        if self.stage.prologue.is_empty() { cut.index } else { 0 }
+    }
+
+    /// A for this cut: held by the tensor (none), the block that stays, or loaded.
     fn operand_a(
         &mut self,
         context: &mut Context,
         at: (OperationId, u32),
         tile: &Tile,
-        k: &Range<u64>,
-        first: bool,
+        cut: &Cut,
     ) -> Option<Buffer> {
         if self.a_held {
             return None;
         }
-        if self.a_stays() && !first {
-            return self.block.take();
+        let index = self.block_index(cut);
+        if self.a_stays() && index < self.block.len() {
+            return Some(self.block[index].clone());
         }
-        if !self.stage.prologue.is_empty() {
+        let buffer = if self.stage.prologue.is_empty() {
+            context.load_piece(at, self.stage.input, &tile.rows, 1, &cut.k)
+        } else {
             let ahead = self.ahead.take();
-            return Some(ahead.unwrap_or_else(|| self.enter(context, &tile.rows)));
+            ahead.unwrap_or_else(|| self.enter(context, &tile.rows))
+        };
+        if self.a_stays() {
+            self.block.push(buffer.clone());
         }
-        Some(context.load_piece(at, self.stage.input, &tile.rows, 1, k))
+        Some(buffer)
+    }
+
+    /// B for this cut: weights that stay, or loaded.
+    fn operand_b(
+        &mut self,
+        context: &mut Context,
+        at: (OperationId, u32),
+        (index, part): (usize, &Part),
+        tile: &Tile,
+        cut: &Cut,
+    ) -> Buffer {
+        if self.b_stays() && !tile.first_of_columns {
+            return self.stay[index][cut.index].clone();
+        }
+        let (k, n) = (cut.k.end - cut.k.start, tile.columns.end - tile.columns.start);
+        let mut buffer = Buffer::new(ScratchpadId::Weights, part.weights.tile_bytes(k, n));
+        let work = Work::Transfer(TransferTile {
+            region: part.weights.region(tile.columns.start, n, cut.k.start, k),
+            scratchpad: ScratchpadId::Weights,
+        });
+        let step = Step::new(context.units.load, at.0, at.1, work).take(&buffer);
+        let stamp = context.emitter.issue(step);
+        buffer.written(stamp);
+        if self.b_stays() {
+            self.stay[index].push(buffer.clone());
+        }
+        buffer
     }
 
     /// The array itself leaves the result where it is wanted, when nothing else is to be done.
@@ -382,26 +418,6 @@ impl GemmRun {
             context.store_piece(at, buffer, section.out, &tile.rows, &tile.columns);
         }
     }
-}
-
-/// Loads a tile of weights.
-fn weights(
-    context: &mut Context,
-    (operation, tile): (OperationId, u32),
-    weights: &WeightRegion,
-    columns: &Range<u64>,
-    k: &Range<u64>,
-) -> Buffer {
-    let (k_count, n) = (k.end - k.start, columns.end - columns.start);
-    let mut buffer = Buffer::new(ScratchpadId::Weights, weights.tile_bytes(k_count, n));
-    let work = Work::Transfer(TransferTile {
-        region: weights.region(columns.start, n, k.start, k_count),
-        scratchpad: ScratchpadId::Weights,
-    });
-    let step = Step::new(context.units.load, operation, tile, work).take(&buffer);
-    let stamp = context.emitter.issue(step);
-    buffer.written(stamp);
-    buffer
 }
 
 impl Context {

@@ -136,42 +136,30 @@ impl Planner {
             .sum();
         let result_bits = stage.prologue.last().map_or(input.bits, |step| step.bits);
         let result_bytes = rows * (stage.k * result_bits).div_ceil(8);
-        // Candidates: ride along; apart and kept on chip; apart through main memory.
-        let mut best: Option<(u64, GemmPlan, Option<Home>)> = None;
-        let mut offer = |cost: u64, plan: Option<GemmPlan>, home: Option<Home>| {
-            if let Some(plan) = plan
-                && best.as_ref().is_none_or(|(least, _, _)| cost < *least)
-            {
+        // Candidates: apart and kept on chip; riding along; apart through main memory.
+        let mut best: Option<(u128, GemmPlan, Option<Home>)> = None;
+        let mut offer = |plan: Option<GemmPlan>, home: Option<Home>, bytes: u64| {
+            let Some(plan) = plan else { return };
+            let traffic = plan.traffic + entry_bytes + bytes;
+            let cost = u128::from(traffic.max(1)) * u128::from(plan.cycles.max(1));
+            if best.as_ref().is_none_or(|(least, _, _)| cost < *least) {
                 best = Some((cost, plan, home));
             }
         };
-        let small = Room {
-            activations: room.activations.saturating_sub(result_bytes),
-            ..room
-        };
         if result_bytes <= room.activations / 2 {
-            let problem = GemmProblem::new(pass, &stage, true, None, small, target);
-            let plan = self.solve(&problem);
-            let cost = plan.as_ref().map_or(0, |plan| plan.traffic + entry_bytes);
-            offer(cost, plan, Some(Home::Chip(ScratchpadId::Activations)));
+            let room = Room {
+                activations: room.activations - result_bytes,
+                ..room
+            };
+            let problem = GemmProblem::new(pass, &stage, true, None, room, target);
+            let home = Home::Chip(ScratchpadId::Activations);
+            offer(self.solve(&problem), Some(home), 0);
         }
-        let fused = GemmProblem::new(
-            pass,
-            &stage,
-            false,
-            Some(entry_width(pass, &stage)),
-            room,
-            target,
-        );
-        let plan = self.solve(&fused);
-        let cost = plan.as_ref().map_or(0, |plan| plan.traffic + entry_bytes);
-        offer(cost, plan, None);
+        let width = Some(entry_width(pass, &stage));
+        let fused = GemmProblem::new(pass, &stage, false, width, room, target);
+        offer(self.solve(&fused), None, 0);
         let apart = GemmProblem::new(pass, &stage, false, None, room, target);
-        let plan = self.solve(&apart);
-        let cost = plan
-            .as_ref()
-            .map_or(0, |plan| plan.traffic + entry_bytes + result_bytes);
-        offer(cost, plan, Some(Home::Memory));
+        offer(self.solve(&apart), Some(Home::Memory), result_bytes);
         let (_, plan, home) = best.ok_or_else(|| fail(apart.least()))?;
         match home {
             None => pass.push(Stage::Gemm(stage), StagePlan::Gemm(plan)),
@@ -443,7 +431,11 @@ impl GemmProblem {
             entry_bits: entry,
             sections: sections.collect(),
             accumulator_bytes: array.accumulator.get().div_ceil(8),
-            rows: array.rows,
+            array: gemm::Array {
+                rows: array.rows,
+                columns: array.columns,
+                dataflow: array.dataflow,
+            },
             access: target.memory.access.get(),
             activations: room.activations,
             weights: room.weights,
