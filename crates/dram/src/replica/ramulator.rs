@@ -94,7 +94,7 @@ impl Setup {
             request_bytes: map.request_bytes(),
             burst,
             kind,
-            timing: Timing::new(map.shape(), &rules),
+            timing: Timing::new(map.shape(), &rules, &Command::ALL),
             map,
             read_latency: config.number("nCL")? + burst,
             write_latency: config.number("nCWL")? + burst,
