@@ -9,11 +9,12 @@ use crate::address::{AddressMap, Hash};
 use crate::command::{Command, Issued, Place};
 use crate::preset::Organisation;
 use crate::request::Request;
-use crate::standard::Standard;
+use crate::standard::{Rule, Standard};
 use crate::timing::{Shape, Timing};
 
 use super::config::{ReplicaConfig, ReplicaError};
 use super::driver::{Arrived, ChannelStatistics, RequestChannel};
+use super::protocol::Facts;
 
 const STANDARD: &str = include_str!("../../standards/dramsim3.ron");
 
@@ -69,33 +70,7 @@ impl Setup {
         if !request_bytes.is_power_of_two() {
             return Err(config.wrong("bus_width", "must give bursts of a power of two of bytes"));
         }
-        let mut parameters = config.parameters();
-        let mut derive = |name: &str, value: u64| parameters.insert(name.to_owned(), value);
-        let additive = config.number_or("AL", 0)?;
-        let (read, write) = (
-            config.positive("CL")? + additive,
-            config.positive("CWL")? + additive,
-        );
-        let burst = (burst_length / 2).max(1);
-        derive("RL", read);
-        derive("WL", write);
-        derive("B", burst);
-        if groups == 1 {
-            for short in ["tRRD", "tCCD", "tWTR"] {
-                derive(&format!("{short}_L"), config.number(&format!("{short}_S"))?);
-            }
-        }
-        if !hbm {
-            derive("tRCDRD", config.number("tRCD")?);
-            derive("tRCDWR", config.number("tRCD")?);
-        }
-        let standard: Standard = match ron::from_str(STANDARD) {
-            Ok(standard) => standard,
-            Err(error) => panic!("standards/dramsim3.ron: {error}"),
-        };
-        let rules = standard
-            .rules(&parameters)
-            .map_err(|error| config.wrong("timings", &error.to_string()))?;
+        let (_, rules, [read, write, burst]) = constraints(config)?;
         let closes_page = config.text("row_buf_policy") == Some("CLOSE_PAGE");
         let mut asked = vec![Command::Activate, Command::Precharge, Command::RefreshAll];
         asked.extend(column_commands(closes_page));
@@ -137,6 +112,54 @@ impl Setup {
             write: request.write,
         }
     }
+}
+
+/// DRAMsim3's constraint table, in cycles for a configuration, and RL, WL and the burst.
+fn constraints(config: &ReplicaConfig) -> Result<(Standard, Vec<Rule>, [u64; 3]), ReplicaError> {
+    let mut parameters = config.parameters();
+    let mut derive = |name: &str, value: u64| parameters.insert(name.to_owned(), value);
+    let additive = config.number_or("AL", 0)?;
+    let read = config.positive("CL")? + additive;
+    let write = config.positive("CWL")? + additive;
+    let burst = (config.positive("BL")? / 2).max(1);
+    derive("RL", read);
+    derive("WL", write);
+    derive("B", burst);
+    if config.positive("bankgroups")? == 1 {
+        for short in ["tRRD", "tCCD", "tWTR"] {
+            derive(&format!("{short}_L"), config.number(&format!("{short}_S"))?);
+        }
+    }
+    if config.text("protocol") != Some("HBM") {
+        derive("tRCDRD", config.number("tRCD")?);
+        derive("tRCDWR", config.number("tRCD")?);
+    }
+    let standard: Standard = match ron::from_str(STANDARD) {
+        Ok(standard) => standard,
+        Err(error) => panic!("standards/dramsim3.ron: {error}"),
+    };
+    let rules = standard
+        .rules(&parameters)
+        .map_err(|error| config.wrong("timings", &error.to_string()))?;
+    Ok((standard, rules, [read, write, burst]))
+}
+
+/// What the checker must know.
+pub(crate) fn facts(config: &ReplicaConfig) -> Result<Facts, ReplicaError> {
+    let setup = Setup::new(config)?;
+    let (standard, rules, [read_latency, write_latency, burst]) = constraints(config)?;
+    Ok(Facts {
+        standard,
+        rules,
+        shape: setup.shape,
+        pseudo_channels: 1,
+        two_buses: setup.two_commands,
+        read_latency,
+        write_latency,
+        burst,
+        refresh_interval: Some(config.positive("tREFI")?),
+        two_step: None,
+    })
 }
 
 /// The read and the write command of a page policy.
