@@ -209,7 +209,8 @@ impl Golden {
 }
 
 /// Whether the policy of a configuration is proven, so that equality is required.
-fn required(config: &str) -> bool {
+#[must_use]
+pub fn required(config: &str) -> bool {
     config.starts_with("d3_") || (config.starts_with("r2_ddr4_") && config.contains("1rk"))
 }
 

@@ -33,6 +33,18 @@ use trains::Spacing;
 
 const NEVER: u64 = u64::MAX;
 
+/// Commands whose earliest cycles are asked for; those with automatic precharge go when those
+/// without can.
+const ASKED: [Command; 7] = [
+    Command::Activate,
+    Command::Precharge,
+    Command::PrechargeAll,
+    Command::Read,
+    Command::Write,
+    Command::RefreshAll,
+    Command::RefreshBank,
+];
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Bank {
     open: bool,
@@ -144,7 +156,7 @@ impl Controller {
             numbers,
             policy: device.policy,
             geometry: Geometry::new(&device.map, organisation),
-            timing: Timing::new(shape, &device.rules),
+            timing: Timing::new(shape, &device.rules, &ASKED),
             banks: vec![Bank::default(); shape.total_banks()],
             queues: [Queue::new(window), Queue::new(window)],
             direction: Direction::Read,

@@ -9,11 +9,12 @@ use crate::address::{AddressMap, Hash};
 use crate::command::{Command, Issued, Place};
 use crate::preset::Organisation;
 use crate::request::Request;
-use crate::standard::Standard;
+use crate::standard::{Rule, Standard};
 use crate::timing::{Shape, Timing};
 
 use super::config::{ReplicaConfig, ReplicaError};
 use super::driver::{Arrived, ChannelStatistics, RequestChannel};
+use super::protocol::Facts;
 
 const STANDARD: &str = include_str!("../../standards/dramsim3.ron");
 
@@ -59,6 +60,9 @@ impl Setup {
             row_bytes: columns / burst_length * request_bytes,
             access_bytes: request_bytes,
         };
+        if ranks.saturating_mul(groups).saturating_mul(banks) > 64 {
+            return Err(config.wrong("ranks", "must give at most 64 banks on a channel"));
+        }
         let channels = config.positive("channels")?;
         let mapping = config.text("address_mapping").unwrap_or_default();
         let map = AddressMap::new(mapping, &organisation, channels, Hash::None)
@@ -66,33 +70,10 @@ impl Setup {
         if !request_bytes.is_power_of_two() {
             return Err(config.wrong("bus_width", "must give bursts of a power of two of bytes"));
         }
-        let mut parameters = config.parameters();
-        let mut derive = |name: &str, value: u64| parameters.insert(name.to_owned(), value);
-        let additive = config.number_or("AL", 0)?;
-        let (read, write) = (
-            config.positive("CL")? + additive,
-            config.positive("CWL")? + additive,
-        );
-        let burst = (burst_length / 2).max(1);
-        derive("RL", read);
-        derive("WL", write);
-        derive("B", burst);
-        if groups == 1 {
-            for short in ["tRRD", "tCCD", "tWTR"] {
-                derive(&format!("{short}_L"), config.number(&format!("{short}_S"))?);
-            }
-        }
-        if !hbm {
-            derive("tRCDRD", config.number("tRCD")?);
-            derive("tRCDWR", config.number("tRCD")?);
-        }
-        let standard: Standard = match ron::from_str(STANDARD) {
-            Ok(standard) => standard,
-            Err(error) => panic!("standards/dramsim3.ron: {error}"),
-        };
-        let rules = standard
-            .rules(&parameters)
-            .map_err(|error| config.wrong("timings", &error.to_string()))?;
+        let (_, rules, [read, write, burst]) = constraints(config)?;
+        let closes_page = config.text("row_buf_policy") == Some("CLOSE_PAGE");
+        let mut asked = vec![Command::Activate, Command::Precharge, Command::RefreshAll];
+        asked.extend(column_commands(closes_page));
         let shape = Shape {
             ranks: ranks as usize,
             groups: groups as usize,
@@ -106,11 +87,11 @@ impl Setup {
             map,
             request_shift: request_bytes.trailing_zeros(),
             shape,
-            timing: Timing::new(shape, &rules),
+            timing: Timing::new(shape, &rules, &asked),
             read_return: read + burst,
             write_data: write + burst,
             refresh_interval: (config.positive("tREFI")? / ranks).max(1),
-            closes_page: config.text("row_buf_policy") == Some("CLOSE_PAGE"),
+            closes_page,
             two_commands: hbm && config.text("hbm_dual_cmd") != Some("False"),
             queue_depth: config.positive("cmd_queue_size")? as usize,
             buffer_depth: config.positive("trans_queue_size")? as usize,
@@ -133,6 +114,63 @@ impl Setup {
     }
 }
 
+/// DRAMsim3's constraint table, in cycles for a configuration, and RL, WL and the burst.
+fn constraints(config: &ReplicaConfig) -> Result<(Standard, Vec<Rule>, [u64; 3]), ReplicaError> {
+    let mut parameters = config.parameters();
+    let mut derive = |name: &str, value: u64| parameters.insert(name.to_owned(), value);
+    let additive = config.number_or("AL", 0)?;
+    let read = config.positive("CL")? + additive;
+    let write = config.positive("CWL")? + additive;
+    let burst = (config.positive("BL")? / 2).max(1);
+    derive("RL", read);
+    derive("WL", write);
+    derive("B", burst);
+    if config.positive("bankgroups")? == 1 {
+        for short in ["tRRD", "tCCD", "tWTR"] {
+            derive(&format!("{short}_L"), config.number(&format!("{short}_S"))?);
+        }
+    }
+    if config.text("protocol") != Some("HBM") {
+        derive("tRCDRD", config.number("tRCD")?);
+        derive("tRCDWR", config.number("tRCD")?);
+    }
+    let standard: Standard = match ron::from_str(STANDARD) {
+        Ok(standard) => standard,
+        Err(error) => panic!("standards/dramsim3.ron: {error}"),
+    };
+    let rules = standard
+        .rules(&parameters)
+        .map_err(|error| config.wrong("timings", &error.to_string()))?;
+    Ok((standard, rules, [read, write, burst]))
+}
+
+/// What the checker must know.
+pub(crate) fn facts(config: &ReplicaConfig) -> Result<Facts, ReplicaError> {
+    let setup = Setup::new(config)?;
+    let (standard, rules, [read_latency, write_latency, burst]) = constraints(config)?;
+    Ok(Facts {
+        standard,
+        rules,
+        shape: setup.shape,
+        pseudo_channels: 1,
+        two_buses: setup.two_commands,
+        read_latency,
+        write_latency,
+        burst,
+        refresh_interval: Some(config.positive("tREFI")?),
+        two_step: None,
+    })
+}
+
+/// The read and the write command of a page policy.
+const fn column_commands(closes_page: bool) -> [Command; 2] {
+    if closes_page {
+        [Command::ReadAuto, Command::WriteAuto]
+    } else {
+        [Command::Read, Command::Write]
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     burst: u64,
@@ -148,7 +186,7 @@ struct Entry {
 struct Waiting {
     entries: VecDeque<Entry>,
     by_bank: Vec<u16>,
-    banks: u128,
+    banks: u64,
 }
 
 impl Waiting {
@@ -222,6 +260,15 @@ struct Bank {
     choice_count: u8,
 }
 
+/// The command that goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Planned {
+    /// To be looked up.
+    Unknown,
+    /// One of these banks gives it at a tick, and none gives any before; the tick may be "never".
+    At(u64, u64),
+}
+
 /// One channel.
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
@@ -233,8 +280,14 @@ pub(crate) struct Channel {
     reads_under_way: Filter,
     writes_under_way: Filter,
     /// Banks whose queue is full, and whose queue can give something.
-    full: u128,
-    choosing: u128,
+    full: u64,
+    choosing: u64,
+    /// The first bank and all banks of each bank group.
+    groups: Vec<(usize, u64)>,
+    /// Banks whose choices have each kind of command.
+    kinds: [(Command, u64); 4],
+    /// The command that goes next, unless the banks' queues or a refresh change before.
+    planned: Planned,
     /// Reads merged with an earlier one of the same burst: burst, accepted.
     merged: Vec<(u64, u64)>,
     draining: usize,
@@ -275,6 +328,15 @@ impl Channel {
             writes_under_way: Filter([0; 512]),
             full: 0,
             choosing: 0,
+            groups: (0..setup.shape.total_banks())
+                .step_by(setup.shape.banks)
+                .map(|first| (first, u64::MAX >> (64 - setup.shape.banks) << first))
+                .collect(),
+            kinds: {
+                let [read, write] = column_commands(setup.closes_page);
+                [Command::Activate, Command::Precharge, read, write].map(|kind| (kind, 0))
+            },
+            planned: Planned::Unknown,
             merged: Vec::new(),
             draining: 0,
             pointer: 0,
@@ -319,12 +381,12 @@ impl Channel {
     }
 
     /// The banks whose queues can give something and are not frozen.
-    fn awake(&self) -> u128 {
+    fn awake(&self) -> u64 {
         match self.frozen() {
             None => self.choosing,
             Some(rank) => {
                 let per_rank = self.shape.banks_per_rank();
-                let banks = u128::MAX >> (128 - per_rank);
+                let banks = u64::MAX >> (64 - per_rank);
                 self.choosing & !(banks << (rank * per_rank))
             }
         }
@@ -332,23 +394,49 @@ impl Channel {
 
     /// Step 4: the first queue after the pointer that can give a command now; moves the pointer.
     fn queue_command(&mut self, tick: u64) -> Option<(Command, usize, usize)> {
-        let awake = self.awake();
+        let banks = match self.planned {
+            Planned::At(at, banks) if at <= tick => banks,
+            Planned::At(..) => return None,
+            Planned::Unknown => match self.plan(tick) {
+                (at, banks) if at <= tick => banks,
+                _ => return None,
+            },
+        };
         // Those after the pointer first, then those up to it.
-        let up_to = u128::MAX >> (127 - self.pointer);
-        for mut banks in [awake & !up_to, awake & up_to] {
-            while banks != 0 {
-                let at = banks.trailing_zeros() as usize;
-                banks &= banks - 1;
-                let bank = &self.banks[at];
-                for &(command, entry) in &bank.choices[..usize::from(bank.choice_count)] {
-                    if self.timing.earliest(command, at) <= tick {
-                        self.pointer = at;
-                        return Some((command, at, usize::from(entry)));
+        let after = banks & !(u64::MAX >> (63 - self.pointer));
+        let at = if after == 0 { banks } else { after }.trailing_zeros() as usize;
+        self.pointer = at;
+        let bank = &self.banks[at];
+        bank.choices[..usize::from(bank.choice_count)]
+            .iter()
+            .find(|(command, _)| self.timing.earliest(*command, at) <= tick)
+            .map(|&(command, entry)| (command, at, usize::from(entry)))
+    }
+
+    /// The first tick from `tick` on in which a queue can give a command, and the banks of all
+    /// queues that can then.
+    fn plan(&self, tick: u64) -> (u64, u64) {
+        let awake = self.awake();
+        let mut best = (u64::MAX, 0);
+        for &(first, group) in &self.groups {
+            for (command, banks) in self.kinds {
+                let mut left = banks & awake & group;
+                if left == 0 {
+                    continue;
+                }
+                let around = self.timing.earliest_around(command, first).max(tick);
+                while left != 0 && around <= best.0 {
+                    let at = left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    let ready = self.timing.earliest_of_bank(command, at).max(around);
+                    let others = if ready == best.0 { best.1 } else { 0 };
+                    if ready <= best.0 {
+                        best = (ready, others | 1 << at);
                     }
                 }
             }
         }
-        None
+        best
     }
 
     /// Looks up what a bank's queue can give.
@@ -356,11 +444,20 @@ impl Channel {
         self.look_up(at);
         let bank = &self.banks[at];
         let bit = 1 << at;
+        for (kind, banks) in &mut self.kinds {
+            let choices = &bank.choices[..usize::from(bank.choice_count)];
+            if choices.iter().any(|(command, _)| command == kind) {
+                *banks |= bit;
+            } else {
+                *banks &= !bit;
+            }
+        }
         if bank.choice_count == 0 {
             self.choosing &= !bit;
         } else {
             self.choosing |= bit;
         }
+        self.planned = Planned::Unknown;
         if bank.queue.len() < self.queue_depth {
             self.full &= !bit;
         } else {
@@ -443,6 +540,7 @@ impl Channel {
 
     fn give_refresh(&mut self, tick: u64, command: Command, at: usize) {
         self.timing.issue(command, at, tick);
+        self.planned = Planned::Unknown;
         self.note(tick, command, at, 0, 0);
         if command == Command::Precharge {
             self.banks[at].row = None;
@@ -454,6 +552,7 @@ impl Channel {
 
     fn give(&mut self, tick: u64, command: Command, at: usize, index: usize) {
         self.timing.issue(command, at, tick);
+        self.planned = Planned::Unknown;
         let bank = &mut self.banks[at];
         let entry = bank.queue[index];
         match command {
@@ -560,22 +659,15 @@ impl Channel {
         from.banks & !self.full != 0 || self.starts_draining()
     }
 
-    fn find_next_event(&self, tick: u64) -> u64 {
+    fn find_next_event(&mut self, tick: u64) -> u64 {
         if self.can_move() {
             return tick + 1;
         }
-        let mut next = self.next_refresh;
+        let (at, banks) = self.plan(tick + 1);
+        self.planned = Planned::At(at, banks);
+        let mut next = self.next_refresh.min(at);
         if let Some(rank) = self.frozen() {
             next = next.min(self.refresh_event(rank * self.shape.banks_per_rank()));
-        }
-        let mut banks = self.awake();
-        while banks != 0 {
-            let at = banks.trailing_zeros() as usize;
-            banks &= banks - 1;
-            let bank = &self.banks[at];
-            for &(command, _) in &bank.choices[..usize::from(bank.choice_count)] {
-                next = next.min(self.timing.earliest(command, at));
-            }
         }
         next.max(tick + 1)
     }
@@ -636,6 +728,7 @@ impl RequestChannel for Channel {
         if tick == self.next_refresh {
             self.next_refresh += self.refresh_interval;
             self.refreshes.push_back(self.next_rank);
+            self.planned = Planned::Unknown;
             self.next_rank = (self.next_rank + 1) % self.shape.ranks;
         }
         let mut given = None;
