@@ -144,7 +144,7 @@ class Run {
   Walk corner[4];
 
   void tick() {
-    top.clk = 1u << array;
+    top.clk = 1;
     top.eval();
     top.clk = 0;
     top.eval();
