@@ -34,7 +34,7 @@ pub struct TileTiming {
     pub folds: u64,
     /// Multiply-accumulates that the tile asked for.
     pub macs: u64,
-    /// Steps that all PEs of the array could have begun in `total`.
+    /// Products that all PEs of the array could have begun in `total`.
     pub mac_slots: u128,
     /// Elements that pass the scratchpads' ports.
     pub traffic: Traffic,
@@ -159,6 +159,7 @@ impl TileTiming {
             Convention::Overlapped => overlapped(&law, &cut)?,
         };
         let pes = u128::from(law.array.rows) * u128::from(law.array.columns);
+        let products = pes * u128::from(law.array.kind.group);
         Some(Self {
             total: Cycles(closed.total),
             occupied: Cycles(closed.occupied_parts.total()?),
@@ -166,7 +167,7 @@ impl TileTiming {
             occupied_parts: closed.occupied_parts.parts(),
             folds: cut.total(),
             macs,
-            mac_slots: pes * u128::from(closed.total) / u128::from(law.array.interval),
+            mac_slots: products * u128::from(closed.total) / u128::from(law.array.interval),
             traffic,
             law,
             cut,

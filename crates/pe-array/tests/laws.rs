@@ -3,6 +3,7 @@
 use event_kernel::{Cycle, Cycles};
 use pe_array::{
     ArrayConfig, ArrayModel, Convention, Dataflow, Element, Feed, Rate, TileError, TileTiming,
+    Variant,
 };
 use proptest::prelude::*;
 use tile_program::{Cause, GemmTile};
@@ -11,7 +12,12 @@ fn array(rows: u64, columns: u64, dataflow: Dataflow, timing: Convention) -> Arr
     ArrayConfig {
         rows,
         columns,
-        element: Element::Int8 { accumulator: None },
+        element: Element::Int8 {
+            activation: None,
+            weight: None,
+            accumulator: None,
+            variant: Variant::Parallel,
+        },
         dataflow,
         timing,
         initiation_interval: None,

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use tile_program::{Dataflow, GemmTile};
 
 use super::random::SplitMix;
-use crate::{ArrayConfig, ArrayModel, Convention, Element, Feed, Rate, TileError, TileTiming};
+use crate::{
+    ArrayConfig, ArrayModel, Convention, Element, Feed, Rate, TileError, TileTiming, Variant,
+};
 
 /// The PE kinds that the RTL has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +35,19 @@ impl Kind {
             Self::Binary => Element::Binary {
                 activation: None,
                 accumulator,
+                variant: Variant::Parallel,
             },
             Self::Ternary => Element::Ternary {
                 activation: None,
                 accumulator,
+                variant: Variant::Parallel,
             },
-            Self::Int8 => Element::Int8 { accumulator },
+            Self::Int8 => Element::Int8 {
+                activation: None,
+                weight: None,
+                accumulator,
+                variant: Variant::Parallel,
+            },
             Self::Bf16 => Element::Bf16 { accumulator: None },
         }
     }
