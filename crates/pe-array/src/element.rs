@@ -20,7 +20,7 @@ pub enum Element {
         #[serde(default, deserialize_with = "given")]
         accumulator: Option<Format>,
         /// How the PE is built.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Variant::is_parallel")]
         variant: Variant,
     },
     /// Weights −1, 0 or +1: the PE adds, subtracts, or gates its accumulator off.
@@ -32,7 +32,7 @@ pub enum Element {
         #[serde(default, deserialize_with = "given")]
         accumulator: Option<Format>,
         /// How the PE is built.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Variant::is_parallel")]
         variant: Variant,
     },
     /// 4-bit integers on both sides.
@@ -41,22 +41,30 @@ pub enum Element {
         #[serde(default, deserialize_with = "given")]
         accumulator: Option<Format>,
         /// How the PE is built.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Variant::is_parallel")]
         variant: Variant,
     },
     /// 8-bit integers on both sides; 16 bits on either take several passes.
     Int8 {
         /// `Int8`, or `Int16` in two passes.
-        #[serde(default, deserialize_with = "given")]
+        #[serde(
+            default,
+            deserialize_with = "given",
+            skip_serializing_if = "Option::is_none"
+        )]
         activation: Option<Format>,
         /// `Int8`, or `Int16` in two passes; four where both are 16 bits.
-        #[serde(default, deserialize_with = "given")]
+        #[serde(
+            default,
+            deserialize_with = "given",
+            skip_serializing_if = "Option::is_none"
+        )]
         weight: Option<Format>,
         /// Format of partial sums.
         #[serde(default, deserialize_with = "given")]
         accumulator: Option<Format>,
         /// How the PE is built.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Variant::is_parallel")]
         variant: Variant,
     },
     /// bfloat16 operands, rounded to nearest even on accumulation.
@@ -92,6 +100,12 @@ pub enum Variant {
         /// Products of a step.
         group: u64,
     },
+}
+
+impl Variant {
+    fn is_parallel(&self) -> bool {
+        *self == Self::Parallel
+    }
 }
 
 /// A format that is written down needs no `Some(…)` around it.

@@ -23,11 +23,17 @@ pub struct PeKind {
     /// Pipeline stages from operand to accumulator; 1 = added in the cycle the interval ends.
     pub latency: u64,
     /// Products of one step: 1, or the group of a lookup table.
+    #[serde(skip_serializing_if = "is_one")]
     pub group: u64,
     /// Whether its weights need no multiplier (1-bit or ternary).
     pub matmul_free: bool,
     /// Whether a zero weight leaves adder and accumulator as they were (ternary).
+    #[serde(skip)]
     pub gates_zeros: bool,
+}
+
+fn is_one(group: &u64) -> bool {
+    *group == 1
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -187,17 +193,21 @@ impl PeKind {
             return Ok(());
         }
         let Self {
-            name, accumulator, ..
+            name,
+            activation,
+            accumulator,
+            ..
         } = self;
-        Err(FieldError::new(
-            "element.accumulator",
-            format!("{name} PEs do not accumulate in {accumulator}"),
-        )
-        .help(if self.weight.is_integer() {
-            "Int16, Int20, Int24, Int32 or Int48, wide enough for one product"
+        let field = "element.accumulator";
+        Err(if self.weight.is_integer() {
+            let message =
+                format!("sums of {name} products of {activation} do not fit {accumulator}");
+            FieldError::new(field, message)
+                .help("Int16, Int20, Int24 or Int32, wider than the activation")
         } else {
-            "Fp32"
-        }))
+            let message = format!("{name} PEs do not accumulate in {accumulator}");
+            FieldError::new(field, message).help("Fp32")
+        })
     }
 
     /// The greatest reduction length K whose sums always fit the accumulator, with every operand

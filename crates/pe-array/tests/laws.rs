@@ -146,6 +146,30 @@ proptest! {
     }
 
     #[test]
+    fn a_lookup_array_runs_a_group_of_products_as_one_step(
+        rows in 1u64..9, columns in 1u64..9, dataflow in dataflow(), overlapped in any::<bool>(),
+        m in 1u64..30, n in 1u64..30, k in 1u64..60, group in 1u64..5, feed in feed(),
+    ) {
+        let timing = if overlapped { Convention::Overlapped } else { Convention::Serial };
+        let plain = array(rows, columns, dataflow, timing);
+        let element = Element::Ternary {
+            activation: None,
+            accumulator: None,
+            variant: Variant::Lookup { group },
+        };
+        let lookup = ArrayConfig { element, ..plain.clone() };
+        let total = |config, k, feed| {
+            ArrayModel::new(config).unwrap().tile(&gemm(m, n, k), feed).unwrap().total
+        };
+        // A port moves the group's operands one by one.
+        let slower = |rate: Option<Rate>| {
+            rate.map(|rate| Rate::new(rate.elements(), rate.cycles() * group as u32).unwrap())
+        };
+        let grouped = Feed { a: slower(feed.a), b: slower(feed.b), c: feed.c };
+        prop_assert_eq!(total(&lookup, k, &feed), total(&plain, k.div_ceil(group), &grouped));
+    }
+
+    #[test]
     fn a_slower_port_never_makes_a_tile_faster(
         rows in 1u64..9, columns in 1u64..9, dataflow in dataflow(), convention in convention(),
         m in 1u64..30, n in 1u64..30, k in 1u64..30, feed in feed(),
