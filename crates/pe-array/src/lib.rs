@@ -36,3 +36,8 @@ pub use kind::PeKind;
 pub use model::{ArrayModel, TileError, Traffic};
 pub use tile_program::Dataflow;
 pub use timing::{FoldPhase, FoldTiming, Parts, TileTiming};
+
+/// The crate's README, whose example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
