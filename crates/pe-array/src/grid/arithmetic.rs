@@ -12,7 +12,7 @@ pub trait Arithmetic {
     /// What sums start from.
     fn zero(&self) -> Self::Sum;
 
-    /// sum + a · b, rounded or wrapped as the PE does it.
+    /// sum + a · b, rounded or wrapped as the PE does it; the same for b · a.
     fn step(&self, sum: Self::Sum, a: Self::Operand, b: Self::Operand) -> Self::Sum;
 
     /// sum + sum, as the accumulators behind the array do it.
