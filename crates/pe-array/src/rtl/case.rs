@@ -79,6 +79,8 @@ pub struct Case {
     pub latency: u64,
     /// M, N, K.
     pub shape: (u64, u64, u64),
+    /// GEMMs of that shape, one after another.
+    pub repeat: u64,
     /// The ports' rates.
     pub feed: Feed,
     /// From which the operands are drawn.
@@ -122,6 +124,7 @@ impl Case {
             dataflow,
             overlapped,
             shape: shape(dataflow, sr, sc, steps),
+            repeat: random.within(1, 2),
             ..case
         }
     }
@@ -164,6 +167,7 @@ impl Case {
             interval: random.of(&[1, 1, 2, 4]),
             latency: random.within(1, 5),
             shape: shape(dataflow, sr, sc, steps),
+            repeat: random.of(&[1, 1, 1, 2, 3]),
             feed: Feed {
                 a: rate(random, rows),
                 b: rate(random, columns),
@@ -191,7 +195,7 @@ impl Case {
             )
         };
         format!(
-            "{} x {} {:?} {:?} {}, interval {}, latency {}, ports {} {} {}, M {m} N {n} K {k}",
+            "{} x {} {:?} {:?} {}, interval {}, latency {}, ports {} {} {}, M {m} N {n} K {k}, {} times",
             self.rows,
             self.columns,
             self.kind,
@@ -206,6 +210,7 @@ impl Case {
             port(self.feed.a),
             port(self.feed.b),
             port(self.feed.c),
+            self.repeat,
         )
     }
 
@@ -236,7 +241,7 @@ impl Case {
             m,
             n,
             k,
-            repeat: 1,
+            repeat: self.repeat,
             accumulate: false,
         };
         model.tile(&tile, &self.feed)
@@ -261,7 +266,7 @@ impl fmt::Display for Case {
         let (m, n, k) = self.shape;
         write!(
             f,
-            "{} {} {} {} {} {} {} {m} {n} {k}",
+            "{} {} {} {} {} {} {} {m} {n} {k} {}",
             self.rows,
             self.columns,
             number(Kind::ALL.iter().position(|kind| *kind == self.kind)),
@@ -269,6 +274,7 @@ impl fmt::Display for Case {
             u8::from(self.overlapped),
             self.interval,
             self.latency,
+            self.repeat,
         )?;
         for rate in [self.feed.a, self.feed.b, self.feed.c] {
             let (elements, cycles) = rate.map_or((0, 0), |rate| (rate.elements(), rate.cycles()));
@@ -297,6 +303,7 @@ impl FromStr for Case {
             m,
             n,
             k,
+            repeat,
             ref rest @ ..,
         ] = fields.as_slice()
         else {
@@ -315,6 +322,7 @@ impl FromStr for Case {
             interval,
             latency,
             shape: (m, n, k),
+            repeat,
             feed: Feed {
                 a: rate(a, a_cycles),
                 b: rate(b, b_cycles),
