@@ -7,13 +7,14 @@
 //!
 //! ```text
 //!   GEMM tile ──► folds ──► spans of one fold ──► folds in a row ──► TileTiming
-//!                 fold.rs   law.rs                timing.rs          parts, stamps, traffic
+//!                 fold.rs   law.rs                closed.rs          parts, stamps, traffic
 //! ```
 //!
 //! Folds of a tile repeat, so all of this is closed forms: the cost of an answer does not depend
 //! on the size of the tile. The laws, the hardware they describe and their derivation stand in
 //! [`law`](crate::law).
 
+mod closed;
 mod config;
 mod element;
 mod feed;
