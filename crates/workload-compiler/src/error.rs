@@ -92,7 +92,7 @@ impl CompileError {
             ),
             Self::MemoryTooSmall { needed, .. } => (
                 Concern::Machine,
-                FieldError::new("dram", self).help(format!(
+                FieldError::new("memory", self).help(format!(
                     "more channels or larger devices ({needed} in all), a smaller batch or context, or narrower formats"
                 )),
             ),
