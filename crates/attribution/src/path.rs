@@ -51,8 +51,8 @@ pub(crate) struct UnitPath {
     late: u64,
     /// Its own time since its last completed instruction.
     pub(crate) since: Since,
-    /// The value of `since` at the end of that wait.
-    since_captured: Since,
+    /// The value of `since.causes` at the end of that wait.
+    since_captured: CauseCycles,
 }
 
 /// What an instruction that completes is charged to.
@@ -74,7 +74,7 @@ impl UnitPath {
     pub(crate) fn capture(&mut self, path: &Path, to: Cycle) {
         self.captured.copy_from(path);
         self.late = to.since(path.at).get();
-        self.since_captured = self.since;
+        self.since_captured = self.since.causes;
     }
 
     /// An instruction completes at `at`.
@@ -85,11 +85,10 @@ impl UnitPath {
             && completed == self.captured.at
         {
             std::mem::swap(&mut self.last, &mut self.captured);
-            for (cycles, mark) in since.causes.iter_mut().zip(self.since_captured.causes) {
+            for (cycles, mark) in since.causes.iter_mut().zip(self.since_captured) {
                 *cycles -= mark;
             }
             since.causes[Cause::Dependency as usize] += self.late;
-            since.worked -= self.since_captured.worked;
         }
         let class = charge.class as usize;
         let mut sum = 0;
@@ -105,7 +104,6 @@ impl UnitPath {
             "the path to a completion is as long as the time of that completion"
         );
         self.last.at = at;
-        self.captured.at = Cycle::ZERO;
         self.since = Since::default();
     }
 }

@@ -88,9 +88,16 @@ fn events(bytes: &[u8], cut_off: &mut bool) -> Result<Vec<Value>, CheckError> {
             .read_to_string(&mut text)
             .map_err(|error| unreadable(&error))?;
     } else {
-        text = std::str::from_utf8(bytes)
-            .map_err(|error| unreadable(&error))?
-            .to_owned();
+        let whole = match std::str::from_utf8(bytes) {
+            Ok(whole) => whole,
+            // Cut off inside a character.
+            Err(error) if error.error_len().is_none() => {
+                std::str::from_utf8(&bytes[..error.valid_up_to()])
+                    .map_err(|error| unreadable(&error))?
+            }
+            Err(error) => return Err(unreadable(&error)),
+        };
+        whole.clone_into(&mut text);
     }
     if let Ok(events) = serde_json::from_str(&text) {
         return Ok(events);
@@ -187,11 +194,12 @@ impl Checker {
         }
     }
 
-    /// On each track, in the order in which viewers take them, every slice lies inside the one
-    /// that is open, or after it.
+    /// On each track, every slice lies inside the one that is open, or after it. Of slices that
+    /// start together, some viewers take the longest for the parent, others the first in the file:
+    /// it must be the same one.
     fn nesting(&mut self) {
         for (track, slices) in &mut self.slices {
-            slices.sort_by_key(|slice| (slice.from, std::cmp::Reverse(slice.to)));
+            slices.sort_by_key(|slice| slice.from);
             let mut open: Vec<&Slice> = Vec::new();
             for slice in slices.iter() {
                 while open.last().is_some_and(|outer| outer.to <= slice.from) {

@@ -1,5 +1,5 @@
-//! Writes a run as a Chrome Trace Event file, for Perfetto (<https://ui.perfetto.dev>), Chrome's
-//! own viewer or speedscope.
+//! Writes a run as a Chrome Trace Event file, for Perfetto (<https://ui.perfetto.dev>) and other
+//! viewers of that format.
 //!
 //! ```text
 //!   program   passes            ├──────────── decode@2048 ────────────────
@@ -14,7 +14,8 @@
 //! ```
 //!
 //! * **Time.** One cycle of the machine's reference clock is one microsecond of the trace, in
-//!   integers: viewers silently drop slices whose fractional times do not nest.
+//!   integers: viewers silently drop slices whose fractional times do not nest. The clock, and what
+//!   was run on what, stand in a metadata event named `otherData` at the beginning.
 //! * **Bounded.** Memory does not grow with the run; the file holds at most
 //!   [`TraceOptions::event_budget`] events (and a few more that say what is missing). When half of
 //!   the budget is used, phases inside tiles are no longer recorded, at three quarters tiles and

@@ -1,5 +1,6 @@
 //! Event records, counted against a budget.
 
+use std::cell::Cell;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
@@ -24,7 +25,7 @@ pub(crate) enum Detail {
 impl Detail {
     /// The shares of the budget, in hundredths, up to which this detail is recorded. What is left
     /// at the end belongs to passes and the last values of counters.
-    const fn share(self) -> u64 {
+    const fn share(self) -> u128 {
         match self {
             Self::Passes => 100,
             Self::Operations => 95,
@@ -57,8 +58,8 @@ pub(crate) struct Slice<'a> {
     pub(crate) name: fmt::Arguments<'a>,
     pub(crate) from: Cycle,
     pub(crate) to: Cycle,
-    /// The members of the `args` object, or nothing.
-    pub(crate) args: fmt::Arguments<'a>,
+    /// The members of the `args` object.
+    pub(crate) args: Option<fmt::Arguments<'a>>,
 }
 
 /// Writes events one a line.
@@ -68,7 +69,7 @@ pub(crate) struct Recorder<W: Write> {
     budget: u64,
     window: (Cycle, Cycle),
     /// Since when each detail is no longer recorded; indexed by [`Detail`].
-    dropped_since: [Option<Cycle>; 4],
+    dropped_since: [Cell<Option<Cycle>>; 4],
     pub(crate) statistics: TraceStatistics,
 }
 
@@ -81,7 +82,7 @@ impl<W: Write> Recorder<W> {
             line: String::new(),
             budget: options.event_budget,
             window: options.window.unwrap_or((Cycle::ZERO, Cycle(u64::MAX))),
-            dropped_since: [None; 4],
+            dropped_since: Default::default(),
             statistics: TraceStatistics::default(),
         }
     }
@@ -101,18 +102,16 @@ impl<W: Write> Recorder<W> {
         (from < to).then_some((from, to))
     }
 
-    /// Whether something of this detail can still be recorded.
-    pub(crate) fn allows(&self, detail: Detail) -> bool {
-        self.statistics.events < self.budget * detail.share() / 100 && !self.sink.has_failed()
-    }
-
-    /// Like [`Recorder::allows`], for something that happened at `at` and will be missing if not.
-    pub(crate) fn wants(&mut self, detail: Detail, at: Cycle) -> bool {
-        let allowed = self.allows(detail);
-        if !allowed {
-            self.dropped_since[detail as usize].get_or_insert(at);
+    /// Whether something of this detail, at `at`, can still be recorded. If not, it is noted as
+    /// missing.
+    pub(crate) fn wants(&self, detail: Detail, at: Cycle) -> bool {
+        let used = u128::from(self.statistics.events) * 100;
+        let allowed = used < u128::from(self.budget) * detail.share();
+        let since = &self.dropped_since[detail as usize];
+        if !allowed && since.get().is_none() {
+            since.set(Some(at));
         }
-        allowed
+        allowed && !self.sink.has_failed()
     }
 
     /// Writes an event given as its JSON members.
@@ -139,9 +138,13 @@ impl<W: Write> Recorder<W> {
         } = slice;
         let (ts, dur) = (from.get(), to.since(*from).get());
         self.statistics.slices += 1;
-        self.event(format_args!(
-            r#""ph":"X","name":"{name}","pid":{pid},"tid":{tid},"ts":{ts},"dur":{dur},"args":{{{args}}}"#
-        ));
+        let head = format_args!(
+            r#""ph":"X","name":"{name}","pid":{pid},"tid":{tid},"ts":{ts},"dur":{dur}"#
+        );
+        match args {
+            Some(args) => self.event(format_args!(r#"{head},"args":{{{args}}}"#)),
+            None => self.event(head),
+        }
     }
 
     /// A sample of a counter, in thousandths.
@@ -188,7 +191,7 @@ impl<W: Write> Recorder<W> {
             Detail::Operations,
             Detail::Passes,
         ] {
-            let Some(since) = self.dropped_since[detail as usize] else {
+            let Some(since) = self.dropped_since[detail as usize].get() else {
                 continue;
             };
             let (ts, name) = (since.get(), detail.name());

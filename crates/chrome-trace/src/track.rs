@@ -1,8 +1,8 @@
 //! The track of one unit: operations, tiles and waits in them, phases in tiles.
 //!
-//! Viewers sort slices by start, then by length with the longest first, then by their order in the
-//! file. So an operation may be written when it ends, after its tiles, and is still their parent,
-//! except where it is as long as its only child: that child is held back and written after it.
+//! Viewers sort slices by start; of those that start together, some take the longest for the parent,
+//! others the first in the file. An operation is written when it ends, so what starts with it (its
+//! first child, and that one's first phase) is held back and written after it.
 
 use std::fmt;
 use std::io::Write;
@@ -31,7 +31,7 @@ impl Role {
     }
 }
 
-/// A child of an operation that waits to be written.
+/// What an operation consists of.
 #[derive(Clone, Copy)]
 enum Child {
     Tile {
@@ -44,6 +44,18 @@ enum Child {
         on: UnitId,
         reason: WaitReason,
     },
+    Phase {
+        cause: Cause,
+        fold: Option<u64>,
+    },
+}
+
+/// A child and its span.
+#[derive(Clone, Copy)]
+struct Part {
+    child: Child,
+    from: Cycle,
+    to: Cycle,
 }
 
 /// An operation that is under way on the unit.
@@ -51,8 +63,8 @@ struct Open {
     operation: OperationId,
     from: Cycle,
     to: Cycle,
-    /// The first child, while it is the only one.
-    held: Option<(Child, Cycle, Cycle)>,
+    /// The first child, and its first phase.
+    held: [Option<Part>; 2],
     children: u64,
 }
 
@@ -126,12 +138,12 @@ impl UnitTrack {
             bytes: busy.bytes.get(),
             parts,
         };
-        self.child(recorder, names, child, from, to);
+        self.child(recorder, names, Part { child, from, to });
         if recorder.wants(Detail::Phases, from) {
             self.tile = Some((from, to));
             self.tile_slice = (from, to);
             if self.role != Role::Array {
-                self.parts(recorder, busy.from, busy.parts);
+                self.parts(recorder, names, busy.from, busy.parts);
             }
         }
         true
@@ -141,12 +153,13 @@ impl UnitTrack {
     fn parts<W: Write>(
         &mut self,
         recorder: &mut Recorder<W>,
+        names: &Names,
         mut from: Cycle,
         parts: &[(Cause, Cycles)],
     ) {
         for (cause, cycles) in parts {
             let to = from + *cycles;
-            self.phase(recorder, *cause, None, from, to);
+            self.phase(recorder, names, (*cause, None), from, to);
             from = to;
         }
     }
@@ -156,8 +169,8 @@ impl UnitTrack {
     pub(crate) fn phase<W: Write>(
         &mut self,
         recorder: &mut Recorder<W>,
-        cause: Cause,
-        fold: Option<u64>,
+        names: &Names,
+        (cause, fold): (Cause, Option<u64>),
         from: Cycle,
         to: Cycle,
     ) {
@@ -169,14 +182,16 @@ impl UnitTrack {
             return;
         }
         self.tile = Some((to, end));
-        let fold = fold.map_or(String::new(), |fold| format!(r#""fold":{fold}"#));
-        recorder.slice(&Slice {
-            track: self.id,
-            name: format_args!("{cause}"),
-            from,
-            to,
-            args: format_args!("{fold}"),
-        });
+        let child = Child::Phase { cause, fold };
+        let part = Part { child, from, to };
+        if let Some(open) = &mut self.open
+            && let [Some(first), second @ None] = &mut open.held
+            && first.from == from
+        {
+            *second = Some(part);
+        } else {
+            self.write(recorder, names, part);
+        }
     }
 
     /// The unit waits, or has nothing at hand.
@@ -197,7 +212,8 @@ impl UnitTrack {
         if let Some((from, to)) = recorder.clip(waiting.from, waiting.to)
             && recorder.wants(Detail::Tiles, from)
         {
-            self.child(recorder, names, Child::Wait { on, reason }, from, to);
+            let child = Child::Wait { on, reason };
+            self.child(recorder, names, Part { child, from, to });
         }
     }
 
@@ -221,39 +237,24 @@ impl UnitTrack {
             operation,
             from,
             to,
-            held: None,
+            held: [None; 2],
             children: 0,
         });
     }
 
-    fn child<W: Write>(
-        &mut self,
-        recorder: &mut Recorder<W>,
-        names: &Names,
-        child: Child,
-        from: Cycle,
-        to: Cycle,
-    ) {
+    /// A child of the open operation that is no phase.
+    fn child<W: Write>(&mut self, recorder: &mut Recorder<W>, names: &Names, part: Part) {
         let open = self.open.as_mut().expect("begun by the caller");
         open.children += 1;
         if open.children == 1 {
-            open.held = Some((child, from, to));
-            return;
-        }
-        let held = open.held.take();
-        for (child, from, to) in held.into_iter().chain([(child, from, to)]) {
-            self.write_child(recorder, names, child, from, to);
+            open.held[0] = Some(part);
+        } else {
+            self.write(recorder, names, part);
         }
     }
 
-    fn write_child<W: Write>(
-        &self,
-        recorder: &mut Recorder<W>,
-        names: &Names,
-        child: Child,
-        from: Cycle,
-        to: Cycle,
-    ) {
+    fn write<W: Write>(&self, recorder: &mut Recorder<W>, names: &Names, part: Part) {
+        let Part { child, from, to } = part;
         let track = self.id;
         match child {
             Child::Tile {
@@ -266,7 +267,10 @@ impl UnitTrack {
                 name: format_args!("{} {tile}", self.role.verb()),
                 from,
                 to,
-                args: format_args!(r#""macs":{macs},"bytes":{bytes}{}"#, Parts(&parts)),
+                args: Some(format_args!(
+                    r#""macs":{macs},"bytes":{bytes}{}"#,
+                    Parts(&parts)
+                )),
             }),
             Child::Wait { on, reason } => {
                 let on = &names.units[on.index()];
@@ -279,7 +283,18 @@ impl UnitTrack {
                     name: format_args!("{what}{on}"),
                     from,
                     to,
-                    args: format_args!(r#""reason":"{cause}""#),
+                    args: Some(format_args!(r#""reason":"{cause}""#)),
+                });
+            }
+            Child::Phase { cause, fold } => {
+                let number = fold.unwrap_or_default();
+                let number = format_args!(r#""fold":{number}"#);
+                recorder.slice(&Slice {
+                    track,
+                    name: format_args!("{cause}"),
+                    from,
+                    to,
+                    args: fold.map(|_| number),
                 });
             }
         }
@@ -301,11 +316,11 @@ impl UnitTrack {
                 name: format_args!("{name}"),
                 from,
                 to,
-                args: format_args!(r#""class":"{class}","children":{children}"#),
+                args: Some(format_args!(r#""class":"{class}","children":{children}"#)),
             });
         }
-        if let Some((child, from, to)) = open.held {
-            self.write_child(recorder, names, child, from, to);
+        for part in open.held.into_iter().flatten() {
+            self.write(recorder, names, part);
         }
     }
 }

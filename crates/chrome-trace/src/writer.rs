@@ -116,7 +116,7 @@ impl<W: Write> TraceWriter<W> {
                 name: format_args!("{name}"),
                 from,
                 to,
-                args: format_args!(""),
+                args: None,
             });
         }
     }
@@ -255,7 +255,8 @@ impl<W: Write> Observer for TraceWriter<W> {
     }
 
     fn wants_folds(&self, from: Cycle, to: Cycle) -> bool {
-        self.recorder.allows(Detail::Phases) && self.recorder.clip(from, to).is_some()
+        let clipped = self.recorder.clip(from, to);
+        clipped.is_some_and(|(from, _)| self.recorder.wants(Detail::Phases, from))
     }
 
     fn fold(&mut self, span: &FoldSpan) {
@@ -267,7 +268,13 @@ impl<W: Write> Observer for TraceWriter<W> {
             to,
             ..
         } = *span;
-        track.phase(&mut self.recorder, cause, Some(fold), from, to);
+        track.phase(
+            &mut self.recorder,
+            &self.names,
+            (cause, Some(fold)),
+            from,
+            to,
+        );
     }
 
     fn occupancy(&mut self, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {

@@ -1,7 +1,7 @@
 //! Traces of random runs, seen through the checker.
 
 // The random in-order machine that attribution is tested with.
-#[path = "../../attribution/tests/toy/mod.rs"]
+#[path = "../../attribution/tests/ledger/toy.rs"]
 mod toy;
 
 use std::io::{self, Write};
@@ -241,6 +241,7 @@ fn the_checker_refuses_what_viewers_lose() {
     assert!(check_events(&[slice("0", "5"), slice("5", "5")]).is_ok());
     let refused = [
         (vec![slice("0", "5"), slice("4", "5")], "overlaps"),
+        (vec![slice("0", "4"), slice("0", "5")], "overlaps"),
         (vec![slice("0.5", "5")], "not a whole number"),
         (vec![slice("0", "5.5")], "not a whole positive"),
         (vec![slice("0", "0")], "not a whole positive"),

@@ -93,25 +93,23 @@ async function compare(page, own) {
   return problems;
 }
 
-/** Expands the tracks whose name or path contains one of the words (all, without words), and
- *  collapses the rest. */
-async function expand(page, words) {
+/** Puts the groups in the order of their process numbers, opens those whose name, or a track in
+ *  which, contains one of the words (all, without words), and closes the rest. */
+async function arrange(page, words) {
   await page.evaluate((words) => {
-    const workspace = window.app.trace.currentWorkspace ?? window.app.trace.workspace;
-    for (const node of workspace.flatTracks) {
-      const name = (node.title ?? node.name ?? "").toLowerCase();
-      const wanted = words.length === 0 || words.some((word) => name.includes(word));
-      if (wanted) {
-        node.reveal?.();
-        node.expand?.();
+    const workspace = window.app.trace.workspace;
+    const matches = (node) =>
+      words.length === 0 || words.some((word) => (node.name ?? "").toLowerCase().includes(word));
+    const number = (node) => Number(/(\d+)$/.exec(node.name)?.[1] ?? 0);
+    for (const group of [...workspace.children].sort((a, b) => number(a) - number(b))) {
+      workspace.addChildLast(group);
+      if (matches(group) || group.flatTracks.some(matches)) {
+        group.expand();
       } else {
-        node.collapse?.();
+        group.collapse();
       }
     }
-    for (const node of workspace.flatTracks) {
-      const name = (node.title ?? node.name ?? "").toLowerCase();
-      if (words.length > 0 && words.some((word) => name.includes(word))) node.reveal?.();
-    }
+    window.app.raf?.scheduleFullRedraw?.();
   }, words);
 }
 
@@ -123,6 +121,8 @@ async function zoom(page, from, to) {
     window.app.trace.scrollTo({ time: { start: at(from), end: at(to), viewPercentage: 1 } });
   }, from, to);
 }
+
+const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
 const own = account(readEvents(trace));
 const [width, height] = options.size.split("x").map(Number);
@@ -138,16 +138,21 @@ try {
   const page = await browser.newPage();
   if (options.debug) page.on("console", (message) => console.error("page:", message.text()));
   await page.goto(`${address}/#!/?url=${address}/trace&hideSidebar=true`);
-  await page.waitForFunction(() => window.app?.trace?.engine !== undefined, { timeout: 120_000 });
-  await new Promise((done) => setTimeout(done, 1500));
+  // The engine is there before the tracks are.
+  await page.waitForFunction(() => window.app?.trace?.workspace?.children.length > 0, {
+    timeout: 120_000,
+  });
+  await pause(1500);
   problems = await compare(page, own);
   if (options.png) {
-    await expand(page, (options.expand ?? "").toLowerCase().split(",").filter((word) => word));
+    await arrange(page, (options.expand ?? "").toLowerCase().split(",").filter((word) => word));
     if (options.window) {
       const [from, to] = options.window.split("..").map(Number);
       await zoom(page, from, to);
     }
-    await new Promise((done) => setTimeout(done, 2500));
+    // The page is drawn anew when the mouse moves.
+    await page.mouse.move(width / 2, height - 30);
+    await pause(2500);
     await page.screenshot({ path: options.png });
     console.log(`screenshot: ${options.png}`);
   }

@@ -118,10 +118,8 @@ impl Document {
         let text = change.value();
         let (span, parts) = match follow(&self.root, &steps) {
             Place::Found(node) => {
-                // Shells eat quotes, so text may come without them where the file has text.
-                let bare = matches!(node.value, Value::Text(_)) && !text.starts_with(['"', 'r']);
                 let value = change.value_span();
-                let parts = if bare {
+                let parts = if is_bare_text(node, text) {
                     vec![
                         Part::Made("\"", value.clone()),
                         Part::Copied(value.clone()),
@@ -200,7 +198,11 @@ impl Document {
             Place::Found(node) => (self.whole_or_head(node), None),
             Place::Absent { inside, step } => {
                 let given = &error.path[..steps[step].1.end];
-                let note = match defaults.and_then(|text| default_at(text, &error.path)) {
+                let default = defaults.and_then(|text| default_at(text, &error.path));
+                let note = match default.filter(|value| value != "None") {
+                    Some(value) if given == error.path => {
+                        format!("`{given}` is not given here; its default is {value}")
+                    }
                     Some(value) => format!(
                         "`{given}` is not given here; the default of `{}` is {value}",
                         error.path
@@ -250,6 +252,12 @@ fn shown(source: &Source, root: Option<&Node>, mistake: Mistake) -> ConfigError 
     ConfigError::new(message)
         .at(origin, place, mistake.label.unwrap_or_default())
         .maybe_help(mistake.help)
+}
+
+/// Whether a value is text without its quotes, which shells eat: where the file has text, and
+/// what is given has no marks of anything else.
+fn is_bare_text(node: &Node, given: &str) -> bool {
+    matches!(node.value, Value::Text(_)) && !given.contains(['(', '[', '{', '"'])
 }
 
 /// Where a field that is absent can be put: behind the last entry of the group.

@@ -1,6 +1,7 @@
 //! Names near to a misspelt one.
 
-/// The name with the fewest edits, if it is near enough to be what was meant.
+/// The name with the fewest edits, if it is near enough to be what was meant; else the first that
+/// begins so.
 #[must_use]
 pub fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
     let limit = (found.chars().count() / 3).max(1);
@@ -10,6 +11,10 @@ pub fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
         .filter(|(edits, _)| *edits <= limit)
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, name)| name)
+        .or_else(|| {
+            let begins = |name: &&&str| found.len() > 2 && name.starts_with(found);
+            known.iter().find(begins).copied()
+        })
 }
 
 /// Names as a list in a sentence: "`a`, `b`, `c`".
@@ -53,6 +58,7 @@ mod tests {
         assert_eq!(nearest("rwos", &known), Some("rows"));
         assert_eq!(nearest("colums", &known), Some("columns"));
         assert_eq!(nearest("DataFlow", &known), Some("dataflow"));
+        assert_eq!(nearest("data", &known), Some("dataflow"));
         assert_eq!(nearest("timing", &known), None);
     }
 }

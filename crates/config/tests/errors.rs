@@ -194,6 +194,8 @@ fn overrides_reach_any_field() {
             .value()
             .is_none()
     );
+    assert_eq!(with(&["hw.name=\"b\""]).unwrap().name, "b");
+    assert_eq!(with(&["hw.name=3.5"]).unwrap().name, "3.5");
     let machine = with(&["hw.memory=Ideal", "hw.arrays=[(rows: 1)]"]).unwrap();
     assert!(matches!(machine.memory, Memory::Ideal));
     assert_eq!(machine.arrays.len(), 1);

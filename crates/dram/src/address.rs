@@ -74,6 +74,39 @@ pub struct AddressMap {
     hash: Hash,
     groups: u64,
     banks: u64,
+    /// Where all sizes are powers of two: the shift and mask of each field of a burst's number, in
+    /// the order of [`Field`]; with the channel, and without.
+    bits: Option<[[Bits; 6]; 2]>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Bits {
+    shift: u32,
+    mask: u64,
+}
+
+impl Bits {
+    #[inline]
+    const fn of(self, burst: u64) -> u64 {
+        burst >> self.shift & self.mask
+    }
+
+    /// The bits of each field, if every size is a power of two and all fit.
+    fn of_fields(fields: &[(Field, u64); 6], keep: impl Fn(Field) -> bool) -> Option<[Self; 6]> {
+        let mut bits = [Self::default(); 6];
+        let mut shift = 0;
+        for &(field, size) in fields.iter().filter(|(field, _)| keep(*field)) {
+            if !size.is_power_of_two() || shift >= 63 {
+                return None;
+            }
+            bits[field as usize] = Self {
+                shift,
+                mask: size - 1,
+            };
+            shift += size.trailing_zeros();
+        }
+        Some(bits)
+    }
 }
 
 /// The fields of a map string, from the most significant.
@@ -144,19 +177,41 @@ impl AddressMap {
             hash,
             groups,
             banks,
+            bits: Bits::of_fields(&fields, |_| true)
+                .zip(Bits::of_fields(&fields, |field| field != Field::Channel))
+                .map(|(all, local)| [all, local]),
         })
     }
 
     /// Where a burst of the whole memory lives.
     #[must_use]
     pub fn locate(&self, burst: u64) -> Location {
-        self.locate_fields(burst, |_| true)
+        match &self.bits {
+            Some([all, _]) => self.locate_bits(burst, all),
+            None => self.locate_fields(burst, |_| true),
+        }
     }
 
     /// Where a channel-local burst lives in its channel.
     #[must_use]
     pub fn locate_local(&self, burst: u64) -> Location {
-        self.locate_fields(burst, |field| field != Field::Channel)
+        match &self.bits {
+            Some([_, local]) => self.locate_bits(burst, local),
+            None => self.locate_fields(burst, |field| field != Field::Channel),
+        }
+    }
+
+    #[inline]
+    fn locate_bits(&self, burst: u64, bits: &[Bits; 6]) -> Location {
+        let of = |field: Field| bits[field as usize].of(burst);
+        self.mix(Location {
+            channel: of(Field::Channel),
+            rank: of(Field::Rank),
+            group: of(Field::Group),
+            bank: of(Field::Bank),
+            row: of(Field::Row),
+            column: of(Field::Column),
+        })
     }
 
     fn locate_fields(&self, burst: u64, keep: impl Fn(Field) -> bool) -> Location {
@@ -174,6 +229,11 @@ impl AddressMap {
                 Field::Channel => location.channel = value,
             }
         }
+        self.mix(location)
+    }
+
+    #[inline]
+    fn mix(&self, mut location: Location) -> Location {
         if self.hash == Hash::RowXor {
             location.group ^= location.row % self.groups;
             location.bank ^= location.row / self.groups % self.banks;

@@ -71,15 +71,26 @@ impl Style {
     }
 }
 
-/// Reads a command trace.
+/// Reads a command trace of one channel.
 ///
 /// # Errors
 /// The first line that is no command.
 pub fn parse(text: &str) -> Result<Vec<Issued>, TraceError> {
+    Ok(parse_channels(text)?.into_iter().flatten().collect())
+}
+
+/// Reads a command trace whose channels follow one another, each under a comment with `channel=`.
+///
+/// # Errors
+/// The first line that is no command.
+pub fn parse_channels(text: &str) -> Result<Vec<Vec<Issued>>, TraceError> {
     let style = Style::of(text);
-    let mut commands = Vec::new();
+    let mut channels: Vec<Vec<Issued>> = vec![Vec::new()];
     for (index, raw) in text.lines().enumerate() {
         let line = raw.trim();
+        if line.starts_with('#') && line.contains("channel=") {
+            channels.push(Vec::new());
+        }
         if line.is_empty() || line.starts_with('#') || line.starts_with("clk,") {
             continue;
         }
@@ -88,9 +99,11 @@ pub fn parse(text: &str) -> Result<Vec<Issued>, TraceError> {
             message,
             text: raw.chars().take(80).collect(),
         })?;
-        commands.push(issued);
+        if let Some(channel) = channels.last_mut() {
+            channel.push(issued);
+        }
     }
-    Ok(commands)
+    Ok(channels)
 }
 
 fn parse_line(line: &str, style: Style) -> Result<Issued, String> {

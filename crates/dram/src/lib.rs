@@ -56,6 +56,7 @@ pub mod preset;
 pub mod replica;
 pub mod request;
 mod sha256;
+pub mod standalone;
 pub mod standard;
 pub mod timing;
 pub mod validate;

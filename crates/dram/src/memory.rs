@@ -97,6 +97,23 @@ pub struct Counters {
     pub bus_busy: Cycles,
 }
 
+impl Counters {
+    /// Adds what another channel did.
+    pub fn add(&mut self, other: &Self) {
+        self.reads += other.reads;
+        self.writes += other.writes;
+        self.bytes += other.bytes;
+        self.activates += other.activates;
+        self.precharges += other.precharges;
+        self.precharges_all += other.precharges_all;
+        self.refreshes += other.refreshes;
+        self.bank_refreshes += other.bank_refreshes;
+        self.row_hits += other.row_hits;
+        self.row_misses += other.row_misses;
+        self.bus_busy += other.bus_busy;
+    }
+}
+
 /// A memory: DRAM timed by command, or an ideal one.
 #[derive(Clone, Debug)]
 pub struct Memory {

@@ -20,7 +20,7 @@ fn round_constants() -> [u32; 64] {
         candidate += 1;
         if (2..candidate)
             .take_while(|d| d * d <= candidate)
-            .any(|d| candidate % d == 0)
+            .any(|d| candidate.is_multiple_of(d))
         {
             continue;
         }

@@ -55,6 +55,8 @@ pub struct Timing {
     shape: Shape,
     effects: Vec<Vec<Effect>>,
     windows: Vec<Window>,
+    /// The node of the first bank; the others follow.
+    first_bank: usize,
     /// The nodes of each bank: its own, its group's, its rank's.
     paths: Vec<[u32; 3]>,
     /// Earliest cycle by node and command.
@@ -64,13 +66,17 @@ pub struct Timing {
 const UNIT: usize = 0;
 
 impl Timing {
-    /// No command given yet.
+    /// No command given yet. Only the commands `asked` for have their earliest cycles kept.
     #[must_use]
-    pub fn new(shape: Shape, rules: &[Rule]) -> Self {
+    pub fn new(shape: Shape, rules: &[Rule], asked: &[Command]) -> Self {
         let mut effects = vec![Vec::new(); Command::COUNT];
         let mut windows = Vec::new();
         let nodes = 1 + shape.ranks * (1 + shape.groups * (1 + shape.banks));
-        for rule in rules.iter().filter(|rule| rule.cycles > 0) {
+        let binds = |rule: &&Rule| {
+            let alone = rule.scope == Scope::OtherRank && shape.ranks == 1;
+            rule.cycles > 0 && asked.contains(&rule.to) && !alone
+        };
+        for rule in rules.iter().filter(binds) {
             if rule.window > 1 {
                 windows.push(Window {
                     rule: *rule,
@@ -89,6 +95,7 @@ impl Timing {
             shape,
             effects,
             windows,
+            first_bank: 1 + shape.ranks * (1 + shape.groups),
             paths: (0..shape.total_banks())
                 .map(|bank| Self::path_of(shape, bank))
                 .collect(),
@@ -141,6 +148,25 @@ impl Timing {
         let c = command as usize;
         self.earliest[bank][c]
             .max(self.earliest[group][c])
+            .max(self.earliest[rank][c])
+            .max(self.earliest[UNIT][c])
+    }
+
+    /// What a bank itself allows of [`Timing::earliest`].
+    #[inline]
+    #[must_use]
+    pub fn earliest_of_bank(&self, command: Command, bank: usize) -> u64 {
+        self.earliest[self.first_bank + bank][command as usize]
+    }
+
+    /// What all but the bank itself allow of [`Timing::earliest`]: the same for all banks of a
+    /// group.
+    #[inline]
+    #[must_use]
+    pub fn earliest_around(&self, command: Command, bank: usize) -> u64 {
+        let (_, group, rank) = self.path(bank);
+        let c = command as usize;
+        self.earliest[group][c]
             .max(self.earliest[rank][c])
             .max(self.earliest[UNIT][c])
     }
@@ -243,7 +269,7 @@ mod tests {
             rule(Scope::Rank, Activate, Activate, 4, 1),
             rule(Scope::OtherRank, Activate, Activate, 2, 1),
         ];
-        let mut timing = Timing::new(shape, &rules);
+        let mut timing = Timing::new(shape, &rules, &Command::ALL);
         timing.issue(Activate, 0, 100);
         let at = |bank| timing.earliest(Activate, bank);
         assert_eq!(
@@ -263,7 +289,11 @@ mod tests {
             groups: 1,
             banks: 8,
         };
-        let mut timing = Timing::new(shape, &[rule(Scope::Rank, Activate, Activate, 30, 4)]);
+        let mut timing = Timing::new(
+            shape,
+            &[rule(Scope::Rank, Activate, Activate, 30, 4)],
+            &[Activate],
+        );
         for (bank, cycle) in [(0, 10), (1, 12), (2, 14)] {
             timing.issue(Activate, bank, cycle);
             assert_eq!(timing.earliest(Activate, 3), 0);

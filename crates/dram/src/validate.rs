@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::command::{Command, Issued};
 use crate::command_trace;
 use crate::replica::config::{self, ReplicaConfig};
-use crate::replica::driver::{RunOptions, RunStatistics, run};
+use crate::replica::driver::{ChannelStatistics, RunOptions, RunStatistics, run};
 use crate::request::{generate, trace_text};
 use crate::sha256;
 
@@ -209,7 +209,8 @@ impl Golden {
 }
 
 /// Whether the policy of a configuration is proven, so that equality is required.
-fn required(config: &str) -> bool {
+#[must_use]
+pub fn required(config: &str) -> bool {
     config.starts_with("d3_") || (config.starts_with("r2_ddr4_") && config.contains("1rk"))
 }
 
@@ -260,13 +261,15 @@ fn compare(
 /// Every column of golden.csv that a run determines, as the file prints it.
 #[must_use]
 pub fn columns(result: &RunStatistics) -> Vec<(&'static str, String)> {
-    let sum = |of: fn(&crate::replica::driver::ChannelStatistics) -> u64| result.sum(of);
+    let sum = |of: fn(&ChannelStatistics) -> u64| result.sum(of);
     let count = |command: Command| result.sum(|channel| channel.count(command)).to_string();
     let optional = |value: Option<u64>| value.map_or(String::new(), |value| value.to_string());
-    let last = |of: fn(&crate::replica::driver::ChannelStatistics) -> Option<u64>| {
-        result.channels.iter().filter_map(of).max()
-    };
-    let (reads, writes) = (sum(|c| c.reads()), sum(|c| c.writes()));
+    let last =
+        |of: fn(&ChannelStatistics) -> Option<u64>| result.channels.iter().filter_map(of).max();
+    let (reads, writes) = (
+        sum(ChannelStatistics::reads),
+        sum(ChannelStatistics::writes),
+    );
     let misses = sum(|c| c.row_misses);
     let read_any = result.mean_read_latency();
     let max_latency = result.channels.iter().map(|c| c.latency_max).max();

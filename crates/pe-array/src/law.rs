@@ -51,8 +51,8 @@
 //!   step may not enter (0,0) sooner than `drain` cycles after this fold's; a fold of r′ < r rows
 //!   is complete r − r′ cycles sooner and must wait for the tap as long.
 //! * WS, IS: the next tile is not loaded. Its first weight may enter the shadow register of row 0
-//!   in the cycle in which that row's weight is taken, which is when this fold begins: two folds
-//!   begin at least `load` cycles apart. And a fold of r′ < r rows reaches its tap sooner: its
+//!   in the cycle in which that row's weight is taken, which is when this fold's first step enters,
+//!   τ(0) after its stream begins; the next stream begins when the load is complete. And a fold of r′ < r rows reaches its tap sooner: its
 //!   first result may not meet this fold's last, which costs r − r′ − I + 1 cycles where that is
 //!   positive.
 //!
@@ -62,7 +62,7 @@
 //!   E(0) = load(0) + W(0)          E(f+1) = E(f) + W(f+1) + wait(f, f+1)
 //!
 //!   OS      wait = max(0, drain(f) + max(0, r − r′) − W(f+1))
-//!   WS, IS  wait = max(0, load(f+1) − W(f), r − r′ − I + 1)
+//!   WS, IS  wait = max(0, τ(0) + load(f+1) − W(f), r − r′ − I + 1 if r > r′)
 //!
 //!   last MAC of f = E(f) + L − 1 + (r − 1) + (c − 1)       end of f = last MAC + drain(f)
 //! ```
@@ -216,7 +216,7 @@ impl Law {
                 port,
             };
         }
-        let load = next.whole_load().saturating_sub(spans.stream());
+        let load = (spans.lead + next.whole_load()).saturating_sub(spans.stream());
         let tap = (fewer + 1).saturating_sub(self.array.interval);
         let tap = if fewer > 0 { tap } else { 0 };
         if tap > load {

@@ -21,6 +21,7 @@ mod fold;
 pub mod grid;
 pub mod law;
 mod model;
+pub mod rtl;
 pub mod scalesim;
 mod timing;
 

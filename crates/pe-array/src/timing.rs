@@ -348,7 +348,10 @@ impl Run<'_> {
         let loads = spans.load > 0;
         let (load, mut first) = match self.previous {
             // Its tile loads while the last fold streams.
-            Some((_, last)) if loads => (Some(self.at - last.stream()), self.at + hold.cycles()),
+            Some((_, last)) if loads => (
+                Some(self.at - last.stream() + last.lead),
+                self.at + hold.cycles(),
+            ),
             Some(_) => (None, self.at),
             None => {
                 phases = phases

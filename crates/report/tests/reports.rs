@@ -1,7 +1,7 @@
 //! Reports of small runs.
 
 // The random in-order machine that attribution is tested with.
-#[path = "../../attribution/tests/toy/mod.rs"]
+#[path = "../../attribution/tests/ledger/toy.rs"]
 mod toy;
 
 use attribution::Ledger;

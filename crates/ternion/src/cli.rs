@@ -26,7 +26,7 @@ Exit codes: 0 success, 2 bad input, 3 the simulated machine cannot go on, 1 anyt
 )]
 pub(crate) struct Cli {
     /// Say more about what the simulator itself is doing (-vv: more still); to stderr
-    #[arg(short, long, action = ArgAction::Count, global = true)]
+    #[arg(short, long, action = ArgAction::Count, global = true, display_order = 100)]
     pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Command,

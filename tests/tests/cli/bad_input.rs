@@ -102,3 +102,137 @@ fn every_file_of_a_check_is_checked() {
     assert_eq!(folder.files(), ["bad.ron", "good.ron"]);
     assert_eq!(folder.read("good.ron"), MACHINE);
 }
+
+/// A workload in order, to be spoilt.
+const WORKLOAD: &str = r#"// A small workload.
+Workload(
+    model: "gpt2-124m",
+    run: Decode(context: 64),
+    batch: 1,
+    precision: (projection: Ternary(packing: TwoBits), attention: Bf16),
+)
+"#;
+
+#[test]
+fn a_spoilt_workload_file_is_refused_where_it_is_spoilt() {
+    let folder = Folder::new();
+    folder.write("workload.ron", WORKLOAD);
+    folder.run(&["check", "workload.ron"]).ok();
+    for (name, from, to) in [
+        ("workload_context_0", "context: 64", "context: 0"),
+        ("workload_context_too_long", "context: 64", "context: 4096"),
+        (
+            "workload_overflow",
+            "context: 64",
+            "context: 18446744073709551616",
+        ),
+        ("workload_unknown_model", "gpt2-124m", "gpt2-125m"),
+        ("workload_unknown_run", "Decode(", "Decoded("),
+        ("workload_unknown_field", "batch: 1", "batchsize: 1"),
+        ("workload_unknown_packing", "TwoBits", "TwoBit"),
+        ("workload_batch_0", "batch: 1", "batch: 0"),
+        ("workload_missing_run", "run: Decode(context: 64),", ""),
+        (
+            "workload_missing_file",
+            "\"gpt2-124m\"",
+            "HuggingFace(\"config.json\")",
+        ),
+        (
+            "workload_heads",
+            "\"gpt2-124m\"",
+            "Variant(of: \"gpt2-124m\", n_kv_heads: 5)",
+        ),
+    ] {
+        assert!(WORKLOAD.contains(from), "{from}");
+        folder.write("workload.ron", WORKLOAD.replacen(from, to, 1));
+        insta::assert_snapshot!(name, refused(&folder, &["check", "workload.ron"]));
+    }
+}
+
+#[test]
+fn files_that_do_not_go_together_are_refused_at_the_field_to_change() {
+    let folder = Folder::new();
+    folder.write("machine.ron", MACHINE);
+    folder.write("workload.ron", WORKLOAD);
+    let run = [
+        "simulate",
+        "--hw",
+        "machine.ron",
+        "--workload",
+        "workload.ron",
+    ];
+    let int8 = "workload.precision=(attention: Int8, lm_head: Int8, projection: Int8)";
+    for (name, changes) in [
+        ("together_too_wide", &["workload.batch=1"][..]),
+        ("together_not_served", &["hw.arrays[0].serves=[Projection]"]),
+        (
+            "together_no_room_for_a_tile",
+            &[int8, "hw.scratchpads.weights=(capacity: Bytes(512))"],
+        ),
+        (
+            "together_no_memory",
+            &[
+                int8,
+                "hw.memory=Ideal(bandwidth: Unlimited, capacity: MiB(1))",
+            ],
+        ),
+    ] {
+        let sets = changes.iter().flat_map(|change| ["--set", change]);
+        let arguments: Vec<&str> = run.into_iter().chain(sets).collect();
+        insta::assert_snapshot!(name, refused(&folder, &arguments));
+    }
+}
+
+#[test]
+fn a_spoilt_override_is_refused_where_it_is_spoilt() {
+    let folder = Folder::new();
+    for (name, change) in [
+        ("set_unknown_field", "hw.arrays[0].row=64"),
+        ("set_unknown_level", "hw.array[0].rows=64"),
+        ("set_index", "hw.arrays[7].rows=64"),
+        ("set_wrong_unit", "hw.clock=GBps(1)"),
+        ("set_zero", "hw.arrays[0].rows=0"),
+        ("set_context_0", "workload.run=Decode(context: 0)"),
+        ("set_not_ron", "workload.run=Decode(context: "),
+        ("set_no_value", "hw.clock="),
+        ("set_no_path", "hw=3"),
+        ("set_no_equals", "hw.clock"),
+        ("set_unknown_file", "machine.clock=MHz(1)"),
+    ] {
+        insta::assert_snapshot!(name, refused(&folder, &["simulate", "--set", change]));
+    }
+    assert!(folder.files().is_empty(), "{:?}", folder.files());
+}
+
+#[test]
+fn names_that_nothing_has_are_refused_with_the_nearest() {
+    let folder = Folder::new();
+    for (name, arguments) in [
+        ("name_machine", &["simulate", "--hw", "edge-hybird"][..]),
+        ("name_workload", &["simulate", "--workload", "bitnet"]),
+        ("name_file", &["simulate", "--hw", "mine/edge.ron"]),
+        ("name_listed", &["machines", "tpu"]),
+        ("name_kind", &["simulate", "--workload", "machine.ron"]),
+    ] {
+        folder.write("machine.ron", MACHINE);
+        insta::assert_snapshot!(name, refused(&folder, arguments));
+    }
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_refused_before_the_run() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("folder")).expect("the folder can be written to");
+    for (name, arguments) in [
+        ("output_no_folder", &["--trace", "nowhere/run.json"][..]),
+        ("output_is_folder", &["--json", "folder"]),
+        (
+            "output_twice",
+            &["--json", "run.json", "--trace", "run.json"],
+        ),
+    ] {
+        let all = [&["simulate", "--hw", "edge-hybrid"], arguments].concat();
+        insta::assert_snapshot!(name, refused(&folder, &all));
+    }
+    assert_eq!(folder.files(), ["folder"]);
+}

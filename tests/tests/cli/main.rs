@@ -2,4 +2,5 @@
 
 mod bad_input;
 mod shipped;
+mod simulate;
 mod support;

@@ -1,5 +1,7 @@
 //! What is shipped can be run, and is listed.
 
+use serde_json::Value;
+
 use crate::support::{Folder, root};
 
 /// The paths of all RON files of a folder of the workspace.
@@ -13,10 +15,93 @@ fn files(folder: &str) -> Vec<String> {
     paths
 }
 
+/// Asserts that both ledgers of a run sum to its makespan.
+fn assert_ledgers_sum(name: &str, facts: &str) {
+    let facts: Value = serde_json::from_str(facts).expect("the facts are JSON");
+    let cycles = |value: &Value| value.as_u64().expect("a number of cycles");
+    let total = cycles(&facts["total_cycles"]);
+    let cells = facts["makespan"].as_array().expect("a list");
+    assert_eq!(
+        cells
+            .iter()
+            .map(|cell| cycles(&cell["cycles"]))
+            .sum::<u64>(),
+        total,
+        "{name}"
+    );
+    for unit in facts["units"].as_array().expect("a list") {
+        let buckets = unit["cycles"].as_object().expect("buckets");
+        assert_eq!(
+            buckets.values().map(cycles).sum::<u64>(),
+            total,
+            "{name}: {}",
+            unit["name"]
+        );
+    }
+}
+
+#[test]
+fn every_shipped_machine_runs() {
+    let folder = Folder::new();
+    for machine in files("hw-configs") {
+        // Ternary projections and INT8 for the rest are what every shipped array takes.
+        let run = [
+            "simulate",
+            "--quiet",
+            "--json",
+            "run.json",
+            "--workload",
+            "gpt2-124m-prefill",
+            "--set",
+            "workload.model=Variant(of: \"gpt2-124m\", layers: 2)",
+            "--set",
+            "workload.run=Prefill(tokens: 16)",
+            "--set",
+            "workload.precision.projection=Ternary(packing: TwoBits)",
+            "--hw",
+            &machine,
+        ];
+        folder.run(&run).ok();
+        assert_ledgers_sum(&machine, &folder.read("run.json"));
+    }
+}
+
+#[test]
+fn every_shipped_workload_runs() {
+    let folder = Folder::new();
+    for workload in files("workloads") {
+        let text = std::fs::read_to_string(&workload).expect("the file is there");
+        // What the workload's projections are in decides which machine takes them.
+        let ternary = text.contains("Ternary(");
+        let hw = if ternary { "cloud-hybrid" } else { "edge-tpu" };
+        // A few of many tokens are enough: only the context differs.
+        let fewer = if text.contains("Generate(") {
+            &["--set", "workload.run.tokens=3"][..]
+        } else {
+            &[]
+        };
+        // An ideal memory, for speed; DRAM is under test elsewhere.
+        let run = [
+            "simulate",
+            "--quiet",
+            "--json",
+            "run.json",
+            "--set",
+            "hw.memory=Ideal(bandwidth: TBps(1), latency: Ns(100))",
+            "--hw",
+            hw,
+            "--workload",
+            &workload,
+        ];
+        folder.run(&[&run, fewer].concat()).ok();
+        assert_ledgers_sum(&workload, &folder.read("run.json"));
+    }
+}
+
 #[test]
 fn every_shipped_file_is_in_order() {
-    let all = files("hw-configs");
-    assert!(all.len() >= 7);
+    let all = [files("hw-configs"), files("workloads")].concat();
+    assert!(all.len() >= 8);
     let arguments: Vec<&str> = std::iter::once("check")
         .chain(all.iter().map(String::as_str))
         .collect();
@@ -27,6 +112,26 @@ fn every_shipped_file_is_in_order() {
 #[test]
 fn machines_are_listed() {
     insta::assert_snapshot!(Folder::new().run(&["machines"]).ok().stdout);
+}
+
+#[test]
+fn workloads_are_listed_and_printed() {
+    let folder = Folder::new();
+    let run = folder.run(&["workloads"]).ok();
+    assert_eq!(run.stdout.lines().count(), 1 + files("workloads").len());
+    folder.write(
+        "mine.ron",
+        folder
+            .run(&["workloads", "bitnet-b1.58-2b-4t-decode"])
+            .ok()
+            .stdout,
+    );
+    folder.run(&["check", "mine.ron"]).ok();
+}
+
+#[test]
+fn models_are_listed() {
+    insta::assert_snapshot!(Folder::new().run(&["models"]).ok().stdout);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use pe_array::{ArrayConfig, ArrayModel};
 use tile_program::Family;
 
 use super::file::ArrayFile;
+use super::resolve::frequency;
 use super::spec::ArraySpec;
 
 /// Units are numbered in 16 bits, and no machine comes near.
@@ -68,7 +69,7 @@ fn resolve(array: &ArrayFile, machine_clock: Frequency) -> Result<ArraySpec, Fie
         latency: array.latency,
     };
     let clock = match array.clock {
-        Some(clock) => clock.frequency().map_err(|error| error.inside("clock"))?,
+        Some(clock) => frequency(clock)?,
         None => machine_clock,
     };
     Ok(ArraySpec {

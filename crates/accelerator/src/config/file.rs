@@ -138,17 +138,17 @@ const fn port() -> Size {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Dma", default, deny_unknown_fields)]
 pub struct DmaFile {
-    /// Requests under way at once. Default 64.
+    /// Requests under way at once. Default 16.
     pub requests_in_flight: u64,
-    /// Bytes of a request. Default `Bytes(256)`.
+    /// Bytes of a request. Default `KiB(4)`.
     pub request: Size,
 }
 
 impl Default for DmaFile {
     fn default() -> Self {
         Self {
-            requests_in_flight: 64,
-            request: Size::bytes_exactly(256),
+            requests_in_flight: 16,
+            request: Size::kibibytes(4),
         }
     }
 }

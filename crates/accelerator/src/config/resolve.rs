@@ -1,6 +1,6 @@
 //! From a machine file as written to a machine that makes sense.
 
-use config::{FieldError, Or, Size, Unlimited};
+use config::{Clock, FieldError, Or, Size, Unlimited};
 use dram::{IdealConfig, Memory, MemoryConfig};
 use event_kernel::{Cycles, Frequency, Timeline};
 use tile_program::Bytes;
@@ -29,10 +29,7 @@ pub fn resolve(file: &MachineFile) -> Result<MachineSpec, FieldError> {
             FieldError::new("name", "a machine without a name").help("reports call it by its name")
         );
     }
-    let clock = file
-        .clock
-        .frequency()
-        .map_err(|error| error.inside("clock"))?;
+    let clock = frequency(file.clock)?;
     let arrays = array::resolve_all(&file.arrays, clock)?;
     let vector = match file.vector.value() {
         Some(lanes) => VectorSpec::Lanes(vector(lanes).map_err(|error| error.inside("vector"))?),
@@ -56,6 +53,16 @@ pub fn resolve(file: &MachineFile) -> Result<MachineSpec, FieldError> {
         dma,
         memory,
     })
+}
+
+/// A clock within reason; the error stands at `clock`.
+pub(super) fn frequency(clock: Clock) -> Result<Frequency, FieldError> {
+    let frequency = clock.frequency().map_err(|error| error.inside("clock"))?;
+    let hertz = frequency.as_hertz_f64();
+    if (1e6..=1e11).contains(&hertz) {
+        return Ok(frequency);
+    }
+    Err(FieldError::new("clock", format!("a clock of {clock}")).help("from MHz(1) to GHz(100)"))
 }
 
 fn within(field: &str, what: &str, value: u64, most: u64) -> Result<u64, FieldError> {

@@ -118,6 +118,7 @@ fn what_makes_no_sense_is_refused_at_its_field() {
         ),
         ("taken_name", "hw.arrays[0].name=vector"),
         ("no_name", "hw.name=\" \""),
+        ("slow_clock", "hw.clock=Hz(1)"),
         ("no_clock", "hw.clock=MHz(0)"),
         ("odd_clock", "hw.arrays[0].clock=GHz(1.234567890123456789)"),
         (

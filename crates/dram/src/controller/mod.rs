@@ -33,6 +33,18 @@ use trains::Spacing;
 
 const NEVER: u64 = u64::MAX;
 
+/// Commands whose earliest cycles are asked for; those with automatic precharge go when those
+/// without can.
+const ASKED: [Command; 7] = [
+    Command::Activate,
+    Command::Precharge,
+    Command::PrechargeAll,
+    Command::Read,
+    Command::Write,
+    Command::RefreshAll,
+    Command::RefreshBank,
+];
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Bank {
     open: bool,
@@ -91,6 +103,8 @@ pub(crate) struct Controller {
     direction: Direction,
     /// Column commands since the direction last turned.
     served: u64,
+    /// Writes that are drained before waiting reads have the bus again.
+    drain: u64,
     refresh: Refresh,
     rows: Rows,
     account: Account,
@@ -142,11 +156,12 @@ impl Controller {
             numbers,
             policy: device.policy,
             geometry: Geometry::new(&device.map, organisation),
-            timing: Timing::new(shape, &device.rules),
+            timing: Timing::new(shape, &device.rules, &ASKED),
             banks: vec![Bank::default(); shape.total_banks()],
             queues: [Queue::new(window), Queue::new(window)],
             direction: Direction::Read,
             served: 0,
+            drain: 0,
             refresh: Refresh::new(device, shape),
             rows: Rows::default(),
             account: Account::default(),
@@ -296,6 +311,10 @@ impl Controller {
                 Direction::Write => Direction::Read,
             };
             self.served = 0;
+            let writes = self.queues[1].bursts;
+            // Down to the low watermark; a turn for fewer writes than that is for all of them.
+            let drain = writes.saturating_sub(self.policy.write_low);
+            self.drain = if drain == 0 { writes } else { drain }.min(self.policy.batch);
             self.rows.forget();
         }
     }
@@ -313,9 +332,7 @@ impl Controller {
             // Writes below the watermark do not wait for ever.
             Direction::Read => (4 * policy.batch).saturating_sub(self.served),
             Direction::Write if reads == 0 => NEVER,
-            Direction::Write => writes
-                .saturating_sub(policy.write_low)
-                .min(policy.batch.saturating_sub(self.served)),
+            Direction::Write => writes.min(self.drain.saturating_sub(self.served)),
         }
     }
 

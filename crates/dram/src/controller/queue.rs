@@ -103,6 +103,8 @@ pub(super) struct Queue {
     uncut: usize,
     /// Bursts without their column command.
     pub(super) bursts: u64,
+    /// Ranges with such bursts.
+    unfinished: usize,
 }
 
 impl Queue {
@@ -114,11 +116,12 @@ impl Queue {
             base: 0,
             uncut: 0,
             bursts: 0,
+            unfinished: 0,
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.ranges.len()
+        self.unfinished
     }
 
     pub(super) fn push(&mut self, first: u64, bursts: u64, tag: u64, geometry: &Geometry) {
@@ -131,6 +134,7 @@ impl Queue {
             first_data: None,
         });
         self.bursts += bursts;
+        self.unfinished += 1;
         self.refill(geometry);
     }
 
@@ -167,6 +171,7 @@ impl Queue {
             tag: range.tag,
             first_data,
         });
+        self.unfinished -= usize::from(finished.is_some());
         if visit_ends {
             self.visits.remove(index);
             while self.ranges.front().is_some_and(|range| range.left == 0) {

@@ -9,11 +9,12 @@ use crate::address::{AddressMap, Hash};
 use crate::command::{Command, Issued, Place};
 use crate::preset::Organisation;
 use crate::request::Request;
-use crate::standard::Standard;
+use crate::standard::{Rule, Standard};
 use crate::timing::{Shape, Timing};
 
 use super::config::{ReplicaConfig, ReplicaError};
 use super::driver::{Arrived, ChannelStatistics, RequestChannel};
+use super::protocol::Facts;
 
 const STANDARD: &str = include_str!("../../standards/dramsim3.ron");
 
@@ -59,6 +60,9 @@ impl Setup {
             row_bytes: columns / burst_length * request_bytes,
             access_bytes: request_bytes,
         };
+        if ranks.saturating_mul(groups).saturating_mul(banks) > 64 {
+            return Err(config.wrong("ranks", "must give at most 64 banks on a channel"));
+        }
         let channels = config.positive("channels")?;
         let mapping = config.text("address_mapping").unwrap_or_default();
         let map = AddressMap::new(mapping, &organisation, channels, Hash::None)
@@ -66,33 +70,10 @@ impl Setup {
         if !request_bytes.is_power_of_two() {
             return Err(config.wrong("bus_width", "must give bursts of a power of two of bytes"));
         }
-        let mut parameters = config.parameters();
-        let mut derive = |name: &str, value: u64| parameters.insert(name.to_owned(), value);
-        let additive = config.number_or("AL", 0)?;
-        let (read, write) = (
-            config.positive("CL")? + additive,
-            config.positive("CWL")? + additive,
-        );
-        let burst = (burst_length / 2).max(1);
-        derive("RL", read);
-        derive("WL", write);
-        derive("B", burst);
-        if groups == 1 {
-            for short in ["tRRD", "tCCD", "tWTR"] {
-                derive(&format!("{short}_L"), config.number(&format!("{short}_S"))?);
-            }
-        }
-        if !hbm {
-            derive("tRCDRD", config.number("tRCD")?);
-            derive("tRCDWR", config.number("tRCD")?);
-        }
-        let standard: Standard = match ron::from_str(STANDARD) {
-            Ok(standard) => standard,
-            Err(error) => panic!("standards/dramsim3.ron: {error}"),
-        };
-        let rules = standard
-            .rules(&parameters)
-            .map_err(|error| config.wrong("timings", &error.to_string()))?;
+        let (_, rules, [read, write, burst]) = constraints(config)?;
+        let closes_page = config.text("row_buf_policy") == Some("CLOSE_PAGE");
+        let mut asked = vec![Command::Activate, Command::Precharge, Command::RefreshAll];
+        asked.extend(column_commands(closes_page));
         let shape = Shape {
             ranks: ranks as usize,
             groups: groups as usize,
@@ -106,11 +87,11 @@ impl Setup {
             map,
             request_shift: request_bytes.trailing_zeros(),
             shape,
-            timing: Timing::new(shape, &rules),
+            timing: Timing::new(shape, &rules, &asked),
             read_return: read + burst,
             write_data: write + burst,
             refresh_interval: (config.positive("tREFI")? / ranks).max(1),
-            closes_page: config.text("row_buf_policy") == Some("CLOSE_PAGE"),
+            closes_page,
             two_commands: hbm && config.text("hbm_dual_cmd") != Some("False"),
             queue_depth: config.positive("cmd_queue_size")? as usize,
             buffer_depth: config.positive("trans_queue_size")? as usize,
@@ -133,14 +114,137 @@ impl Setup {
     }
 }
 
+/// DRAMsim3's constraint table, in cycles for a configuration, and RL, WL and the burst.
+fn constraints(config: &ReplicaConfig) -> Result<(Standard, Vec<Rule>, [u64; 3]), ReplicaError> {
+    let mut parameters = config.parameters();
+    let mut derive = |name: &str, value: u64| parameters.insert(name.to_owned(), value);
+    let additive = config.number_or("AL", 0)?;
+    let read = config.positive("CL")? + additive;
+    let write = config.positive("CWL")? + additive;
+    let burst = (config.positive("BL")? / 2).max(1);
+    derive("RL", read);
+    derive("WL", write);
+    derive("B", burst);
+    if config.positive("bankgroups")? == 1 {
+        for short in ["tRRD", "tCCD", "tWTR"] {
+            derive(&format!("{short}_L"), config.number(&format!("{short}_S"))?);
+        }
+    }
+    if config.text("protocol") != Some("HBM") {
+        derive("tRCDRD", config.number("tRCD")?);
+        derive("tRCDWR", config.number("tRCD")?);
+    }
+    let standard: Standard = match ron::from_str(STANDARD) {
+        Ok(standard) => standard,
+        Err(error) => panic!("standards/dramsim3.ron: {error}"),
+    };
+    let rules = standard
+        .rules(&parameters)
+        .map_err(|error| config.wrong("timings", &error.to_string()))?;
+    Ok((standard, rules, [read, write, burst]))
+}
+
+/// What the checker must know.
+pub(crate) fn facts(config: &ReplicaConfig) -> Result<Facts, ReplicaError> {
+    let setup = Setup::new(config)?;
+    let (standard, rules, [read_latency, write_latency, burst]) = constraints(config)?;
+    Ok(Facts {
+        standard,
+        rules,
+        shape: setup.shape,
+        pseudo_channels: 1,
+        two_buses: setup.two_commands,
+        read_latency,
+        write_latency,
+        burst,
+        refresh_interval: Some(config.positive("tREFI")?),
+        two_step: None,
+    })
+}
+
+/// The read and the write command of a page policy.
+const fn column_commands(closes_page: bool) -> [Command; 2] {
+    if closes_page {
+        [Command::ReadAuto, Command::WriteAuto]
+    } else {
+        [Command::Read, Command::Write]
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     burst: u64,
     accepted: u64,
-    bank: usize,
     row: u32,
     column: u32,
+    bank: u16,
     write: bool,
+}
+
+/// Requests that wait for their bank's queue, and the banks they wait for.
+#[derive(Clone, Debug)]
+struct Waiting {
+    entries: VecDeque<Entry>,
+    by_bank: Vec<u16>,
+    banks: u64,
+}
+
+impl Waiting {
+    fn new(depth: usize, banks: usize) -> Self {
+        Self {
+            entries: VecDeque::with_capacity(depth),
+            by_bank: vec![0; banks],
+            banks: 0,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.by_bank[usize::from(entry.bank)] += 1;
+        self.banks |= 1 << entry.bank;
+        self.entries.push_back(entry);
+    }
+
+    fn remove(&mut self, index: usize) {
+        if let Some(entry) = self.entries.remove(index) {
+            let left = &mut self.by_bank[usize::from(entry.bank)];
+            *left -= 1;
+            if *left == 0 {
+                self.banks &= !(1 << entry.bank);
+            }
+        }
+    }
+}
+
+/// How many requests are under way by a hash of their burst: most bursts are told to be new
+/// without a search.
+#[derive(Clone, Debug)]
+struct Filter([u8; 512]);
+
+impl Filter {
+    const fn slot(burst: u64) -> usize {
+        (burst.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 55) as usize
+    }
+
+    fn may_have(&self, burst: u64) -> bool {
+        self.0[Self::slot(burst)] > 0
+    }
+
+    fn add(&mut self, burst: u64) {
+        let count = &mut self.0[Self::slot(burst)];
+        *count = count.saturating_add(1);
+    }
+
+    fn remove(&mut self, burst: u64) {
+        // A count that was ever full stays, and only costs searches.
+        let count = &mut self.0[Self::slot(burst)];
+        if *count < u8::MAX {
+            *count -= 1;
+        }
+    }
 }
 
 /// A bank with its command queue.
@@ -156,14 +260,34 @@ struct Bank {
     choice_count: u8,
 }
 
+/// The command that goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Planned {
+    /// To be looked up.
+    Unknown,
+    /// One of these banks gives it at a tick, and none gives any before; the tick may be "never".
+    At(u64, u64),
+}
+
 /// One channel.
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
     shape: Shape,
     timing: Timing,
     banks: Vec<Bank>,
-    reads: Vec<Entry>,
-    writes: Vec<Entry>,
+    reads: Waiting,
+    writes: Waiting,
+    reads_under_way: Filter,
+    writes_under_way: Filter,
+    /// Banks whose queue is full, and whose queue can give something.
+    full: u64,
+    choosing: u64,
+    /// The first bank and all banks of each bank group.
+    groups: Vec<(usize, u64)>,
+    /// Banks whose choices have each kind of command.
+    kinds: [(Command, u64); 4],
+    /// The command that goes next, unless the banks' queues or a refresh change before.
+    planned: Planned,
     /// Reads merged with an earlier one of the same burst: burst, accepted.
     merged: Vec<(u64, u64)>,
     draining: usize,
@@ -198,8 +322,21 @@ impl Channel {
             shape: setup.shape,
             timing: setup.timing.clone(),
             banks: vec![bank; setup.shape.total_banks()],
-            reads: Vec::with_capacity(setup.buffer_depth),
-            writes: Vec::with_capacity(setup.buffer_depth),
+            reads: Waiting::new(setup.buffer_depth, setup.shape.total_banks()),
+            writes: Waiting::new(setup.buffer_depth, setup.shape.total_banks()),
+            reads_under_way: Filter([0; 512]),
+            writes_under_way: Filter([0; 512]),
+            full: 0,
+            choosing: 0,
+            groups: (0..setup.shape.total_banks())
+                .step_by(setup.shape.banks)
+                .map(|first| (first, u64::MAX >> (64 - setup.shape.banks) << first))
+                .collect(),
+            kinds: {
+                let [read, write] = column_commands(setup.closes_page);
+                [Command::Activate, Command::Precharge, read, write].map(|kind| (kind, 0))
+            },
+            planned: Planned::Unknown,
             merged: Vec::new(),
             draining: 0,
             pointer: 0,
@@ -243,33 +380,92 @@ impl Channel {
         all.then_some((Command::RefreshAll, first))
     }
 
+    /// The banks whose queues can give something and are not frozen.
+    fn awake(&self) -> u64 {
+        match self.frozen() {
+            None => self.choosing,
+            Some(rank) => {
+                let per_rank = self.shape.banks_per_rank();
+                let banks = u64::MAX >> (64 - per_rank);
+                self.choosing & !(banks << (rank * per_rank))
+            }
+        }
+    }
+
     /// Step 4: the first queue after the pointer that can give a command now; moves the pointer.
     fn queue_command(&mut self, tick: u64) -> Option<(Command, usize, usize)> {
-        let frozen = self.frozen();
-        let count = self.banks.len();
-        let per_rank = self.shape.banks_per_rank();
-        let mut at = self.pointer;
-        for _ in 0..count {
-            at += 1;
-            if at == count {
-                at = 0;
-            }
-            let bank = &self.banks[at];
-            if bank.choice_count == 0 || frozen.is_some_and(|rank| at / per_rank == rank) {
-                continue;
-            }
-            for &(command, entry) in &bank.choices[..usize::from(bank.choice_count)] {
-                if self.timing.earliest(command, at) <= tick {
-                    self.pointer = at;
-                    return Some((command, at, usize::from(entry)));
+        let banks = match self.planned {
+            Planned::At(at, banks) if at <= tick => banks,
+            Planned::At(..) => return None,
+            Planned::Unknown => match self.plan(tick) {
+                (at, banks) if at <= tick => banks,
+                _ => return None,
+            },
+        };
+        // Those after the pointer first, then those up to it.
+        let after = banks & !(u64::MAX >> (63 - self.pointer));
+        let at = if after == 0 { banks } else { after }.trailing_zeros() as usize;
+        self.pointer = at;
+        let bank = &self.banks[at];
+        bank.choices[..usize::from(bank.choice_count)]
+            .iter()
+            .find(|(command, _)| self.timing.earliest(*command, at) <= tick)
+            .map(|&(command, entry)| (command, at, usize::from(entry)))
+    }
+
+    /// The first tick from `tick` on in which a queue can give a command, and the banks of all
+    /// queues that can then.
+    fn plan(&self, tick: u64) -> (u64, u64) {
+        let awake = self.awake();
+        let mut best = (u64::MAX, 0);
+        for &(first, group) in &self.groups {
+            for (command, banks) in self.kinds {
+                let mut left = banks & awake & group;
+                if left == 0 {
+                    continue;
+                }
+                let around = self.timing.earliest_around(command, first).max(tick);
+                while left != 0 && around <= best.0 {
+                    let at = left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    let ready = self.timing.earliest_of_bank(command, at).max(around);
+                    let others = if ready == best.0 { best.1 } else { 0 };
+                    if ready <= best.0 {
+                        best = (ready, others | 1 << at);
+                    }
                 }
             }
         }
-        None
+        best
     }
 
     /// Looks up what a bank's queue can give.
     fn choose(&mut self, at: usize) {
+        self.look_up(at);
+        let bank = &self.banks[at];
+        let bit = 1 << at;
+        for (kind, banks) in &mut self.kinds {
+            let choices = &bank.choices[..usize::from(bank.choice_count)];
+            if choices.iter().any(|(command, _)| command == kind) {
+                *banks |= bit;
+            } else {
+                *banks &= !bit;
+            }
+        }
+        if bank.choice_count == 0 {
+            self.choosing &= !bit;
+        } else {
+            self.choosing |= bit;
+        }
+        self.planned = Planned::Unknown;
+        if bank.queue.len() < self.queue_depth {
+            self.full &= !bit;
+        } else {
+            self.full |= bit;
+        }
+    }
+
+    fn look_up(&mut self, at: usize) {
         let closes = self.closes_page;
         let bank = &mut self.banks[at];
         bank.choice_count = 0;
@@ -344,6 +540,7 @@ impl Channel {
 
     fn give_refresh(&mut self, tick: u64, command: Command, at: usize) {
         self.timing.issue(command, at, tick);
+        self.planned = Planned::Unknown;
         self.note(tick, command, at, 0, 0);
         if command == Command::Precharge {
             self.banks[at].row = None;
@@ -355,6 +552,7 @@ impl Channel {
 
     fn give(&mut self, tick: u64, command: Command, at: usize, index: usize) {
         self.timing.issue(command, at, tick);
+        self.planned = Planned::Unknown;
         let bank = &mut self.banks[at];
         let entry = bank.queue[index];
         match command {
@@ -372,6 +570,7 @@ impl Channel {
                     bank.row = None;
                 }
                 if entry.write {
+                    self.writes_under_way.remove(entry.burst);
                     self.statistics.last_write_command = Some(tick);
                     self.statistics.last_write_done = tick + self.write_data;
                 } else {
@@ -385,6 +584,7 @@ impl Channel {
 
     fn finish_read(&mut self, tick: u64, entry: &Entry) {
         let done = tick + self.read_return;
+        self.reads_under_way.remove(entry.burst);
         self.statistics.returned(entry.accepted, done);
         if !self.merged.is_empty() {
             let statistics = &mut self.statistics;
@@ -399,12 +599,14 @@ impl Channel {
 
     fn reads_burst(&self, burst: u64, bank: usize) -> bool {
         let waits = |entry: &Entry| entry.burst == burst && !entry.write;
-        self.banks[bank].queue.iter().any(waits) || self.reads.iter().any(waits)
+        self.reads_under_way.may_have(burst)
+            && (self.banks[bank].queue.iter().any(waits) || self.reads.entries.iter().any(waits))
     }
 
     fn writes_burst(&self, burst: u64, bank: usize) -> bool {
         let waits = |entry: &Entry| entry.burst == burst && entry.write;
-        self.banks[bank].queue.iter().any(waits) || self.writes.iter().any(waits)
+        self.writes_under_way.may_have(burst)
+            && (self.banks[bank].queue.iter().any(waits) || self.writes.entries.iter().any(waits))
     }
 
     fn starts_draining(&self) -> bool {
@@ -423,13 +625,17 @@ impl Channel {
         } else {
             &self.reads
         };
-        let room = |entry: &Entry| self.banks[entry.bank].queue.len() < self.queue_depth;
-        let Some(index) = from.iter().position(room) else {
+        if from.banks & !self.full == 0 {
+            return;
+        }
+        let room = |entry: &Entry| self.full >> entry.bank & 1 == 0;
+        let Some(index) = from.entries.iter().position(room) else {
             return;
         };
-        let entry = from[index];
+        let entry = from.entries[index];
+        let bank = usize::from(entry.bank);
         if entry.write {
-            if self.reads_burst(entry.burst, entry.bank) {
+            if self.reads_burst(entry.burst, bank) {
                 self.draining = 0;
                 return;
             }
@@ -438,42 +644,30 @@ impl Channel {
         } else {
             self.reads.remove(index);
         }
-        self.banks[entry.bank].queue.push(entry);
+        self.banks[bank].queue.push(entry);
         self.queued += 1;
-        self.choose(entry.bank);
+        self.choose(bank);
     }
 
     /// Whether step 6 would do anything.
     fn can_move(&self) -> bool {
-        if self.starts_draining() {
-            return true;
-        }
         let from = if self.draining > 0 {
             &self.writes
         } else {
             &self.reads
         };
-        from.iter()
-            .any(|entry| self.banks[entry.bank].queue.len() < self.queue_depth)
+        from.banks & !self.full != 0 || self.starts_draining()
     }
 
-    fn find_next_event(&self, tick: u64) -> u64 {
+    fn find_next_event(&mut self, tick: u64) -> u64 {
         if self.can_move() {
             return tick + 1;
         }
-        let mut next = self.next_refresh;
-        let per_rank = self.shape.banks_per_rank();
-        let frozen = self.frozen();
-        if let Some(rank) = frozen {
-            next = next.min(self.refresh_event(rank * per_rank));
-        }
-        for (at, bank) in self.banks.iter().enumerate() {
-            if bank.choice_count == 0 || frozen.is_some_and(|rank| at / per_rank == rank) {
-                continue;
-            }
-            for &(command, _) in &bank.choices[..usize::from(bank.choice_count)] {
-                next = next.min(self.timing.earliest(command, at));
-            }
+        let (at, banks) = self.plan(tick + 1);
+        self.planned = Planned::At(at, banks);
+        let mut next = self.next_refresh.min(at);
+        if let Some(rank) = self.frozen() {
+            next = next.min(self.refresh_event(rank * self.shape.banks_per_rank()));
         }
         next.max(tick + 1)
     }
@@ -498,7 +692,7 @@ impl RequestChannel for Channel {
         let entry = Entry {
             burst: request.burst,
             accepted: tick,
-            bank: request.bank,
+            bank: request.bank as u16,
             row: request.row,
             column: request.column,
             write: request.write,
@@ -509,6 +703,7 @@ impl RequestChannel for Channel {
             }
             if !self.writes_burst(request.burst, request.bank) {
                 self.writes.push(entry);
+                self.writes_under_way.add(entry.burst);
             }
         } else {
             if self.reads.len() >= self.buffer_depth {
@@ -520,6 +715,7 @@ impl RequestChannel for Channel {
                 self.merged.push((request.burst, tick));
             } else {
                 self.reads.push(entry);
+                self.reads_under_way.add(entry.burst);
             }
         }
         if self.can_move() {
@@ -532,6 +728,7 @@ impl RequestChannel for Channel {
         if tick == self.next_refresh {
             self.next_refresh += self.refresh_interval;
             self.refreshes.push_back(self.next_rank);
+            self.planned = Planned::Unknown;
             self.next_rank = (self.next_rank + 1) % self.shape.ranks;
         }
         let mut given = None;
@@ -559,7 +756,7 @@ impl RequestChannel for Channel {
 
     fn done(&self) -> bool {
         self.queued == 0
-            && self.reads.is_empty()
+            && self.reads.len() == 0
             && self.draining == 0
             && self.writes.len() <= IDLE_WRITES
     }

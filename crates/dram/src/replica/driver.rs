@@ -226,6 +226,7 @@ pub fn run(
     Ok(drive(channels, arrived, requests, width, plain, common))
 }
 
+#[derive(Clone, Copy)]
 struct Common {
     tick_ps: f64,
     request_bytes: u64,

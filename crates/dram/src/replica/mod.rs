@@ -6,6 +6,7 @@
 pub mod config;
 mod dramsim3;
 pub mod driver;
+pub mod protocol;
 mod ramulator;
 mod ramulator_map;
 

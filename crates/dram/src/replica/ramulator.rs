@@ -6,13 +6,15 @@
 
 use std::collections::VecDeque;
 
+use crate::checker::TwoStep;
 use crate::command::{Command, Issued, Place};
 use crate::request::Request;
-use crate::standard::Standard;
+use crate::standard::{Rule, Standard};
 use crate::timing::{Shape, Timing};
 
 use super::config::{ReplicaConfig, ReplicaError};
 use super::driver::{Arrived, ChannelStatistics, RequestChannel};
+use super::protocol::Facts;
 use super::ramulator_map::Map;
 
 /// Which of that simulator's controllers.
@@ -25,6 +27,16 @@ enum Kind {
 }
 
 impl Kind {
+    fn of(config: &ReplicaConfig) -> Result<Self, ReplicaError> {
+        match config.text("controller") {
+            Some("GenericDDR") => Ok(Self::Generic),
+            Some("LPDDR5") => Ok(Self::Lpddr5),
+            Some("HBM12") => Ok(Self::Hbm2),
+            Some("HBM34") => Ok(Self::Hbm3),
+            _ => Err(config.wrong("controller", "must be GenericDDR, LPDDR5, HBM12 or HBM34")),
+        }
+    }
+
     const fn table(self) -> &'static str {
         match self {
             Self::Generic => include_str!("../../standards/ramulator-ddr4.ron"),
@@ -63,24 +75,9 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn new(config: &ReplicaConfig, channels: u64) -> Result<Self, ReplicaError> {
-        let kind = match config.text("controller") {
-            Some("GenericDDR") => Kind::Generic,
-            Some("LPDDR5") => Kind::Lpddr5,
-            Some("HBM12") => Kind::Hbm2,
-            Some("HBM34") => Kind::Hbm3,
-            _ => {
-                let known = "must be GenericDDR, LPDDR5, HBM12 or HBM34";
-                return Err(config.wrong("controller", known));
-            }
-        };
+        let kind = Kind::of(config)?;
         let map = Map::new(config, channels)?;
-        let standard: Standard = match ron::from_str(kind.table()) {
-            Ok(standard) => standard,
-            Err(error) => panic!("standards/ramulator-{kind:?}: {error}"),
-        };
-        let rules = standard
-            .rules(&config.parameters())
-            .map_err(|error| config.wrong("timings", &error.to_string()))?;
+        let (_, rules) = constraints(config, kind)?;
         let burst = config.number(if kind == Kind::Lpddr5 {
             "nBL_min"
         } else {
@@ -94,7 +91,7 @@ impl Setup {
             request_bytes: map.request_bytes(),
             burst,
             kind,
-            timing: Timing::new(map.shape(), &rules),
+            timing: Timing::new(map.shape(), &rules, &Command::ALL),
             map,
             read_latency: config.number("nCL")? + burst,
             write_latency: config.number("nCWL")? + burst,
@@ -114,6 +111,42 @@ impl Setup {
     pub(crate) fn arrived(&self, request: &Request) -> Arrived {
         self.map.arrived(request)
     }
+}
+
+/// The constraint table of a kind, and its rules in ticks for a configuration.
+fn constraints(config: &ReplicaConfig, kind: Kind) -> Result<(Standard, Vec<Rule>), ReplicaError> {
+    let standard: Standard = match ron::from_str(kind.table()) {
+        Ok(standard) => standard,
+        Err(error) => panic!("standards/ramulator-{kind:?}: {error}"),
+    };
+    let rules = standard
+        .rules(&config.parameters())
+        .map_err(|error| config.wrong("timings", &error.to_string()))?;
+    Ok((standard, rules))
+}
+
+/// What the checker must know.
+pub(crate) fn facts(config: &ReplicaConfig) -> Result<Facts, ReplicaError> {
+    let setup = Setup::new(config, config.channels_by_name()?)?;
+    let (standard, rules) = constraints(config, setup.kind)?;
+    Ok(Facts {
+        standard,
+        rules,
+        shape: setup.map.shape(),
+        pseudo_channels: setup.units,
+        two_buses: setup.kind.two_buses(),
+        read_latency: config.number("nCL")?,
+        write_latency: config.number("nCWL")?,
+        burst: setup.burst,
+        refresh_interval: setup.refresh_interval,
+        two_step: match setup.kind {
+            Kind::Lpddr5 => Some(TwoStep {
+                activate_gap: config.number("nAAD")?,
+                clock_runs_on: setup.clock_runs_on,
+            }),
+            _ => None,
+        },
+    })
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -76,6 +76,10 @@ struct Job {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut job = Job::load(args)?;
+    if args.json.is_some() && args.json == args.trace {
+        let error = ConfigError::new("--json and --trace name the same file");
+        return Err(error.help("give each its own").into());
+    }
     // Outputs are opened first: a run of an hour should not end in a mistyped folder.
     let trace = trace_path(args, &job)
         .map(|path| OutputFile::create(&path).map(|file| (path, file)))

@@ -1,12 +1,10 @@
 //! The forward accounts against a walk back over the full record of random runs.
 
-mod toy;
-
+use crate::toy::{self, LOAD, Ran, STORE, UNITS};
 use attribution::{Ledger, Summary};
 use event_kernel::{Cycle, Cycles};
 use proptest::prelude::*;
 use tile_program::{Cause, Class, UnitId, WaitReason};
-use toy::{LOAD, Ran, STORE, UNITS};
 
 type Cells = [[u64; Cause::COUNT]; Class::ALL.len()];
 
