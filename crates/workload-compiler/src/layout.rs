@@ -17,7 +17,7 @@ use crate::Format;
 use crate::error::CompileError;
 
 /// Where the weights of a GEMM lie, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct WeightRegion {
     pub(crate) base: u64,
     pub(crate) k: u64,
@@ -31,6 +31,12 @@ pub(crate) struct WeightRegion {
 }
 
 impl WeightRegion {
+    /// The same packing, wherever it lies.
+    pub(crate) const fn without_address(mut self) -> Self {
+        self.base = 0;
+        self
+    }
+
     /// Strips that a range of columns touches.
     fn strips(&self, columns: u64) -> u64 {
         columns.div_ceil(self.strip)

@@ -39,12 +39,16 @@ pub enum FeedForward {
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// max(x, 0).
+    #[serde(alias = "Relu")]
     Relu,
     /// max(x, 0)².
+    #[serde(alias = "SquaredRelu")]
     SquaredRelu,
     /// Gaussian error linear unit, tanh form.
+    #[serde(alias = "Gelu")]
     Gelu,
     /// x · sigmoid(x).
+    #[serde(alias = "Silu")]
     Silu,
 }
 

@@ -29,44 +29,6 @@ pub(crate) enum Order {
     ColumnsOuter,
 }
 
-/// The shape of packed weights, without their address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Weights {
-    strip: u64,
-    strip_bytes: u64,
-    k_unit: u64,
-    /// Bytes of one row of k of a strip, as a fraction: numerator over all of k.
-    k: u64,
-}
-
-impl From<&WeightRegion> for Weights {
-    fn from(region: &WeightRegion) -> Self {
-        Self {
-            strip: region.strip,
-            strip_bytes: region.strip_bytes,
-            k_unit: region.k_unit(),
-            k: region.k,
-        }
-    }
-}
-
-impl Weights {
-    /// Bytes of a tile, rounded up.
-    fn tile(&self, k: u64, n: u64, access: u64) -> u64 {
-        let strips = n.div_ceil(self.strip);
-        if k >= self.k {
-            return strips * self.strip_bytes;
-        }
-        let row = u128::from(self.strip_bytes) * u128::from(k);
-        let row = u64::try_from(row.div_ceil(u128::from(self.k))).unwrap_or(u64::MAX);
-        strips.saturating_mul(row.saturating_add(access))
-    }
-
-    fn all(&self, n: u64) -> u64 {
-        n.div_ceil(self.strip).saturating_mul(self.strip_bytes)
-    }
-}
-
 /// A section, as far as its tiles go.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SectionProblem {
@@ -75,7 +37,8 @@ pub(crate) struct SectionProblem {
     pub(crate) parts: u64,
     /// Bits an element of the tile that passes through the activation scratchpad.
     pub(crate) staging_bits: u64,
-    pub(crate) shape: Weights,
+    /// Of each part; the address does not matter.
+    pub(crate) weights: WeightRegion,
 }
 
 /// An array, as far as tiles go.
@@ -181,13 +144,13 @@ impl GemmProblem {
         let a_unit = 8 * self.access / gcd(8 * self.access, self.a_bits);
         self.sections
             .iter()
-            .try_fold(a_unit, |unit, section| lcm(unit, section.shape.k_unit))
+            .try_fold(a_unit, |unit, section| lcm(unit, section.weights.k_unit()))
             .unwrap_or(self.k)
             .min(self.k)
     }
 
     fn n_unit(section: &SectionProblem) -> u64 {
-        lcm(section.shape.strip, section.unit_columns)
+        lcm(section.weights.strip, section.unit_columns)
             .unwrap_or(section.n)
             .min(section.n)
     }
@@ -233,7 +196,7 @@ impl GemmProblem {
             let n = Self::n_unit(section);
             let a = self.a_bytes(&shape, 1).0;
             least.0 = least.0.max(a + (n * section.staging_bits).div_ceil(8));
-            least.1 = least.1.max(section.shape.tile(shape.k, n, self.access));
+            least.1 = least.1.max(section.weights.tile_bytes(shape.k, n));
             least.2 = least.2.max(n * self.accumulator_bytes * section.parts);
         }
         least
@@ -322,10 +285,10 @@ impl GemmProblem {
     ) -> Option<(u64, Cost)> {
         let blocks = self.m.div_ceil(shape.m);
         let b_stays = shape.b_stays() && blocks > 1;
-        let all_b = section.shape.all(section.n).saturating_mul(section.parts);
+        let all_b = section.weights.footprint().saturating_mul(section.parts);
         let mut best: Option<(u64, Cost)> = None;
         for n in sizes(section.n, Self::n_unit(section)) {
-            let tile = section.shape.tile(shape.k, n, self.access);
+            let tile = section.weights.tile_bytes(shape.k, n);
             let held = if b_stays {
                 let cuts = self.k.div_ceil(shape.k);
                 tile.saturating_mul(cuts).saturating_mul(section.parts)

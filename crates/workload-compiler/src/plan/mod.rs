@@ -397,7 +397,7 @@ impl GemmProblem {
                 unit_columns: section.unit_columns,
                 parts: section.parts.len() as u64,
                 staging_bits: staging,
-                shape: gemm::Weights::from(&section.parts[0].weights),
+                weights: section.parts[0].weights.without_address(),
             }
         });
         Self {

@@ -85,7 +85,7 @@ pub enum ModelChoice {
 
 /// A shipped model with some of its shape changed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[allow(missing_docs)] // The fields are those of `Model`, each replaced if given.
 pub struct Overrides {
     /// The shipped model that is changed.

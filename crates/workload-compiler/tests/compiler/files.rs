@@ -63,7 +63,7 @@ fn what_is_left_out_is_what_the_model_was_published_in() {
 
 #[test]
 fn a_variant_changes_what_it_names_and_keeps_the_rest() {
-    let text = r#"(model: Variant(of: "llama-7b", d_ff: 4096, feed_forward: Plain),
+    let text = r#"(model: Variant(of: "llama-7b", d_ff: 4096, feed_forward: Plain, activation: Relu),
                    run: Decode(context: 5))"#;
     let workload = resolved(text).unwrap();
     let base = model("llama-7b");
@@ -192,7 +192,7 @@ fn what_a_machine_cannot_run_names_the_file_the_field_and_the_remedy() {
         matches!(error, CompileError::MemoryTooSmall { .. }),
         "{error}"
     );
-    assert_eq!(error.field().1.path, "dram");
+    assert_eq!(error.field().1.path, "memory");
 }
 
 #[test]
@@ -282,6 +282,31 @@ fn hugging_face_files_give_the_shapes_of_the_presets() {
         found.family.clone_from(&expected.family);
         assert_eq!(found, expected, "{preset}");
     }
+}
+
+#[test]
+fn a_workload_may_name_a_hugging_face_file() {
+    let file = parse(r#"(model: HuggingFace("mine/config.json"), run: Decode(context: 7))"#);
+    let text = r#"{"model_type":"mistral","hidden_size":64,"num_attention_heads":4,"vocab_size":9,
+        "num_key_value_heads":2,"num_hidden_layers":1,"intermediate_size":9,"sliding_window":5}"#;
+    let workload = resolve(&file, |path| {
+        assert_eq!(path, "mine/config.json");
+        Ok(text.to_owned())
+    });
+    let model = workload.unwrap().model;
+    assert_eq!(
+        (model.name.as_str(), model.group()),
+        ("mine/config.json", 2)
+    );
+    assert_eq!(model.window(0), Some(5));
+    let error = resolve(&file, |_| Ok(text.replace("64", "63"))).unwrap_err();
+    assert_eq!(error.path, "model");
+    assert!(
+        error
+            .message
+            .contains("mine/config.json: num_attention_heads"),
+        "{error}"
+    );
 }
 
 #[test]

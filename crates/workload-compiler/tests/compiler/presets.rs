@@ -3,7 +3,7 @@
 
 use crate::support::{TERNARY, check, cloud, edge, model, run_all_ways, single, workload};
 use serde::Deserialize;
-use tile_program::{Class, Program, Work};
+use tile_program::{Class, Program, VectorKind, Work};
 use workload_compiler::{Format, Heads, Operators, Run, compile, find, models};
 
 const REFERENCE: &str = include_str!("../../../../tests/reference/models/models.csv");
@@ -299,4 +299,104 @@ fn a_pass_that_is_dropped_early_leaves_the_next_one_right() {
     drop(dropped.next_pass().unwrap().instructions.next());
     let (a, b) = (whole.next_pass().unwrap(), dropped.next_pass().unwrap());
     assert!(a.instructions.eq(b.instructions));
+}
+
+#[test]
+fn the_vector_work_of_bitnet_is_what_its_published_layer_does() {
+    // Elements of one token in one layer (microsoft/BitNet gpu/model.py: d = 2560, keys 640 wide,
+    // feed-forward 6912 wide).
+    let expected = [
+        (VectorKind::RmsNorm, 3 * 2560 + 6912),
+        (VectorKind::Rotary, 2560 + 640),
+        (VectorKind::Softmax, 20 * 100),
+        (VectorKind::SquaredRelu, 6912),
+        (VectorKind::Multiply, 6912),
+        (VectorKind::Add, 2 * 2560),
+        (VectorKind::Quantise, 3 * 2560 + 6912),
+        (
+            VectorKind::Dequantise,
+            2560 + 2 * 640 + 2560 + 2 * 6912 + 2560,
+        ),
+    ];
+    let mut model = model("bitnet-b1.58-2b-4t");
+    model.layers = 1;
+    let mut workload = workload(model, Run::Decode { context: 100 }, TERNARY);
+    workload.operators = Operators::Blocks;
+    let mut elements = [0_u64; VectorKind::ALL.len()];
+    let mut program = compile(workload, &edge()).unwrap();
+    for instruction in program.next_pass().unwrap().instructions {
+        if let Work::Vector(tile) = instruction.work {
+            elements[tile.kind as usize] += tile.elements;
+        }
+    }
+    for kind in VectorKind::ALL {
+        let known = expected.iter().find(|(known, _)| *known == kind);
+        assert_eq!(
+            elements[kind as usize],
+            known.map_or(0, |(_, count)| *count),
+            "{kind:?}"
+        );
+    }
+}
+
+#[test]
+fn generate_is_a_prompt_and_then_tokens_each_at_its_own_context() {
+    let mut model = model("gpt2-124m");
+    model.layers = 1;
+    let run = Run::Generate {
+        prompt: 10,
+        tokens: 3,
+    };
+    let mut program = compile(workload(model, run, TERNARY), &edge()).unwrap();
+    assert_eq!(program.passes(), 4);
+    let mut seen = Vec::new();
+    while let Some(pass) = program.next_pass() {
+        let scores = pass
+            .operations
+            .iter()
+            .find(|o| o.operator == "scores")
+            .unwrap();
+        seen.push((pass.name.clone(), pass.tokens, scores.gemm.unwrap().n));
+    }
+    let name = |name: &str, tokens, keys| (name.to_owned(), tokens, keys);
+    assert_eq!(
+        seen,
+        [
+            name("prefill(10)", 0, 10),
+            name("decode@11", 1, 11),
+            name("decode@12", 1, 12),
+            name("decode@13", 1, 13),
+        ]
+    );
+}
+
+#[test]
+fn query_heads_that_share_keys_read_them_once() {
+    for heads in [Heads::Grouped, Heads::Separate] {
+        let mut model = model("llama-3-8b");
+        model.layers = 1;
+        let mut workload = workload(model, Run::Decode { context: 1000 }, TERNARY);
+        workload.heads = heads;
+        let target = edge();
+        let mut program = compile(workload, &target).unwrap();
+        let pass = program.next_pass().unwrap();
+        let mut loaded = 0;
+        let mut shape = None;
+        for instruction in pass.instructions {
+            let operation = &pass.operations[instruction.operation.index()];
+            if operation.operator == "scores" {
+                shape = operation.gemm.map(|gemm| (gemm.m, gemm.count));
+                if let Work::Transfer(tile) = instruction.work {
+                    loaded += tile.region.bytes().get();
+                }
+            }
+        }
+        assert_eq!(loaded, 999 * 8 * 128 * 2);
+        let expected = if heads == Heads::Grouped {
+            (4, 8)
+        } else {
+            (1, 32)
+        };
+        assert_eq!(shape, Some(expected));
+    }
 }
