@@ -292,8 +292,8 @@ fn outcome_of_replica(config: &ReplicaConfig, result: RunStatistics) -> Outcome 
     }
     let seconds = result.cycles as f64 * result.tick_ps * 1e-12;
     let counters = Counters {
-        reads: result.sum(|channel| channel.reads()),
-        writes: result.sum(|channel| channel.writes()),
+        reads: result.sum(super::replica::driver::ChannelStatistics::reads),
+        writes: result.sum(super::replica::driver::ChannelStatistics::writes),
         bytes: columns * result.request_bytes,
         activates: sum(Command::Activate),
         refreshes: sum(Command::RefreshAll),
