@@ -215,7 +215,16 @@ fn names_that_nothing_has_are_refused_with_the_nearest() {
         ("name_kind", &["simulate", "--workload", "machine.ron"]),
     ] {
         folder.write("machine.ron", MACHINE);
-        insta::assert_snapshot!(name, refused(&folder, arguments));
+        let error = refused(&folder, arguments);
+        // What is shipped grows; the list itself is not the point.
+        let shown = match error.split_once("shipped are ") {
+            Some((before, list)) => {
+                assert!(list.contains("`, `"), "{list}");
+                format!("{before}shipped are ..")
+            }
+            None => error,
+        };
+        insta::assert_snapshot!(name, shown);
     }
 }
 
