@@ -12,7 +12,10 @@
 //!
 //! Folds of a tile repeat, so all of this is closed forms: the cost of an answer does not depend
 //! on the size of the tile. The laws, the hardware they describe and their derivation stand in
-//! [`law`](crate::law).
+//! [`law`].
+//!
+//! Beside the laws stands what proves them: [`grid`] moves values from PE to PE, [`rtl`] compares
+//! with the project's SystemVerilog, [`scalesim`] with a published tool whose files it reads.
 
 mod closed;
 mod config;
