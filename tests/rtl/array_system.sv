@@ -17,6 +17,7 @@ module array_system
   input  logic [7:0]  array_columns,
   input  logic [15:0] rows_total,
   input  logic [15:0] columns_total,
+  input  logic [15:0] repeats,
   input  logic [15:0] steps,
   input  logic [15:0] west_gain, west_cost,
   input  logic [15:0] north_gain, north_cost,
@@ -43,7 +44,7 @@ module array_system
   logic [7:0]  send_columns, step_rows, step_columns;
   drain_t      drain [ROWS];
   controller #(.ROWS(ROWS)) controller (
-    .clk, .rst, .mode, .array_rows, .array_columns, .rows_total, .columns_total, .steps,
+    .clk, .rst, .mode, .array_rows, .array_columns, .rows_total, .columns_total, .repeats, .steps,
     .west_gain, .west_cost, .north_gain, .north_cost, .result_gain, .result_cost,
     .send, .send_fold, .send_row, .send_columns,
     .step, .step_fold, .step_number, .step_rows, .step_columns, .step_first, .step_last, .drain

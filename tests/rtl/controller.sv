@@ -1,4 +1,4 @@
-// Runs the folds of one GEMM: when a tile is loaded, when a step enters, when results drain.
+// Runs the folds of one GEMM, or of several of one shape: when a tile is loaded, when a step enters, when results drain.
 //
 // `send` and `step` ask a scratchpad for operands, which are at the array's edge in the next cycle.
 module controller
@@ -13,6 +13,7 @@ module controller
   input  logic [7:0]  array_columns,
   input  logic [15:0] rows_total,
   input  logic [15:0] columns_total,
+  input  logic [15:0] repeats,
   input  logic [15:0] steps,
   input  logic [15:0] west_gain, west_cost,     // ports: tokens a cycle, tokens an element
   input  logic [15:0] north_gain, north_cost,
@@ -40,7 +41,7 @@ module controller
   logic [7:0]  next_rows;
   logic [15:0] pause;  // cycles until the next step, or the next fold, may enter
   fold_walker folds (
-    .clk, .rst, .array_rows, .array_columns, .rows_total, .columns_total, .next(step_last),
+    .clk, .rst, .array_rows, .array_columns, .rows_total, .columns_total, .repeats, .next(step_last),
     .rows(step_rows), .columns(step_columns), .next_rows, .fold(step_fold), .done
   );
   assign begins = !rst && !active && !done && pause == 0 && permitted;
@@ -100,7 +101,7 @@ module controller
   // ---- Stationary tiles.
   logic load_begins, loaded, tile_ready, free;
   loader tiles (
-    .clk, .rst, .enable(!os), .array_rows, .array_columns, .rows_total, .columns_total,
+    .clk, .rst, .enable(!os), .array_rows, .array_columns, .rows_total, .columns_total, .repeats,
     .port_gain(north_gain), .port_cost(north_cost),
     .may_begin(mode.overlapped ? free || step_first : !tile_ready && !active && leaving == 0),
     .begins(load_begins), .send, .fold(send_fold), .row(send_row), .columns(send_columns), .loaded

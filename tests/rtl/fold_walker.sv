@@ -1,4 +1,5 @@
-// Walks the folds of a GEMM: down a block of columns, then the next block.
+// Walks the folds of a GEMM: down a block of columns, then the next block; then those of the next
+// GEMM of the same shape.
 module fold_walker (
   input  logic        clk,
   input  logic        rst,
@@ -6,6 +7,7 @@ module fold_walker (
   input  logic [7:0]  array_columns,
   input  logic [15:0] rows_total,     // spatial size along the rows
   input  logic [15:0] columns_total,
+  input  logic [15:0] repeats,        // GEMMs
   input  logic        next,           // the fold is done
   output logic [7:0]  rows,           // rows that the fold uses
   output logic [7:0]  columns,
@@ -13,13 +15,14 @@ module fold_walker (
   output logic [31:0] fold,
   output logic        done            // no fold is left
 );
-  logic [15:0] rows_left, columns_left;
-  logic        ragged, bottom;
+  logic [15:0] rows_left, columns_left, repeats_left;
+  logic        ragged, bottom, last_block;
   assign ragged = rows_left < 16'(array_rows);
   assign bottom = rows_left <= 16'(array_rows);
+  assign last_block = columns_left <= 16'(array_columns);
   assign rows = ragged ? rows_left[7:0] : array_rows;
   assign columns = columns_left < 16'(array_columns) ? columns_left[7:0] : array_columns;
-  assign done = columns_left == 0;
+  assign done = repeats_left == 0;
 
   logic [15:0] below;
   assign below = bottom ? rows_total : rows_left - 16'(array_rows);
@@ -29,10 +32,12 @@ module fold_walker (
     if (rst) begin
       rows_left <= rows_total;
       columns_left <= columns_total;
+      repeats_left <= repeats;
       fold <= '0;
     end else if (next) begin
       rows_left <= below;
-      if (bottom) columns_left <= columns_left - 16'(columns);
+      if (bottom) columns_left <= last_block ? columns_total : columns_left - 16'(columns);
+      if (bottom && last_block) repeats_left <= repeats_left - 1;
       fold <= fold + 1;
     end
   end

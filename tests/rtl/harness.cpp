@@ -1,7 +1,7 @@
 // Runs GEMMs on the arrays of top.sv: the scratchpads, the stopwatch and nothing else.
 //
 // One case a line on standard input:
-//   rows columns kind dataflow overlapped interval latency m n k  a_elements a_cycles
+//   rows columns kind dataflow overlapped interval latency m n k repeat  a_elements a_cycles
 //   b_elements b_cycles c_elements c_cycles seed
 // kind 0 binary, 1 ternary, 2 INT8, 3 BF16; dataflow 0 OS, 1 WS, 2 IS; rates 0 0 = unlimited.
 // One line for each on standard output:
@@ -24,7 +24,7 @@ enum Kind { BINARY, TERNARY, INT8, BF16 };
 enum Dataflow { OS, WS, IS };
 
 struct Case {
-  int rows, columns, kind, dataflow, overlapped, interval, latency, m, n, k;
+  int rows, columns, kind, dataflow, overlapped, interval, latency, m, n, k, repeat;
   int rate[3][2];  // A, B, C: elements, cycles
   uint64_t seed;
 };
@@ -68,7 +68,7 @@ uint32_t add(uint32_t a, uint32_t b, int kind) {
 }
 
 struct Fold {
-  int row, column, rows, columns;  // place in the GEMM, and size
+  int part, row, column, rows, columns;  // which GEMM, place in it, and size
   long first = -1, last_mac = -1, last_result = -1;
 };
 
@@ -76,17 +76,18 @@ class Run {
  public:
   Run(Vtop &top, const Case &c) : top(top), c(c) {
     SplitMix random{c.seed};
-    a.resize(size_t(c.m) * c.k);
-    b.resize(size_t(c.k) * c.n);
-    for (auto &x : a) x = draw(random, c.kind, false, c.seed);
-    for (auto &x : b) x = draw(random, c.kind, true, c.seed);
-    result.assign(size_t(c.m) * c.n, 0);
+    for (int part = 0; part < c.repeat; part++) {
+      for (int x = 0; x < c.m * c.k; x++) a.push_back(draw(random, c.kind, false, c.seed));
+      for (int x = 0; x < c.k * c.n; x++) b.push_back(draw(random, c.kind, true, c.seed));
+    }
+    result.assign(size_t(c.repeat) * c.m * c.n, 0);
     sr = c.dataflow == OS ? c.m : c.k;
     sc = c.dataflow == IS ? c.m : c.n;
     steps = c.dataflow == OS ? c.k : c.dataflow == WS ? c.m : c.n;
-    for (int column = 0; column < sc; column += c.columns)
-      for (int row = 0; row < sr; row += c.rows)
-        folds.push_back({row, column, std::min(c.rows, sr - row), std::min(c.columns, sc - column)});
+    for (int part = 0; part < c.repeat; part++)
+      for (int column = 0; column < sc; column += c.columns)
+        for (int row = 0; row < sr; row += c.rows)
+          folds.push_back({part, row, column, std::min(c.rows, sr - row), std::min(c.columns, sc - column)});
   }
 
   // False if the array does not finish, or gives more than was asked for.
@@ -144,7 +145,7 @@ class Run {
   Walk corner[4];
 
   void tick() {
-    top.clk = 1u << array;
+    top.clk = 1;
     top.eval();
     top.clk = 0;
     top.eval();
@@ -173,6 +174,7 @@ class Run {
     top.latency = c.latency;
     top.rows_total = sr;
     top.columns_total = sc;
+    top.repeats = c.repeat;
     top.steps = steps;
     const int *west = c.rate[c.dataflow == IS ? 1 : 0], *north = c.rate[c.dataflow == IS ? 0 : 1];
     top.west_gain = west[0];
@@ -183,6 +185,14 @@ class Run {
     top.result_cost = c.rate[2][1];
   }
 
+  uint16_t at_a(const Fold &f, int row, int column) const {
+    return a[(size_t(f.part) * c.m + row) * c.k + column];
+  }
+
+  uint16_t at_b(const Fold &f, int row, int column) const {
+    return b[(size_t(f.part) * c.k + row) * c.n + column];
+  }
+
   // Answers the reads of this cycle; lanes out of use get rubbish.
   void supply() {
     if (top.west_read) {
@@ -190,9 +200,9 @@ class Run {
       int t = top.west_step;
       for (int i = 0; i < c.rows; i++) {
         if (i >= f.rows) top.west[i] = 0xA5A5;
-        else if (c.dataflow == OS) top.west[i] = a[size_t(f.row + i) * c.k + t];
-        else if (c.dataflow == WS) top.west[i] = a[size_t(t) * c.k + f.row + i];
-        else top.west[i] = b[size_t(f.row + i) * c.n + t];
+        else if (c.dataflow == OS) top.west[i] = at_a(f, f.row + i, t);
+        else if (c.dataflow == WS) top.west[i] = at_a(f, t, f.row + i);
+        else top.west[i] = at_b(f, f.row + i, t);
       }
     }
     if (top.north_read) {
@@ -200,9 +210,9 @@ class Run {
       int t = top.north_step;
       for (int j = 0; j < c.columns; j++) {
         if (j >= f.columns) top.north[j] = 0x5A5A;
-        else if (c.dataflow == OS) top.north[j] = b[size_t(t) * c.n + f.column + j];
-        else if (c.dataflow == WS) top.north[j] = b[size_t(f.row + t) * c.n + f.column + j];
-        else top.north[j] = a[size_t(f.column + j) * c.k + f.row + t];
+        else if (c.dataflow == OS) top.north[j] = at_b(f, t, f.column + j);
+        else if (c.dataflow == WS) top.north[j] = at_b(f, f.row + t, f.column + j);
+        else top.north[j] = at_a(f, f.column + j, f.row + t);
       }
     }
   }
@@ -239,9 +249,9 @@ class Run {
     Fold &f = folds[walk.fold];
     int x = walk.count++;
     uint32_t value = top.result[j];
-    size_t place = c.dataflow == OS   ? size_t(f.row + f.rows - 1 - x) * c.n + f.column + j
-                   : c.dataflow == WS ? size_t(x) * c.n + f.column + j
-                                      : size_t(f.column + j) * c.n + x;
+    int row = c.dataflow == OS ? f.row + f.rows - 1 - x : c.dataflow == WS ? x : f.column + j;
+    int column = c.dataflow == IS ? x : f.column + j;
+    size_t place = (size_t(f.part) * c.m + row) * c.n + column;
     bool sums = c.dataflow != OS && f.row > 0;
     result[place] = sums ? add(result[place], value, c.kind) : value;
     f.last_result = std::max(f.last_result, cycle);
@@ -259,8 +269,8 @@ int main(int argc, char **argv) {
   context->commandArgs(argc, argv);
   auto top = std::make_unique<Vtop>(context.get());
   Case c;
-  while (std::scanf("%d %d %d %d %d %d %d %d %d %d", &c.rows, &c.columns, &c.kind, &c.dataflow,
-                    &c.overlapped, &c.interval, &c.latency, &c.m, &c.n, &c.k) == 10) {
+  while (std::scanf("%d %d %d %d %d %d %d %d %d %d %d", &c.rows, &c.columns, &c.kind, &c.dataflow,
+                    &c.overlapped, &c.interval, &c.latency, &c.m, &c.n, &c.k, &c.repeat) == 11) {
     for (auto &rate : c.rate)
       if (std::scanf("%d %d", &rate[0], &rate[1]) != 2) return 2;
     unsigned long long seed;

@@ -7,6 +7,7 @@ module loader (
   input  logic [7:0]  array_columns,
   input  logic [15:0] rows_total,
   input  logic [15:0] columns_total,
+  input  logic [15:0] repeats,
   input  logic [15:0] port_gain,
   input  logic [15:0] port_cost,
   input  logic        may_begin,      // the registers of the next tile are free
@@ -22,7 +23,7 @@ module loader (
   /* verilator lint_on UNUSEDSIGNAL */
   logic       done, active, running, ready;
   fold_walker folds (
-    .clk, .rst, .array_rows, .array_columns, .rows_total, .columns_total, .next(loaded),
+    .clk, .rst, .array_rows, .array_columns, .rows_total, .columns_total, .repeats, .next(loaded),
     .rows, .columns, .next_rows, .fold, .done
   );
   assign begins = enable && !rst && !active && !done && may_begin;

@@ -1,5 +1,4 @@
-// Arrays of many sizes in one model, side by side. Each has a clock of its own, so only the
-// selected one costs time.
+// Arrays of many sizes in one model, side by side. Only the selected one is clocked, and costs time.
 module top
   import types_pkg::*;
 #(
@@ -10,7 +9,7 @@ module top
   parameter int LARGE_COLUMNS[LARGE] = '{8, 16, 32,  8, 32},
   localparam int ARRAYS = SQUARE * SQUARE + LARGE
 ) (
-  input  logic [ARRAYS-1:0] clk,
+  input  logic        clk,
   input  logic        rst,
   input  logic [$clog2(ARRAYS)-1:0] select,
   output logic [7:0]  size_rows    [ARRAYS],
@@ -19,7 +18,7 @@ module top
   input  logic [1:0]  kind,
   input  logic        output_stationary, activation_stays, overlapped,
   input  logic [2:0]  interval, latency,
-  input  logic [15:0] rows_total, columns_total, steps,
+  input  logic [15:0] rows_total, columns_total, repeats, steps,
   input  logic [15:0] west_gain, west_cost, north_gain, north_cost, result_gain, result_cost,
   output logic        west_read,
   output logic        west_first,
@@ -61,7 +60,7 @@ module top
     logic [31:0]        value [COLUMNS];
     logic [COLUMNS-1:0] add [ROWS], gate [ROWS];
     array_system #(.ROWS(ROWS), .COLUMNS(COLUMNS)) dut (
-      .clk(clk[n]), .rst, .mode, .array_rows, .array_columns, .rows_total, .columns_total, .steps,
+      .clk(clk && 32'(select) == n), .rst, .mode, .array_rows, .array_columns, .rows_total, .columns_total, .repeats, .steps,
       .west_gain, .west_cost, .north_gain, .north_cost, .result_gain, .result_cost,
       .west_read(reads[n].west_read), .west_first(reads[n].west_first),
       .west_fold(reads[n].west_fold), .west_step(reads[n].west_step), .west(west[0:ROWS-1]),

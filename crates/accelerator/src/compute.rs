@@ -116,6 +116,9 @@ impl Compute {
             }
             from = to;
         }
+        for (scratchpad, read, written) in self.engine.traffic(&flight.timing) {
+            world.pad(scratchpad).count_used(read, written);
+        }
         let macs = match &flight.instruction.work {
             Work::Gemm(tile) => tile.macs(),
             Work::Vector(_) | Work::Transfer(_) => 0,

@@ -3,7 +3,7 @@
 use event_kernel::Cycles;
 use pe_array::{ArrayModel, Convention, Feed, TileTiming};
 use smallvec::{SmallVec, smallvec};
-use tile_program::{Cause, GemmTile, Work};
+use tile_program::{Bits, Cause, GemmTile, ScratchpadId, Work};
 
 use crate::MachineError;
 use crate::config::VectorSpec;
@@ -77,6 +77,25 @@ impl Engine {
             }
             _ => unreachable!("the program gives each unit the work that its target names"),
         }
+    }
+
+    /// What an instruction reads from and writes to the scratchpads; of the vector unit's traffic
+    /// nothing is known.
+    pub(crate) fn traffic(&self, timing: &Timing) -> [(ScratchpadId, Bits, Bits); 3] {
+        let (Self::Array(array), Some(tile)) = (self, &timing.tile) else {
+            return ScratchpadId::ALL.map(|id| (id, Bits::ZERO, Bits::ZERO));
+        };
+        let kind = array.model.kind();
+        let bits = |elements: u64, width: Bits| Bits(elements.saturating_mul(width.get()));
+        let (traffic, sum) = (&tile.traffic, kind.accumulator.bits());
+        let a = bits(traffic.a_reads, kind.activation.bits());
+        let b = bits(traffic.b_reads, kind.weight.bits());
+        let (read, written) = (bits(traffic.c_reads, sum), bits(traffic.c_writes, sum));
+        [
+            (ScratchpadId::Activations, a, Bits::ZERO),
+            (ScratchpadId::Weights, b, Bits::ZERO),
+            (ScratchpadId::Outputs, read, written),
+        ]
     }
 
     /// From the start of an instruction until the next may start, which is `next` if it is known.

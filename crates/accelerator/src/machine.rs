@@ -59,6 +59,10 @@ pub struct ScratchpadOutcome {
     pub filled: Bytes,
     /// Bytes that the DMA read from it.
     pub drained: Bytes,
+    /// Bytes that arrays read from it: operands at the width of the PEs, and partial sums.
+    pub read: Bytes,
+    /// Bytes that arrays wrote to it: results and partial sums.
+    pub written: Bytes,
 }
 
 impl Machine {
@@ -129,7 +133,13 @@ impl Machine {
             last: cycle_limit.map(|edge| (reference, edge)),
             ..Limits::default()
         };
-        let sequencer = Sequencer::new(program, progress);
+        let arrays = self
+            .target
+            .arrays
+            .iter()
+            .cloned()
+            .zip(self.arrays.iter().copied());
+        let sequencer = Sequencer::new(program, progress, arrays.collect());
         let mut world = self.world(&timeline, observer, sequencer);
         let mut simulation = Simulation::new(timeline);
         self.add_components(&mut simulation, &world);
@@ -314,6 +324,8 @@ fn outcome<O>(world: &World<'_, O>) -> Outcome {
                 peak: pad.peak(),
                 filled: pad.filled(),
                 drained: pad.drained(),
+                read: pad.read().to_bytes_ceil(),
+                written: pad.written().to_bytes_ceil(),
             }
         }),
         channels: world

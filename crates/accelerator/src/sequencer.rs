@@ -1,7 +1,10 @@
 //! Takes a program apart into the units' queues, pass by pass.
 
 use event_kernel::Cycle;
-use tile_program::{Instruction, Observer, Operation, Pass, Program, UnitId};
+use pe_array::ArrayModel;
+use tile_program::{ArrayTarget, Instruction, Observer, Operation, Pass, Program, UnitId};
+
+use crate::MachineError;
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +26,9 @@ pub struct Progress {
 pub(crate) struct Sequencer<'r> {
     program: &'r mut dyn Program,
     progress: &'r mut dyn FnMut(Progress),
+    arrays: Vec<(ArrayTarget, ArrayModel)>,
+    /// An operation that its array cannot compute.
+    pub(crate) refused: Option<MachineError>,
     instructions: Option<Box<dyn Iterator<Item = Instruction>>>,
     /// The operations of the current pass.
     operations: Vec<Operation>,
@@ -37,7 +43,11 @@ pub(crate) struct Sequencer<'r> {
 }
 
 impl<'r> Sequencer<'r> {
-    pub(crate) fn new(program: &'r mut dyn Program, progress: &'r mut dyn FnMut(Progress)) -> Self {
+    pub(crate) fn new(
+        program: &'r mut dyn Program,
+        progress: &'r mut dyn FnMut(Progress),
+        arrays: Vec<(ArrayTarget, ArrayModel)>,
+    ) -> Self {
         let reached = Progress {
             passes: program.passes(),
             ..Progress::default()
@@ -45,6 +55,8 @@ impl<'r> Sequencer<'r> {
         Self {
             program,
             progress,
+            arrays,
+            refused: None,
             instructions: None,
             operations: Vec::new(),
             stalled: None,
@@ -92,11 +104,32 @@ impl<'r> Sequencer<'r> {
                 instructions,
                 ..
             } = pass;
+            self.refused = operations
+                .iter()
+                .find_map(|operation| self.refuse(operation));
+            if self.refused.is_some() {
+                return None;
+            }
             observer.pass(&name, &operations, now);
             self.operations = operations;
             self.instructions = Some(instructions);
             self.report(now, 0);
         }
+    }
+
+    /// A sum over all of an operation's k must fit the accumulators, however k is tiled: partial
+    /// sums are added up in the same format.
+    fn refuse(&self, operation: &Operation) -> Option<MachineError> {
+        let k = operation.gemm?.k;
+        let (target, model) = self
+            .arrays
+            .iter()
+            .find(|(array, _)| array.unit == operation.unit)?;
+        let source = model.check_reduction(k).err()?;
+        Some(MachineError::Array {
+            array: target.name.clone(),
+            source,
+        })
     }
 
     fn report(&mut self, now: Cycle, operations_done: u64) {

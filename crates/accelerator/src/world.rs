@@ -89,6 +89,9 @@ impl<O: Observer> World<'_, O> {
                 context.wake(unit.component, Phase::Act);
             }
         }
+        if let Some(error) = self.sequencer.refused.take() {
+            self.fail(context, error);
+        }
     }
 
     /// The first wait of a unit's next instruction that is not met yet.

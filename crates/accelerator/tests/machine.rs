@@ -7,9 +7,9 @@ use event_kernel::{Cycles, RunError};
 use proptest::prelude::*;
 use smallvec::smallvec;
 use tile_program::{
-    Bytes, Cause, Claim, Class, GemmTile, Instruction, NoObserver, Operation, OperationId, Pass,
-    Program, Region, ScratchpadId, TransferTile, UnitId, VectorKind, VectorTile, Wait, WaitReason,
-    Work,
+    Bytes, Cause, Claim, Class, GemmShape, GemmTile, Instruction, NoObserver, Operation,
+    OperationId, Pass, Program, Region, ScratchpadId, TransferTile, UnitId, VectorKind, VectorTile,
+    Wait, WaitReason, Work,
 };
 
 const ARRAY: UnitId = UnitId(0);
@@ -17,8 +17,8 @@ const VECTOR: UnitId = UnitId(1);
 const LOAD: UnitId = UnitId(2);
 const STORE: UnitId = UnitId(3);
 
-/// Passes written down.
-struct Script(std::vec::IntoIter<Vec<Instruction>>);
+/// Passes written down, and the length of the sums that their GEMM is part of.
+struct Script(std::vec::IntoIter<Vec<Instruction>>, u64);
 
 impl Program for Script {
     fn next_pass(&mut self) -> Option<Pass> {
@@ -29,7 +29,12 @@ impl Program for Script {
             class,
             family: None,
             unit,
-            gemm: None,
+            gemm: (unit == ARRAY).then_some(GemmShape {
+                m: 1,
+                n: 1,
+                k: self.1,
+                count: 1,
+            }),
             macs: 0,
             compulsory_read: Bytes::ZERO,
             compulsory_write: Bytes::ZERO,
@@ -125,7 +130,7 @@ fn run(
     machine: &Machine,
     script: Vec<Vec<Instruction>>,
 ) -> Result<(Outcome, Summary), MachineError> {
-    let mut program = Script(script.into_iter());
+    let mut program = Script(script.into_iter(), 64);
     let ledger = Ledger::new(machine.target());
     let options = RunOptions {
         cycle_limit: None,
@@ -229,6 +234,24 @@ fn a_scratchpad_that_overflows_ends_the_run() {
     assert!(matches!(error, MachineError::Scratchpad { .. }), "{error}");
 }
 
+#[test]
+fn sums_that_may_leave_the_accumulators_are_refused_before_the_pass() {
+    let machine = machine("MHz(1000)", IDEAL);
+    // 2^17 products of INT8 reach 2^31, past 32 bits.
+    let mut program = Script(vec![vec![gemm(4, 4, 4, &[])]].into_iter(), 1 << 17);
+    let options = RunOptions {
+        cycle_limit: None,
+        progress: &mut |_| (),
+    };
+    let error = machine.run(&mut program, NoObserver, options).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("sums of K = 131072 products may overflow"),
+        "{error}"
+    );
+}
+
 /// A program in which every wait is for an instruction that stands earlier.
 fn programs() -> impl Strategy<Value = Vec<Vec<Instruction>>> {
     let instruction = (
@@ -281,7 +304,7 @@ proptest! {
         let (again, _) = run(&machine, script.clone()).unwrap();
         prop_assert_eq!(&again, &outcome);
         let options = RunOptions { cycle_limit: None, progress: &mut |_| () };
-        let mut program = Script(script.into_iter());
+        let mut program = Script(script.into_iter(), 64);
         let (unwatched, _) = machine.run(&mut program, NoObserver, options).unwrap();
         prop_assert_eq!(unwatched, outcome);
     }

@@ -32,29 +32,7 @@ impl Document {
     /// # Errors
     /// If it cannot be opened, is empty, is not UTF-8 or is not RON.
     pub fn load(path: &FilePath) -> Result<Self, ConfigError> {
-        let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|error| {
-            let why = match error.kind() {
-                ErrorKind::NotFound => "there is no such file".to_string(),
-                ErrorKind::PermissionDenied => "permission denied".to_string(),
-                ErrorKind::IsADirectory => "it is a directory".to_string(),
-                _ => error.to_string(),
-            };
-            ConfigError::new(format!("cannot read `{name}`: {why}"))
-        })?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let valid = error.utf8_error().valid_up_to();
-            let line = 1 + error.as_bytes()[..valid]
-                .iter()
-                .filter(|&&b| b == b'\n')
-                .count();
-            ConfigError::new(format!("`{name}` is not UTF-8 text"))
-                .note(format!(
-                    "the first invalid byte is byte {valid}, in line {line}"
-                ))
-                .help("save the file as UTF-8")
-        })?;
-        Self::parse(name, text)
+        Self::parse(path.display().to_string(), read_text(path)?)
     }
 
     /// Takes a text; `name` stands for it in errors.
@@ -225,6 +203,35 @@ impl Document {
         }
         .maybe_help(error.help.clone())
     }
+}
+
+/// Reads a text file of any form.
+///
+/// # Errors
+/// If it cannot be opened or is not UTF-8.
+pub fn read_text(path: &FilePath) -> Result<String, ConfigError> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| {
+        let why = match error.kind() {
+            ErrorKind::NotFound => "there is no such file".to_string(),
+            ErrorKind::PermissionDenied => "permission denied".to_string(),
+            ErrorKind::IsADirectory => "it is a directory".to_string(),
+            _ => error.to_string(),
+        };
+        ConfigError::new(format!("cannot read `{name}`: {why}"))
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..valid]
+            .iter()
+            .filter(|&&b| b == b'\n')
+            .count();
+        ConfigError::new(format!("`{name}` is not UTF-8 text"))
+            .note(format!(
+                "the first invalid byte is byte {valid}, in line {line}"
+            ))
+            .help("save the file as UTF-8")
+    })
 }
 
 /// The value of a field in a text that has all fields.

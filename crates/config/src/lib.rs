@@ -31,7 +31,7 @@ mod suggest;
 mod tree;
 
 pub use decimal::Decimal;
-pub use document::Document;
+pub use document::{Document, read_text};
 pub use error::ConfigError;
 pub use field::FieldError;
 pub use keyword::{Keyword, Or, Unlimited};

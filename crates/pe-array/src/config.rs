@@ -79,6 +79,13 @@ impl ArrayConfig {
             }
         }
         let scale_sim = self.timing == Convention::ScaleSim;
+        if scale_sim && (kind.initiation_interval, kind.group) != (1, 1) {
+            return Err(FieldError::new(
+                "element",
+                "the ScaleSim convention knows only PEs of one product a cycle",
+            )
+            .help("timing: Serial or Overlapped"));
+        }
         let or_kind = |given: Option<u64>, of_kind| match given {
             _ if scale_sim => 1,
             Some(cycles) => cycles,

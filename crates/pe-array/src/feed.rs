@@ -96,6 +96,13 @@ impl Pace {
 
     /// Cycles after which `steps` steps have passed the port: ⌈steps · pace⌉.
     fn port_cycles(self, steps: u64) -> Option<u128> {
+        // Most fit 64 bits, which divide many times faster.
+        let small = |value| u64::try_from(value).ok();
+        if let (Some(cycles), Some(each)) = (small(self.cycles), small(self.steps))
+            && let Some(product) = steps.checked_mul(cycles)
+        {
+            return Some(u128::from(product.div_ceil(each)));
+        }
         let product = u128::from(steps).checked_mul(self.cycles)?;
         Some(product.div_ceil(self.steps))
     }

@@ -13,7 +13,6 @@ pub use matrix::Matrix;
 use event_kernel::Cycles;
 
 use crate::Dataflow;
-use crate::fold::{Cut, Folds};
 
 /// `rows` × `columns` PEs and what they compute with.
 #[derive(Clone, Debug)]
@@ -75,64 +74,46 @@ impl<X: Arithmetic + Copy> Grid<X> {
         b: &Matrix<X::Operand>,
     ) -> (Matrix<X::Sum>, Cycles) {
         assert_eq!(a.columns(), b.rows(), "A and B share the dimension K");
+        if dataflow == Dataflow::InputStationary {
+            // A stays as weights do: Cᵀ = Bᵀ · Aᵀ. Products do not mind their order.
+            let (b, a) = (b.transposed(), a.transposed());
+            let (c, cycles) = self.gemm(Dataflow::WeightStationary, &b, &a);
+            return (c.transposed(), cycles);
+        }
+        let os = dataflow == Dataflow::OutputStationary;
         let (m, n, k) = (a.rows(), b.columns(), a.columns());
-        let (sr, sc, steps) = match dataflow {
-            Dataflow::OutputStationary => (m, n, k),
-            Dataflow::WeightStationary => (k, n, m),
-            Dataflow::InputStationary => (k, m, n),
-        };
-        let cut = |length: usize, side: usize| Cut::new(length as u64, side as u64);
-        let folds = Folds::new(cut(sr, self.rows), cut(sc, self.columns), 1)
-            .expect("a matrix in memory has fewer folds than 64 bits count");
+        let (sr, steps) = if os { (m, k) } else { (k, m) };
         let mut c = Matrix::filled(m, n, self.arithmetic.zero());
         let mut cycles = Cycles::ZERO;
-        for index in 0..folds.total() {
-            let fold = folds.at(index);
-            let row = (index % folds.rows.blocks()) as usize * self.rows;
-            let column = (index / folds.rows.blocks()) as usize * self.columns;
-            let (rows, columns) = (fold.rows as usize, fold.columns as usize);
-            let product = |a: X::Operand, b: X::Operand, sum| self.arithmetic.step(sum, a, b);
-            let (results, took) = match dataflow {
-                Dataflow::OutputStationary => self.output_stationary(&Wave {
-                    west: &|i, t| a[(row + i, t)],
-                    north: &|t, j| b[(t, column + j)],
-                    rows,
-                    columns,
+        for column in (0..n).step_by(self.columns) {
+            for row in (0..sr).step_by(self.rows) {
+                let wave = Wave {
+                    west: &|i, t| a[if os { (row + i, t) } else { (t, row + i) }],
+                    north: &|t, j| {
+                        b[if os {
+                            (t, column + j)
+                        } else {
+                            (row + t, column + j)
+                        }]
+                    },
+                    rows: self.rows.min(sr - row),
+                    columns: self.columns.min(n - column),
                     steps,
-                }),
-                Dataflow::WeightStationary => self.stationary(
-                    &Wave {
-                        west: &|i, t| a[(t, row + i)],
-                        north: &|i, j| b[(row + i, column + j)],
-                        rows,
-                        columns,
-                        steps,
-                    },
-                    product,
-                ),
-                Dataflow::InputStationary => self.stationary(
-                    &Wave {
-                        west: &|i, t| b[(row + i, t)],
-                        north: &|i, j| a[(column + j, row + i)],
-                        rows,
-                        columns,
-                        steps,
-                    },
-                    |moving, kept, sum| product(kept, moving, sum),
-                ),
-            };
-            cycles += took;
-            for (x, y, value) in results {
-                let place = match dataflow {
-                    Dataflow::OutputStationary => (row + x, column + y),
-                    Dataflow::WeightStationary => (x, column + y),
-                    Dataflow::InputStationary => (column + y, x),
                 };
-                c[place] = if row > 0 && dataflow != Dataflow::OutputStationary {
-                    self.arithmetic.add(c[place], value)
+                let (results, took) = if os {
+                    self.output_stationary(&wave)
                 } else {
-                    value
+                    self.stationary(&wave)
                 };
+                cycles += took;
+                for (x, j, value) in results {
+                    let sum = &mut c[(if os { row + x } else { x }, column + j)];
+                    *sum = if os || row == 0 {
+                        value
+                    } else {
+                        self.arithmetic.add(*sum, value)
+                    };
+                }
             }
         }
         (c, cycles)
@@ -200,11 +181,7 @@ impl<X: Arithmetic + Copy> Grid<X> {
 
     /// One operand is loaded from the north and stays, the other streams from the west; sums move
     /// south. Yields (step, column, sum).
-    fn stationary(
-        &self,
-        wave: &Wave<'_, X::Operand>,
-        step: impl Fn(X::Operand, X::Operand, X::Sum) -> X::Sum,
-    ) -> (Vec<(usize, usize, X::Sum)>, Cycles) {
+    fn stationary(&self, wave: &Wave<'_, X::Operand>) -> (Vec<(usize, usize, X::Sum)>, Cycles) {
         let mut pes = self.pes();
         let mut results = Vec::new();
         let mut cycle = 0;
@@ -232,7 +209,7 @@ impl<X: Arithmetic + Copy> Grid<X> {
                     };
                     let pe = &mut pes[(i, j)];
                     pe.sum = match (west, before[(i, j)].kept, above) {
-                        (Some(moving), Some(kept), Some(sum)) => Some(step(moving, kept, sum)),
+                        (Some(a), Some(b), Some(sum)) => Some(self.arithmetic.step(sum, a, b)),
                         _ => None,
                     };
                     pe.east = west;

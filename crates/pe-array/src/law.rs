@@ -141,7 +141,7 @@ impl Hold {
 pub(crate) struct Law {
     pub(crate) array: Resolved,
     pub(crate) feed: Feed,
-    /// Steps that a fold streams: T.
+    /// Steps that a fold streams: T; a step is a product, or a group of products.
     pub(crate) steps: u64,
 }
 
@@ -155,7 +155,7 @@ impl Law {
             latency,
             dataflow,
             timing,
-            ..
+            kind,
         } = self.array;
         let stationary = dataflow != Dataflow::OutputStationary;
         let charged = match timing {
@@ -166,8 +166,8 @@ impl Law {
             Dataflow::OutputStationary | Dataflow::WeightStationary => (self.feed.a, self.feed.b),
             Dataflow::InputStationary => (self.feed.b, self.feed.a),
         };
-        let row_pace = Pace::of(fold.rows, row_rate);
-        let column_pace = Pace::of(fold.columns, column_rate);
+        let row_pace = Pace::of(fold.rows * kind.group, row_rate);
+        let column_pace = Pace::of(fold.columns * kind.group, column_rate);
         let result_pace = Pace::of(fold.columns, self.feed.c);
         // What enters with each step: both operands (OS), or one operand against one result.
         let pace = row_pace.slower(if stationary { result_pace } else { column_pace });

@@ -7,18 +7,24 @@
 //!
 //! ```text
 //!   GEMM tile ──► folds ──► spans of one fold ──► folds in a row ──► TileTiming
-//!                 fold.rs   law.rs                timing.rs          parts, stamps, traffic
+//!                 fold.rs   law.rs                closed.rs          parts, stamps, traffic
 //! ```
 //!
 //! Folds of a tile repeat, so all of this is closed forms: the cost of an answer does not depend
 //! on the size of the tile. The laws, the hardware they describe and their derivation stand in
-//! [`law`](crate::law).
+//! [`law`].
+//!
+//! Beside the laws stands what proves them: [`grid`] moves values from PE to PE, [`rtl`] compares
+//! with the project's SystemVerilog, [`scalesim`] with a published tool whose files it reads.
 
+mod closed;
 mod config;
 mod element;
 mod feed;
 mod fold;
+mod format;
 pub mod grid;
+mod kind;
 pub mod law;
 mod model;
 pub mod rtl;
@@ -26,9 +32,16 @@ pub mod scalesim;
 mod timing;
 
 pub use config::{ArrayConfig, Convention};
-pub use element::{Element, Format, PeKind};
+pub use element::{Element, Variant};
 pub use feed::{Feed, Rate};
 pub use fold::Fold;
+pub use format::Format;
+pub use kind::PeKind;
 pub use model::{ArrayModel, TileError, Traffic};
 pub use tile_program::Dataflow;
 pub use timing::{FoldPhase, FoldTiming, Parts, TileTiming};
+
+/// The crate's README, whose example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -7,7 +7,7 @@ use tile_program::{Bits, Dataflow, GemmTile};
 use crate::config::Resolved;
 use crate::fold::{Cut, Folds};
 use crate::law::Law;
-use crate::{ArrayConfig, Convention, Feed, PeKind, TileTiming};
+use crate::{ArrayConfig, Convention, Feed, Format, PeKind, TileTiming, kind};
 
 /// Elements that a tile moves through the ports of the scratchpads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -115,7 +115,31 @@ impl ArrayModel {
         }
     }
 
-    /// Most multiply-accumulates that the array begins in `interval` cycles: one each PE.
+    /// The same array, its PEs taking operands of other formats: narrower ones as their own, wider
+    /// ones in more passes (INT8 PEs take 16 bits on one side at half speed, on both at a quarter).
+    /// An interval given in the description counts for the formats given there.
+    ///
+    /// # Errors
+    /// Formats that the kind does not take, or whose product does not fit the accumulator.
+    pub fn at(&self, activation: Format, weight: Format) -> Result<Self, FieldError> {
+        let kind = kind::at(&self.kind(), activation, weight)?;
+        if self.array.timing == Convention::ScaleSim && kind.initiation_interval != 1 {
+            return Err(FieldError::new(
+                "timing",
+                "the ScaleSim convention knows only PEs of one product a cycle",
+            )
+            .help("Serial or Overlapped"));
+        }
+        Ok(Self {
+            array: Resolved {
+                kind,
+                interval: kind.initiation_interval,
+                ..self.array
+            },
+        })
+    }
+
+    /// The number of PEs.
     #[must_use]
     pub fn pes(&self) -> u64 {
         self.array.rows * self.array.columns
@@ -158,10 +182,12 @@ impl ArrayModel {
     }
 
     fn timing(&self, tile: &GemmTile, feed: &Feed) -> Option<TileTiming> {
+        // A lookup PE takes a group of products a step; the last group need not be full.
+        let k = tile.k.div_ceil(self.array.kind.group);
         let (rows, columns, steps) = match self.array.dataflow {
-            Dataflow::OutputStationary => (tile.m, tile.n, tile.k),
-            Dataflow::WeightStationary => (tile.k, tile.n, tile.m),
-            Dataflow::InputStationary => (tile.k, tile.m, tile.n),
+            Dataflow::OutputStationary => (tile.m, tile.n, k),
+            Dataflow::WeightStationary => (k, tile.n, tile.m),
+            Dataflow::InputStationary => (k, tile.m, tile.n),
         };
         let rows = Cut::new(rows, self.array.rows);
         let columns = Cut::new(columns, self.array.columns);

@@ -3,6 +3,7 @@
 use event_kernel::{Cycle, Cycles};
 use tile_program::Cause;
 
+use crate::closed::{Closed, Sheet};
 use crate::fold::Folds;
 use crate::law::{Hold, Law, Spans};
 use crate::{Convention, Fold, Traffic};
@@ -34,12 +35,11 @@ pub struct TileTiming {
     pub folds: u64,
     /// Multiply-accumulates that the tile asked for.
     pub macs: u64,
-    /// Steps that all PEs of the array could have begun in `total`.
+    /// Products that all PEs of the array could have begun in `total`.
     pub mac_slots: u128,
     /// Elements that pass the scratchpads' ports.
     pub traffic: Traffic,
-    law: Law,
-    cut: Folds,
+    sheet: Sheet,
     closed: Closed,
 }
 
@@ -74,91 +74,13 @@ pub struct FoldTiming {
     pub phases: Vec<FoldPhase>,
 }
 
-/// The sums of all folds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Closed {
-    parts: Sums,
-    occupied_parts: Sums,
-    total: u64,
-    /// End of the last fold's stream.
-    stream_end: u64,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Sums {
-    fill: u64,
-    compute: u64,
-    drain: u64,
-    load: u64,
-    port: u64,
-}
-
-impl Sums {
-    fn total(&self) -> Option<u64> {
-        [self.compute, self.drain, self.load, self.port]
-            .into_iter()
-            .try_fold(self.fill, u64::checked_add)
-    }
-
-    fn add(&mut self, other: Self, count: u64) -> Option<()> {
-        let sum = |a: u64, b: u64| a.checked_add(b.checked_mul(count)?);
-        *self = Self {
-            fill: sum(self.fill, other.fill)?,
-            compute: sum(self.compute, other.compute)?,
-            drain: sum(self.drain, other.drain)?,
-            load: sum(self.load, other.load)?,
-            port: sum(self.port, other.port)?,
-        };
-        Some(())
-    }
-
-    fn parts(&self) -> Parts {
-        [
-            (Cause::Fill, Cycles(self.fill)),
-            (Cause::Compute, Cycles(self.compute)),
-            (Cause::Drain, Cycles(self.drain)),
-            (Cause::WeightLoad, Cycles(self.load)),
-            (Cause::SramPort, Cycles(self.port)),
-        ]
-    }
-
-    /// A fold that no other overlaps.
-    fn alone(spans: &Spans) -> Self {
-        Self {
-            fill: spans.fill,
-            compute: spans.steps + spans.pipeline,
-            drain: spans.drain,
-            load: spans.load,
-            port: spans.load_stall + spans.stall + spans.drain_stall,
-        }
-    }
-
-    fn streaming(spans: &Spans) -> Self {
-        Self {
-            compute: spans.steps,
-            port: spans.stall,
-            ..Self::default()
-        }
-    }
-
-    fn held(hold: Hold) -> Self {
-        Self {
-            drain: hold.drain,
-            load: hold.load,
-            port: hold.port,
-            ..Self::default()
-        }
-    }
-}
-
 impl TileTiming {
     /// `None` if the cycles do not fit 64 bits.
     pub(crate) fn new(law: Law, cut: Folds, macs: u64, traffic: Traffic) -> Option<Self> {
-        let closed = match law.array.timing {
-            Convention::ScaleSim | Convention::Serial => serial(&law, &cut)?,
-            Convention::Overlapped => overlapped(&law, &cut)?,
-        };
+        let sheet = Sheet::new(law, cut)?;
+        let closed = sheet.closed()?;
         let pes = u128::from(law.array.rows) * u128::from(law.array.columns);
+        let products = pes * u128::from(law.array.kind.group);
         Some(Self {
             total: Cycles(closed.total),
             occupied: Cycles(closed.occupied_parts.total()?),
@@ -166,10 +88,9 @@ impl TileTiming {
             occupied_parts: closed.occupied_parts.parts(),
             folds: cut.total(),
             macs,
-            mac_slots: pes * u128::from(closed.total) / u128::from(law.array.interval),
+            mac_slots: products * u128::from(closed.total) / u128::from(law.array.interval),
             traffic,
-            law,
-            cut,
+            sheet,
             closed,
         })
     }
@@ -182,21 +103,13 @@ impl TileTiming {
     /// are hidden in the next one's weight load, which begins its parts.
     #[must_use]
     pub fn next_start(&self, next: &Self) -> Cycles {
-        if self.law.array.timing != Convention::Overlapped {
+        if self.sheet.law.array.timing != Convention::Overlapped {
             return self.total;
         }
-        // Cannot fail: both timings were made of these.
-        let spans = |timing: &Self, fold| timing.law.spans(fold).expect("computed before");
-        let (last, first) = (self.cut.last(), next.cut.first());
-        let (last_spans, first_spans) = (spans(self, last), spans(next, first));
-        let hold = next.law.hold((last, last_spans), (first, first_spans));
-        let stream = self.closed.stream_end + hold.cycles();
-        Cycles(
-            stream
-                - first_spans
-                    .whole_load()
-                    .min(last_spans.stream() + hold.cycles()),
-        )
+        let last = self.sheet.with(self.sheet.cut.last());
+        let first = next.sheet.with(next.sheet.cut.first());
+        let hold = next.sheet.law.hold(last, first).cycles();
+        Cycles(self.closed.stream_end + hold - first.1.whole_load())
     }
 
     /// The stamps of every fold, in the order in which they run.
@@ -209,83 +122,6 @@ impl TileTiming {
         };
         std::iter::from_fn(move || run.next())
     }
-}
-
-fn serial(law: &Law, cut: &Folds) -> Option<Closed> {
-    let mut parts = Sums::default();
-    for (fold, count) in cut.kinds() {
-        parts.add(Sums::alone(&law.spans(fold)?), count)?;
-    }
-    let total = parts.total()?;
-    Some(Closed {
-        parts,
-        occupied_parts: parts,
-        total,
-        stream_end: total,
-    })
-}
-
-fn overlapped(law: &Law, cut: &Folds) -> Option<Closed> {
-    let mut parts = Sums::default();
-    let first = law.spans(cut.first())?;
-    let loading = Sums {
-        load: first.load,
-        port: first.load_stall,
-        ..Sums::default()
-    };
-    parts.add(loading, 1)?;
-    for (fold, count) in cut.kinds() {
-        parts.add(Sums::streaming(&law.spans(fold)?), count)?;
-    }
-    for (fold, next, count) in cut.successions() {
-        let hold = law.hold((fold, law.spans(fold)?), (next, law.spans(next)?));
-        parts.add(Sums::held(hold), count)?;
-    }
-    let occupied_parts = parts;
-    let stream_end = parts.total()?;
-    let last = law.spans(cut.last())?;
-    let mut total = stream_end.checked_add(last.tail())?;
-    if cut.narrows() {
-        total = total.max(end_of_wide(law, cut, stream_end)?);
-    }
-    let tail = total - stream_end;
-    let port = last.drain_stall.min(tail);
-    let leaving = Sums {
-        drain: tail - port,
-        port,
-        ..Sums::default()
-    };
-    parts.add(leaving, 1)?;
-    Some(Closed {
-        parts,
-        occupied_parts,
-        total,
-        stream_end,
-    })
-}
-
-/// When the last fold of the last full-width block ends, the narrow block's streams ending at
-/// `stream_end`.
-fn end_of_wide(law: &Law, cut: &Folds, stream_end: u64) -> Option<u64> {
-    let blocks = cut.rows.blocks();
-    let narrow = cut.last().columns;
-    let at = |index: u64| {
-        let fold = cut.at(index);
-        Some((fold, law.spans(fold)?))
-    };
-    let block = Folds::new(cut.rows, crate::fold::Cut::new(narrow, narrow), 1)?;
-    let mut behind = Sums::default();
-    for (fold, count) in block.kinds() {
-        behind.add(Sums::streaming(&law.spans(fold)?), count)?;
-    }
-    for (fold, next, count) in block.successions() {
-        let hold = law.hold((fold, law.spans(fold)?), (next, law.spans(next)?));
-        behind.add(Sums::held(hold), count)?;
-    }
-    let wide = at(cut.total() - blocks - 1)?;
-    let across = law.hold(wide, at(cut.total() - blocks)?);
-    behind.add(Sums::held(across), 1)?;
-    (stream_end - behind.total()?).checked_add(wide.1.tail())
 }
 
 /// Walks the folds.
@@ -302,10 +138,9 @@ impl Run<'_> {
         if self.index == self.timing.folds {
             return None;
         }
-        let fold = self.timing.cut.at(self.index);
-        // Cannot fail: the closed form was made of these.
-        let spans = self.timing.law.spans(fold).expect("computed before");
-        let stamps = if self.timing.law.array.timing == Convention::Overlapped {
+        let sheet = &self.timing.sheet;
+        let (fold, spans) = sheet.with(sheet.cut.at(self.index));
+        let stamps = if sheet.law.array.timing == Convention::Overlapped {
             self.overlapped(fold, spans)
         } else {
             self.serial(fold, spans)
@@ -340,7 +175,7 @@ impl Run<'_> {
     }
 
     fn overlapped(&mut self, fold: Fold, spans: Spans) -> FoldTiming {
-        let law = &self.timing.law;
+        let law = &self.timing.sheet.law;
         let hold = self
             .previous
             .map_or(Hold::default(), |last| law.hold(last, (fold, spans)));

@@ -1,7 +1,7 @@
 //! Folds on a grid of PEs compute the product, and take as long as the `Serial` law says.
 
 use pe_array::grid::{Arithmetic, Floats, Grid, Integers, Matrix};
-use pe_array::{ArrayConfig, ArrayModel, Convention, Dataflow, Element, Feed};
+use pe_array::{ArrayConfig, ArrayModel, Convention, Dataflow, Element, Feed, Variant};
 use proptest::prelude::*;
 use tile_program::GemmTile;
 
@@ -27,14 +27,24 @@ fn element() -> impl Strategy<Value = Element> {
     prop_oneof![
         Just(Element::Binary {
             activation: None,
-            accumulator: None
+            accumulator: None,
+            variant: Variant::Parallel
         }),
         Just(Element::Ternary {
             activation: None,
-            accumulator: None
+            accumulator: None,
+            variant: Variant::Parallel
         }),
-        Just(Element::Int4 { accumulator: None }),
-        Just(Element::Int8 { accumulator: None }),
+        Just(Element::Int4 {
+            accumulator: None,
+            variant: Variant::Parallel
+        }),
+        Just(Element::Int8 {
+            activation: None,
+            weight: None,
+            accumulator: None,
+            variant: Variant::Parallel
+        }),
         Just(Element::Bf16 { accumulator: None }),
         Just(Element::Fp16 { accumulator: None }),
     ]

@@ -3,6 +3,7 @@
 use event_kernel::{Cycle, Cycles};
 use pe_array::{
     ArrayConfig, ArrayModel, Convention, Dataflow, Element, Feed, Rate, TileError, TileTiming,
+    Variant,
 };
 use proptest::prelude::*;
 use tile_program::{Cause, GemmTile};
@@ -11,7 +12,12 @@ fn array(rows: u64, columns: u64, dataflow: Dataflow, timing: Convention) -> Arr
     ArrayConfig {
         rows,
         columns,
-        element: Element::Int8 { accumulator: None },
+        element: Element::Int8 {
+            activation: None,
+            weight: None,
+            accumulator: None,
+            variant: Variant::Parallel,
+        },
         dataflow,
         timing,
         initiation_interval: None,
@@ -137,6 +143,30 @@ proptest! {
         let all = model.tile(&GemmTile { repeat, ..gemm(m, n, k) }, &feed).unwrap();
         let next = one.next_start(&one);
         prop_assert_eq!(all.total, next * (repeat - 1) + one.total);
+    }
+
+    #[test]
+    fn a_lookup_array_runs_a_group_of_products_as_one_step(
+        rows in 1u64..9, columns in 1u64..9, dataflow in dataflow(), overlapped in any::<bool>(),
+        m in 1u64..30, n in 1u64..30, k in 1u64..60, group in 1u64..5, feed in feed(),
+    ) {
+        let timing = if overlapped { Convention::Overlapped } else { Convention::Serial };
+        let plain = array(rows, columns, dataflow, timing);
+        let element = Element::Ternary {
+            activation: None,
+            accumulator: None,
+            variant: Variant::Lookup { group },
+        };
+        let lookup = ArrayConfig { element, ..plain.clone() };
+        let total = |config, k, feed| {
+            ArrayModel::new(config).unwrap().tile(&gemm(m, n, k), feed).unwrap().total
+        };
+        // A port moves the group's operands one by one.
+        let slower = |rate: Option<Rate>| {
+            rate.map(|rate| Rate::new(rate.elements(), rate.cycles() * group as u32).unwrap())
+        };
+        let grouped = Feed { a: slower(feed.a), b: slower(feed.b), c: feed.c };
+        prop_assert_eq!(total(&lookup, k, &feed), total(&plain, k.div_ceil(group), &grouped));
     }
 
     #[test]

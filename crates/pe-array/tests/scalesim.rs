@@ -194,6 +194,7 @@ fn golden_files_that_cannot_be_read_say_line_and_column() {
         .map(|line| format!("{line}\n"))
         .collect();
     assert_eq!(compare(&two).unwrap().rows, 1);
+    assert_eq!(compare(&two.replace('\n', ",\r\n")).unwrap().exact, 1);
     let header = GOLDEN.lines().next().unwrap();
     assert!(compare("").unwrap_err().message.contains("empty"));
     assert!(compare(header).unwrap_err().message.contains("no rows"));

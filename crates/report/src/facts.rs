@@ -73,6 +73,12 @@ pub struct ScratchpadFacts {
     /// Bytes that the DMA read from it.
     #[serde(rename = "drained_bytes")]
     pub drained: Bytes,
+    /// Bytes that arrays read from it.
+    #[serde(rename = "array_read_bytes")]
+    pub read: Bytes,
+    /// Bytes that arrays wrote to it.
+    #[serde(rename = "array_written_bytes")]
+    pub written: Bytes,
 }
 
 /// All that a report of a run is made of.

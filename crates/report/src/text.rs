@@ -343,6 +343,8 @@ fn memory(page: &mut Page, run: &Run) {
         Column::numbers("held at most"),
         Column::numbers("filled by DMA"),
         Column::numbers("drained by DMA"),
+        Column::numbers("read by arrays"),
+        Column::numbers("written"),
     ];
     let rows: Vec<_> = run
         .scratchpads
@@ -355,6 +357,8 @@ fn memory(page: &mut Page, run: &Run) {
                 bytes(pad.peak.get()),
                 bytes(pad.filled.get()),
                 bytes(pad.drained.get()),
+                bytes(pad.read.get()),
+                bytes(pad.written.get()),
             ]
         })
         .collect();

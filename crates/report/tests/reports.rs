@@ -31,6 +31,8 @@ fn report(ran: &[Ran]) -> Run {
         peak: Bytes(131_072),
         filled: Bytes(4_200_000),
         drained: Bytes(0),
+        read: Bytes(4096),
+        written: Bytes(0),
     };
     Run {
         machine: "toy".into(),

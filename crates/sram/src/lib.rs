@@ -17,7 +17,7 @@ mod rate;
 
 pub use rate::Rate;
 
-use tile_program::Bytes;
+use tile_program::{Bits, Bytes};
 
 /// How a scratchpad is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct Scratchpad {
     peak: Bytes,
     filled: Bytes,
     drained: Bytes,
+    read: Bits,
+    written: Bits,
 }
 
 impl Scratchpad {
@@ -64,6 +66,8 @@ impl Scratchpad {
             peak: none,
             filled: none,
             drained: none,
+            read: Bits::ZERO,
+            written: Bits::ZERO,
         }
     }
 
@@ -118,6 +122,12 @@ impl Scratchpad {
         self.drained += bytes;
     }
 
+    /// Records what an array read from it and wrote to it.
+    pub fn count_used(&mut self, read: Bits, written: Bits) {
+        self.read += read;
+        self.written += written;
+    }
+
     /// Bytes held now.
     #[must_use]
     pub fn held(&self) -> Bytes {
@@ -140,6 +150,18 @@ impl Scratchpad {
     #[must_use]
     pub fn drained(&self) -> Bytes {
         self.drained
+    }
+
+    /// What arrays read from it.
+    #[must_use]
+    pub fn read(&self) -> Bits {
+        self.read
+    }
+
+    /// What arrays wrote to it.
+    #[must_use]
+    pub fn written(&self) -> Bits {
+        self.written
     }
 
     /// How it is built; `None` without limits.

@@ -3,7 +3,7 @@
 use clap::{ArgAction, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, completions, list, simulate};
+use crate::commands::{check, completions, dram, list, simulate, validate};
 use crate::failure::Failure;
 
 /// Where do the cycles of a language model go on this accelerator, and what would 1-bit weights buy?
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Machines(list::MachineArgs),
     Workloads(list::WorkloadArgs),
     Models(list::ModelArgs),
+    Dram(dram::Args),
+    Validate(validate::Args),
     Completions(completions::Args),
 }
 
@@ -50,6 +52,8 @@ impl Command {
             Self::Machines(args) => list::machines(&args),
             Self::Workloads(args) => list::workloads(&args),
             Self::Models(args) => list::models(&args),
+            Self::Dram(args) => dram::run(&args),
+            Self::Validate(args) => validate::run(&args),
             Self::Completions(args) => completions::run(&args),
         }
     }

@@ -43,6 +43,8 @@ pub(crate) fn facts(
                 peak: pad.peak,
                 filled: pad.filled,
                 drained: pad.drained,
+                read: pad.read,
+                written: pad.written,
             })
             .collect(),
         config: json!({ "machine": spec, "workload": workload }),

@@ -34,6 +34,22 @@ impl Bar {
         Self(Some(bar))
     }
 
+    /// A bar that counts so many equal steps.
+    pub(crate) fn counting(steps: u64) -> Self {
+        let bar = Self::new(false);
+        if let Some(bar) = &bar.0 {
+            bar.set_length(steps);
+        }
+        bar
+    }
+
+    /// One step further.
+    pub(crate) fn step(&self) {
+        if let Some(bar) = &self.0 {
+            bar.inc(1);
+        }
+    }
+
     /// Shows how far the run has come.
     pub(crate) fn update(&self, progress: Progress) {
         let Some(bar) = &self.0 else { return };

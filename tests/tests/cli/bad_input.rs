@@ -35,6 +35,25 @@ fn refused(folder: &Folder, arguments: &[&str]) -> String {
     format!("$ ternion {}\n{}", arguments.join(" "), run.stderr)
 }
 
+/// Every number of bytes replaced: how much a tile takes is the compiler's to choose.
+fn without_sizes(text: &str) -> String {
+    let words: Vec<&str> = text.split(' ').collect();
+    let shown = words.iter().enumerate().map(|(index, word)| {
+        let digits = word.trim_start_matches('(');
+        let is_size = words.get(index + 1).is_some_and(|unit| {
+            unit.trim_end_matches([';', ',', '\n']).starts_with('B')
+                && !unit.starts_with("By")
+                && digits.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        if is_size {
+            word.replace(digits, "N")
+        } else {
+            (*word).to_string()
+        }
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn a_spoilt_machine_file_is_refused_where_it_is_spoilt() {
     let folder = Folder::new();
@@ -179,7 +198,7 @@ fn files_that_do_not_go_together_are_refused_at_the_field_to_change() {
     ] {
         let sets = changes.iter().flat_map(|change| ["--set", change]);
         let arguments: Vec<&str> = run.into_iter().chain(sets).collect();
-        insta::assert_snapshot!(name, refused(&folder, &arguments));
+        insta::assert_snapshot!(name, without_sizes(&refused(&folder, &arguments)));
     }
 }
 
@@ -209,13 +228,25 @@ fn names_that_nothing_has_are_refused_with_the_nearest() {
     let folder = Folder::new();
     for (name, arguments) in [
         ("name_machine", &["simulate", "--hw", "edge-hybird"][..]),
-        ("name_workload", &["simulate", "--workload", "bitnet"]),
+        (
+            "name_workload",
+            &["simulate", "--workload", "llama-2-7b-prefil-ternary"],
+        ),
         ("name_file", &["simulate", "--hw", "mine/edge.ron"]),
         ("name_listed", &["machines", "tpu"]),
         ("name_kind", &["simulate", "--workload", "machine.ron"]),
     ] {
         folder.write("machine.ron", MACHINE);
-        insta::assert_snapshot!(name, refused(&folder, arguments));
+        let error = refused(&folder, arguments);
+        // What is shipped grows; the list itself is not the point.
+        let shown = match error.split_once("shipped are ") {
+            Some((before, list)) => {
+                assert!(list.contains("`, `"), "{list}");
+                format!("{before}shipped are ..")
+            }
+            None => error,
+        };
+        insta::assert_snapshot!(name, shown);
     }
 }
 

@@ -4,3 +4,4 @@ mod bad_input;
 mod shipped;
 mod simulate;
 mod support;
+mod validate;

@@ -91,7 +91,7 @@ fn the_facts_hold_what_is_promised() {
         assert!(!facts[field].is_null(), "{field}");
     }
     assert_eq!(facts["machine"], "edge-hybrid");
-    assert_eq!(facts["config"]["machine"]["arrays"][0]["array"]["rows"], 64);
+    assert!(facts["config"]["machine"]["arrays"][0]["array"]["rows"].is_u64());
     assert_eq!(facts["config"]["workload"]["model"]["layers"], 2);
     for field in ["class", "cause", "cycles"] {
         assert!(!facts["makespan"][0][field].is_null(), "{field}");

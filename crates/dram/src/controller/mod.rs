@@ -399,4 +399,6 @@ fn place(shape: Shape, bank: usize, row: u32, column: u32) -> Place {
 }
 
 #[cfg(test)]
+mod mutations;
+#[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use crate::preset;
 use proptest::prelude::*;
 
 /// A request of a random workload: cycles after the one before, first burst, bursts, direction.
-type Request = (u64, u64, u64, bool);
+pub(super) type Request = (u64, u64, u64, bool);
 
 fn requests() -> impl Strategy<Value = Vec<Request>> {
     let request = (
@@ -16,7 +16,11 @@ fn requests() -> impl Strategy<Value = Vec<Request>> {
     prop::collection::vec(request, 1..24)
 }
 
-fn run(device: &Device, requests: &[Request], plain: bool) -> (Vec<Issued>, Vec<Done>, Counters) {
+pub(super) fn run(
+    device: &Device,
+    requests: &[Request],
+    plain: bool,
+) -> (Vec<Issued>, Vec<Done>, Counters) {
     let mut controller = Controller::new(device);
     controller.record();
     controller.plain = plain;

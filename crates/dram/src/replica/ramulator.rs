@@ -46,6 +46,15 @@ impl Kind {
         }
     }
 
+    /// Ticks of the row bus, shared by the pseudo channels, that an activate takes.
+    const fn activate_ticks(self) -> u64 {
+        match self {
+            Self::Generic | Self::Lpddr5 => 1,
+            Self::Hbm2 => 2,
+            Self::Hbm3 => 3,
+        }
+    }
+
     const fn two_buses(self) -> bool {
         matches!(self, Self::Hbm2 | Self::Hbm3)
     }
@@ -218,6 +227,8 @@ pub(crate) struct Channel {
     active: Vec<Entry>,
     /// Refreshes: unit and rank.
     priority: VecDeque<(usize, usize)>,
+    /// The tick from which the row bus is free of the last activate.
+    row_bus_free: u64,
     write_mode: bool,
     /// When the read that returns last so far returns: reads return in order.
     last_return: u64,
@@ -255,6 +266,7 @@ impl Channel {
             writes: Vec::with_capacity(setup.write_depth),
             active: Vec::new(),
             priority: VecDeque::new(),
+            row_bus_free: 0,
             write_mode: false,
             last_return: 0,
             refresh_interval: setup.refresh_interval,
@@ -305,7 +317,12 @@ impl Channel {
             Command::CasWrite => timing.earliest(Command::Write, bank),
             command => timing.earliest(command, bank),
         };
-        self.on_edge(command, unit, by_rules.max(from))
+        let bus = if command.uses_column_bus() {
+            0
+        } else {
+            self.row_bus_free
+        };
+        self.on_edge(command, unit, by_rules.max(from).max(bus))
     }
 
     /// HBM3: column commands, ACT and REF go on rising edges (even ticks); PRE also on falling
@@ -331,12 +348,21 @@ impl Channel {
     }
 
     /// The oldest of a buffer's requests whose command can go now over a bus; else when the first
-    /// can.
-    fn choose(&self, buffer: Buffer, bus: Bus, tick: u64) -> Result<(usize, Command), u64> {
+    /// can. LPDDR5's second half of an activate is chosen by itself.
+    fn choose(
+        &self,
+        buffer: Buffer,
+        bus: Bus,
+        second_half: bool,
+        tick: u64,
+    ) -> Result<(usize, Command), u64> {
         let mut best: Option<(usize, Command, u64)> = None;
         let mut soonest = NEVER;
         for (index, entry) in self.buffer(buffer).iter().enumerate() {
             let command = self.needed(entry, tick);
+            if (command == Command::Activate2) != second_half {
+                continue;
+            }
             if !bus.carries(command)
                 || (command == Command::Precharge
                     && self.units[entry.unit].banks[entry.bank].active > 0)
@@ -369,10 +395,8 @@ impl Channel {
             return Some((command, NEVER));
         }
         let ready = banks.map(|bank| state.timing.earliest(command, bank)).max();
-        Some((
-            command,
-            self.on_edge(command, unit, ready.unwrap_or(0).max(tick)),
-        ))
+        let free = ready.unwrap_or(0).max(tick).max(self.row_bus_free);
+        Some((command, self.on_edge(command, unit, free)))
     }
 
     fn refreshed_banks(&self, rank: usize) -> std::ops::Range<usize> {
@@ -409,11 +433,8 @@ impl Channel {
     fn give_one(&mut self, bus: Bus, tick: u64) -> Result<(), u64> {
         let mut soonest = NEVER;
         if bus != Bus::Row {
-            match self.choose(Buffer::Active, bus, tick) {
-                Ok((index, command)) => {
-                    self.give(Buffer::Active, index, command, tick);
-                    return Ok(());
-                }
+            match self.give_from(Buffer::Active, bus, false, tick) {
+                Ok(()) => return Ok(()),
                 Err(at) => soonest = at,
             }
         }
@@ -424,19 +445,30 @@ impl Channel {
                 self.give_refresh(command, tick);
                 return Ok(());
             }
-            return Err(soonest.min(at));
+            soonest = soonest.min(at);
         }
-        if !self.priority.is_empty() {
-            return Err(soonest);
-        }
-        let buffer = self.served_buffer();
-        match self.choose(buffer, bus, tick) {
-            Ok((index, command)) => {
-                self.give(buffer, index, command, tick);
-                Ok(())
+        if self.priority.is_empty() {
+            let buffer = self.served_buffer();
+            match self.give_from(buffer, bus, false, tick) {
+                Ok(()) => return Ok(()),
+                Err(at) => soonest = soonest.min(at),
             }
-            Err(at) => Err(soonest.min(at)),
         }
+        // The second half of an activate can wait, so anything else goes first.
+        self.give_from(Buffer::Active, bus, true, tick)
+            .map_err(|at| at.min(soonest))
+    }
+
+    fn give_from(
+        &mut self,
+        buffer: Buffer,
+        bus: Bus,
+        second_half: bool,
+        tick: u64,
+    ) -> Result<(), u64> {
+        let (index, command) = self.choose(buffer, bus, second_half, tick)?;
+        self.give(buffer, index, command, tick);
+        Ok(())
     }
 
     fn note(&mut self, tick: u64, command: Command, entry: &Entry) {
@@ -459,6 +491,9 @@ impl Channel {
         }
         if !command.uses_column_bus() {
             self.units[entry.unit].last_row_command = Some(tick);
+            if command == Command::Activate {
+                self.row_bus_free = tick + self.kind.activate_ticks();
+            }
         }
     }
 

@@ -12,7 +12,7 @@ pub trait Arithmetic {
     /// What sums start from.
     fn zero(&self) -> Self::Sum;
 
-    /// sum + a · b, rounded or wrapped as the PE does it.
+    /// sum + a · b, rounded or wrapped as the PE does it; the same for b · a.
     fn step(&self, sum: Self::Sum, a: Self::Operand, b: Self::Operand) -> Self::Sum;
 
     /// sum + sum, as the accumulators behind the array do it.
@@ -126,7 +126,7 @@ impl Arithmetic for Floats {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Element;
+    use crate::{Element, Variant};
 
     #[test]
     fn half_precision_widens_exactly() {
@@ -149,6 +149,7 @@ mod tests {
         let element = Element::Ternary {
             activation: None,
             accumulator: Some(Format::Int16),
+            variant: Variant::Parallel,
         };
         let integers = Integers::of(&element.kind().unwrap()).unwrap();
         assert_eq!(integers.step(32767, 1, 1), -32768);

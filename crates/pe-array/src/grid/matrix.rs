@@ -30,6 +30,12 @@ impl<T: Copy> Matrix<T> {
         }
     }
 
+    /// Rows for columns.
+    #[must_use]
+    pub fn transposed(&self) -> Self {
+        Self::from_fn(self.columns, self.rows, |row, column| self[(column, row)])
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows

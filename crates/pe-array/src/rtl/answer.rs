@@ -109,7 +109,7 @@ impl Case {
                 last_result: fold.last_result.get(),
             })
             .collect();
-        let (results, gated) = self.product();
+        let (results, gated) = self.products();
         Ok(Answer {
             total: timing.total.get(),
             gated,
@@ -118,54 +118,56 @@ impl Case {
         })
     }
 
-    /// Hash of the product, and steps with a zero weight.
-    fn product(&self) -> (u64, u64) {
+    /// Hash of the products, and steps with a zero weight.
+    fn products(&self) -> (u64, u64) {
         let (m, n, k) = self.shape;
+        let kind = self.kind.element().kind().expect("a kind of the RTL");
         let mut random = SplitMix(self.seed);
         let mut draw = |count: u64, weight| -> Vec<u16> {
             (0..count)
                 .map(|_| operand(random.next(), self.kind, weight, self.seed))
                 .collect()
         };
-        let (a, b) = (draw(m * k, false), draw(k * n, true));
-        let kind = self.kind.element().kind().expect("a kind of the RTL");
-        if let Some(floats) = Floats::of(&kind) {
-            return (self.hash(&floats, &a, &b, |sum| sum), 0);
+        let (mut hash, mut gated) = (Fnv::default(), 0);
+        for _ in 0..self.repeat {
+            let (a, b) = (draw(m * k, false), draw(k * n, true));
+            if let Some(floats) = Floats::of(&kind) {
+                self.product(&floats, &a, &b, |sum| hash.bytes(&sum.to_le_bytes()));
+                continue;
+            }
+            let integers = Integers::of(&kind).expect("neither floating nor integer");
+            let activation = |bits: u16| i32::from(bits as u8 as i8);
+            let weight = |bits: u16| match self.kind {
+                Kind::Binary => i32::from(bits) * 2 - 1,
+                // Two's complement trits: 3 is −1.
+                Kind::Ternary => [0, 1, 0, -1][usize::from(bits)],
+                _ => i32::from(bits as u8 as i8),
+            };
+            let a: Vec<i32> = a.into_iter().map(activation).collect();
+            let b: Vec<i32> = b.into_iter().map(weight).collect();
+            let zeros = b.iter().filter(|weight| **weight == 0).count() as u64;
+            gated += kind.gated_steps(m, zeros).expect("a case is small");
+            self.product(&integers, &a, &b, |sum| {
+                hash.bytes(&(sum as u32).to_le_bytes());
+            });
         }
-        let integers = Integers::of(&kind).expect("neither floating nor integer");
-        let activation = |bits: u16| i32::from(bits as u8 as i8);
-        let weight = |bits: u16| match self.kind {
-            Kind::Binary => i32::from(bits) * 2 - 1,
-            // Two's complement trits: 3 is −1.
-            Kind::Ternary => [0, 1, 0, -1][usize::from(bits)],
-            _ => i32::from(bits as u8 as i8),
-        };
-        let a: Vec<i32> = a.into_iter().map(activation).collect();
-        let b: Vec<i32> = b.into_iter().map(weight).collect();
-        let zeros = b.iter().filter(|weight| **weight == 0).count() as u64;
-        let gated = if self.kind == Kind::Ternary {
-            zeros * m
-        } else {
-            0
-        };
-        (self.hash(&integers, &a, &b, |sum| sum as u32), gated)
+        (hash.0, gated)
     }
 
     /// Sums in the order of k; those of several folds (WS, IS) added one after another.
-    fn hash<X: Arithmetic>(
+    fn product<X: Arithmetic>(
         &self,
         arithmetic: &X,
         a: &[X::Operand],
         b: &[X::Operand],
-        bits: impl Fn(X::Sum) -> u32,
-    ) -> u64 {
+        mut result: impl FnMut(X::Sum),
+    ) {
         let (m, n, k) = self.shape;
         let (m, n, k) = (m as usize, n as usize, k as usize);
         let depth = match self.dataflow {
             Dataflow::OutputStationary => k,
             _ => self.rows as usize,
         };
-        let mut hash = Fnv::default();
         for i in 0..m {
             for j in 0..n {
                 let fold = |start: usize| {
@@ -177,10 +179,9 @@ impl Case {
                 let sum = (depth..k)
                     .step_by(depth)
                     .fold(first, |sum, start| arithmetic.add(sum, fold(start)));
-                hash.bytes(&bits(sum).to_le_bytes());
+                result(sum);
             }
         }
-        hash.0
     }
 }
 

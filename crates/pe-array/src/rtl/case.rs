@@ -6,7 +6,9 @@ use std::str::FromStr;
 use tile_program::{Dataflow, GemmTile};
 
 use super::random::SplitMix;
-use crate::{ArrayConfig, ArrayModel, Convention, Element, Feed, Rate, TileError, TileTiming};
+use crate::{
+    ArrayConfig, ArrayModel, Convention, Element, Feed, Rate, TileError, TileTiming, Variant,
+};
 
 /// The PE kinds that the RTL has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +35,19 @@ impl Kind {
             Self::Binary => Element::Binary {
                 activation: None,
                 accumulator,
+                variant: Variant::Parallel,
             },
             Self::Ternary => Element::Ternary {
                 activation: None,
                 accumulator,
+                variant: Variant::Parallel,
             },
-            Self::Int8 => Element::Int8 { accumulator },
+            Self::Int8 => Element::Int8 {
+                activation: None,
+                weight: None,
+                accumulator,
+                variant: Variant::Parallel,
+            },
             Self::Bf16 => Element::Bf16 { accumulator: None },
         }
     }
@@ -70,6 +79,8 @@ pub struct Case {
     pub latency: u64,
     /// M, N, K.
     pub shape: (u64, u64, u64),
+    /// GEMMs of that shape, one after another.
+    pub repeat: u64,
     /// The ports' rates.
     pub feed: Feed,
     /// From which the operands are drawn.
@@ -113,6 +124,7 @@ impl Case {
             dataflow,
             overlapped,
             shape: shape(dataflow, sr, sc, steps),
+            repeat: random.within(1, 2),
             ..case
         }
     }
@@ -155,6 +167,7 @@ impl Case {
             interval: random.of(&[1, 1, 2, 4]),
             latency: random.within(1, 5),
             shape: shape(dataflow, sr, sc, steps),
+            repeat: random.of(&[1, 1, 1, 2, 3]),
             feed: Feed {
                 a: rate(random, rows),
                 b: rate(random, columns),
@@ -182,7 +195,7 @@ impl Case {
             )
         };
         format!(
-            "{} x {} {:?} {:?} {}, interval {}, latency {}, ports {} {} {}, M {m} N {n} K {k}",
+            "{} x {} {:?} {:?} {}, interval {}, latency {}, ports {} {} {}, M {m} N {n} K {k}, {} times",
             self.rows,
             self.columns,
             self.kind,
@@ -197,6 +210,7 @@ impl Case {
             port(self.feed.a),
             port(self.feed.b),
             port(self.feed.c),
+            self.repeat,
         )
     }
 
@@ -227,7 +241,7 @@ impl Case {
             m,
             n,
             k,
-            repeat: 1,
+            repeat: self.repeat,
             accumulate: false,
         };
         model.tile(&tile, &self.feed)
@@ -252,7 +266,7 @@ impl fmt::Display for Case {
         let (m, n, k) = self.shape;
         write!(
             f,
-            "{} {} {} {} {} {} {} {m} {n} {k}",
+            "{} {} {} {} {} {} {} {m} {n} {k} {}",
             self.rows,
             self.columns,
             number(Kind::ALL.iter().position(|kind| *kind == self.kind)),
@@ -260,6 +274,7 @@ impl fmt::Display for Case {
             u8::from(self.overlapped),
             self.interval,
             self.latency,
+            self.repeat,
         )?;
         for rate in [self.feed.a, self.feed.b, self.feed.c] {
             let (elements, cycles) = rate.map_or((0, 0), |rate| (rate.elements(), rate.cycles()));
@@ -288,6 +303,7 @@ impl FromStr for Case {
             m,
             n,
             k,
+            repeat,
             ref rest @ ..,
         ] = fields.as_slice()
         else {
@@ -306,6 +322,7 @@ impl FromStr for Case {
             interval,
             latency,
             shape: (m, n, k),
+            repeat,
             feed: Feed {
                 a: rate(a, a_cycles),
                 b: rate(b, b_cycles),

@@ -238,7 +238,7 @@ impl Report {
         self.cases += 1;
         self.folds += rtl.folds.len() as u64;
         self.cycles += rtl.total;
-        self.values += m * n;
+        self.values += m * n * case.repeat;
         if self.slowest.is_none_or(|(_, most)| rtl.total > most) {
             self.slowest = Some((*case, rtl.total));
         }

@@ -127,6 +127,8 @@ pub fn compare(text: &str) -> Result<Comparison, ReadError> {
     let (_, header) = lines
         .next()
         .ok_or_else(|| ReadError::file("the file is empty").help(COLUMNS.join(", ")))?;
+    // Files whose lines all end with a comma are read as well.
+    let closed = header.ends_with(',');
     let header = fields(header);
     let mut places = [0; COLUMNS.len()];
     for (place, column) in places.iter_mut().zip(COLUMNS) {
@@ -137,6 +139,11 @@ pub fn compare(text: &str) -> Result<Comparison, ReadError> {
     }
     let mut comparison = Comparison::default();
     for (number, line) in lines {
+        let line = if closed {
+            line.strip_suffix(',').unwrap_or(line)
+        } else {
+            line
+        };
         let found: Vec<&str> = line.split(',').map(str::trim).collect();
         if found.len() != header.len() {
             let message = format!("{} fields, the header has {}", found.len(), header.len());

@@ -2,5 +2,8 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod dram;
 pub(crate) mod list;
+pub(crate) mod scalesim;
 pub(crate) mod simulate;
+pub(crate) mod validate;

@@ -12,6 +12,7 @@ use report::Style;
 use tile_program::Observer;
 use workload_compiler::{CompiledProgram, Concern, Workload};
 
+use crate::commands::scalesim;
 use crate::facts::facts;
 use crate::failure::Failure;
 use crate::load::{self, Loaded};
@@ -39,6 +40,17 @@ pub(crate) struct Args {
     /// bitnet-b1.58-2b-4t-decode]
     #[arg(long, value_name = "FILE")]
     workload: Option<String>,
+    /// Run SCALE-Sim's own files instead, and print the columns of its report beside ours
+    #[arg(
+        long,
+        value_name = "X.cfg",
+        requires = "scalesim_topology",
+        conflicts_with_all = ["hw", "workload", "set", "trace", "json"]
+    )]
+    scalesim_config: Option<PathBuf>,
+    /// The layers to run: GEMMs or convolutions
+    #[arg(long, value_name = "Y.csv", requires = "scalesim_config")]
+    scalesim_topology: Option<PathBuf>,
     /// Change a field of either file
     #[arg(long = "set", value_name = "PATH=VALUE")]
     set: Vec<String>,
@@ -75,6 +87,9 @@ struct Job {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    if let (Some(config), Some(topology)) = (&args.scalesim_config, &args.scalesim_topology) {
+        return scalesim::run(config, topology);
+    }
     let mut job = Job::load(args)?;
     if args.json.is_some() && args.json == args.trace {
         let error = ConfigError::new("--json and --trace name the same file");

@@ -1,0 +1,202 @@
+//! `ternion dram`: a memory on its own.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use config::{ConfigError, Document, read_text};
+use dram::standalone::{CheckReport, Summary, Target, check, names};
+use dram::{DramConfig, Memory};
+
+use crate::failure::Failure;
+use crate::output::OutputFile;
+use crate::table::grouped;
+
+/// Run a memory on its own on a trace of requests, or check a trace of its commands
+#[derive(clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
+Examples:
+  ternion dram --config DDR4-3200AA --trace requests.txt
+  ternion dram --config mine.ron --trace requests.txt --commands commands.csv
+  ternion dram check commands.csv
+
+A request is a line `0xADDRESS READ|WRITE CYCLE`. A configuration of one's own starts from a shipped
+one: `(standard: \"DDR4-3200AA\", channels: 2, policy: (page: Closed))`."
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    check: Option<Sub>,
+    /// A shipped timing set, a simulator's configuration, or a RON file
+    #[arg(long, value_name = "NAME|FILE", required = true)]
+    config: Option<String>,
+    /// Requests, a line each
+    #[arg(long, value_name = "FILE", required = true)]
+    trace: Option<PathBuf>,
+    /// Write every command that the memory was given
+    #[arg(long, value_name = "FILE")]
+    commands: Option<PathBuf>,
+    /// Write the results as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(clap::Subcommand)]
+enum Sub {
+    /// Replay a trace of commands and report every rule of the standard that it breaks
+    Check {
+        /// Commands, as --commands writes them
+        #[arg(value_name = "COMMANDS.csv")]
+        file: PathBuf,
+        /// Under which rules [default: those that the trace names]
+        #[arg(long, value_name = "NAME|FILE")]
+        config: Option<String>,
+    },
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    match (&args.check, &args.config, &args.trace) {
+        (Some(Sub::Check { file, config }), ..) => check_commands(file, config.as_deref()),
+        (None, Some(config), Some(trace)) => simulate(args, config, trace),
+        _ => unreachable!("clap requires both arguments where there is no subcommand"),
+    }
+}
+
+/// A shipped memory by its name, or a file by its path.
+fn target(argument: &str) -> Result<Target, ConfigError> {
+    let path = Path::new(argument);
+    if !path.exists() {
+        if names().iter().any(|name| name == argument) {
+            return Target::named(argument).map_err(|error| ConfigError::new(error.to_string()));
+        }
+        if path.components().count() == 1 && path.extension().is_none() {
+            let known = names();
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            let near = config::nearest(argument, &known)
+                .map_or(String::new(), |near| format!("did you mean `{near}`? "));
+            let message = format!("no memory is called `{argument}`, and there is no such file");
+            let help = format!("{near}shipped are {}", config::among(&known));
+            return Err(ConfigError::new(message).help(help));
+        }
+    }
+    let memory = Document::load(path)?.resolve(|config: &DramConfig| Memory::dram(config))?;
+    Ok(Target::Own(Box::new(memory)))
+}
+
+fn simulate(args: &Args, config: &str, trace: &Path) -> Result<(), Failure> {
+    let target = target(config)?;
+    for warning in target.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let text = read_text(trace)?;
+    let requests = dram::request::parse_trace(&text, target.capacity_bytes())
+        .map_err(|error| ConfigError::new(format!("{}: {error}", trace.display())))?;
+    if requests.is_empty() {
+        let message = format!("`{}` holds no requests", trace.display());
+        let help = "a request is a line `0xADDRESS READ|WRITE CYCLE`";
+        return Err(ConfigError::new(message).help(help).into());
+    }
+    let commands = args
+        .commands
+        .as_deref()
+        .map(OutputFile::create)
+        .transpose()?;
+    let json = args.json.as_deref().map(OutputFile::create).transpose()?;
+    let outcome = target
+        .run(&requests, commands.is_some())
+        .map_err(|error| ConfigError::new(error.to_string()))?;
+    if let Some(mut file) = commands {
+        file.write_all(outcome.command_trace().as_bytes())?;
+        file.finish()?;
+    }
+    if let Some(mut file) = json {
+        let text = serde_json::to_string_pretty(&outcome.summary).map_err(anyhow::Error::from)?;
+        writeln!(file, "{text}")?;
+        file.finish()?;
+    }
+    print(&outcome.summary)?;
+    Ok(())
+}
+
+fn print(summary: &Summary) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let columns = summary.row_hits + summary.row_misses;
+    writeln!(out, "{}", summary.config)?;
+    writeln!(
+        out,
+        "  {} cycles = {:.3} us for {} reads and {} writes",
+        grouped(summary.cycles),
+        summary.seconds * 1e6,
+        grouped(summary.reads),
+        grouped(summary.writes)
+    )?;
+    writeln!(
+        out,
+        "  {:.3} GB/s, data buses busy {:.1} % of the time",
+        summary.bandwidth_gbps,
+        100.0 * summary.bus_utilisation
+    )?;
+    writeln!(
+        out,
+        "  {:.1} % of {} bursts into open rows; {} rows opened, {} precharges, {} refreshes",
+        100.0 * summary.row_hits as f64 / columns.max(1) as f64,
+        grouped(columns),
+        grouped(summary.activates),
+        grouped(summary.precharges),
+        grouped(summary.refreshes)
+    )?;
+    if let Some(latency) = &summary.read_latency {
+        writeln!(
+            out,
+            "  reads take {:.1} cycles on average, {} at most",
+            latency.mean, latency.max
+        )?;
+        for (below, count) in latency.histogram.iter().filter(|(_, count)| *count > 0) {
+            writeln!(
+                out,
+                "    below {:>8}  {:>12}",
+                grouped(*below),
+                grouped(*count)
+            )?;
+        }
+    }
+    if let Some(energy) = &summary.energy {
+        writeln!(
+            out,
+            "  {:.3} uJ, {:.2} pJ/bit (mark {}: {})",
+            energy.total_pj / 1e6,
+            energy.pj_per_bit,
+            energy.mark,
+            energy.source
+        )?;
+    }
+    Ok(())
+}
+
+fn check_commands(file: &Path, config: Option<&str>) -> Result<(), Failure> {
+    let target = config.map(target).transpose()?;
+    let report = check(&read_text(file)?, target.as_ref())
+        .map_err(|error| ConfigError::new(format!("{}: {error}", file.display())))?;
+    let CheckReport {
+        config,
+        commands,
+        violations,
+        violation_count,
+    } = report;
+    let mut out = std::io::stdout().lock();
+    for violation in &violations {
+        writeln!(out, "{violation}")?;
+    }
+    writeln!(
+        out,
+        "{} commands under the rules of {config}: {} violations",
+        grouped(commands),
+        grouped(violation_count)
+    )?;
+    match violation_count {
+        0 => Ok(()),
+        _ => Err(anyhow!("the trace breaks rules").into()),
+    }
+}
