@@ -66,7 +66,22 @@ impl Planner {
 
     /// Plans a pass.
     pub(crate) fn plan(&mut self, graph: Graph, target: &Target) -> Result<PassPlan, CompileError> {
-        let residency = Residency::of(&graph, target)?;
+        let residency = Residency::of(&graph, target, true)?;
+        match self.plan_with(graph.clone(), target, &residency) {
+            Err(CompileError::TileDoesNotFit { .. }) => {
+                let residency = Residency::of(&graph, target, false)?;
+                self.plan_with(graph, target, &residency)
+            }
+            done => done,
+        }
+    }
+
+    fn plan_with(
+        &mut self,
+        graph: Graph,
+        target: &Target,
+        residency: &Residency,
+    ) -> Result<PassPlan, CompileError> {
         let mut pass = PassPlan {
             homes: residency.homes.clone(),
             plans: Vec::with_capacity(graph.stages.len()),

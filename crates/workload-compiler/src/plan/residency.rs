@@ -2,7 +2,8 @@
 //!
 //! A tensor that stays is held from the stage that makes it to the last that reads it. Half of the
 //! activation scratchpad may be held so; the other half is for what streams. New keys and values
-//! may stay beside the streams of weights, in a quarter of their scratchpad.
+//! may stay beside the streams of weights, in a quarter of their scratchpad. Where the smallest tile
+//! of some stage does not fit beside what is held, nothing stays but what must.
 
 use tile_program::{Bytes, ScratchpadId, Target};
 
@@ -32,7 +33,12 @@ pub(crate) fn bytes(tensor: &Tensor) -> u64 {
 }
 
 impl Residency {
-    pub(crate) fn of(graph: &Graph, target: &Target) -> Result<Self, CompileError> {
+    /// Finds homes; tensors that need not stay do so only if they are let.
+    pub(crate) fn of(
+        graph: &Graph,
+        target: &Target,
+        tensors_stay: bool,
+    ) -> Result<Self, CompileError> {
         let mut first = vec![usize::MAX; graph.tensors.len()];
         let mut last = vec![0; graph.tensors.len()];
         for (index, stage) in graph.stages.iter().enumerate() {
@@ -63,9 +69,9 @@ impl Residency {
             };
             let place = scratchpad as usize;
             let limit = match tensor.placement {
-                Placement::Any => this.capacity[place] / share,
+                Placement::Any if tensors_stay => this.capacity[place] / share,
                 Placement::Chip => this.capacity[place],
-                Placement::Memory => continue,
+                Placement::Any | Placement::Memory => continue,
             };
             let stages = first[id]..last[id] + 1;
             let size = bytes(tensor);

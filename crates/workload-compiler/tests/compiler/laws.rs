@@ -98,9 +98,9 @@ prop_compose! {
     fn any_machine()(
         is_hybrid in any::<bool>(),
         side in prop::sample::select(vec![4_u64, 16, 24, 64]),
-        activations in 2_u64..100,
-        weights in 1_u64..100,
-        outputs in 1_u64..50,
+        activations in 1_u64..60,
+        weights in 1_u64..60,
+        outputs in 1_u64..40,
         access in prop::sample::select(vec![32_u64, 64]),
     ) -> (bool, Target) {
         let kib = [activations, weights, outputs];
@@ -126,7 +126,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     /// Waits point back, scratchpads never overflow in any order, every MAC is done once, memory is
     /// read after it is written and overwritten after it is read, nothing moves fewer bytes than it
@@ -138,8 +138,26 @@ proptest! {
                 check(&mut program, &target, true);
                 run_all_ways(compile(workload, &target).unwrap(), &target);
             }
-            Err(CompileError::TileDoesNotFit { needed, capacity, .. }) => {
+            Err(CompileError::TileDoesNotFit { operation, scratchpad, needed, capacity }) => {
                 prop_assert!(needed > capacity, "{needed} of {capacity}");
+                // The remedy helps: with so much, that operation finds room there. (A later pass may
+                // need more.)
+                let mut target = target;
+                target.scratchpads[scratchpad as usize].capacity = needed;
+                let again = compile(workload.clone(), &target);
+                if let Err(CompileError::TileDoesNotFit {
+                    operation: name,
+                    scratchpad: short,
+                    needed: more,
+                    ..
+                }) = again
+                    && !matches!(workload.run, Run::Generate { .. })
+                {
+                    prop_assert!(
+                        (&operation, scratchpad) != (&name, short),
+                        "{operation}: {needed}, then {more}"
+                    );
+                }
             }
             Err(error) => prop_assert!(false, "{error}"),
         }
