@@ -119,24 +119,35 @@ fn unnoticed(preset: &str, shorten: bool) -> Vec<String> {
         .collect()
 }
 
+/// Lines that this controller never reaches, because something else always keeps it longer: its
+/// own view of the data bus (bursts of one direction or of two ranks), or what a refresh waits for
+/// and is followed by. The checker's own tests break each of them by hand.
+fn reached(line: &str) -> bool {
+    let bus = line.contains("max(tCCD_S") || line.starts_with("OtherRank");
+    let refresh = line.contains("REF") || line.contains("PREab");
+    // Four activates take as long as tFAW in LPDDR5, and its tRRD_L is its tRRD_S.
+    let equal = line.ends_with("tFAW") || line.ends_with("tRRD_L");
+    !bus && !refresh && !equal
+}
+
+fn assert_noticed(preset: &str, shorten: bool) {
+    let missed: Vec<String> = unnoticed(preset, shorten)
+        .into_iter()
+        .filter(|line| reached(line))
+        .collect();
+    assert_eq!(missed, Vec::<String>::new(), "{preset}");
+}
+
 #[test]
-fn print_unnoticed() {
-    for preset in [
-        "DDR3-2133",
-        "DDR4-3200AA",
-        "DDR5-4800BN",
-        "LPDDR4-3200",
-        "LPDDR5-6400",
-        "HBM2-2400",
-        "HBM2E-3200",
-        "HBM3-6400",
-        "GDDR6-14000",
-    ] {
-        for shorten in [false, true] {
-            println!(
-                "{preset} shorten={shorten}: {:#?}",
-                unnoticed(preset, shorten)
-            );
-        }
+fn each_line_dropped_from_the_controller_is_named_by_the_checker() {
+    for preset in ["DDR4-3200AA", "LPDDR5-6400", "HBM3-6400"] {
+        assert_noticed(preset, false);
+    }
+}
+
+#[test]
+fn each_line_shortened_by_a_cycle_is_named_by_the_checker() {
+    for preset in ["DDR4-3200AA", "LPDDR4-3200"] {
+        assert_noticed(preset, true);
     }
 }

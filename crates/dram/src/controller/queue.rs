@@ -166,7 +166,11 @@ impl Queue {
         let visit_ends = visit.left == 0;
         let range = &mut self.ranges[at];
         range.left -= u64::from(bursts);
-        let first_data = *range.first_data.get_or_insert(first_data);
+        // Lanes of a train tell their commands lane by lane.
+        let first_data = range
+            .first_data
+            .map_or(first_data, |first| first.min(first_data));
+        range.first_data = Some(first_data);
         let finished = (range.left == 0).then_some(Finished {
             tag: range.tag,
             first_data,
