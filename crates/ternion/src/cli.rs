@@ -3,7 +3,7 @@
 use clap::{ArgAction, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, completions, list, simulate};
+use crate::commands::{check, completions, list, simulate, validate};
 use crate::failure::Failure;
 
 /// Where do the cycles of a language model go on this accelerator, and what would 1-bit weights buy?
@@ -36,6 +36,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Simulate(Box<simulate::Args>),
     Check(check::Args),
+    Validate(validate::Args),
     Machines(list::MachineArgs),
     Workloads(list::WorkloadArgs),
     Models(list::ModelArgs),
@@ -47,6 +48,7 @@ impl Command {
         match self {
             Self::Simulate(args) => simulate::run(&args),
             Self::Check(args) => check::run(&args),
+            Self::Validate(args) => validate::run(&args),
             Self::Machines(args) => list::machines(&args),
             Self::Workloads(args) => list::workloads(&args),
             Self::Models(args) => list::models(&args),
