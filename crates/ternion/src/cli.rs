@@ -3,7 +3,7 @@
 use clap::{ArgAction, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, completions, dram, list, simulate, validate};
+use crate::commands::{amdahl, check, completions, dram, list, reproduce, simulate, validate};
 use crate::failure::Failure;
 
 /// Where do the cycles of a language model go on this accelerator, and what would 1-bit weights buy?
@@ -35,7 +35,9 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Simulate(Box<simulate::Args>),
+    Amdahl(Box<amdahl::Args>),
     Check(check::Args),
+    Reproduce(reproduce::Args),
     Machines(list::MachineArgs),
     Workloads(list::WorkloadArgs),
     Models(list::ModelArgs),
@@ -48,7 +50,9 @@ impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
             Self::Simulate(args) => simulate::run(&args),
+            Self::Amdahl(args) => amdahl::run(&args),
             Self::Check(args) => check::run(&args),
+            Self::Reproduce(args) => reproduce::run(&args),
             Self::Machines(args) => list::machines(&args),
             Self::Workloads(args) => list::workloads(&args),
             Self::Models(args) => list::models(&args),

@@ -1,9 +1,11 @@
 //! One file per command.
 
+pub(crate) mod amdahl;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod dram;
 pub(crate) mod list;
+pub(crate) mod reproduce;
 pub(crate) mod scalesim;
 pub(crate) mod simulate;
 pub(crate) mod validate;

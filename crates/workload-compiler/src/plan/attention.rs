@@ -52,6 +52,10 @@ pub(crate) struct AttentionPlan {
 
 type Score = (u64, bool, bool, u64, u64);
 
+/// What is left of a scratchpad without limits is at least this: 2^60 bytes hold whatever a program
+/// can address.
+const UNLIMITED: u64 = 1 << 60;
+
 impl AttentionProblem {
     /// Bytes that the heads' rows take: activations, outputs.
     fn row_bytes(&self, heads: u64, queries: u64, span: u64, depth: u64) -> (u64, u64) {
@@ -153,7 +157,13 @@ impl AttentionProblem {
             passes,
             !plan.pipelined,
             !plan.whole_rows,
-            distance(tile, self.weights),
+            // A cut makes room for overlap; without limits there is room for all, and it would only
+            // cost the array another wavefront.
+            if self.weights >= UNLIMITED {
+                0
+            } else {
+                distance(tile, self.weights)
+            },
             tiles,
         ))
     }

@@ -1,0 +1,122 @@
+//! Lines over a doubling axis, with points where something was simulated again.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use super::{COLOURS, Figure, FigureError, bold, failed, font};
+
+/// One line.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// In the legend.
+    pub name: String,
+    /// Points (x, y), joined.
+    pub points: Vec<(f64, f64)>,
+    /// Points (x, y) of their own, marked.
+    pub marks: Vec<(f64, f64)>,
+}
+
+/// Lines over powers of two.
+#[derive(Clone, Debug)]
+pub struct LineChart {
+    /// Above the chart.
+    pub title: String,
+    /// Under the x axis.
+    pub x_label: String,
+    /// Beside the y axis.
+    pub y_label: String,
+    /// Whether lines fall from left to right: the legend stands where they do not.
+    pub falling: bool,
+    /// The lines.
+    pub lines: Vec<Line>,
+}
+
+impl LineChart {
+    /// The extent of all points: smallest and largest x, largest y.
+    fn extent(&self) -> (f64, f64, f64) {
+        let points = || {
+            self.lines
+                .iter()
+                .flat_map(|line| line.points.iter().chain(&line.marks))
+        };
+        let least = points().map(|&(x, _)| x).fold(f64::INFINITY, f64::min);
+        let most = points().map(|&(x, _)| x).fold(0.0, f64::max);
+        let top = points().map(|&(_, y)| y).fold(1.0, f64::max);
+        (least, most, top)
+    }
+}
+
+impl Figure for LineChart {
+    fn size(&self) -> (u32, u32) {
+        (860, 520)
+    }
+
+    fn draw<DB: DrawingBackend>(
+        &self,
+        root: &DrawingArea<DB, Shift>,
+        scale: u32,
+    ) -> Result<(), FigureError> {
+        let (least, most, top) = self.extent();
+        let mut chart = ChartBuilder::on(root)
+            .caption(&self.title, bold(16, scale))
+            .margin(14 * scale)
+            .margin_right(24 * scale)
+            .x_label_area_size(44 * scale)
+            .y_label_area_size(58 * scale)
+            .build_cartesian_2d(
+                (least..most * 1.001).log_scale().base(2.0),
+                (1.0..top * 1.15).log_scale(),
+            )
+            .map_err(failed)?;
+        chart
+            .configure_mesh()
+            .x_desc(self.x_label.as_str())
+            .y_desc(self.y_label.as_str())
+            .x_label_style(font(13, scale))
+            .y_label_style(font(13, scale))
+            .axis_desc_style(font(14, scale))
+            .x_label_formatter(&|x| format!("{x:.0}"))
+            .y_label_formatter(&|y| {
+                if *y < 10.0 {
+                    format!("{y:.1}x")
+                } else {
+                    format!("{y:.0}x")
+                }
+            })
+            .x_labels(12)
+            .light_line_style(RGBColor(235, 235, 235))
+            .bold_line_style(RGBColor(205, 205, 205))
+            .draw()
+            .map_err(failed)?;
+        for (index, line) in self.lines.iter().enumerate() {
+            let colour = COLOURS[index % COLOURS.len()];
+            let style = colour.stroke_width(2 * scale);
+            chart
+                .draw_series(LineSeries::new(line.points.iter().copied(), style))
+                .map_err(failed)?
+                .label(line.name.as_str())
+                .legend(move |(x, y)| {
+                    PathElement::new(vec![(x, y), (x + 18 * scale as i32, y)], style)
+                });
+            let marks = line.marks.iter();
+            let radius = (4 * scale) as i32;
+            chart
+                .draw_series(marks.map(|&point| Circle::new(point, radius, colour.filled())))
+                .map_err(failed)?;
+        }
+        chart
+            .configure_series_labels()
+            .position(if self.falling {
+                SeriesLabelPosition::UpperRight
+            } else {
+                SeriesLabelPosition::UpperLeft
+            })
+            .legend_area_size(24 * scale)
+            .margin(12 * scale)
+            .background_style(WHITE.mix(0.9))
+            .border_style(RGBColor(180, 180, 180))
+            .label_font(font(13, scale))
+            .draw()
+            .map_err(failed)
+    }
+}

@@ -1,0 +1,21 @@
+//! What-if studies: many runs of the same compiler and machine, set side by side.
+//!
+//! * [`Point`] is a workload on a machine; [`measure_all`] runs many, in parallel, with results in
+//!   the order of the points: the same bytes at any number of threads.
+//! * [`published`] holds what is known of the published figures: how their models differ from the
+//!   real ones, how their cycles were counted, and how a file of them is compared cell by cell.
+//! * [`what_if`] asks what a part made S times faster brings: by Amdahl's law, and on the machine.
+//! * [`reproduce`](mod@reproduce) answers the published question for all models, contexts and machines.
+//! * [`figure`] draws, as SVG and PNG.
+//!
+//! Every number comes from a simulated run. Closed forms stand in tests, beside the runs. The
+//! crate's README explains Amdahl's law, its terms and its limits. Nothing here reads or writes
+//! files.
+
+pub mod figure;
+mod point;
+pub mod published;
+pub mod reproduce;
+pub mod what_if;
+
+pub use point::{Measured, Point, PointError, measure_all};

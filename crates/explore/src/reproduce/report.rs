@@ -1,0 +1,270 @@
+//! The report: what was printed beside what was simulated, and what follows.
+
+use attribution::{Amdahl, Speedup};
+use event_kernel::Cycles;
+
+use super::grid::{CONTEXTS, GridCell, find, presets};
+use super::{Page, Reproduction};
+use crate::published::{Form, Quantity, family_rules};
+
+pub(super) fn page(all: &Reproduction, machines: [&str; 2]) -> Page {
+    let mut page = Page::default();
+    page.heading(1, "What can 1-bit weights buy?");
+    opening(&mut page, all, machines);
+    side_by_side(&mut page, all, machines[0]);
+    differences(&mut page);
+    for machine in machines {
+        machine_section(&mut page, all, machine);
+    }
+    law_and_machine(&mut page, all, machines[0]);
+    beyond(&mut page, all);
+    roadmap(&mut page, all, machines);
+    page
+}
+
+fn opening(page: &mut Page, all: &Reproduction, machines: [&str; 2]) {
+    let exact = all.checked.iter().filter(|checked| checked.exact()).count();
+    page.paragraph(
+        "1-bit and ternary weights take the multiplications out of a language model's projections, \
+         not out of its attention. With a share F of the time in projections, and these S times \
+         faster, a token is 1 / ((1 - F) + F / S) times faster: never more than 1 / (1 - F). This \
+         report gives F for the GPT-2, OPT and LLaMA families on two machines, as simulated.",
+    );
+    page.paragraph(format!(
+        "Published figures: {exact} of {} are met to their last printed digit. Every number here is \
+         from a simulated run of the same compiler and machine as every other run.",
+        all.checked.len()
+    ));
+    page.paragraph(format!(
+        "Machines: {} is the published edge TPU (32 x 32 output-stationary array, 100 MHz). {} \
+         stands for the published cloud TPU, whose array is not stated: 256 x 256 at 700 MHz is an \
+         ASSUMPTION. Both count as published: a GEMM of M x K by K x N takes ceil(M/R) ceil(N/C) (K \
+         + R + C - 2) cycles, memory and vector work are free, each head is its own GEMM. Token \
+         rates count one cycle less for each GEMM, as the simulator behind them does.",
+        machines[0], machines[1]
+    ));
+}
+
+fn side_by_side(page: &mut Page, all: &Reproduction, edge: &str) {
+    page.heading(2, "Printed figures beside ours");
+    for quantity in Quantity::ALL {
+        page.heading(
+            3,
+            match quantity {
+                Quantity::ProjectionFraction => "F, share of cycles in projections",
+                Quantity::TokensPerSecond => "Tokens per second",
+            },
+        );
+        let cells = all
+            .checked
+            .iter()
+            .filter(|checked| checked.cell.quantity == quantity);
+        let rows = cells.map(|checked| {
+            let cell = &checked.cell;
+            let of = |cell: &GridCell| match quantity {
+                Quantity::ProjectionFraction => format!("{:.3}", cell.fraction),
+                Quantity::TokensPerSecond => format!("{:.2}", cell.tokens_per_second),
+            };
+            let form = Form::TrueArchitecture;
+            let real = find(&all.grid, edge, &cell.preset.slug, form, cell.context).map(of);
+            vec![
+                cell.preset.slug.clone(),
+                cell.context.to_string(),
+                cell.printed.clone(),
+                checked.rounded.clone(),
+                if checked.exact() { "exact" } else { "differs" }.into(),
+                real.unwrap_or_else(|| "-".into()),
+            ]
+        });
+        page.table(
+            &[
+                "model",
+                "context",
+                "printed",
+                "ours, as published",
+                "",
+                "ours, true architecture",
+            ],
+            rows.collect(),
+        );
+    }
+}
+
+fn differences(page: &mut Page) {
+    page.heading(3, "Why the last two columns differ");
+    for rule in family_rules() {
+        page.paragraph(format!("{}: {}.", rule.family, rule.difference));
+    }
+    page.paragraph(
+        "A wider feed-forward network, or a third matrix in it, is more projection work: the true \
+         models have a higher F, a higher ceiling and a lower token rate than was printed.",
+    );
+}
+
+fn machine_section(page: &mut Page, all: &Reproduction, machine: &str) {
+    page.heading(2, machine);
+    for figure in &all.figures {
+        if figure.name.ends_with(machine) && !figure.name.starts_with("speedup") {
+            page.figure(&figure.name, &figure.caption);
+        }
+    }
+    for form in Form::ALL {
+        page.heading(3, format!("F and ceiling, {}", form.name()));
+        let rows = presets().into_iter().map(|preset| {
+            let mut row = vec![preset.slug.clone()];
+            row.extend(CONTEXTS.iter().map(|&context| {
+                let cell = find(&all.grid, machine, &preset.slug, form, context);
+                cell.map_or("-".into(), |cell| {
+                    format!("{:.3} ({:.1}x)", cell.fraction, cell.ceiling)
+                })
+            }));
+            row
+        });
+        let contexts: Vec<String> = CONTEXTS.iter().map(ToString::to_string).collect();
+        let mut header = vec!["model"];
+        header.extend(contexts.iter().map(String::as_str));
+        page.table(&header, rows.collect());
+    }
+}
+
+fn law_and_machine(page: &mut Page, all: &Reproduction, edge: &str) {
+    page.heading(2, "The law beside the machine");
+    page.paragraph(
+        "The projections get an array of their own, clocked S times as fast; nothing else changes. \
+         The law assumes that a run is serial. With two arrays it is not quite: scores need queries \
+         and keys, and run beside the projection of the values, so the machine may be a little ahead \
+         of the law. At very large S it may fall a little behind, since a unit takes up results at its \
+         own clock's next edge.",
+    );
+    for figure in &all.figures {
+        if figure.name == format!("speedup-{edge}") {
+            page.figure(&figure.name, &figure.caption);
+        }
+    }
+    let rows = all.resimulated.iter().flat_map(|run| {
+        run.points.iter().map(|point| {
+            vec![
+                run.model.clone(),
+                format!("{}", point.s),
+                format!("{:.4}x", point.law),
+                format!("{:.4}x", point.machine),
+            ]
+        })
+    });
+    page.table(&["model at 4096", "S", "law", "machine"], rows.collect());
+    prediction(page, all, edge);
+}
+
+/// In PIM-LLM the projections run on another unit; S from short contexts predicts what it printed
+/// at 4096.
+fn prediction(page: &mut Page, all: &Reproduction, edge: &str) {
+    page.paragraph(
+        "A published machine to test the law with: in PIM-LLM (arXiv 2504.01994) projections run on \
+         a unit of their own and attention stays on the array. S taken from its short contexts gives \
+         its printed speedup at 4096.",
+    );
+    let printed = [
+        ("opt-1.3b", 125.0, "3.01"),
+        ("gpt2-355m", 42.0, "1.51"),
+        ("llama-7b", 205.0, "4.71"),
+    ];
+    let rows = printed.into_iter().filter_map(|(model, s, printed)| {
+        let cell = find(&all.grid, edge, model, Form::AsPublished, 4096)?;
+        let amdahl = Amdahl {
+            reachable: Cycles(cell.matmul_free_cycles),
+            total: Cycles(cell.total_cycles),
+        };
+        let law = amdahl.law(Speedup::new(s).ok()?);
+        Some(vec![
+            model.into(),
+            format!("{:.4}", cell.fraction),
+            format!("{s}"),
+            format!("{law:.2}"),
+            printed.into(),
+        ])
+    });
+    page.table(
+        &["model", "F at 4096", "S", "law", "printed"],
+        rows.collect(),
+    );
+}
+
+fn beyond(page: &mut Page, all: &Reproduction) {
+    page.heading(2, "What the published account leaves out");
+    page.paragraph(
+        "Whole models in their true architecture, projections ternary at 1.6 bits a weight, on \
+         machines with DRAM timed by command, scratchpads and a vector unit. Softmax, norms, \
+         quantisation, the LM head and the cache are all counted. Shares are of the makespan; a wait \
+         belongs to the operation that waits. `ideal` is the time with a memory without limits, of \
+         the time with the real one.",
+    );
+    let rows = all.beyond.iter().map(|run| {
+        let mut row = vec![run.model.clone(), run.machine.clone(), run.run.clone()];
+        row.extend(
+            run.class_shares
+                .iter()
+                .map(|share| format!("{:.1} %", 100.0 * share)),
+        );
+        row.push(format!("{:.1} %", 100.0 * run.memory_share));
+        row.push(format!("{:.2}x", run.ceiling));
+        row.push(format!("{:.2}", run.tokens_per_second));
+        row.push(format!("{:.2}", run.ideal_memory_ratio));
+        row
+    });
+    page.table(
+        &[
+            "model",
+            "machine",
+            "run",
+            "MatMul-free",
+            "MatMul",
+            "vector",
+            "transfer",
+            "memory",
+            "ceiling",
+            "tokens/s",
+            "ideal",
+        ],
+        rows.collect(),
+    );
+}
+
+/// F above which projections are the part to build, and below which attention is.
+const PROJECTIONS_FIRST: f64 = 0.8;
+const ATTENTION_FIRST: f64 = 0.5;
+
+fn roadmap(page: &mut Page, all: &Reproduction, machines: [&str; 2]) {
+    page.heading(2, "What to build next");
+    page.paragraph(format!(
+        "By F in the true architecture: from {PROJECTIONS_FIRST} on faster projections still buy more \
+         than {:.0}x, so they come first; below {ATTENTION_FIRST} attention holds the larger part and \
+         comes first; between, both are due.",
+        1.0 / (1.0 - PROJECTIONS_FIRST)
+    ));
+    for machine in machines {
+        let rows = presets().into_iter().map(|preset| {
+            let mut row = vec![preset.slug.clone()];
+            row.extend(CONTEXTS.iter().map(|&context| {
+                let form = Form::TrueArchitecture;
+                let cell = find(&all.grid, machine, &preset.slug, form, context);
+                cell.map_or("-".into(), |cell| next(cell.fraction).into())
+            }));
+            row
+        });
+        page.heading(3, machine);
+        let contexts: Vec<String> = CONTEXTS.iter().map(ToString::to_string).collect();
+        let mut header = vec!["model"];
+        header.extend(contexts.iter().map(String::as_str));
+        page.table(&header, rows.collect());
+    }
+}
+
+fn next(fraction: f64) -> &'static str {
+    if fraction >= PROJECTIONS_FIRST {
+        "projections"
+    } else if fraction < ATTENTION_FIRST {
+        "attention"
+    } else {
+        "both"
+    }
+}

@@ -1,0 +1,132 @@
+//! Where the law and the machine part, by cause.
+
+use attribution::Summary;
+use serde::Serialize;
+use tile_program::{Cause, Class};
+
+use super::Part;
+
+/// What a cycle more than the law allows was spent on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Term {
+    /// Main memory at the rate of its bus.
+    DramBandwidth,
+    /// Main memory: latency, rows, refresh, turning the bus.
+    DramLatency,
+    /// Scratchpad ports and banks.
+    SramPort,
+    /// Quantising and dequantising around integer arrays.
+    Quantisation,
+    /// All other work of the vector unit.
+    Vector,
+    /// Wavefronts entering and leaving, stationary tiles loading.
+    FillAndDrain,
+    /// Operands streaming through arrays.
+    Arithmetic,
+    /// Waiting for another unit, for a buffer, for an instruction.
+    Waiting,
+}
+
+impl Term {
+    /// All terms.
+    pub const ALL: [Self; 8] = [
+        Self::DramBandwidth,
+        Self::DramLatency,
+        Self::SramPort,
+        Self::Quantisation,
+        Self::Vector,
+        Self::FillAndDrain,
+        Self::Arithmetic,
+        Self::Waiting,
+    ];
+
+    /// As reports say.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DramBandwidth => "DRAM bandwidth",
+            Self::DramLatency => "DRAM latency and rows",
+            Self::SramPort => "scratchpad ports",
+            Self::Quantisation => "quantisation barrier",
+            Self::Vector => "vector unit",
+            Self::FillAndDrain => "fill, drain, weight load",
+            Self::Arithmetic => "array arithmetic",
+            Self::Waiting => "waiting for other units",
+        }
+    }
+
+    /// The term of a cell of the makespan. All that belongs to the vector class is `Vector`;
+    /// quantisation is taken out of it by operator.
+    const fn of(class: Class, cause: Cause) -> Self {
+        match cause {
+            Cause::DramBandwidth => Self::DramBandwidth,
+            Cause::DramLatency
+            | Cause::DramRowConflict
+            | Cause::DramRefresh
+            | Cause::DramTurnaround => Self::DramLatency,
+            Cause::SramPort => Self::SramPort,
+            Cause::Dependency | Cause::BufferFull | Cause::Idle => Self::Waiting,
+            Cause::Fill | Cause::Drain | Cause::WeightLoad => Self::FillAndDrain,
+            Cause::Compute if matches!(class, Class::Vector) => Self::Vector,
+            Cause::Compute => Self::Arithmetic,
+        }
+    }
+}
+
+/// Cycles that the machine needs more than the law says (negative: fewer), by term.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Gap {
+    /// Cycles by the law: T (1 − F) + T F / S.
+    pub law_cycles: f64,
+    /// Cycles of the machine.
+    pub machine_cycles: u64,
+    /// The difference by term, largest first; terms sum to it. Where attention shares its class
+    /// with an LM head, the law's saving is spread over the causes of both.
+    pub terms: Vec<(Term, f64)>,
+}
+
+impl Gap {
+    /// Between a baseline with a part `s` times faster by the law, and the machine made so.
+    #[must_use]
+    pub fn of(part: Part, s: f64, baseline: &Summary, machine: &Summary) -> Self {
+        let mut terms = [0.0; Term::ALL.len()];
+        let mut law_cycles = 0.0;
+        for cell in &baseline.makespan {
+            let share = part.share_of(cell.class, baseline);
+            let left = cell.cycles.get() as f64 * ((1.0 - share) + share / s);
+            terms[Term::of(cell.class, cell.cause) as usize] -= left;
+            law_cycles += left;
+        }
+        for cell in &machine.makespan {
+            terms[Term::of(cell.class, cell.cause) as usize] += cell.cycles.get() as f64;
+        }
+        let quantising = quantisation(machine) - quantisation(baseline);
+        terms[Term::Quantisation as usize] += quantising;
+        terms[Term::Vector as usize] -= quantising;
+        let mut terms: Vec<_> = Term::ALL.into_iter().zip(terms).collect();
+        terms.retain(|(_, cycles)| cycles.abs() >= 0.5);
+        terms.sort_by(|(_, a), (_, b)| b.abs().total_cmp(&a.abs()));
+        Self {
+            law_cycles,
+            machine_cycles: machine.total.get(),
+            terms,
+        }
+    }
+
+    /// The term that costs most, if the machine is behind the law.
+    #[must_use]
+    pub fn main_cause(&self) -> Option<(Term, f64)> {
+        let largest = self.terms.iter().max_by(|(_, a), (_, b)| a.total_cmp(b));
+        largest.copied().filter(|&(_, cycles)| cycles > 0.0)
+    }
+}
+
+/// Cycles of the makespan charged to quantising and dequantising.
+fn quantisation(summary: &Summary) -> f64 {
+    let operators = summary.operators.iter();
+    operators
+        .filter(|each| each.class == Class::Vector && each.operator.ends_with("quantise"))
+        .map(|each| each.makespan.get() as f64)
+        .sum()
+}

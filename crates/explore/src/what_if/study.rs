@@ -1,0 +1,255 @@
+//! The whole question: both parts, all speedups, all contexts.
+
+use accelerator::{Machine, MachineSpec};
+use attribution::Speedup;
+use config::FieldError;
+use serde::Serialize;
+use tile_program::Cause;
+use workload_compiler::{Run, Workload};
+
+use super::{Gap, Means, Part, faster, law, nearest_machine};
+use crate::{Measured, Point, PointError, measure_all};
+
+/// One speedup of one part.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Answer {
+    /// What is made faster.
+    pub part: Part,
+    /// How much, as asked; `null` in JSON for infinitely.
+    pub s: f64,
+    /// How much the machine was built for: the same, or the stand-in for infinitely.
+    pub built: f64,
+    /// The whole run's speedup by the law.
+    pub law: f64,
+    /// The whole run's speedup on the machine; `None` if it cannot be built.
+    pub machine: Option<f64>,
+    /// Why it cannot.
+    pub refused: Option<String>,
+    /// Where the two part, for the S that was built.
+    pub gap: Option<Gap>,
+    /// The share of the makespan in which the critical path waits for or moves main memory.
+    pub memory_share: f64,
+}
+
+/// The baseline at another context.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ContextPoint {
+    /// Positions that the new token sees.
+    pub context: u64,
+    /// Cycles.
+    pub total_cycles: u64,
+    /// Of them, MatMul-free.
+    pub matmul_free_cycles: u64,
+    /// Of them, attention.
+    pub attention_cycles: u64,
+    /// The share of main memory.
+    pub memory_share: f64,
+}
+
+/// All that was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Study {
+    /// The machine.
+    pub machine: String,
+    /// How parts were made faster.
+    pub means: Means,
+    /// Cycles of the baseline.
+    pub total_cycles: u64,
+    /// Of them, MatMul-free.
+    pub matmul_free_cycles: u64,
+    /// Of them, attention.
+    pub attention_cycles: u64,
+    /// F.
+    pub fraction: f64,
+    /// 1 / (1 − F); `None` where there is no limit.
+    pub ceiling: Option<f64>,
+    /// The share of main memory in the baseline.
+    pub memory_share: f64,
+    /// Cycles with the array split in two and nothing faster, relative to the baseline: what
+    /// overlap alone brings (1 where no array had to be split).
+    pub split_alone: f64,
+    /// By part, then speedup.
+    pub answers: Vec<Answer>,
+    /// The baseline at other contexts, for one decoded token.
+    pub contexts: Vec<ContextPoint>,
+}
+
+/// Why there is no study.
+#[derive(Debug, thiserror::Error)]
+pub enum StudyError {
+    /// The machine cannot be made.
+    #[error(transparent)]
+    Spec(#[from] FieldError),
+    /// The baseline cannot be run.
+    #[error(transparent)]
+    Point(#[from] PointError),
+}
+
+/// The share of the makespan that main memory decides.
+pub(crate) fn memory_share(run: &Measured) -> f64 {
+    let memory = [
+        Cause::DramBandwidth,
+        Cause::DramLatency,
+        Cause::DramRowConflict,
+        Cause::DramRefresh,
+        Cause::DramTurnaround,
+    ];
+    let cells = run.summary.makespan.iter();
+    let cycles: u64 = cells
+        .filter(|cell| memory.contains(&cell.cause))
+        .map(|cell| cell.cycles.get())
+        .sum();
+    cycles as f64 / run.summary.total.get().max(1) as f64
+}
+
+/// What is asked of one further run.
+enum Question {
+    Faster(Part, Speedup),
+    Context(u64),
+}
+
+/// Runs a workload on a machine and on the machines that it could become.
+///
+/// # Errors
+/// If the baseline cannot be run. A faster machine that cannot be run is an answer.
+pub fn study(
+    spec: &MachineSpec,
+    workload: &Workload,
+    speedups: &[Speedup],
+    means: Means,
+) -> Result<Study, StudyError> {
+    let machine = Machine::new(spec.clone())?;
+    let baseline = Point {
+        machine: &machine,
+        workload: workload.clone(),
+    }
+    .measure()?;
+    let one = Speedup::new(1.0).expect("1 is a speedup");
+    let mut questions = vec![Question::Faster(Part::MatMulFree, one)];
+    for part in Part::ALL {
+        questions.extend(speedups.iter().map(|&s| Question::Faster(part, s)));
+    }
+    questions.extend(contexts(workload).into_iter().map(Question::Context));
+    let machines: Vec<Result<Machine, String>> = questions
+        .iter()
+        .map(|question| match *question {
+            Question::Faster(part, s) => faster(spec, part, s, means)
+                .and_then(Machine::new)
+                .map_err(|error| error.to_string()),
+            Question::Context(_) => Ok(machine.clone()),
+        })
+        .collect();
+    let runs = measured(&questions, &machines, workload);
+    let mut answers = Vec::new();
+    let mut contexts = Vec::new();
+    let mut split_alone = 1.0;
+    for (index, (question, run)) in questions.iter().zip(runs).enumerate() {
+        match (question, run) {
+            (Question::Faster(..), Ok(run)) if index == 0 => {
+                split_alone = ratio(&baseline, &run);
+            }
+            (Question::Faster(..), Err(_)) if index == 0 => {}
+            (&Question::Faster(part, s), run) => answers.push(answer(part, s, &baseline, run)),
+            (&Question::Context(context), Ok(run)) => contexts.push(context_point(context, &run)),
+            (Question::Context(_), Err(_)) => {}
+        }
+    }
+    let amdahl = baseline.amdahl();
+    Ok(Study {
+        machine: spec.name.clone(),
+        means,
+        total_cycles: baseline.summary.total.get(),
+        matmul_free_cycles: Part::MatMulFree.cycles(&baseline.summary).get(),
+        attention_cycles: Part::Attention.cycles(&baseline.summary).get(),
+        fraction: amdahl.fraction(),
+        ceiling: amdahl.ceiling(),
+        memory_share: memory_share(&baseline),
+        split_alone,
+        answers,
+        contexts,
+    })
+}
+
+/// Runs every question that has a machine.
+fn measured(
+    questions: &[Question],
+    machines: &[Result<Machine, String>],
+    workload: &Workload,
+) -> Vec<Result<Measured, String>> {
+    let mut points = Vec::new();
+    for (question, machine) in questions.iter().zip(machines) {
+        let Ok(machine) = machine else { continue };
+        let mut workload = workload.clone();
+        if let Question::Context(context) = *question {
+            workload.run = Run::Decode { context };
+        }
+        points.push(Point { machine, workload });
+    }
+    let mut runs = measure_all(&points).into_iter();
+    machines
+        .iter()
+        .map(|machine| match machine {
+            Ok(_) => {
+                let run = runs.next().expect("one run for each machine");
+                run.map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.clone()),
+        })
+        .collect()
+}
+
+fn ratio(baseline: &Measured, run: &Measured) -> f64 {
+    baseline.summary.total.get() as f64 / run.summary.total.get().max(1) as f64
+}
+
+fn answer(part: Part, s: Speedup, baseline: &Measured, run: Result<Measured, String>) -> Answer {
+    let built = nearest_machine(s);
+    let law = law(part, &baseline.summary).law(s);
+    match run {
+        Ok(run) => Answer {
+            part,
+            s: s.get(),
+            built,
+            law,
+            machine: Some(ratio(baseline, &run)),
+            refused: None,
+            gap: Some(Gap::of(part, built, &baseline.summary, &run.summary)),
+            memory_share: memory_share(&run),
+        },
+        Err(error) => Answer {
+            part,
+            s: s.get(),
+            built,
+            law,
+            machine: None,
+            refused: Some(error),
+            gap: None,
+            memory_share: 0.0,
+        },
+    }
+}
+
+/// Contexts to look at for one decoded token: powers of two from 128 on, up to what the model was
+/// made for, or what was asked for.
+fn contexts(workload: &Workload) -> Vec<u64> {
+    let Run::Decode { context } = workload.run else {
+        return Vec::new();
+    };
+    let last = workload
+        .model
+        .max_context
+        .clamp(context, 1 << 14)
+        .max(context);
+    let doubled = std::iter::successors(Some(128_u64), |context| context.checked_mul(2));
+    doubled.take_while(|&context| context <= last).collect()
+}
+
+fn context_point(context: u64, run: &Measured) -> ContextPoint {
+    ContextPoint {
+        context,
+        total_cycles: run.summary.total.get(),
+        matmul_free_cycles: Part::MatMulFree.cycles(&run.summary).get(),
+        attention_cycles: Part::Attention.cycles(&run.summary).get(),
+        memory_share: memory_share(run),
+    }
+}

@@ -1,0 +1,150 @@
+//! What a study means, in sentences.
+
+use super::{Part, Study};
+
+/// A machine that reaches this share of what is to be had is worth building; more is not.
+const WORTH: f64 = 0.9;
+
+/// Break-even statements, one a sentence.
+#[must_use]
+pub fn words(study: &Study) -> Vec<String> {
+    let mut words = vec![reach(study)];
+    if study.fraction > 0.0 {
+        words.extend(worth(study, Part::MatMulFree));
+    }
+    words.extend(mirror(study));
+    words.extend(crossover(study));
+    words.push(memory(study));
+    if (study.split_alone - 1.0).abs() >= 0.005 {
+        words.push(format!(
+            "An array of their own for the projections brings {:.2}x by overlap alone, before anything is faster.",
+            study.split_alone
+        ));
+    }
+    words
+}
+
+fn reach(study: &Study) -> String {
+    match study.ceiling {
+        None => "All of the makespan is MatMul-free-able work (F = 1): there is no ceiling, and \
+                 what speeds it up speeds up the run."
+            .into(),
+        Some(_) if study.matmul_free_cycles == 0 => {
+            "None of the makespan is MatMul-free-able work (F = 0): 1-bit weights cannot speed \
+             this run up, whatever S is."
+                .into()
+        }
+        Some(ceiling) => format!(
+            "F = {:.4}: by the law, 1-bit weights speed this run up at most {ceiling:.2}x.",
+            study.fraction
+        ),
+    }
+}
+
+/// The best speedup that was simulated for a part, and the least S that comes near it.
+fn worth(study: &Study, part: Part) -> Option<String> {
+    let answers = study.answers.iter().filter(|answer| answer.part == part);
+    let built: Vec<_> = answers
+        .filter_map(|answer| Some((answer.s, answer.machine?)))
+        .collect();
+    let best = built
+        .iter()
+        .map(|&(_, speedup)| speedup)
+        .fold(0.0, f64::max);
+    let least = built
+        .iter()
+        .filter(|&&(_, speedup)| speedup - 1.0 >= WORTH * (best - 1.0))
+        .map(|&(s, _)| s)
+        .fold(f64::INFINITY, f64::min);
+    if built.is_empty() {
+        return None;
+    }
+    if best < 1.01 {
+        return Some(format!(
+            "No S is worth building for {}: the machine gains less than 1 % from any that was tried.",
+            part.name()
+        ));
+    }
+    Some(format!(
+        "S = {} is worth building for {}: it has 90 % of all that the machine gains ({best:.2}x).",
+        factor(least),
+        part.name()
+    ))
+}
+
+fn mirror(study: &Study) -> Option<String> {
+    let best = |part| {
+        let answers = study.answers.iter().filter(|answer| answer.part == part);
+        answers.filter_map(|answer| answer.machine).reduce(f64::max)
+    };
+    let (free, attention, both) = (
+        best(Part::MatMulFree)?,
+        best(Part::Attention)?,
+        best(Part::Both)?,
+    );
+    let first = if attention > free {
+        "attention is the part to build first"
+    } else {
+        "projections are the part to build first"
+    };
+    Some(format!(
+        "At best the machine gains {free:.2}x from faster projections, {attention:.2}x from faster \
+         attention, {both:.2}x from both: {first}."
+    ))
+}
+
+fn crossover(study: &Study) -> Option<String> {
+    let last = study.contexts.last()?;
+    let found = study
+        .contexts
+        .iter()
+        .find(|point| point.attention_cycles > point.matmul_free_cycles);
+    Some(match found {
+        Some(point) => format!(
+            "Attention holds more of the makespan than projections from a context of {} on \
+             (contexts tried: powers of two).",
+            point.context
+        ),
+        None => format!(
+            "Projections hold more of the makespan than attention up to a context of {}.",
+            last.context
+        ),
+    })
+}
+
+fn memory(study: &Study) -> String {
+    if study.memory_share > 0.5 {
+        return format!(
+            "Main memory is the bottleneck already: {:.1} % of the makespan goes to it before \
+             anything is made faster.",
+            100.0 * study.memory_share
+        );
+    }
+    let answers = study.answers.iter();
+    let found = answers
+        .filter(|answer| answer.part == Part::MatMulFree && answer.machine.is_some())
+        .find(|answer| answer.memory_share > 0.5);
+    match found {
+        Some(answer) => format!(
+            "With projections {} times faster main memory becomes the bottleneck ({:.1} % of the \
+             makespan, {:.1} % before).",
+            factor(answer.s),
+            100.0 * answer.memory_share,
+            100.0 * study.memory_share
+        ),
+        None => format!(
+            "Main memory is the bottleneck for no S that was tried ({:.1} % of the makespan in the \
+             baseline).",
+            100.0 * study.memory_share
+        ),
+    }
+}
+
+/// A speedup as it is written.
+pub(crate) fn factor(s: f64) -> String {
+    if s.is_infinite() {
+        "∞".into()
+    } else {
+        format!("{s}")
+    }
+}

@@ -1,0 +1,160 @@
+//! The published figures, beside a closed form that knows nothing of compiler or machine.
+
+use accelerator::{Machine, MachineFile};
+use config::Document;
+use explore::published::{self, Form, Quantity};
+use explore::{Point, measure_all};
+use workload_compiler::{FeedForward, Model, models};
+
+fn machine(name: &str, text: &str) -> Machine {
+    let document = Document::parse(name, text).unwrap();
+    let file: MachineFile = document.read().unwrap();
+    Machine::new(accelerator::resolve(&file).unwrap()).unwrap()
+}
+
+fn edge() -> Machine {
+    machine(
+        "edge-tpu-paper",
+        include_str!("../../../hw-configs/edge-tpu-paper.ron"),
+    )
+}
+
+fn cloud() -> Machine {
+    machine(
+        "cloud-tpu-paper",
+        include_str!("../../../hw-configs/cloud-tpu-paper.ron"),
+    )
+}
+
+/// ⌈M/R⌉ ⌈N/C⌉ (K + R + C − 2) with M = 1 and a square array.
+fn cycles(side: u64, n: u64, k: u64) -> u64 {
+    n.div_ceil(side) * (k + 2 * side - 2)
+}
+
+/// Projection cycles, attention cycles and GEMMs of one decoded token.
+fn closed_form(model: &Model, context: u64, side: u64) -> (u64, u64, u64) {
+    let matrices = match model.feed_forward {
+        FeedForward::Plain => 1,
+        FeedForward::Gated => 2,
+    };
+    let (d, heads, head) = (model.d_model, model.n_heads, model.head_dim);
+    let projection = 2 * cycles(side, heads * head, d)
+        + 2 * cycles(side, model.n_kv_heads * head, d)
+        + matrices * cycles(side, model.d_ff, d)
+        + cycles(side, d, model.d_ff);
+    let attention = heads * (cycles(side, context, head) + cycles(side, head, context));
+    let gemms = 4 + matrices + 1 + 2 * heads;
+    let layers = model.layers;
+    (layers * projection, layers * attention, layers * gemms)
+}
+
+#[test]
+fn every_printed_digit_is_met() {
+    let mut cells = Vec::new();
+    for (name, text) in published::SHIPPED {
+        cells.extend(published::parse(name, text).unwrap());
+    }
+    let checked = published::check(&edge(), cells).unwrap();
+    assert_eq!(checked.len(), 42);
+    for checked in checked {
+        assert!(checked.exact(), "{checked:?}");
+    }
+}
+
+#[test]
+fn all_models_of_the_three_families_run_as_the_closed_form_says_in_both_forms() {
+    for (machine, side) in [(edge(), 32), (cloud(), 256)] {
+        let mut points = Vec::new();
+        for preset in models() {
+            if !["gpt2", "opt", "llama"].contains(&preset.model.family.as_str()) {
+                continue;
+            }
+            for form in Form::ALL {
+                for context in [1000, 4096] {
+                    let workload = published::workload(preset, form, context).unwrap();
+                    points.push((
+                        context,
+                        Point {
+                            machine: &machine,
+                            workload,
+                        },
+                    ));
+                }
+            }
+        }
+        let (contexts, points): (Vec<u64>, Vec<Point<'_>>) = points.into_iter().unzip();
+        for ((point, context), run) in points.iter().zip(contexts).zip(measure_all(&points)) {
+            let run = run.unwrap();
+            let model = &point.workload.model;
+            let (projection, attention, gemms) = closed_form(model, context, side);
+            let of = format!("{} at {context} on {side}x{side}", model.name);
+            assert_eq!(run.amdahl().reachable.get(), projection, "{of}");
+            assert_eq!(run.summary.total.get(), projection + attention, "{of}");
+            assert_eq!(run.gemms, gemms, "{of}");
+        }
+    }
+}
+
+#[test]
+fn the_rules_of_the_families_are_read_and_name_families_that_exist() {
+    for rule in published::family_rules() {
+        let family = |preset: &workload_compiler::Preset| preset.model.family == rule.family;
+        assert!(models().iter().any(family), "{}", rule.family);
+        assert!(!rule.difference.is_empty());
+    }
+}
+
+#[test]
+fn a_cell_that_cannot_be_is_refused_at_its_place() {
+    let head = "model,context_length,tokens_per_second\n";
+    let cases = [
+        (
+            "gpt2-355m,128,1\nopt-1.4b,128,2.55\n",
+            "f.csv:3:1:",
+            "opt-1.3b",
+        ),
+        ("gpt2-355m,0,1\n", "f.csv:2:11:", "at least 1"),
+        ("gpt2-355m,-5,1\n", "f.csv:2:11:", "at least 1"),
+        ("gpt2-355m,128,fast\n", "f.csv:2:15:", "digits"),
+        ("gpt2-355m,128,NaN\n", "f.csv:2:15:", "digits"),
+        ("gpt2-355m,128\n", "f.csv:2:1:", "one cell"),
+        ("", "f.csv:1:1:", "header"),
+    ];
+    for (text, place, help) in cases {
+        let error = published::parse("f.csv", &format!("{head}{text}")).unwrap_err();
+        assert!(error.to_string().starts_with(place), "{error}");
+        assert!(error.help.contains(help), "{error}: {}", error.help);
+    }
+    for text in [
+        "",
+        "model,context\n",
+        "model,context_length\n",
+        "model,model,context_length\n",
+    ] {
+        assert!(published::parse("f.csv", text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_context_beyond_reason_is_refused_at_its_cell() {
+    let text = "model,context_length,tokens_per_second\nopt-125m,99999999,1\n";
+    let cells = published::parse("f.csv", text).unwrap();
+    let error = published::check(&edge(), cells).unwrap_err();
+    assert!(error.to_string().starts_with("f.csv:2:"), "{error}");
+}
+
+#[test]
+fn a_wrong_digit_is_found_and_unprinted_zeros_are_not_held_against_a_file() {
+    let text = "context_length,model,projection_cycle_fraction\r\n256,OPT 350M,0.94\r\n256,opt-350m,.941\n";
+    let refused = published::parse("f.csv", text).unwrap_err();
+    assert_eq!((refused.line, refused.column), (3, 14), "{refused}");
+    let cells = published::parse("f.csv", &text.replace(".941", "0.941").replace("00.", "0."));
+    let checked = published::check(&edge(), cells.unwrap()).unwrap();
+    assert!(checked[0].exact());
+    assert!(!checked[1].exact());
+    assert_eq!(checked[1].cell.quantity, Quantity::ProjectionFraction);
+    assert_eq!(
+        (checked[1].published.as_str(), checked[1].rounded.as_str()),
+        ("0.941", "0.940")
+    );
+}

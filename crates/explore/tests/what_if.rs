@@ -1,0 +1,86 @@
+//! What a faster part brings, by the law and on the machine.
+
+use accelerator::{MachineFile, MachineSpec};
+use attribution::Speedup;
+use config::Document;
+use explore::published::{self, Form};
+use explore::what_if::{Means, Part, Study, study, words};
+use workload_compiler::{Run, Workload, find};
+
+fn edge() -> MachineSpec {
+    let text = include_str!("../../../hw-configs/edge-tpu-paper.ron");
+    let document = Document::parse("edge-tpu-paper", text).unwrap();
+    let file: MachineFile = document.read().unwrap();
+    accelerator::resolve(&file).unwrap()
+}
+
+fn workload(context: u64) -> Workload {
+    published::workload(find("gpt2-124m").unwrap(), Form::TrueArchitecture, context).unwrap()
+}
+
+fn asked(workload: &Workload, speedups: &[f64]) -> Study {
+    let speedups: Vec<_> = speedups.iter().map(|&s| Speedup::new(s).unwrap()).collect();
+    study(&edge(), workload, &speedups, Means::Clock).unwrap()
+}
+
+#[test]
+fn terms_of_a_gap_sum_to_it_and_both_parts_of_a_serial_run_follow_the_law() {
+    let study = asked(&workload(1024), &[2.0, 16.0]);
+    assert_eq!(
+        study.matmul_free_cycles + study.attention_cycles,
+        study.total_cycles
+    );
+    for answer in &study.answers {
+        let gap = answer.gap.as_ref().unwrap();
+        let sum: f64 = gap.terms.iter().map(|(_, cycles)| cycles).sum();
+        let apart = gap.machine_cycles as f64 - gap.law_cycles;
+        // Terms below half a cycle are left out.
+        assert!((sum - apart).abs() < 4.5, "{sum} {apart}");
+        let machine = answer.machine.unwrap();
+        assert!(machine >= 1.0);
+        if answer.part == Part::Both {
+            assert!((machine / answer.s - 1.0).abs() < 0.001, "{answer:?}");
+        }
+        if answer.part == Part::MatMulFree {
+            assert!((machine / answer.law - 1.0).abs() < 0.05, "{answer:?}");
+        }
+    }
+}
+
+#[test]
+fn a_part_that_is_not_faster_changes_nothing_by_the_law() {
+    let study = asked(&workload(128), &[1.0]);
+    for answer in &study.answers {
+        assert!((answer.law - 1.0).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn break_even_is_said_in_words_and_a_prefill_has_no_contexts() {
+    let study = asked(&workload(1024), &[2.0, f64::INFINITY]);
+    let said = words(&study).join("\n");
+    for part in [
+        "F = ",
+        "worth building",
+        "part to build first",
+        "context of",
+        "Main memory",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let prefill = Workload {
+        run: Run::Prefill { tokens: 64 },
+        ..workload(64)
+    };
+    assert!(asked(&prefill, &[2.0]).contexts.is_empty());
+}
+
+#[test]
+fn nothing_to_speed_up_and_nothing_else_are_said_in_words() {
+    let mut study = asked(&workload(128), &[2.0]);
+    study.matmul_free_cycles = 0;
+    (study.fraction, study.ceiling) = (0.0, Some(1.0));
+    assert!(words(&study)[0].contains("F = 0"));
+    (study.fraction, study.ceiling) = (1.0, None);
+    assert!(words(&study)[0].contains("F = 1"));
+}

@@ -1,0 +1,204 @@
+//! `ternion amdahl`
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use attribution::Speedup;
+use clap::ValueEnum;
+use explore::what_if::{self, Answer, Means, Part, Study, StudyError};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::load;
+use crate::output::OutputFile;
+use crate::table::{Table, grouped};
+
+/// What does a faster part buy: by Amdahl's law, and on the machine?
+///
+/// Measures F, the share of the makespan that 1-bit weights reach, then simulates the machine again
+/// with the array of that part made S times faster, everything else (memory, scratchpads, vector
+/// unit) as it was. Where law and machine part, the cause is told with its cycles. The same for
+/// attention, and for both.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  ternion amdahl --hw edge-hybrid --workload bitnet-b1.58-2b-4t-decode
+  ternion amdahl --hw cloud-tpu --workload gpt2-124m-prefill --speedups 2,8,inf --by columns
+
+An array that serves projections and others is split: the part gets a copy of its own. `inf` is
+simulated as 1024 times faster.")]
+pub(crate) struct Args {
+    /// Machine: a RON file, or the name of a shipped one (ternion machines)
+    #[arg(long, value_name = "FILE")]
+    hw: String,
+    /// Workload: a RON file, or the name of a shipped one (ternion workloads)
+    #[arg(long, value_name = "FILE")]
+    workload: String,
+    /// Change a field of either file
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// How many times faster: numbers of at least 1, or `inf`
+    #[arg(
+        long,
+        value_name = "S,S,...",
+        value_delimiter = ',',
+        default_value = "2,4,8,16,inf",
+        value_parser = |text: &str| text.parse::<Speedup>()
+    )]
+    speedups: Vec<Speedup>,
+    /// What of the array is S times as much
+    #[arg(long, value_enum, default_value_t = By::Clock)]
+    by: By,
+    /// Write all of it as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum By {
+    /// Its clock
+    Clock,
+    /// Its columns
+    Columns,
+}
+
+/// The JSON document.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    workload: String,
+    words: &'a [String],
+    #[serde(flatten)]
+    study: &'a Study,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let overrides = load::overrides(&args.set)?;
+    let spec = load::machine(&args.hw, &overrides)?;
+    let workload = load::workload(&args.workload, &overrides)?;
+    let json = args.json.as_deref().map(OutputFile::create).transpose()?;
+    let means = match args.by {
+        By::Clock => Means::Clock,
+        By::Columns => Means::Columns,
+    };
+    let study = what_if::study(&spec.value, &workload.value, &args.speedups, means);
+    let study = study.map_err(|error| match error {
+        StudyError::Spec(error) => Failure::from(spec.point(&error)),
+        StudyError::Point(error) => Failure::Stopped(error.to_string()),
+    })?;
+    let words = what_if::words(&study);
+    if let Some(mut file) = json {
+        let document = Document {
+            schema_version: 1,
+            workload: workload.name(),
+            words: &words,
+            study: &study,
+        };
+        let text = serde_json::to_string_pretty(&document).map_err(anyhow::Error::from)?;
+        writeln!(file, "{text}")?;
+        file.finish()?;
+    }
+    print(&study, &workload.name(), &words)?;
+    Ok(())
+}
+
+fn print(study: &Study, workload: &str, words: &[String]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let total = study.total_cycles.max(1) as f64;
+    writeln!(
+        out,
+        "{workload} on {}: {} cycles; MatMul-free {:.1} %, attention {:.1} %, waiting for memory {:.1} %",
+        study.machine,
+        grouped(study.total_cycles),
+        100.0 * study.matmul_free_cycles as f64 / total,
+        100.0 * study.attention_cycles as f64 / total,
+        100.0 * study.memory_share
+    )?;
+    for part in Part::ALL {
+        writeln!(out, "\n{} S times faster: the whole run", part.name())?;
+        let mut table = Table::new(
+            &["S", "by the law", "machine", "where they part"],
+            &[0, 1, 2],
+        );
+        for answer in study.answers.iter().filter(|answer| answer.part == part) {
+            table.row(vec![
+                s(answer.s),
+                times(answer.law),
+                answer.machine.map_or("-".into(), times),
+                cause(answer),
+            ]);
+        }
+        write!(out, "{table}")?;
+    }
+    if !study.contexts.is_empty() {
+        writeln!(out, "\nThe baseline over contexts")?;
+        let header = [
+            "context",
+            "cycles",
+            "MatMul-free %",
+            "attention %",
+            "memory %",
+        ];
+        let mut table = Table::new(&header, &[0, 1, 2, 3, 4]);
+        for point in &study.contexts {
+            let share = |cycles: u64| {
+                format!(
+                    "{:.1}",
+                    100.0 * cycles as f64 / point.total_cycles.max(1) as f64
+                )
+            };
+            table.row(vec![
+                point.context.to_string(),
+                grouped(point.total_cycles),
+                share(point.matmul_free_cycles),
+                share(point.attention_cycles),
+                format!("{:.1}", 100.0 * point.memory_share),
+            ]);
+        }
+        write!(out, "{table}")?;
+    }
+    writeln!(out)?;
+    for sentence in words {
+        writeln!(out, "{sentence}")?;
+    }
+    Ok(())
+}
+
+fn s(s: f64) -> String {
+    if s.is_infinite() {
+        "∞".into()
+    } else {
+        format!("{s}")
+    }
+}
+
+fn times(speedup: f64) -> String {
+    if speedup.is_infinite() {
+        "∞".into()
+    } else {
+        format!("{speedup:.2}x")
+    }
+}
+
+/// The largest terms of the gap.
+fn cause(answer: &Answer) -> String {
+    if let Some(refused) = &answer.refused {
+        return format!("cannot be run: {refused}");
+    }
+    let Some(gap) = &answer.gap else {
+        return String::new();
+    };
+    let apart = gap.machine_cycles as f64 - gap.law_cycles;
+    if apart.abs() < 0.005 * gap.law_cycles {
+        return "they agree within 0.5 %".into();
+    }
+    let signed = |cycles: f64| {
+        let sign = if cycles < 0.0 { "-" } else { "+" };
+        format!("{sign}{}", grouped(cycles.abs().round() as u64))
+    };
+    let largest = gap.terms.iter().take(3);
+    let terms: Vec<_> = largest
+        .map(|(term, cycles)| format!("{} {}", term.name(), signed(*cycles)))
+        .collect();
+    format!("{} cycles: {}", signed(apart), terms.join(", "))
+}

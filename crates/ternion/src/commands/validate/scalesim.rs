@@ -1,0 +1,27 @@
+//! `ternion validate scalesim`
+
+use std::path::PathBuf;
+
+use config::{ConfigError, read_text};
+use pe_array::scalesim;
+
+use super::verdict;
+use crate::failure::Failure;
+
+/// PE arrays against SCALE-Sim's results, in the ScaleSim convention
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Results in the form of tests/reference/scalesim/golden.csv [default: the shipped ones]
+    #[arg(long, value_name = "FILE")]
+    golden: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let (name, text) = match &args.golden {
+        Some(path) => (path.display().to_string(), read_text(path)?),
+        None => ("the shipped results".into(), scalesim::GOLDEN.into()),
+    };
+    let comparison =
+        scalesim::compare(&text).map_err(|error| ConfigError::new(format!("{name}: {error}")))?;
+    verdict(comparison.is_exact(), comparison)
+}
