@@ -113,7 +113,9 @@ fn requests() -> impl Strategy<Value = Vec<Request>> {
     let family = prop_oneof![
         Just(("seq_rd", "base=0".to_owned())),
         (1u64..9).prop_map(|seed| ("rand_rd", format!("seed={seed};span=65536"))),
-        (1u64..9).prop_map(|seed| ("mix_2r1w", format!("seed={seed};span=8192"))),
+        // Writes to bursts that are being read can hold DRAMsim3's policy up for ever (its drain
+        // begins and ends again each tick), so small spans are read only.
+        (1u64..9).prop_map(|seed| ("rand_rd", format!("seed={seed};span=8192"))),
         (1u64..9).prop_map(|seed| ("mix_2r1w", format!("seed={seed};span=1073741824"))),
         Just(("two_rdwr", "base=0;offset=16785408".to_owned())),
         Just((

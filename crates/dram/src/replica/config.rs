@@ -20,6 +20,9 @@ pub enum ReplicaError {
         /// What is wrong.
         message: String,
     },
+    /// The policy is held up for ever: writes wait for reads that wait for the writes.
+    #[error("no request can go on from tick {0}: the simulator's policy is held up for ever")]
+    Stuck(u64),
     /// The table is no CSV of the right columns.
     #[error("{0}")]
     Table(String),

@@ -205,7 +205,7 @@ pub fn run(
         };
         let width = width(setup.channels);
         let arrived = |request: &Request| setup.arrived(request);
-        return Ok(drive(channels, arrived, requests, width, plain, common));
+        return drive(channels, arrived, requests, width, plain, common);
     }
     let channels = match options.channels {
         0 => config.channels_by_name()?,
@@ -223,8 +223,11 @@ pub fn run(
     };
     let width = width(setup.channels * setup.units as u64);
     let arrived = |request: &Request| setup.arrived(request);
-    Ok(drive(channels, arrived, requests, width, plain, common))
+    drive(channels, arrived, requests, width, plain, common)
 }
+
+/// Steps without a command or an acceptance after which a policy is taken to be held up for ever.
+const STUCK_STEPS: u64 = 1 << 20;
 
 #[derive(Clone, Copy)]
 struct Common {
@@ -241,11 +244,12 @@ fn drive<C: RequestChannel>(
     width: u64,
     plain: bool,
     common: Common,
-) -> RunStatistics {
+) -> Result<RunStatistics, ReplicaError> {
     let mut requests = requests.into_iter();
     let mut next = requests.next().map(|r| (r.arrival, arrived(&r)));
     let (mut reads, mut writes, mut last_accept) = (0, 0, 0);
     let mut tick = 0;
+    let (mut steps, mut progress) = (0u64, None);
     loop {
         for channel in &mut channels {
             if plain || channel.next_event() <= tick {
@@ -273,6 +277,18 @@ fn drive<C: RequestChannel>(
         }
         if next.is_none() && channels.iter().all(RequestChannel::done) {
             break;
+        }
+        steps += 1;
+        if steps.is_multiple_of(STUCK_STEPS) && (blocked || next.is_none()) {
+            let columns = channels.iter().map(|channel| {
+                let statistics = channel.statistics();
+                statistics.reads() + statistics.writes()
+            });
+            let now = Some((reads + writes, columns.sum::<u64>()));
+            if progress == now {
+                return Err(ReplicaError::Stuck(tick));
+            }
+            progress = now;
         }
         let event = channels.iter().map(RequestChannel::next_event).min();
         let mut to = event.unwrap_or(u64::MAX);
@@ -307,7 +323,7 @@ fn drive<C: RequestChannel>(
             };
         }
     }
-    RunStatistics {
+    Ok(RunStatistics {
         cycles,
         reads,
         writes,
@@ -318,5 +334,5 @@ fn drive<C: RequestChannel>(
         request_bytes: common.request_bytes,
         burst_ticks: common.burst_ticks,
         pseudo_channels: common.pseudo_channels,
-    }
+    })
 }
