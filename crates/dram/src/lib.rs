@@ -55,7 +55,6 @@ pub mod memory;
 pub mod preset;
 pub mod replica;
 pub mod request;
-mod sha256;
 pub mod standalone;
 pub mod standard;
 pub mod timing;

@@ -4,6 +4,7 @@
 //! configuration) and `cmdtrace/` (whole command traces of some runs). Each run's requests are
 //! generated again, and every column that a policy determines is compared.
 
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -14,7 +15,6 @@ use crate::command_trace;
 use crate::replica::config::{self, ReplicaConfig};
 use crate::replica::driver::{ChannelStatistics, RunOptions, RunStatistics, run};
 use crate::request::{generate, trace_text};
-use crate::sha256;
 
 /// Why a folder cannot be compared with.
 #[derive(Debug, thiserror::Error)]
@@ -231,7 +231,7 @@ fn compare(
         row.text("params"),
     )
     .map_err(|error| error.to_string())?;
-    let sha = sha256::hexadecimal(trace_text(&requests).as_bytes());
+    let sha = format!("{:x}", Sha256::digest(trace_text(&requests)));
     let options = RunOptions {
         record,
         plain: false,
