@@ -158,3 +158,25 @@ fn a_wrong_digit_is_found_and_unprinted_zeros_are_not_held_against_a_file() {
         ("0.941", "0.940")
     );
 }
+
+#[test]
+fn the_law_predicts_what_a_published_machine_with_faster_projections_printed() {
+    // PIM-LLM (arXiv 2504.01994): S from its short contexts, its printed speedup at 4096.
+    let edge = edge();
+    for (model, s, printed) in [
+        ("opt-1.3b", 125.0, 3.01),
+        ("gpt2-355m", 42.0, 1.51),
+        ("llama-7b", 205.0, 4.71),
+    ] {
+        let preset = workload_compiler::find(model).unwrap();
+        let workload = published::workload(preset, Form::AsPublished, 4096).unwrap();
+        let run = Point {
+            machine: &edge,
+            workload,
+        }
+        .measure()
+        .unwrap();
+        let law = run.amdahl().law(attribution::Speedup::new(s).unwrap());
+        assert!((law - printed).abs() < 0.015, "{model}: {law}");
+    }
+}

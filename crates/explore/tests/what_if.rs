@@ -42,7 +42,9 @@ fn terms_of_a_gap_sum_to_it_and_both_parts_of_a_serial_run_follow_the_law() {
             assert!((machine / answer.s - 1.0).abs() < 0.001, "{answer:?}");
         }
         if answer.part == Part::MatMulFree {
-            assert!((machine / answer.law - 1.0).abs() < 0.05, "{answer:?}");
+            // Scores run beside the projection of the values: the machine is a little ahead.
+            let ahead = machine / answer.law;
+            assert!((0.99..1.1).contains(&ahead), "{answer:?}");
         }
     }
 }

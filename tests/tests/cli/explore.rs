@@ -50,7 +50,14 @@ fn amdahl_sets_the_law_beside_the_machine() {
         "--set",
         "workload.model=Variant(of: \"gpt2-124m\", layers: 2)",
     ];
-    let more = ["--speedups", "2,inf", "--json", "a.json"];
+    let more = [
+        "--speedups",
+        "2,inf",
+        "--json",
+        "a.json",
+        "--figure",
+        "a.svg",
+    ];
     let run = folder.run(&[&base[..], &set, &more].concat()).ok();
     for words in [
         "by the law",
@@ -61,6 +68,7 @@ fn amdahl_sets_the_law_beside_the_machine() {
     ] {
         assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
     }
+    assert!(folder.read("a.svg").starts_with("<svg"));
     let study: Value = serde_json::from_str(&folder.read("a.json")).expect("JSON");
     assert_eq!(study["answers"].as_array().expect("a list").len(), 6);
     for wrong in ["0.5", "nan", "fast"] {

@@ -5,6 +5,7 @@
 //! the vector unit, the other arrays. So what the law calls "made S times faster" is only the
 //! arithmetic, and where the machine falls behind the law, the [`gap`](Gap) tells what held it back.
 
+mod chart;
 mod gap;
 mod machine;
 mod study;
@@ -15,6 +16,7 @@ use event_kernel::Cycles;
 use serde::Serialize;
 use tile_program::{Class, Family};
 
+pub use chart::figure;
 pub use gap::{Gap, Term};
 pub use machine::{Means, faster, nearest_machine};
 pub(crate) use study::memory_share;

@@ -1,10 +1,12 @@
 //! `ternion amdahl`
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use attribution::Speedup;
 use clap::ValueEnum;
+use config::ConfigError;
+use explore::figure::{self, LineChart};
 use explore::what_if::{self, Answer, Means, Part, Study, StudyError};
 use serde::Serialize;
 
@@ -52,6 +54,9 @@ pub(crate) struct Args {
     /// Write all of it as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Draw speedup against S, law and machine; the name ends in .svg or .png
+    #[arg(long, value_name = "FILE")]
+    figure: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -77,6 +82,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let spec = load::machine(&args.hw, &overrides)?;
     let workload = load::workload(&args.workload, &overrides)?;
     let json = args.json.as_deref().map(OutputFile::create).transpose()?;
+    let figure = args.figure.as_deref().map(Picture::create).transpose()?;
     let means = match args.by {
         By::Clock => Means::Clock,
         By::Columns => Means::Columns,
@@ -98,8 +104,45 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         writeln!(file, "{text}")?;
         file.finish()?;
     }
+    if let Some(picture) = figure {
+        picture.write(&what_if::figure(&study, &workload.name()))?;
+    }
     print(&study, &workload.name(), &words)?;
     Ok(())
+}
+
+/// A figure's file, opened before the runs.
+struct Picture {
+    file: OutputFile,
+    is_svg: bool,
+}
+
+impl Picture {
+    fn create(path: &Path) -> Result<Self, Failure> {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let is_svg = match ending {
+            Some("svg") => true,
+            Some("png") => false,
+            _ => {
+                let message = format!("`{}` is neither SVG nor PNG", path.display());
+                return Err(ConfigError::new(message)
+                    .help("end it in .svg or .png")
+                    .into());
+            }
+        };
+        let file = OutputFile::create(path)?;
+        Ok(Self { file, is_svg })
+    }
+
+    fn write(mut self, chart: &LineChart) -> Result<(), Failure> {
+        let bytes = if self.is_svg {
+            figure::svg(chart).map(String::into_bytes)
+        } else {
+            figure::png(chart)
+        };
+        self.file.write_all(&bytes.map_err(anyhow::Error::from)?)?;
+        self.file.finish()
+    }
 }
 
 fn print(study: &Study, workload: &str, words: &[String]) -> std::io::Result<()> {

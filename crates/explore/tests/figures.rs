@@ -1,0 +1,56 @@
+//! Figures hold what they are given, and equal data give equal bytes.
+
+use explore::figure::{Figure, HeatMap, Line, LineChart, Panel, SharesChart, png, svg};
+
+fn heat() -> HeatMap {
+    HeatMap {
+        title: "F".into(),
+        x_label: "context".into(),
+        columns: vec!["128".into(), "256".into()],
+        rows: vec![("a".into(), vec![0.0, 1.0]), ("b".into(), vec![0.5, 0.123])],
+    }
+}
+
+fn lines() -> LineChart {
+    LineChart {
+        title: "Speedup".into(),
+        x_label: "S".into(),
+        y_label: "speedup".into(),
+        falling: false,
+        lines: vec![Line {
+            name: "model".into(),
+            points: vec![(1.0, 1.0), (2.0, 1.5), (1024.0, 2.0)],
+            marks: vec![(2.0, 1.5)],
+        }],
+    }
+}
+
+fn shares() -> SharesChart {
+    SharesChart {
+        title: "Shares".into(),
+        parts: ["one".into(), "other".into()],
+        bars: vec!["model".into()],
+        panels: vec![Panel {
+            title: "cycles".into(),
+            shares: vec![0.25],
+        }],
+    }
+}
+
+fn same_bytes(figure: &impl Figure, words: &[&str]) {
+    let text = svg(figure).unwrap();
+    assert_eq!(text, svg(figure).unwrap());
+    for words in words {
+        assert!(text.contains(words), "{words}");
+    }
+    let picture = png(figure).unwrap();
+    assert!(picture.starts_with(b"\x89PNG"));
+    assert_eq!(picture, png(figure).unwrap());
+}
+
+#[test]
+fn equal_data_give_equal_bytes_with_all_labels() {
+    same_bytes(&heat(), &["context", "128", "0.123"]);
+    same_bytes(&lines(), &["speedup", "model", "1024"]);
+    same_bytes(&shares(), &["cycles", "25.0 %", "other"]);
+}
