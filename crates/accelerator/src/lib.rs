@@ -32,5 +32,5 @@ pub use config::{
     VectorLanes, VectorSpec, resolve,
 };
 pub use error::MachineError;
-pub use machine::{Machine, Outcome, RunOptions, ScratchpadOutcome};
+pub use machine::{ChannelOutcome, Machine, Outcome, RunOptions, ScratchpadOutcome};
 pub use sequencer::Progress;

@@ -1,6 +1,6 @@
 //! A machine that can run programs.
 
-use dram::{Counters, Memory};
+use dram::{Causes, Counters, Memory};
 use event_kernel::{Cycle, Cycles, Frequency, Limits, Simulation, Timeline};
 use pe_array::{ArrayModel, Feed, Rate};
 use sram::Scratchpad;
@@ -43,9 +43,18 @@ pub struct Outcome {
     /// Indexed by [`ScratchpadId`].
     pub scratchpads: [ScratchpadOutcome; 3],
     /// What each memory channel did.
-    pub channels: Vec<Counters>,
+    pub channels: Vec<ChannelOutcome>,
     /// Instructions executed.
     pub instructions: u64,
+}
+
+/// What a memory channel did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelOutcome {
+    /// Commands, bursts, bytes.
+    pub counters: Counters,
+    /// Every cycle of the channel's clock in the run, in one bucket each.
+    pub cycles: Causes,
 }
 
 /// What a scratchpad saw.
@@ -152,7 +161,10 @@ impl Machine {
             return Err(MachineError::Stalled);
         }
         world.finish();
-        Ok((outcome(&world), world.observer))
+        let memory_end = simulation
+            .timeline()
+            .convert(reference, world.end, world.memory.domain);
+        Ok((outcome(&world, memory_end), world.observer))
     }
 
     /// The clocks: the reference, the memory's, and one for each array.
@@ -314,7 +326,7 @@ fn target(spec: &MachineSpec, memory: &Memory) -> Target {
     }
 }
 
-fn outcome<O>(world: &World<'_, O>) -> Outcome {
+fn outcome<O>(world: &World<'_, O>, memory_end: Cycle) -> Outcome {
     Outcome {
         total: world.end.since(Cycle::ZERO),
         scratchpads: ScratchpadId::ALL.map(|id| {
@@ -328,11 +340,7 @@ fn outcome<O>(world: &World<'_, O>) -> Outcome {
                 written: pad.written().to_bytes_ceil(),
             }
         }),
-        channels: world
-            .memory
-            .channels()
-            .map(dram::Channel::counters)
-            .collect(),
+        channels: world.memory.outcomes(memory_end),
         instructions: world.sequencer.instructions_issued,
     }
 }

@@ -7,6 +7,7 @@ use dram::{Causes, Channel, Direction, Done, Memory, Share};
 use event_kernel::{Component, ComponentId, Context, Cycle, Cycles, DomainId, Phase, WaitsFor};
 use tile_program::{Bytes, Observer};
 
+use crate::ChannelOutcome;
 use crate::world::World;
 
 /// The two directions of the DMA; `side as usize` indexes tables of two.
@@ -64,6 +65,8 @@ struct Port {
     pushed: Tags,
     /// Memory cycles by cause since each side's last arrival, or since it had none under way.
     causes: [[u64; CAUSES]; 2],
+    /// All of the channel's cycles up to its last data, by cause.
+    spent: Causes,
     /// Requests of each side under way.
     under_way: [u32; 2],
 }
@@ -113,6 +116,7 @@ impl MemoryPorts {
                 requests: VecDeque::new(),
                 pushed: Tags::default(),
                 causes: [[0; CAUSES]; 2],
+                spent: Causes::default(),
                 under_way: [0; 2],
             })
             .collect();
@@ -150,9 +154,17 @@ impl MemoryPorts {
             .map(|Reverse(arrival)| arrival.at)
     }
 
-    /// The channels, for their counters.
-    pub(crate) fn channels(&self) -> impl Iterator<Item = &Channel> {
-        self.ports.iter().map(|port| &port.channel)
+    /// What each channel did up to a cycle of its clock, which is not before its last data.
+    pub(crate) fn outcomes(&self, end: Cycle) -> Vec<ChannelOutcome> {
+        let outcome = |port: &Port| {
+            let mut cycles = port.spent;
+            cycles.idle += end.since(Cycle::ZERO) - cycles.total();
+            ChannelOutcome {
+                counters: port.channel.counters(),
+                cycles,
+            }
+        };
+        self.ports.iter().map(outcome).collect()
     }
 
     /// Lets a channel decide all that it can at its current edge.
@@ -178,9 +190,11 @@ impl MemoryPorts {
         }
         let (pushed, causes) = (&mut port.pushed, &mut port.causes);
         let under_way = &mut port.under_way;
+        let spent = &mut port.spent;
         let (arrivals, sequence) = (&mut self.arrivals, &mut self.sequence);
         let mut due = [None; 2];
         port.channel.advance(now, &mut |done: Done| {
+            spent.add(&done.causes);
             for side in &mut *causes {
                 add(side, &done.causes);
             }

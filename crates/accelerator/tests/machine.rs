@@ -296,6 +296,9 @@ proptest! {
         let machine = machine(clock, if real { DRAM } else { IDEAL });
         let (outcome, summary) = run(&machine, script.clone()).unwrap();
         prop_assert_eq!(outcome.total, summary.total);
+        let channels: Vec<_> =
+            outcome.channels.iter().map(|channel| channel.cycles.total()).collect();
+        prop_assert!(channels.iter().all(|&cycles| cycles == channels[0]), "{channels:?}");
         let busy: u64 = summary.units.iter().map(|unit| unit.busy.get()).sum();
         let waiting: u64 = summary.makespan.iter()
             .filter(|cell| matches!(cell.cause, Cause::Dependency | Cause::Idle))

@@ -38,6 +38,16 @@ pub struct Causes {
 }
 
 impl Causes {
+    /// Adds the parts of another span.
+    pub fn add(&mut self, other: &Self) {
+        self.bandwidth += other.bandwidth;
+        self.row_conflict += other.row_conflict;
+        self.refresh += other.refresh;
+        self.turnaround += other.turnaround;
+        self.latency += other.latency;
+        self.idle += other.idle;
+    }
+
     /// The sum of all parts.
     #[must_use]
     pub fn total(&self) -> Cycles {

@@ -52,8 +52,29 @@ pub struct DramFacts {
     pub row_hits: u64,
     /// Bursts that were the first of their open row.
     pub row_misses: u64,
+    /// The memory's clock.
+    pub clock_hz: f64,
+    /// Every cycle of each channel, in that clock.
+    pub channel_cycles: Vec<ChannelCycles>,
     /// Energy, if the standard's is known.
     pub energy_pj: Option<f64>,
+}
+
+/// Every cycle of a memory channel in one bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ChannelCycles {
+    /// Data moved.
+    pub bandwidth: u64,
+    /// A row had to be closed or opened first.
+    pub row_conflict: u64,
+    /// A refresh held the rank.
+    pub refresh: u64,
+    /// The bus turned between reads and writes.
+    pub turnaround: u64,
+    /// The rest of the time in which something was asked for.
+    pub latency: u64,
+    /// Nothing was asked for.
+    pub idle: u64,
 }
 
 /// What a scratchpad saw.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use attribution::{Limit, Speedup};
 use tile_program::{Cause, Class};
 
-use crate::facts::{ArrayFacts, Run, law_speedups};
+use crate::facts::{ArrayFacts, ChannelCycles, Run, law_speedups};
 use crate::number::{
     bare_percent, bytes, bytes_per_second, grouped, percent, seconds, share, si, three_digits,
 };
@@ -332,6 +332,23 @@ fn memory(page: &mut Page, run: &Run) {
             percent(share(dram.row_hits, bursts)),
             grouped(dram.activates),
             grouped(dram.refreshes)
+        ));
+    }
+    let sum = |part: fn(&ChannelCycles) -> u64| dram.channel_cycles.iter().map(part).sum::<u64>();
+    let parts = [
+        ("data", sum(|channel| channel.bandwidth)),
+        ("rows", sum(|channel| channel.row_conflict)),
+        ("refresh", sum(|channel| channel.refresh)),
+        ("turns", sum(|channel| channel.turnaround)),
+        ("latency", sum(|channel| channel.latency)),
+        ("idle", sum(|channel| channel.idle)),
+    ];
+    let all = parts.iter().map(|(_, cycles)| cycles).sum();
+    if all > 0 {
+        let shares = parts.map(|(name, cycles)| format!("{name} {}", percent(share(cycles, all))));
+        page.line(format_args!(
+            "  channels: {}",
+            shares.join(", ")
         ));
     }
     if let Some(energy) = dram.energy_pj {

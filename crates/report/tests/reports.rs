@@ -7,7 +7,7 @@ mod toy;
 use attribution::Ledger;
 use event_kernel::{Cycle, Frequency};
 use proptest::prelude::*;
-use report::{ArrayFacts, DramFacts, Run, ScratchpadFacts, Style, to_json, to_text};
+use report::{ArrayFacts, ChannelCycles, DramFacts, Run, ScratchpadFacts, Style, to_json, to_text};
 use serde_json::{Value, json};
 use tile_program::{Bytes, UnitId};
 use toy::{Draw, LOAD, Ran, STORE};
@@ -53,6 +53,13 @@ fn report(ran: &[Ran]) -> Run {
             refreshes: 2,
             row_hits: 980,
             row_misses: 30,
+            clock_hz: 8e8,
+            channel_cycles: vec![ChannelCycles {
+                bandwidth: 900,
+                refresh: 60,
+                idle: 40,
+                ..ChannelCycles::default()
+            }],
             energy_pj: Some(1.25e9),
         },
         scratchpads: ["activations", "weights", "outputs"].map(pad).into(),

@@ -1,8 +1,8 @@
 //! What a report wants to know of a machine and its run.
 
-use accelerator::{ArraySpec, Machine, Outcome};
+use accelerator::{ArraySpec, ChannelOutcome, Machine, Outcome};
 use attribution::Summary;
-use report::{ArrayFacts, DramFacts, Run, ScratchpadFacts};
+use report::{ArrayFacts, ChannelCycles, DramFacts, Run, ScratchpadFacts};
 use serde_json::json;
 use tile_program::ScratchpadId;
 use workload_compiler::{self as compiler, Workload};
@@ -75,13 +75,26 @@ fn memory(machine: &Machine, outcome: &Outcome) -> DramFacts {
             format!("{} x{}", device.preset.name, device.channels)
         }),
         channels: memory.channels(),
+        clock_hz: memory.frequency().as_hertz_f64(),
         // Unlimited bandwidth is infinite, and is written as null.
         peak_bytes_per_second: memory.peak_bytes_per_second().unwrap_or(f64::INFINITY),
         ..DramFacts::default()
     };
     let seconds = machine.spec().clock.seconds_f64(outcome.total);
     let energy = memory.device().zip(memory.energy());
-    for channel in &outcome.channels {
+    for ChannelOutcome {
+        counters: channel,
+        cycles,
+    } in &outcome.channels
+    {
+        facts.channel_cycles.push(ChannelCycles {
+            bandwidth: cycles.bandwidth.get(),
+            row_conflict: cycles.row_conflict.get(),
+            refresh: cycles.refresh.get(),
+            turnaround: cycles.turnaround.get(),
+            latency: cycles.latency.get(),
+            idle: cycles.idle.get(),
+        });
         facts.reads += channel.reads;
         facts.writes += channel.writes;
         facts.bus_bytes += channel.bytes;
