@@ -346,10 +346,7 @@ fn memory(page: &mut Page, run: &Run) {
     let all = parts.iter().map(|(_, cycles)| cycles).sum();
     if all > 0 {
         let shares = parts.map(|(name, cycles)| format!("{name} {}", percent(share(cycles, all))));
-        page.line(format_args!(
-            "  channels: {}",
-            shares.join(", ")
-        ));
+        page.line(format_args!("  channels: {}", shares.join(", ")));
     }
     if let Some(energy) = dram.energy_pj {
         page.line(format_args!("  {} mJ", three_digits(energy * 1e-9)));
