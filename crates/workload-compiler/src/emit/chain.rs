@@ -42,6 +42,18 @@ pub(super) struct Operand {
     pub(super) buffer: Option<Buffer>,
 }
 
+/// What the last step of a chain reads.
+struct Reads {
+    /// The tensor that the chain began with.
+    input: TensorId,
+    /// Width of an element so far.
+    bits: u64,
+    /// The vector so far; `None` while it is still the tensor itself.
+    current: Option<Buffer>,
+    /// The step's second operand.
+    operand: Option<Operand>,
+}
+
 impl Context {
     /// The second operand of a step, loaded if it is in memory.
     pub(super) fn operand(
@@ -108,7 +120,13 @@ impl Context {
             }
             let last = index + 1 == steps.len();
             if last {
-                return self.end_chain(work, step, current, operand, (input, bits), band, goal);
+                let reads = Reads {
+                    input,
+                    bits,
+                    current,
+                    operand,
+                };
+                return self.end_chain(work, step, reads, band, goal);
             }
             let made = current.is_none().then(|| {
                 let bytes = (band.count() * band.width * work.bits).div_ceil(8);
@@ -139,17 +157,20 @@ impl Context {
     }
 
     /// The last step: its result goes where the chain's result is wanted.
-    #[allow(clippy::too_many_arguments)] // The pieces of one instruction.
     fn end_chain(
         &mut self,
         work: &VectorStep,
         mut step: Step,
-        current: Option<Buffer>,
-        operand: Option<Operand>,
-        (input, bits): (TensorId, u64),
+        reads: Reads,
         band: &Band,
         goal: Goal,
     ) -> Option<Buffer> {
+        let Reads {
+            input,
+            bits,
+            current,
+            operand,
+        } = reads;
         let held_input = current.is_none();
         let operand_tensor = operand.as_ref().and_then(|operand| operand.tensor);
         if let Some(buffer) = operand.and_then(|operand| operand.buffer) {
