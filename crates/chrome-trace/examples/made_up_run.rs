@@ -72,6 +72,7 @@ fn operations(layers: usize) -> Vec<Operation> {
             family: None,
             unit,
             gemm: None,
+            tiling: None,
             macs: u64::from(tiles) * cycles * u64::from(unit != VECTOR) * 4096,
             compulsory_read: Bytes::ZERO,
             compulsory_write: Bytes::ZERO,

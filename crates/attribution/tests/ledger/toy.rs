@@ -58,6 +58,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 Class::Transfer => LOAD,
             },
             gemm: None,
+            tiling: None,
             macs: 0,
             compulsory_read: Bytes::ZERO,
             compulsory_write: Bytes::ZERO,

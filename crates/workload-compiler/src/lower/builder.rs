@@ -144,6 +144,7 @@ impl<'a> Builder<'a> {
             family: None,
             unit,
             gemm: None,
+            tiling: None,
             macs: 0,
             compulsory_read: Bytes::ZERO,
             compulsory_write: Bytes::ZERO,
