@@ -28,7 +28,7 @@ mod sequencer;
 mod world;
 
 pub use config::{
-    ArraySpec, DmaSpec, MachineFile, MachineSpec, ScratchpadSpec, TEMPLATE, VectorCost,
+    ArraySpec, DmaSpec, MachineFile, MachineSpec, ScratchpadSpec, TEMPLATE, UnpackSpec, VectorCost,
     VectorLanes, VectorSpec, resolve,
 };
 pub use error::MachineError;

@@ -5,8 +5,8 @@ use event_kernel::{Cycle, Cycles, Frequency, Limits, Simulation, Timeline};
 use pe_array::{ArrayModel, Feed, Rate, Tiles};
 use sram::Scratchpad;
 use tile_program::{
-    ArrayTarget, Bits, Bytes, MemoryTarget, Observer, Program, ScratchpadId, ScratchpadTarget,
-    Target, UnitId,
+    ArrayTarget, Bits, Bytes, MemoryTarget, Observer, Packed, Program, ScratchpadId,
+    ScratchpadTarget, Target, UnitId,
 };
 
 use crate::MachineError;
@@ -68,10 +68,12 @@ pub struct ScratchpadOutcome {
     pub filled: Bytes,
     /// Bytes that the DMA read from it.
     pub drained: Bytes,
-    /// Bytes that arrays read from it: operands at the width of the PEs, and partial sums.
+    /// Bytes that arrays and the vector unit read from it.
     pub read: Bytes,
-    /// Bytes that arrays wrote to it: results and partial sums.
+    /// Bytes that they wrote to it.
     pub written: Bytes,
+    /// Bytes that its ports carried for them: a partial sum that is added to is one access.
+    pub accesses: Bytes,
 }
 
 impl Machine {
@@ -223,11 +225,12 @@ impl Machine {
         let feed = self.feeds(world);
         for (index, (spec, model)) in self.spec.arrays.iter().zip(&self.arrays).enumerate() {
             let domain = simulation.timeline().domain(2 + index);
-            let feed = feed(spec);
+            let (feed, packed) = feed(spec);
             let engine = Engine::Array(ArrayEngine {
                 name: spec.name.clone(),
                 model: *model,
                 feed,
+                packed,
             });
             let unit = self.target.arrays[index].unit;
             simulation.add(&*spec.name, domain, Compute::new(Issue::new(unit), engine));
@@ -259,27 +262,44 @@ impl Machine {
         }
     }
 
-    /// The rates at which the scratchpads feed an array, in elements a cycle of its clock.
-    fn feeds<O>(&self, world: &World<'_, O>) -> impl Fn(&ArraySpec) -> Feed {
+    /// The rates at which the scratchpads feed an array, in elements a cycle of its clock, and those
+    /// of packed weights, by packing.
+    fn feeds<O>(
+        &self,
+        world: &World<'_, O>,
+    ) -> impl Fn(&ArraySpec) -> (Feed, [Option<Rate>; Packed::ALL.len()]) {
         let sides = ScratchpadId::ALL.map(|id| world.scratchpads[id as usize].side_rate());
         let reference = self.spec.clock.as_fraction();
         move |array| {
             let own = array.clock.as_fraction();
             // Scratchpads run on the reference clock: bytes a reference cycle · own / reference.
-            let rate = |pad: ScratchpadId, element: Bits| {
+            let rate = |pad: ScratchpadId, tenths: u64| {
                 let (bytes, cycles) = sides[pad as usize]?.as_fraction();
-                let per_second = [8 * bytes, reference.0, own.1].map(u128::from);
+                let per_second = [80 * bytes, reference.0, own.1].map(u128::from);
                 let elements = per_second.into_iter().product::<u128>();
-                let cycles = [cycles, reference.1, own.0, element.get()].map(u128::from);
+                let cycles = [cycles, reference.1, own.0, tenths].map(u128::from);
                 reduced(elements, cycles.into_iter().product())
             };
-            Feed {
-                a: rate(ScratchpadId::Activations, array.kind.activation.bits()),
-                b: rate(ScratchpadId::Weights, array.kind.weight.bits()),
-                c: rate(ScratchpadId::Outputs, array.kind.accumulator.bits()),
-            }
+            let port = |pad, element: Bits| rate(pad, 10 * element.get());
+            let feed = Feed {
+                a: port(ScratchpadId::Activations, array.kind.activation.bits()),
+                b: port(ScratchpadId::Weights, array.kind.weight.bits()),
+                c: port(ScratchpadId::Outputs, array.kind.accumulator.bits()),
+            };
+            let unpack = array.unpack.rate();
+            let packed = Packed::ALL.map(|packed| {
+                let port = rate(ScratchpadId::Weights, packed.tenths());
+                [port, unpack].into_iter().flatten().min_by(slower)
+            });
+            (feed, packed)
         }
     }
+}
+
+/// The order of two rates.
+fn slower(one: &Rate, other: &Rate) -> std::cmp::Ordering {
+    let cross = |a: &Rate, b: &Rate| u64::from(a.elements()) * u64::from(b.cycles());
+    cross(one, other).cmp(&cross(other, one))
 }
 
 /// A rate in lowest terms; `None`, which is no limit, if its terms need more than 32 bits even so:
@@ -311,6 +331,7 @@ fn target(spec: &MachineSpec, memory: &Memory) -> Target {
             weight: array.kind.weight.bits(),
             accumulator: array.kind.accumulator.bits(),
             whole_tiles: array.tiles == Tiles::Whole,
+            unpacks: array.unpack.formats.clone(),
         });
     let others = spec.arrays.len();
     Target {
@@ -341,6 +362,7 @@ fn outcome<O>(world: &World<'_, O>, memory_end: Cycle) -> Outcome {
                 drained: pad.drained(),
                 read: pad.read().to_bytes_ceil(),
                 written: pad.written().to_bytes_ceil(),
+                accesses: pad.accesses().to_bytes_ceil(),
             }
         }),
         channels: world.memory.outcomes(memory_end),

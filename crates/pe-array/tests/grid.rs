@@ -91,6 +91,7 @@ impl Case {
             k: self.k as u64,
             repeat: 1,
             accumulate: false,
+            packed: None,
         };
         let model = ArrayModel::new(&config).unwrap();
         model.tile(&tile, &Feed::UNLIMITED).unwrap().total.get()

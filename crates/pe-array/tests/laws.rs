@@ -32,6 +32,7 @@ fn gemm(m: u64, n: u64, k: u64) -> GemmTile {
         k,
         repeat: 1,
         accumulate: false,
+        packed: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a compiler must know of a machine.
 
-use crate::{Bits, Bytes, Dataflow, Family};
+use crate::{Bits, Bytes, Dataflow, Family, Packed};
 
 /// A unit of the machine that executes instructions in order: an array, the vector unit, the
 /// load or the store side of the DMA.
@@ -67,6 +67,8 @@ pub struct ArrayTarget {
     pub accumulator: Bits,
     /// Whether it takes weights in whole tiles of `rows` x `columns`, one at a time, padded.
     pub whole_tiles: bool,
+    /// The packings of weights that it can unpack, beside weights as wide as its PEs take them.
+    pub unpacks: Vec<Packed>,
 }
 
 /// One scratchpad, as a compiler sees it.

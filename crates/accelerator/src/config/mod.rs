@@ -13,7 +13,8 @@ mod vector;
 pub use file::MachineFile;
 pub use resolve::resolve;
 pub use spec::{
-    ArraySpec, DmaSpec, MachineSpec, ScratchpadSpec, VectorCost, VectorLanes, VectorSpec,
+    ArraySpec, DmaSpec, MachineSpec, ScratchpadSpec, UnpackSpec, VectorCost, VectorLanes,
+    VectorSpec,
 };
 
 /// A machine file with every field, its default and what it means.

@@ -243,6 +243,7 @@ impl Case {
             k,
             repeat: self.repeat,
             accumulate: false,
+            packed: None,
         };
         model.tile(&tile, &self.feed)
     }

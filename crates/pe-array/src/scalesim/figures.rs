@@ -110,6 +110,7 @@ pub(crate) fn timing(model: &ArrayModel, m: u64, n: u64, k: u64) -> Result<TileT
         k,
         repeat: 1,
         accumulate: false,
+        packed: None,
     };
     model.tile(&tile, &Feed::UNLIMITED)
 }

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use smallvec::SmallVec;
-use tile_program::{GemmTile, OperationId, ScratchpadId, TransferTile, UnitId, Work};
+use tile_program::{GemmTile, OperationId, ScratchpadId, Stream, TransferTile, UnitId, Work};
 
 use super::chain::{Band, Goal};
 use super::emitter::{Buffer, Step};
-use super::pass::Context;
+use super::pass::{Context, Streams};
 use crate::lower::{GemmStage, Part, Section};
 use crate::plan::{GemmPlan, Order};
 
@@ -232,6 +232,7 @@ impl GemmRun {
                 k: cut.k.end - cut.k.start,
                 repeat: 1,
                 accumulate: cut.k.start > 0,
+                packed: self.stage.packed,
             });
             let mut step = Step::new(self.unit, at.0, at.1, work)
                 .after(&b.ready)
@@ -389,7 +390,21 @@ impl GemmRun {
                 let at = context.emitter.tile(work.operation);
                 let last = index + 1 == parts && number + 1 == steps;
                 let operand = context.operand(work, at, &tile.rows, &tile.columns);
-                let vector = Context::vector_work(work, rows, columns);
+                let sums_at = Stream::new(ScratchpadId::Outputs, 8 * self.accumulator_bytes);
+                let streams = Streams {
+                    source: sums_at,
+                    // A product of two results reads both.
+                    operand: match context.stream(work.with) {
+                        None if last && parts > 1 => Some(sums_at),
+                        operand => operand,
+                    },
+                    result: if last {
+                        context.home(section.out)
+                    } else {
+                        sums_at
+                    },
+                };
+                let vector = Context::vector_work(work, rows, columns, streams);
                 let mut step = Step::new(context.units.vector, work.operation, at, vector)
                     .after(&sums[index].buffer.ready);
                 if let Some(operand) = &operand {
