@@ -224,6 +224,12 @@ impl Queue {
         finished
     }
 
+    /// Bytes that the queue holds on the heap.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.visits.capacity() * size_of::<Visit>() + self.ranges.capacity() * size_of::<Range>()
+    }
+
     /// The least number over all ranges of the greatest that holds for it: `by_bursts` of its
     /// bursts left, and `by_visit` of each of its visits in the window. None is below `by_bursts`
     /// of one burst.

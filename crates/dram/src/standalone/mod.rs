@@ -178,6 +178,9 @@ pub enum CheckError {
     /// No configuration was given or found.
     #[error("the trace names no configuration: begin it with `# config=NAME`, or name one")]
     NoConfig,
+    /// There is nothing to check.
+    #[error("the trace holds no commands")]
+    NoCommands,
 }
 
 /// The configuration that a command trace names in a comment: `# ... config=NAME ...`.
@@ -227,6 +230,9 @@ pub fn check(text: &str, target: Option<&Target>) -> Result<CheckReport, CheckEr
             });
         }
         report.commands += checker.commands();
+    }
+    if report.commands == 0 {
+        return Err(CheckError::NoCommands);
     }
     Ok(report)
 }
@@ -290,7 +296,15 @@ mod tests {
             ),
             (
                 r#"(standard: "DDR4-3200AA", timings: {"tRFC_ab": 13000})"#,
-                "does not fit",
+                "do not fit its interval of 12480",
+            ),
+            (
+                r#"(standard: "DDR4-3200AA", timings: {"tRCD_RD": 100000})"#,
+                "do not fit its interval of 12480",
+            ),
+            (
+                r#"(standard: "LPDDR5-6400", timings: {"tRFC_pb": 9000}, policy: (refresh: PerBank))"#,
+                "do not fit its interval of 6256",
             ),
             (
                 r#"(standard: "DDR4-3200AA", timings: {"tXY": 1})"#,
