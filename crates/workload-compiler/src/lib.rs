@@ -21,6 +21,7 @@ mod format;
 mod layout;
 mod lower;
 mod model;
+mod passes;
 mod plan;
 mod program;
 mod workload;
@@ -31,8 +32,8 @@ pub use model::{
     Activation, DenseLayer, FeedForward, Mixer, Model, Norm, NormPlacement, Position, Preset, find,
     from_hugging_face, models, nearest,
 };
-pub use program::{CompiledProgram, compile};
+pub use program::{CompiledProgram, KeptWeights, compile};
 pub use workload::{
-    Heads, ModelChoice, Operators, Overrides, Precision, PrecisionFile, Run, Softmax, Workload,
-    WorkloadFile, resolve,
+    Heads, Lengths, ModelChoice, Operators, Overrides, Precision, PrecisionFile, Run, Softmax,
+    Weights, Workload, WorkloadFile, resolve,
 };
