@@ -35,10 +35,22 @@ pub(crate) struct SectionProblem {
     pub(crate) n: u64,
     pub(crate) unit_columns: u64,
     pub(crate) parts: u64,
+    /// Parts whose weights are loaded; those of the others are on chip.
+    pub(crate) streamed: u64,
     /// Bits an element of the tile that passes through the activation scratchpad.
     pub(crate) staging_bits: u64,
     /// Of each part; the address does not matter.
     pub(crate) weights: WeightRegion,
+}
+
+impl SectionProblem {
+    /// Bytes of weights that are loaded for a tile of one part.
+    fn tile_bytes(&self, k: u64, n: u64) -> u64 {
+        match self.streamed {
+            0 => 0,
+            _ => self.weights.tile_bytes(k, n),
+        }
+    }
 }
 
 /// An array, as far as tiles go.
@@ -149,6 +161,24 @@ impl GemmProblem {
             .min(self.k)
     }
 
+    /// Rows of k in a cut: one tile's where weights come in whole tiles.
+    fn cut_sizes(&self) -> Vec<u64> {
+        if self.sections.iter().any(|s| s.weights.is_whole()) {
+            vec![self.k_unit()]
+        } else {
+            sizes(self.k, self.k_unit())
+        }
+    }
+
+    /// Columns of a tile: one strip where weights come in whole tiles.
+    fn column_sizes(section: &SectionProblem) -> Vec<u64> {
+        if section.weights.is_whole() {
+            vec![Self::n_unit(section)]
+        } else {
+            sizes(section.n, Self::n_unit(section))
+        }
+    }
+
     fn n_unit(section: &SectionProblem) -> u64 {
         lcm(section.weights.strip, section.unit_columns)
             .unwrap_or(section.n)
@@ -196,7 +226,7 @@ impl GemmProblem {
             let n = Self::n_unit(section);
             let a = self.a_bytes(&shape, 1).0;
             least.0 = least.0.max(a + (n * section.staging_bits).div_ceil(8));
-            least.1 = least.1.max(section.weights.tile_bytes(shape.k, n));
+            least.1 = least.1.max(section.tile_bytes(shape.k, n));
             least.2 = least.2.max(n * self.accumulator_bytes * section.parts);
         }
         least
@@ -223,7 +253,7 @@ impl GemmProblem {
     fn shapes(&self) -> Vec<Shape> {
         let mut shapes = Vec::new();
         for m in self.row_sizes() {
-            for k in sizes(self.k, self.k_unit()) {
+            for k in self.cut_sizes() {
                 for order in [Order::RowsOuter, Order::ColumnsOuter] {
                     for stays in [true, false] {
                         // An entry needs whole rows, once.
@@ -285,13 +315,13 @@ impl GemmProblem {
     ) -> Option<(u64, Cost)> {
         let blocks = self.m.div_ceil(shape.m);
         let b_stays = shape.b_stays() && blocks > 1;
-        let all_b = section.weights.footprint().saturating_mul(section.parts);
+        let all_b = section.weights.footprint().saturating_mul(section.streamed);
         let mut best: Option<(u64, Cost)> = None;
-        for n in sizes(section.n, Self::n_unit(section)) {
-            let tile = section.weights.tile_bytes(shape.k, n);
+        for n in Self::column_sizes(section) {
+            let tile = section.tile_bytes(shape.k, n);
             let held = if b_stays {
                 let cuts = self.k.div_ceil(shape.k);
-                tile.saturating_mul(cuts).saturating_mul(section.parts)
+                tile.saturating_mul(cuts).saturating_mul(section.streamed)
             } else {
                 tile
             };
