@@ -57,7 +57,9 @@ pub enum CompileError {
         capacity: Bytes,
     },
     /// Weights fit main memory, but not beside the caches and vectors of so many sequences.
-    #[error("{sequences} sequences need {needed} of main memory beside {weights} of weights, the machine has {capacity}")]
+    #[error(
+        "{sequences} sequences need {needed} of main memory beside {weights} of weights, the machine has {capacity}"
+    )]
     BatchTooLarge {
         /// Sequences side by side.
         sequences: u64,

@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde::Serialize;
-use tile_program::{
-    Bytes, Family, Instruction, OperationId, Pass, Program, ScratchpadId, Target,
-};
+use tile_program::{Bytes, Family, Instruction, OperationId, Pass, Program, ScratchpadId, Target};
 
 use crate::emit::{Emitter, Kept, PassEmitter};
 use crate::error::CompileError;
@@ -193,7 +191,8 @@ impl CompiledProgram {
             })
             .filter(|(saved, _, _)| *saved > 0)
             .collect();
-        matrices.sort_unstable_by_key(|&(saved, bytes, base)| (Reverse(saved), Reverse(bytes), base));
+        matrices
+            .sort_unstable_by_key(|&(saved, bytes, base)| (Reverse(saved), Reverse(bytes), base));
         let capacity = self.target.capacity(ScratchpadId::Weights).get();
         let mut best = (streamed, BTreeSet::new(), 0);
         for eighths in [2, 4, 6, 7, 8] {
@@ -233,7 +232,9 @@ impl CompiledProgram {
     /// The machine without so many bytes of its weight scratchpad.
     fn without(&self, bytes: u64) -> Target {
         let mut target = self.target.clone();
-        target.scratchpads[ScratchpadId::Weights as usize].capacity.0 -= bytes;
+        target.scratchpads[ScratchpadId::Weights as usize]
+            .capacity
+            .0 -= bytes;
         target
     }
 

@@ -6,8 +6,7 @@ use serde::Serialize;
 use tile_program::{Class, Family};
 use workload_compiler::{
     Format, Heads, ModelChoice, Operators, Packing, PrecisionFile, Run, Softmax, Weights,
-    WorkloadFile,
-    resolve,
+    WorkloadFile, resolve,
 };
 
 use super::ReproduceError;
@@ -40,11 +39,7 @@ pub struct BeyondRun {
 /// A model of the published families, one published with ternary weights, and one of today with
 /// grouped queries and a gated feed-forward network.
 const MODELS: [&str; 3] = ["gpt2-355m", "bitnet-b1.58-2b-4t", "llama-3.2-1b"];
-const RUNS: [Run; 3] = [
-    Run::decode(128),
-    Run::decode(4096),
-    Run::prefill(256),
-];
+const RUNS: [Run; 3] = [Run::decode(128), Run::decode(4096), Run::prefill(256)];
 
 impl BeyondRun {
     fn new(point: &Point<'_>, run: &Measured, ideal: &Measured) -> Self {

@@ -268,7 +268,12 @@ impl GemmRun {
                 self.stay[index][cut.index].read(stamp);
             }
             if part.kept {
-                context.emitter.kept.matrix(part.weights.base).users.add(stamp);
+                context
+                    .emitter
+                    .kept
+                    .matrix(part.weights.base)
+                    .users
+                    .add(stamp);
             }
             sums[index].buffer.written(stamp);
         }

@@ -246,7 +246,8 @@ impl PassPlan {
             true => 1,
             false => stage.tokens.div_ceil(plan.queries),
         };
-        let row = |id: TensorId| row_bytes(&self.graph.tensors[id.0], self.graph.tensors[id.0].bits);
+        let row =
+            |id: TensorId| row_bytes(&self.graph.tensors[id.0], self.graph.tensors[id.0].bits);
         (stage.to - stage.from)
             .saturating_mul(row(stage.key) + row(stage.value))
             .saturating_mul(stage.batch)

@@ -111,11 +111,10 @@ fn check_run(run: &Run) -> Result<(), FieldError> {
 fn check_batch(batch: u64, run: &Run) -> Result<(), FieldError> {
     let sequences = run.sequences();
     if sequences.saturating_mul(batch) > MOST {
-        return Err(FieldError::new(
-            "batch",
-            format!("{batch} copies of {sequences} sequences"),
-        )
-        .help(format!("at most {MOST} sequences are taken")));
+        return Err(
+            FieldError::new("batch", format!("{batch} copies of {sequences} sequences"))
+                .help(format!("at most {MOST} sequences are taken")),
+        );
     }
     Ok(())
 }

@@ -4,8 +4,9 @@ use crate::support::{check, hybrid, run_all_ways, single};
 use proptest::prelude::*;
 use tile_program::Target;
 use workload_compiler::{
-    Activation, CompileError, FeedForward, Format, Heads, Lengths, Mixer, Model, Norm, NormPlacement,
-    Operators, Packing, Position, Precision, Run, Softmax, Weights, Workload, compile,
+    Activation, CompileError, FeedForward, Format, Heads, Lengths, Mixer, Model, Norm,
+    NormPlacement, Operators, Packing, Position, Precision, Run, Softmax, Weights, Workload,
+    compile,
 };
 
 fn norms() -> impl Strategy<Value = (Norm, NormPlacement, bool, bool, bool)> {

@@ -120,10 +120,7 @@ fn whole_programs_of_real_models_run_in_any_order() {
     for (name, run) in [
         ("bitnet-b1.58-2b-4t", Run::decode(2048)),
         ("gpt2-124m", Run::prefill(128)),
-        (
-            "matmul-free-lm-370m",
-            Run::generate(20, 2),
-        ),
+        ("matmul-free-lm-370m", Run::generate(20, 2)),
     ] {
         let mut model = model(name);
         model.layers = 2;
@@ -261,11 +258,7 @@ fn weights_are_fetched_ahead_while_other_units_work() {
 
 #[test]
 fn a_program_is_the_same_each_time() {
-    let workload = workload(
-        model("qwen3-0.6b"),
-        Run::generate(9, 2),
-        TERNARY,
-    );
+    let workload = workload(model("qwen3-0.6b"), Run::generate(9, 2), TERNARY);
     let target = edge();
     let mut first = compile(workload.clone(), &target).unwrap();
     let mut second = compile(workload, &target).unwrap();
@@ -278,11 +271,7 @@ fn a_program_is_the_same_each_time() {
 
 #[test]
 fn a_pass_that_is_dropped_early_leaves_the_next_one_right() {
-    let workload = workload(
-        model("qwen3-0.6b"),
-        Run::generate(9, 2),
-        TERNARY,
-    );
+    let workload = workload(model("qwen3-0.6b"), Run::generate(9, 2), TERNARY);
     let target = edge();
     let mut whole = compile(workload.clone(), &target).unwrap();
     let mut dropped = compile(workload, &target).unwrap();
