@@ -34,7 +34,7 @@ pub use listing::{
     Totals, WaitListing, WorkListing,
 };
 pub use model::{
-    Activation, FeedForward, Mixer, Model, Norm, NormPlacement, Position, Preset, find,
+    Activation, DenseLayer, FeedForward, Mixer, Model, Norm, NormPlacement, Position, Preset, find,
     from_hugging_face, models, nearest,
 };
 pub use program::{CompiledProgram, KeptWeights, compile};
