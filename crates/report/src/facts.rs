@@ -102,6 +102,17 @@ pub struct ScratchpadFacts {
     pub written: Bytes,
 }
 
+/// Weights that stayed on chip from pass to pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct KeptFacts {
+    /// Matrices.
+    pub matrices: u64,
+    /// Bytes of the weight scratchpad that they held.
+    pub bytes: Bytes,
+    /// They were there before the run began; else their first use loaded them.
+    pub warm: bool,
+}
+
 /// All that a report of a run is made of.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -119,6 +130,8 @@ pub struct Run {
     pub arrays: Vec<ArrayFacts>,
     /// The main memory.
     pub dram: DramFacts,
+    /// The weights that stayed on chip.
+    pub kept_weights: KeptFacts,
     /// The scratchpads.
     pub scratchpads: Vec<ScratchpadFacts>,
     /// Machine and workload as resolved, defaults filled in; goes into the JSON document as it is.

@@ -14,7 +14,7 @@ mod number;
 mod table;
 mod text;
 
-pub use facts::{ArrayFacts, ChannelCycles, DramFacts, Run, ScratchpadFacts};
+pub use facts::{ArrayFacts, ChannelCycles, DramFacts, KeptFacts, Run, ScratchpadFacts};
 pub use json::{SCHEMA_VERSION, to_json};
 pub use table::{Column, list};
 pub use text::{Style, to_text};

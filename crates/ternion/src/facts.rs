@@ -2,19 +2,20 @@
 
 use accelerator::{ArraySpec, ChannelOutcome, Machine, Outcome};
 use attribution::Summary;
-use report::{ArrayFacts, ChannelCycles, DramFacts, Run, ScratchpadFacts};
+use report::{ArrayFacts, ChannelCycles, DramFacts, KeptFacts, Run, ScratchpadFacts};
 use serde_json::json;
 use tile_program::ScratchpadId;
-use workload_compiler::Workload;
+use workload_compiler::CompiledProgram;
 
 /// All that a report of a run is made of.
 pub(crate) fn facts(
     machine: &Machine,
     name: String,
-    workload: &Workload,
+    program: &CompiledProgram,
     outcome: &Outcome,
     summary: Summary,
 ) -> Run {
+    let (workload, kept) = (program.workload(), program.kept());
     let spec = machine.spec();
     let arrays = machine.target().arrays.iter().zip(&spec.arrays);
     Run {
@@ -34,6 +35,11 @@ pub(crate) fn facts(
             })
             .collect(),
         dram: memory(machine, outcome),
+        kept_weights: KeptFacts {
+            matrices: kept.matrices,
+            bytes: kept.bytes,
+            warm: kept.warm,
+        },
         scratchpads: ScratchpadId::ALL
             .into_iter()
             .zip(&outcome.scratchpads)

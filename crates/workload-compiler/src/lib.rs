@@ -19,6 +19,7 @@ mod emit;
 mod error;
 mod format;
 mod layout;
+mod listing;
 mod lower;
 mod model;
 mod passes;
@@ -28,6 +29,10 @@ mod workload;
 
 pub use error::{CompileError, Concern};
 pub use format::{Format, Packing};
+pub use listing::{
+    InstructionListing, Lister, OperationListing, PassListing, ScratchpadBytes, TileSize, Tiles,
+    Totals, WaitListing, WorkListing,
+};
 pub use model::{
     Activation, DenseLayer, FeedForward, Mixer, Model, Norm, NormPlacement, Position, Preset, find,
     from_hugging_face, models, nearest,

@@ -351,7 +351,7 @@ impl GemmProblem {
             let cost = Cost {
                 traffic: a.saturating_add(b),
                 cycles,
-                off: distance(tile, self.weights),
+                off: distance(section.weights.tile_bytes(shape.k, n), self.weights),
             };
             let score = |cost: &Cost| (cost.product(), cost.off);
             if best
