@@ -6,6 +6,7 @@
 //!   real ones, how their cycles were counted, and how a file of them is compared cell by cell.
 //! * [`what_if`] asks what a part made S times faster brings: by Amdahl's law, and on the machine.
 //! * [`reproduce`](mod@reproduce) answers the published question for all models, contexts and machines.
+//! * [`price`] tells energy and area of a machine and its run.
 //! * [`figure`] draws, as SVG and PNG.
 //!
 //! Every number comes from a simulated run. Closed forms stand in tests, beside the runs. The
@@ -14,6 +15,7 @@
 
 pub mod figure;
 mod point;
+pub mod price;
 pub mod published;
 pub mod reproduce;
 pub mod what_if;

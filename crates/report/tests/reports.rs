@@ -63,6 +63,7 @@ fn report(ran: &[Ran]) -> Run {
             energy_pj: Some(1.25e9),
         },
         scratchpads: ["activations", "weights", "outputs"].map(pad).into(),
+        energy: None,
         config: json!({"hardware": {"name": "toy"}, "workload": {"model": "sample"}}),
     }
 }

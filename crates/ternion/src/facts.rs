@@ -2,7 +2,7 @@
 
 use accelerator::{ArraySpec, ChannelOutcome, Machine, Outcome};
 use attribution::Summary;
-use report::{ArrayFacts, ChannelCycles, DramFacts, Run, ScratchpadFacts};
+use report::{ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, Run, ScratchpadFacts};
 use serde_json::json;
 use tile_program::ScratchpadId;
 use workload_compiler::{self as compiler, Workload};
@@ -14,6 +14,7 @@ pub(crate) fn facts(
     workload: &Workload,
     outcome: &Outcome,
     summary: Summary,
+    energy: Option<EnergyFacts>,
 ) -> Run {
     let spec = machine.spec();
     let arrays = machine.target().arrays.iter().zip(&spec.arrays);
@@ -47,6 +48,7 @@ pub(crate) fn facts(
                 written: pad.written,
             })
             .collect(),
+        energy,
         config: json!({ "machine": spec, "workload": workload }),
         summary,
     }

@@ -17,6 +17,10 @@ pub struct MachineFile {
     /// One line for the list of machines. Default: empty.
     #[serde(default)]
     pub description: String,
+    /// The technology that energy and area are told in: a shipped one (`45nm`, `7nm`) or a file.
+    /// Default: none, and neither is told.
+    #[serde(default)]
+    pub technology: Option<String>,
     /// The reference clock: of the vector unit, scratchpads and DMA, and of arrays that name none.
     pub clock: Clock,
     /// The PE arrays.
@@ -138,10 +142,14 @@ const fn port() -> Size {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Dma", default, deny_unknown_fields)]
 pub struct DmaFile {
-    /// Requests under way at once. Default 16.
+    /// Requests under way at once, on each port. Default 16.
     pub requests_in_flight: u64,
     /// Bytes of a request. Default `KiB(4)`.
     pub request: Size,
+    /// Masters side by side, each with a part of every transfer. Default 1.
+    pub ports: u64,
+    /// Bytes that a port moves in a cycle of the machine's clock. Default `Unlimited`.
+    pub port: Or<Unlimited, Size>,
 }
 
 impl Default for DmaFile {
@@ -149,6 +157,8 @@ impl Default for DmaFile {
         Self {
             requests_in_flight: 16,
             request: Size::kibibytes(4),
+            ports: 1,
+            port: Or::word(),
         }
     }
 }
