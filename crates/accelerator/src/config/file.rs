@@ -2,10 +2,11 @@
 
 use config::{Bandwidth, Clock, Keyword, Or, Size, Time, Unlimited};
 use dram::DramConfig;
-use pe_array::{Convention, Element};
+use pe_array::{Convention, Element, Tiles};
 use serde::{Deserialize, Serialize};
 use tile_program::{Dataflow, Family};
 
+use super::serial::Each;
 use super::vector::Costs;
 
 /// A machine file as written.
@@ -34,6 +35,35 @@ pub struct MachineFile {
     pub dma: DmaFile,
     /// The main memory.
     pub memory: MemoryFile,
+    /// Work outside the machine, during which it stands still. Default: none.
+    #[serde(default)]
+    pub serial: Vec<SerialFile>,
+    /// The link to machines that are equal to this one. Default: none.
+    #[serde(default)]
+    pub link: Option<LinkFile>,
+}
+
+/// Work outside the machine as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Serial", deny_unknown_fields)]
+pub struct SerialFile {
+    /// What it is.
+    pub what: String,
+    /// What it is done once for.
+    pub each: Each,
+    /// How long it takes.
+    pub time: Time,
+}
+
+/// A link as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Link", deny_unknown_fields)]
+pub struct LinkFile {
+    /// Bytes a second in each direction.
+    pub bandwidth: Bandwidth,
+    /// Of one step from machine to machine. Default `Ns(0)`.
+    #[serde(default = "no_time")]
+    pub latency: Time,
 }
 
 /// An array as written.
@@ -53,6 +83,9 @@ pub struct ArrayFile {
     /// How cycles are counted. Default `Overlapped`.
     #[serde(default = "overlapped")]
     pub timing: Convention,
+    /// How large the tiles of weights are that it takes. Default `AsUsed`.
+    #[serde(default)]
+    pub tiles: Tiles,
     /// The operator families it takes. Default: all.
     #[serde(default = "all_families")]
     pub serves: Vec<Family>,

@@ -7,6 +7,7 @@ use tile_program::Bytes;
 
 use super::array;
 use super::file::{DmaFile, IdealFile, MachineFile, MemoryFile, ScratchpadFile, VectorFile};
+use super::serial;
 use super::spec::{ArraySpec, DmaSpec, MachineSpec, ScratchpadSpec, VectorLanes, VectorSpec};
 
 /// The most lanes, requests in flight, startup cycles: past it, a file holds a slip of the
@@ -55,6 +56,8 @@ pub fn resolve(file: &MachineFile) -> Result<MachineSpec, FieldError> {
         scratchpads,
         dma,
         memory,
+        serial: serial::resolve(&file.serial)?,
+        link: file.link.as_ref().map(serial::link).transpose()?,
     })
 }
 

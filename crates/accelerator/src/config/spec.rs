@@ -2,10 +2,12 @@
 
 use dram::MemoryConfig;
 use event_kernel::{Cycles, Frequency};
-use pe_array::{ArrayConfig, PeKind};
+use pe_array::{ArrayConfig, PeKind, Tiles};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use tile_program::{Bytes, Family, ScratchpadId, VectorKind};
+
+use super::serial::{LinkSpec, SerialSpec};
 
 /// A machine whose description makes sense.
 #[derive(Clone, Debug, Serialize)]
@@ -31,6 +33,12 @@ pub struct MachineSpec {
     pub dma: DmaSpec,
     /// The main memory, as its crate takes it; checked.
     pub memory: MemoryConfig,
+    /// Work outside the machine, during which it stands still.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub serial: Vec<SerialSpec>,
+    /// The link to machines equal to this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkSpec>,
 }
 
 /// One PE array.
@@ -45,6 +53,8 @@ pub struct ArraySpec {
     pub serves: Vec<Family>,
     /// Dimensions, element, dataflow and convention, as its crate takes them; checked.
     pub array: ArrayConfig,
+    /// How large the tiles of weights are that it takes.
+    pub tiles: Tiles,
     /// The PE with its kind's defaults filled in, and the array's own interval and latency.
     pub kind: PeKind,
 }
