@@ -8,6 +8,7 @@ use serde::ser::SerializeMap;
 use serde_json::Value;
 use tile_program::{Cause, Class};
 
+use crate::energy::{AreaDocument, EnergyDocument, area_document, energy_document};
 use crate::facts::{DramFacts, KeptFacts, Run, ScratchpadFacts, law_speedups};
 
 /// The version of the document's shape. It grows when a field changes its meaning or goes away; new
@@ -37,6 +38,10 @@ struct Document<'a> {
     kept_weights: KeptFacts,
     amdahl: Law,
     roofline: Roofline,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    energy: Option<EnergyDocument<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    area: Option<AreaDocument<'a>>,
     config: &'a Value,
 }
 
@@ -148,6 +153,8 @@ pub fn to_json(run: &Run) -> String {
                 .collect(),
         },
         roofline: run.roofline(),
+        energy: run.energy.as_ref().map(|facts| energy_document(run, facts)),
+        area: run.energy.as_ref().map(|facts| area_document(run, facts)),
         config: &run.config,
     };
     let text = serde_json::to_string_pretty(&document);

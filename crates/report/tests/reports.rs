@@ -64,6 +64,7 @@ fn report(ran: &[Ran]) -> Run {
         },
         kept_weights: report::KeptFacts::default(),
         scratchpads: ["activations", "weights", "outputs"].map(pad).into(),
+        energy: None,
         config: json!({"hardware": {"name": "toy"}, "workload": {"model": "sample"}}),
     }
 }

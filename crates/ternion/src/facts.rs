@@ -2,7 +2,7 @@
 
 use accelerator::{ArraySpec, ChannelOutcome, Machine, Outcome};
 use attribution::Summary;
-use report::{ArrayFacts, ChannelCycles, DramFacts, KeptFacts, Run, ScratchpadFacts};
+use report::{ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, Run, ScratchpadFacts};
 use serde_json::json;
 use tile_program::ScratchpadId;
 use workload_compiler::CompiledProgram;
@@ -14,6 +14,7 @@ pub(crate) fn facts(
     program: &CompiledProgram,
     outcome: &Outcome,
     summary: Summary,
+    energy: Option<EnergyFacts>,
 ) -> Run {
     let (workload, kept) = (program.workload(), program.kept());
     let spec = machine.spec();
@@ -53,6 +54,7 @@ pub(crate) fn facts(
                 written: pad.written,
             })
             .collect(),
+        energy,
         config: json!({ "machine": spec, "workload": workload }),
         summary,
     }

@@ -1,6 +1,8 @@
 //! A machine, a workload, and the one compiled for the other.
 
 use accelerator::{Machine, MachineSpec};
+use energy::Priced;
+use explore::price;
 use workload_compiler::{CompiledProgram, Concern, Workload};
 
 use crate::failure::Failure;
@@ -16,6 +18,8 @@ pub(crate) struct Job {
     pub(crate) workload: Loaded<Workload>,
     pub(crate) machine: Machine,
     pub(crate) program: CompiledProgram,
+    /// The machine in its technology, if it names one.
+    pub(crate) priced: Option<Priced>,
 }
 
 impl Job {
@@ -29,6 +33,10 @@ impl Job {
         let spec = load::machine(hw.unwrap_or(DEFAULT_MACHINE), &overrides)?;
         let workload = load::workload(workload.unwrap_or(DEFAULT_WORKLOAD), &overrides)?;
         let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
+        let priced = load::technology(&spec)?
+            .map(|technology| price::priced(&machine, technology))
+            .transpose()
+            .map_err(|error| spec.point(&error))?;
         let program = workload_compiler::compile(workload.value.clone(), machine.target())
             .map_err(|error| match error.field() {
                 (Concern::Machine, error) => spec.point(&error),
@@ -39,6 +47,7 @@ impl Job {
             workload,
             machine,
             program,
+            priced,
         })
     }
 }

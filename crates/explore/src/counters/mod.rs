@@ -174,9 +174,7 @@ fn workload(app: &App, side: u64) -> Result<Workload, String> {
     let file = WorkloadFile {
         model: ModelChoice::Dense(vec![DenseLayer {
             count: app.layers,
-            inputs: side,
-            outputs: side,
-            activation: None,
+            ..DenseLayer::new(side, side)
         }]),
         run: Run::prefill(app.batch),
         batch: 1,

@@ -89,6 +89,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         workload,
         machine,
         program,
+        ..
     } = Job::load(args.hw.as_deref(), args.workload.as_deref(), &args.set)?;
     let count = program.passes();
     if let Some(pass) = args.passes.iter().find(|&&pass| pass >= count) {

@@ -7,8 +7,10 @@ use accelerator::{MachineError, Outcome, RunOptions};
 use attribution::{Ledger, Summary};
 use chrome_trace::{DEFAULT_EVENT_BUDGET, TraceOptions, TraceWriter};
 use config::ConfigError;
+use energy::{Counter, Counts};
 use event_kernel::Cycle;
-use report::Style;
+use explore::price;
+use report::{EnergyFacts, Style};
 use tile_program::Observer;
 
 use crate::commands::scalesim;
@@ -87,26 +89,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         .map(|path| OutputFile::create(&path).map(|file| (path, file)))
         .transpose()?;
     let json = args.json.as_deref().map(OutputFile::create).transpose()?;
-    let (outcome, ledger) = match trace {
-        None => {
-            let ledger = Ledger::new(job.machine.target());
-            job.run(args, ledger)?
-        }
-        Some((path, file)) => {
-            let options = job.trace_options(args, &path);
-            let target = job.machine.target();
-            let observers = (
-                Ledger::new(target),
-                TraceWriter::new(file, target, &options),
-            );
-            let (outcome, (ledger, trace)) = job.run(args, observers)?;
-            let (file, statistics) = trace.finish()?;
-            file.finish()?;
-            tracing::info!("{}: {statistics:?}", path.display());
-            (outcome, ledger)
-        }
-    };
-    job.report(&outcome, ledger.summary(), json, args.quiet)
+    let ledger = Ledger::new(job.machine.target());
+    if job.priced.is_none() {
+        let (outcome, ledger) = job.watched(args, trace, ledger)?;
+        return job.report(&outcome, ledger.summary(), None, json, args.quiet);
+    }
+    let counter = Counter::new(job.machine.target());
+    let (outcome, (ledger, counter)) = job.watched(args, trace, (ledger, counter))?;
+    let counts = Some(counter.counts());
+    job.report(&outcome, ledger.summary(), counts, json, args.quiet)
 }
 
 impl Job {
@@ -118,6 +109,25 @@ impl Job {
             gzip: path.extension().is_some_and(|ending| ending == "gz"),
             ..TraceOptions::new(&self.spec.value.name, &self.workload.name(), clock)
         }
+    }
+
+    /// Runs, and writes the trace if there is to be one.
+    fn watched<O: Observer>(
+        &mut self,
+        args: &Args,
+        trace: Option<(PathBuf, OutputFile)>,
+        observer: O,
+    ) -> Result<(Outcome, O), Failure> {
+        let Some((path, file)) = trace else {
+            return self.run(args, observer);
+        };
+        let options = self.trace_options(args, &path);
+        let writer = TraceWriter::new(file, self.machine.target(), &options);
+        let (outcome, (observer, trace)) = self.run(args, (observer, writer))?;
+        let (file, statistics) = trace.finish()?;
+        file.finish()?;
+        tracing::info!("{}: {statistics:?}", path.display());
+        Ok((outcome, observer))
     }
 
     fn run<O: Observer>(&mut self, args: &Args, observer: O) -> Result<(Outcome, O), Failure> {
@@ -140,11 +150,22 @@ impl Job {
         &self,
         outcome: &Outcome,
         summary: Summary,
+        counts: Option<&Counts>,
         json: Option<OutputFile>,
         quiet: bool,
     ) -> Result<(), Failure> {
         let name = self.workload.name();
-        let run = facts(&self.machine, name, &self.program, outcome, summary);
+        let energy = self
+            .priced
+            .as_ref()
+            .zip(counts)
+            .map(|(priced, counts)| EnergyFacts {
+                technology: priced.technology().name.clone(),
+                node_nm: priced.technology().node_nm,
+                areas: priced.areas().to_vec(),
+                account: price::account(priced, &self.machine, counts, outcome, &summary),
+            });
+        let run = facts(&self.machine, name, &self.program, outcome, summary, energy);
         if let Some(mut file) = json {
             file.write_all(report::to_json(&run).as_bytes())?;
             file.finish()?;
