@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use event_kernel::{Component, Context, Cycle, Cycles, Phase, WaitsFor};
 use smallvec::SmallVec;
 use tile_program::{
-    Bits, Bound, Bytes, Cause, FoldSpan, Instruction, Observer, ScratchpadId, Work,
+    Activity, Bits, Bound, Bytes, Cause, FoldSpan, Instruction, Observer, ScratchpadId, Work,
 };
 
 use crate::MachineError;
@@ -118,6 +118,13 @@ impl Compute {
             let pad = world.pad(scratchpad);
             pad.count_used(moved.read, moved.written, moved.accesses);
         }
+        world.observer.activity(&Activity {
+            unit,
+            operation: flight.instruction.operation,
+            work: &flight.instruction.work,
+            read: flight.traffic.map(|moved| moved.read),
+            written: flight.traffic.map(|moved| moved.written),
+        });
         let macs = match &flight.instruction.work {
             Work::Gemm(tile) => tile.macs(),
             Work::Vector(_) | Work::Transfer(_) => 0,

@@ -7,6 +7,7 @@
 //! * [`counters`] sets the ledger of a machine's array beside the counters of the hardware.
 //! * [`what_if`] asks what a part made S times faster brings: by Amdahl's law, and on the machine.
 //! * [`reproduce`](mod@reproduce) answers the published question for all models, contexts and machines.
+//! * [`price`] tells energy and area of a machine and its run.
 //! * [`figure`] draws, as SVG and PNG.
 //!
 //! Every number comes from a simulated run. Closed forms stand in tests, beside the runs. The
@@ -16,6 +17,7 @@
 pub mod counters;
 pub mod figure;
 mod point;
+pub mod price;
 pub mod published;
 pub mod reproduce;
 pub mod what_if;

@@ -32,7 +32,7 @@ pub use instruction::{
     Claim, GemmTile, Instruction, Region, Stream, TransferTile, VectorKind, VectorTile, Wait,
     WaitReason, Waits, Work,
 };
-pub use observe::{Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
+pub use observe::{Activity, Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
 pub use packed::Packed;
 pub use program::{GemmShape, Operation, OperationId, Pass, Program};
 pub use size::{Bits, Bytes};
