@@ -271,7 +271,7 @@ impl Totals {
 }
 
 fn sort(tiles: &mut [Tiles]) {
-    tiles.sort_by(|a, b| (b.count, b.size).cmp(&(a.count, a.size)));
+    tiles.sort_by_key(|tile| std::cmp::Reverse((tile.count, tile.size)));
 }
 
 /// Reads a program pass by pass.
