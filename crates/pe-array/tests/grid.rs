@@ -90,6 +90,7 @@ impl Case {
             n: self.n as u64,
             k: self.k as u64,
             repeat: 1,
+            side_by_side: 1,
             accumulate: false,
         };
         let model = ArrayModel::new(&config).unwrap();

@@ -33,6 +33,6 @@ pub use model::{
 };
 pub use program::{CompiledProgram, compile};
 pub use workload::{
-    Heads, ModelChoice, Operators, Overrides, Precision, PrecisionFile, Run, Softmax, Workload,
-    WorkloadFile, resolve,
+    Heads, MaskedKeys, ModelChoice, Operators, Overrides, Precision, PrecisionFile, Run, Softmax,
+    Workload, WorkloadFile, resolve,
 };

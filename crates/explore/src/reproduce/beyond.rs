@@ -5,8 +5,8 @@ use accelerator::{Machine, MachineSpec};
 use serde::Serialize;
 use tile_program::{Class, Family};
 use workload_compiler::{
-    Format, Heads, ModelChoice, Operators, Packing, PrecisionFile, Run, Softmax, WorkloadFile,
-    resolve,
+    Format, Heads, MaskedKeys, ModelChoice, Operators, Packing, PrecisionFile, Run, Softmax,
+    WorkloadFile, resolve,
 };
 
 use super::ReproduceError;
@@ -141,6 +141,7 @@ fn file(model: &str, run: Run, spec: &MachineSpec) -> WorkloadFile {
         operators: Operators::All,
         heads: Heads::Grouped,
         softmax: Softmax::Auto,
+        masked_keys: MaskedKeys::Compute,
         beyond_max_context: true,
     }
 }

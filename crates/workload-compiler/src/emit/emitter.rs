@@ -314,15 +314,20 @@ impl Emitter {
         stamp
     }
 
-    /// Gives a buffer back with the last instruction that was appended.
+    /// Gives a buffer back with the last instruction that was appended; whatever has taken its bytes
+    /// has started by then, though it be on another of several arrays.
     pub(crate) fn give_with_last(&mut self, buffer: Buffer) {
         if buffer.bytes == 0 {
             return;
         }
-        let last = self
-            .queue
-            .back_mut()
-            .expect("a stage ends with an instruction");
+        let unit = self.queue.back().map(|last| last.unit);
+        let unit = unit.expect("a stage ends with an instruction");
+        let waits = self.waits(unit, &buffer.ready, &After::default());
+        let last = self.queue.back_mut().expect("just seen");
+        for wait in waits {
+            last.waits.retain(|known| known.unit != wait.unit);
+            last.waits.push(wait);
+        }
         let stamp = (last.unit, self.counts[last.unit.index()]);
         let bytes = Bytes(buffer.bytes);
         match last

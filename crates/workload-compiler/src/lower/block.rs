@@ -10,7 +10,7 @@ use super::{
 use crate::error::CompileError;
 use crate::layout::CacheRegion;
 use crate::model::NormPlacement;
-use crate::workload::{Heads, Softmax};
+use crate::workload::{Heads, MaskedKeys, Softmax};
 
 pub(super) const PROJECTION: Family = Family::Projection;
 
@@ -294,6 +294,7 @@ impl Builder<'_> {
             Some(window) if tokens == 1 => to - window.min(to),
             _ => 0,
         };
+        let window = model.window(layer);
         let separate = self.workload.heads == Heads::Separate;
         let (kv_heads, group, head_dim) = (model.n_kv_heads, model.group(), model.head_dim);
         let query_width = model.query_width();
@@ -371,6 +372,8 @@ impl Builder<'_> {
             head_dim,
             separate,
             online: self.workload.softmax == Softmax::Online,
+            skips_masked: self.workload.masked_keys == MaskedKeys::Skip,
+            window,
             a_bits: attention.a_bits,
         }));
         let model = &self.workload.model;

@@ -16,6 +16,7 @@ mod recurrent;
 use tile_program::{Class, Family, Operation, OperationId, UnitId, VectorKind};
 
 use crate::layout::{CacheRegion, WeightRegion};
+use crate::plan::Mask;
 
 pub(crate) use builder::{PassShape, lower, operands};
 
@@ -181,8 +182,24 @@ pub(crate) struct AttentionStage {
     /// Each query head its own GEMM.
     pub(crate) separate: bool,
     pub(crate) online: bool,
+    /// Keys that the mask hides from a whole block of queries are left out.
+    pub(crate) skips_masked: bool,
+    /// Positions that a query sees at most.
+    pub(crate) window: Option<u64>,
     /// Width of queries and probabilities as the array reads them.
     pub(crate) a_bits: u64,
+}
+
+impl AttentionStage {
+    pub(crate) fn mask(&self) -> Mask {
+        Mask {
+            from: self.from,
+            to: self.to,
+            past: self.to - self.tokens,
+            window: self.window,
+            skips: self.skips_masked && self.tokens > 1,
+        }
+    }
 }
 
 /// Rows of a table, fetched one a token.

@@ -6,7 +6,7 @@ use serde::de::value::EnumAccessDeserializer;
 use serde::de::{Deserializer, EnumAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{Heads, Operators, Run, Softmax};
+use super::{Heads, MaskedKeys, Operators, Run, Softmax};
 use crate::Format;
 use crate::model::{Activation, FeedForward};
 
@@ -45,6 +45,10 @@ pub struct WorkloadFile {
     /// block (`Online`).
     #[serde(default)]
     pub softmax: Softmax,
+    /// Whether a prefill leaves out keys that the mask hides from a whole block of queries (`Skip`,
+    /// the default) or computes the full rectangle (`Compute`).
+    #[serde(default)]
+    pub masked_keys: MaskedKeys,
     /// Allows contexts longer than the model was made for. Default false.
     #[serde(default)]
     pub beyond_max_context: bool,

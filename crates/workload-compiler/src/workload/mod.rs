@@ -101,6 +101,17 @@ pub enum Softmax {
     Online,
 }
 
+/// What a prefill does about keys that the mask hides from a whole block of queries: positions after
+/// its last one, and those that have left its sliding window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MaskedKeys {
+    /// They are left out: the triangle, to within a block.
+    #[default]
+    Skip,
+    /// Their scores are computed and masked: the full rectangle.
+    Compute,
+}
+
 /// Formats per operator class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Precision {
@@ -133,4 +144,6 @@ pub struct Workload {
     pub heads: Heads,
     /// How scores become probabilities.
     pub softmax: Softmax,
+    /// Whether a prefill computes what the mask hides.
+    pub masked_keys: MaskedKeys,
 }

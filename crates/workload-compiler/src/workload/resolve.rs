@@ -43,6 +43,7 @@ pub fn resolve(
         operators: file.operators,
         heads: file.heads,
         softmax: file.softmax,
+        masked_keys: file.masked_keys,
         model,
     })
 }
