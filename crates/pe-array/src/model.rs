@@ -48,7 +48,7 @@ pub enum TileError {
     },
     /// GEMMs that are to run side by side do not fit the array at once.
     #[error(
-        "{repeat} GEMMs of M = {m}, N = {n}, K = {k} cannot run {side_by_side} at a time; side by side must divide their number and fit the array in one fold"
+        "{repeat} GEMMs of M = {m}, N = {n}, K = {k} cannot run {side_by_side} at a time; a group must divide their number and fit the array in one fold, off-diagonal zeros and all"
     )]
     SideBySide {
         /// Rows of A and C.
@@ -216,11 +216,23 @@ impl ArrayModel {
     }
 
     /// How many independent GEMMs of a shape fit the array at once, in blocks that share neither
-    /// rows nor columns: ⌊R/Sr⌋ or ⌊C/Sc⌋, whichever is less; 0 if not even one does.
+    /// rows nor columns: ⌊R/Sr⌋ or ⌊C/Sc⌋, whichever is less; 0 if not even one does in one fold.
+    /// WS and IS hold zeros off the diagonal, which stationary bits (−1, +1) cannot; `ScaleSim`
+    /// counts one GEMM at a time.
     #[must_use]
     pub fn most_side_by_side(&self, m: u64, n: u64, k: u64) -> u64 {
         let (rows, columns, _) = self.spatial(m, n, k);
-        (self.array.rows / rows).min(self.array.columns / columns)
+        let fit = (self.array.rows / rows).min(self.array.columns / columns);
+        let no_zero = match self.array.dataflow {
+            Dataflow::OutputStationary => false,
+            Dataflow::WeightStationary => self.array.kind.weight == Format::Bit,
+            Dataflow::InputStationary => self.array.kind.activation == Format::Bit,
+        };
+        if no_zero || self.array.timing == Convention::ScaleSim {
+            fit.min(1)
+        } else {
+            fit
+        }
     }
 
     /// Rows and columns of the array that a GEMM spreads over, and the steps that it streams.

@@ -33,6 +33,6 @@ pub use model::{
 };
 pub use program::{CompiledProgram, compile};
 pub use workload::{
-    Heads, MaskedKeys, ModelChoice, Operators, Overrides, Precision, PrecisionFile, Run, Softmax,
-    Workload, WorkloadFile, resolve,
+    Fusion, Heads, MaskedKeys, ModelChoice, Operators, Overrides, Precision, PrecisionFile, Run,
+    Softmax, Workload, WorkloadFile, resolve,
 };

@@ -83,7 +83,9 @@ impl CompiledProgram {
         for index in kinds {
             let shape = self.shape(index);
             let graph = lower(&self.workload, &self.target, &shape, &mut self.layout)?;
-            let plan = self.planner.plan(graph, &self.target)?;
+            let plan = self
+                .planner
+                .plan(graph, self.workload.fusion, &self.target)?;
             self.measure(&plan.graph, &mut sizes);
         }
         for (slot, bytes) in self.slots.iter_mut().zip(sizes) {
@@ -140,7 +142,7 @@ impl CompiledProgram {
         let graph = lower(&self.workload, &self.target, shape, &mut self.layout)
             .expect("the longest pass was lowered when the program was compiled");
         self.planner
-            .plan(graph, &self.target)
+            .plan(graph, self.workload.fusion, &self.target)
             .expect("the longest pass was planned when the program was compiled")
     }
 }

@@ -5,8 +5,8 @@ use accelerator::{Machine, MachineSpec};
 use serde::Serialize;
 use tile_program::{Class, Family};
 use workload_compiler::{
-    Format, Heads, MaskedKeys, ModelChoice, Operators, Packing, PrecisionFile, Run, Softmax,
-    WorkloadFile, resolve,
+    Format, Fusion, Heads, MaskedKeys, ModelChoice, Operators, Packing, PrecisionFile, Run,
+    Softmax, WorkloadFile, resolve,
 };
 
 use super::ReproduceError;
@@ -142,6 +142,7 @@ fn file(model: &str, run: Run, spec: &MachineSpec) -> WorkloadFile {
         heads: Heads::Grouped,
         softmax: Softmax::Auto,
         masked_keys: MaskedKeys::Compute,
+        fusion: Fusion::Full,
         beyond_max_context: true,
     }
 }

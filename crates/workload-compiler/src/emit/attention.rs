@@ -15,7 +15,7 @@ use super::emitter::{Buffer, Step};
 use super::items::{Item, Items};
 use super::pass::Context;
 use crate::layout::CacheRegion;
-use crate::lower::{AttentionStage, Backing, TensorId};
+use crate::lower::{AttentionPhase, AttentionStage, Backing, TensorId};
 use crate::plan::{AttentionPlan, accumulator_bytes, times};
 
 /// An item whose scores are done.
@@ -131,6 +131,22 @@ impl Layer {
             return;
         };
         lane.next = self.items.after(&item);
+        match self.stage.phase {
+            AttentionPhase::Fused => {}
+            AttentionPhase::Scores(_) => {
+                self.scores(context, lane, item);
+                return;
+            }
+            AttentionPhase::Context(rows) => {
+                let probabilities = self.load_probabilities(context, rows, &item);
+                let loaded = Pending {
+                    item,
+                    probabilities,
+                };
+                self.context(context, lane, loaded);
+                return;
+            }
+        }
         let done = self.scores(context, lane, item);
         if !self.plan.pipelined {
             self.context(context, lane, done);
@@ -154,6 +170,34 @@ impl Layer {
             times(&context.units.target, &[array], &tile)[0]
         };
         cycles(span, depth).saturating_add(cycles(depth, span))
+    }
+
+    /// Rows and columns that a block of keys of an item has in scores that lie in memory.
+    fn in_memory(&self, item: &Item, block: &Range<u64>) -> (Range<u64>, Range<u64>) {
+        let stage = &self.stage;
+        let head = item.sequence * stage.kv_heads + item.heads.start;
+        let heads = item.heads.end - item.heads.start;
+        let tokens = item.queries.end - item.queries.start;
+        let first = (head * stage.tokens + item.queries.start) * stage.group;
+        let columns = block.start - stage.from..block.end - stage.from;
+        (first..first + heads * tokens * stage.group, columns)
+    }
+
+    /// Probabilities that a softmax of its own has left in memory, block by block.
+    fn load_probabilities(
+        &self,
+        context: &mut Context,
+        from: TensorId,
+        item: &Item,
+    ) -> Vec<Buffer> {
+        let operation = self.stage.context;
+        let blocks = self.items.blocks(item);
+        let load = |block: Range<u64>| {
+            let at = (operation, context.emitter.tile(operation));
+            let (rows, columns) = self.in_memory(item, &block);
+            context.load_piece(at, from, &rows, 1, &columns)
+        };
+        blocks.map(load).collect()
     }
 
     fn last_queries(&self, item: &Item) -> bool {
@@ -296,7 +340,11 @@ impl Layer {
                 step = step.give(query);
             }
             let mut drained = None;
-            if !vector {
+            let to_memory = match self.stage.phase {
+                AttentionPhase::Scores(scores) => Some(scores),
+                AttentionPhase::Fused | AttentionPhase::Context(_) => None,
+            };
+            if !vector && to_memory.is_none() {
                 let bytes = (m * repeat * n * self.stage.a_bits).div_ceil(8);
                 let buffer = Buffer::new(ScratchpadId::Activations, bytes);
                 step = step.take(&buffer).give(piece.clone());
@@ -308,7 +356,11 @@ impl Layer {
                 Some(query) => query.read(stamp),
                 None => context.tensor(self.stage.query).read(stamp),
             }
-            if let Some(mut buffer) = drained {
+            if let Some(scores) = to_memory {
+                piece.written(stamp);
+                let (rows, columns) = self.in_memory(&item, &block);
+                context.store_piece(at, piece, scores, &rows, &columns);
+            } else if let Some(mut buffer) = drained {
                 buffer.written(stamp);
                 probabilities.push(buffer);
             } else {
@@ -318,7 +370,7 @@ impl Layer {
                 sums.users.merge(&piece.users);
             }
         }
-        if vector {
+        if vector && self.stage.phase == AttentionPhase::Fused {
             probabilities.push(self.softmax(context, &item, sums));
         }
         Pending {
@@ -386,7 +438,10 @@ impl Layer {
         let mut sums = lane.context.take().unwrap_or_else(|| {
             Buffer::new(ScratchpadId::Outputs, elements * self.accumulator_bytes)
         });
-        if !first_keys && let Some(softmax) = self.stage.softmax {
+        if !first_keys
+            && self.stage.phase == AttentionPhase::Fused
+            && let Some(softmax) = self.stage.softmax
+        {
             let tile = context.emitter.tile(softmax);
             let work = Work::Vector(VectorTile {
                 kind: VectorKind::Multiply,

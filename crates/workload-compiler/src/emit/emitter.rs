@@ -202,6 +202,8 @@ pub(crate) struct Emitter {
     pools: [Pool; 3],
     capacities: [u64; 3],
     queue: VecDeque<Instruction>,
+    /// What every instruction waits for.
+    barrier: After,
     /// Next tile of each operation of the pass, and multiply-accumulates emitted.
     tiles: Vec<u32>,
     macs: Vec<u64>,
@@ -217,14 +219,25 @@ impl Emitter {
             pools: capacities.map(Pool::new),
             capacities,
             queue: VecDeque::new(),
+            barrier: After::default(),
             tiles: Vec::new(),
             macs: Vec::new(),
         }
     }
 
     pub(crate) fn begin_pass(&mut self, operations: usize) {
+        self.barrier = After::default();
         self.tiles = vec![0; operations];
         self.macs = vec![0; operations];
+    }
+
+    /// Whatever is appended from here on waits for whatever has been appended so far.
+    pub(crate) fn separate(&mut self) {
+        let target = (0_u16..).zip(&self.counts);
+        self.barrier = After::default();
+        for (unit, &count) in target {
+            self.barrier.add((UnitId(unit), count));
+        }
     }
 
     pub(crate) fn pop(&mut self) -> Option<Instruction> {
@@ -290,6 +303,8 @@ impl Emitter {
                 bytes: Bytes(bytes),
             });
         }
+        let mut data = data;
+        data.merge(&self.barrier);
         let waits = self.waits(unit, &data, &space);
         self.counts[unit.index()] += 1;
         let stamp = (unit, self.counts[unit.index()]);

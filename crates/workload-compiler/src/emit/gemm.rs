@@ -177,7 +177,8 @@ impl GemmRun {
                 out_rows: from..to,
                 width: self.stage.k,
             };
-            let piece = context.chain(self.stage.input, &self.stage.prologue, &band, Goal::Buffer);
+            let steps = &self.stage.prologue;
+            let piece = context.chain(self.stage.input, steps, &band, Goal::Buffer, None);
             if let Some(piece) = piece {
                 block.bytes += piece.bytes;
                 block.ready.merge(&piece.ready);

@@ -179,6 +179,8 @@ pub(crate) struct PassEmitter {
     stages: std::vec::IntoIter<(Stage, StagePlan)>,
     index: usize,
     run: Option<Run>,
+    /// A stage begins when the one before it has ended.
+    one_after_another: bool,
     last_use: Vec<usize>,
     /// Multiply-accumulates that each operation must come to.
     macs: Vec<u64>,
@@ -186,6 +188,7 @@ pub(crate) struct PassEmitter {
 
 impl PassEmitter {
     pub(crate) fn new(plan: PassPlan, mut emitter: Emitter, slots: &Slots, units: Units) -> Self {
+        let one_after_another = plan.one_after_another;
         let PassPlan {
             graph:
                 Graph {
@@ -196,6 +199,7 @@ impl PassEmitter {
             homes,
             plans,
             last_use,
+            one_after_another: _,
         } = plan;
         emitter.begin_pass(operations.len());
         let access = units.access;
@@ -232,6 +236,7 @@ impl PassEmitter {
             stages: stages.into_iter(),
             index: 0,
             run: None,
+            one_after_another,
             last_use,
             macs: operations.iter().map(|operation| operation.macs).collect(),
         }
@@ -268,6 +273,9 @@ impl PassEmitter {
             let Some((stage, plan)) = self.stages.next() else {
                 return false;
             };
+            if self.one_after_another {
+                context.emitter.separate();
+            }
             self.run = Some(begin(stage, plan, context));
             return true;
         };

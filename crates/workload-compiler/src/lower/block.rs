@@ -5,7 +5,8 @@ use tile_program::{Bytes, Class, Family, GemmShape, VectorKind};
 use super::builder::{Builder, operands};
 use super::names::{Entry, Linear};
 use super::{
-    AttentionStage, Backing, GemmStage, Part, Placement, Section, Slot, Stage, TensorId, VectorStep,
+    AttentionPhase, AttentionStage, Backing, GemmStage, Part, Placement, Section, Slot, Stage,
+    TensorId, VectorStep,
 };
 use crate::error::CompileError;
 use crate::layout::CacheRegion;
@@ -353,6 +354,7 @@ impl Builder<'_> {
         let bits = self.vector_bits()?;
         let out = self.tensor(self.rows, query_width, bits, Slot::Context);
         self.graph.stages.push(Stage::Attention(AttentionStage {
+            phase: AttentionPhase::Fused,
             array: attention.array,
             scores,
             softmax,

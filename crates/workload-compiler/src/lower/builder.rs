@@ -312,6 +312,7 @@ impl<'a> Builder<'a> {
             stride: 1,
             steps,
             out,
+            stored_by: None,
         }));
     }
 

@@ -143,6 +143,7 @@ impl Builder<'_> {
                 stride: self.shape.tokens,
                 steps,
                 out: last,
+                stored_by: None,
             }));
             last
         };

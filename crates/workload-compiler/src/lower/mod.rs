@@ -39,6 +39,15 @@ pub(crate) enum Slot {
     Hidden,
     Candidate,
     Final,
+    /// Scores and probabilities that are not fused.
+    Scores,
+    Probabilities,
+    /// Results of operators that are not fused: sums of a matrix, of its sibling, of every other
+    /// step.
+    Sums,
+    Beside,
+    Even,
+    Odd,
     Logits,
 }
 
@@ -153,11 +162,25 @@ pub(crate) struct VectorStage {
     pub(crate) stride: u64,
     pub(crate) steps: Vec<VectorStep>,
     pub(crate) out: TensorId,
+    /// Who is charged for writing the result to main memory, where that is not the last step.
+    pub(crate) stored_by: Option<OperationId>,
+}
+
+/// Which part of attention a stage is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum AttentionPhase {
+    /// All of it: scores never leave the chip.
+    Fused,
+    /// Scores, written to a tensor.
+    Scores(TensorId),
+    /// Context, from a tensor of probabilities.
+    Context(TensorId),
 }
 
 /// Scores, softmax and context of one layer.
 #[derive(Clone, Debug)]
 pub(crate) struct AttentionStage {
+    pub(crate) phase: AttentionPhase,
     pub(crate) array: usize,
     pub(crate) scores: OperationId,
     /// Softmax, then quantisation of the probabilities where the array wants integers.
@@ -191,6 +214,22 @@ pub(crate) struct AttentionStage {
 }
 
 impl AttentionStage {
+    /// The operation that the stage is known by.
+    pub(crate) fn main(&self) -> OperationId {
+        match self.phase {
+            AttentionPhase::Fused | AttentionPhase::Scores(_) => self.scores,
+            AttentionPhase::Context(_) => self.context,
+        }
+    }
+
+    /// Its GEMMs.
+    pub(crate) fn operations(&self) -> Vec<OperationId> {
+        match self.phase {
+            AttentionPhase::Fused => vec![self.scores, self.context],
+            AttentionPhase::Scores(_) | AttentionPhase::Context(_) => vec![self.main()],
+        }
+    }
+
     pub(crate) fn mask(&self) -> Mask {
         Mask {
             from: self.from,
@@ -242,7 +281,7 @@ impl Stage {
             Self::Move(stage) => stage.operation,
             Self::Vector(stage) => stage.steps[0].operation,
             Self::Gemm(stage) => stage.sections[0].parts[0].operation,
-            Self::Attention(stage) => stage.scores,
+            Self::Attention(stage) => stage.main(),
         };
         &operations[id.index()].name
     }
@@ -272,7 +311,11 @@ impl Stage {
                 }
                 tensors
             }
-            Self::Attention(stage) => vec![stage.query, stage.key, stage.value, stage.out],
+            Self::Attention(stage) => match stage.phase {
+                AttentionPhase::Fused => vec![stage.query, stage.key, stage.value, stage.out],
+                AttentionPhase::Scores(scores) => vec![stage.query, stage.key, scores],
+                AttentionPhase::Context(rows) => vec![rows, stage.value, stage.out],
+            },
         }
     }
 }

@@ -10,6 +10,8 @@ use std::ops::Range;
 
 use tile_program::{Bytes, GemmTile, LoopOrder, Reuse, Target, Tiling, VectorKind, VectorTile};
 
+use crate::lower::AttentionPhase;
+
 use super::choice::{Candidate, Contest, Cost, Verdict};
 use super::gemm::{UNLIMITED, distance, sizes};
 use super::team::{Clockwork, Times, makespan};
@@ -50,6 +52,7 @@ impl Mask {
 /// Attention of one layer and sequence, as far as its tiles go.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AttentionProblem {
+    pub(crate) phase: AttentionPhase,
     pub(crate) batch: u64,
     pub(crate) tokens: u64,
     pub(crate) mask: Mask,
@@ -215,7 +218,10 @@ impl AttentionProblem {
                     // Several heads go together where a head alone is little, or leaves room for
                     // others in the array.
                     let whole = queries == self.tokens && keys == self.span();
-                    if heads > self.packs && !whole {
+                    let fused = self.phase == AttentionPhase::Fused;
+                    // Scores in memory lie query by query.
+                    if heads > self.packs && !whole || heads > 1 && !fused && queries < self.tokens
+                    {
                         continue;
                     }
                     for &lanes in &all_lanes {
@@ -299,7 +305,7 @@ impl AttentionProblem {
             for (number, length) in pieces.into_iter().filter(|(_, length)| *length > 0) {
                 let scores = tile(m, length, self.head_dim, repeat);
                 let context = tile(m, self.head_dim, length, repeat);
-                for work in [scores, context] {
+                for work in self.of_phase(scores, context) {
                     for (sum, cycles) in times.iter_mut().zip(clockwork.tile(&work)) {
                         *sum = sum.saturating_add(cycles.saturating_mul(number));
                     }
@@ -342,8 +348,16 @@ impl AttentionProblem {
             // Array and vector unit take turns.
             cost.array = cost.array.saturating_add(cost.vector);
         }
-        let bytes = positions.saturating_mul(2 * self.stride * all_heads);
+        let sides = self.of_phase((), ()).count() as u64;
+        let bytes = positions.saturating_mul(sides * self.stride * all_heads);
         plan.cost = cost.and_bytes(bytes.saturating_add(self.other_bytes), target);
+    }
+
+    /// What a stage of this phase has of both.
+    fn of_phase<T>(&self, scores: T, context: T) -> impl Iterator<Item = T> {
+        let scores = (!matches!(self.phase, AttentionPhase::Context(_))).then_some(scores);
+        let context = (!matches!(self.phase, AttentionPhase::Scores(_))).then_some(context);
+        scores.into_iter().chain(context)
     }
 
     fn softmax(&self, rows: u64, span: u64, target: &Target) -> u64 {

@@ -4,7 +4,9 @@
 use tile_program::{Bytes, OperationId};
 
 use super::residency::Home;
-use crate::lower::{AttentionStage, Backing, GemmStage, Graph, Stage, TensorId, VectorStage};
+use crate::lower::{
+    AttentionPhase, AttentionStage, Backing, GemmStage, Graph, Stage, TensorId, VectorStage,
+};
 
 /// Adds them to the operations.
 pub(super) fn charge(graph: &mut Graph, homes: &[Home]) {
@@ -81,14 +83,23 @@ impl Ledger {
             self.reads
                 .extend(step.with.map(|with| (step.operation, with, None)));
         }
-        self.writes.push((last.operation, stage.out));
+        let writer = stage.stored_by.unwrap_or(last.operation);
+        self.writes.push((writer, stage.out));
     }
 
     fn attention(&mut self, stage: &AttentionStage) {
-        self.read(stage.scores, stage.query);
-        self.read(stage.scores, stage.key);
-        self.read(stage.context, stage.value);
-        let writer = stage.dequantise.unwrap_or(stage.context);
-        self.writes.push((writer, stage.out));
+        if let AttentionPhase::Context(rows) = stage.phase {
+            self.read(stage.context, rows);
+        } else {
+            self.read(stage.scores, stage.query);
+            self.read(stage.scores, stage.key);
+        }
+        if let AttentionPhase::Scores(rows) = stage.phase {
+            self.writes.push((stage.scores, rows));
+        } else {
+            self.read(stage.context, stage.value);
+            let writer = stage.dequantise.unwrap_or(stage.context);
+            self.writes.push((writer, stage.out));
+        }
     }
 }

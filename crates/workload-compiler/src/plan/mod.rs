@@ -3,6 +3,7 @@
 mod attention;
 mod charge;
 mod choice;
+mod fusion;
 mod gemm;
 mod residency;
 mod team;
@@ -13,9 +14,10 @@ use tile_program::{Dataflow, OperationId, ScratchpadId, Target};
 
 use crate::error::CompileError;
 use crate::lower::{
-    AttentionStage, Backing, GemmStage, Graph, Placement, Stage, Tensor, TensorId, VectorStage,
-    VectorStep,
+    AttentionPhase, AttentionStage, Backing, GemmStage, Graph, Placement, Stage, Tensor, TensorId,
+    VectorStage, VectorStep,
 };
+use crate::workload::Fusion;
 
 use attention::{AttentionChoice, AttentionProblem};
 pub(crate) use attention::{AttentionPlan, Mask};
@@ -42,6 +44,8 @@ pub(crate) struct PassPlan {
     pub(crate) plans: Vec<StagePlan>,
     /// The last stage that touches each tensor.
     pub(crate) last_use: Vec<usize>,
+    /// A stage begins when the one before it has ended.
+    pub(crate) one_after_another: bool,
 }
 
 /// Plans passes; remembers what it found, since layers and passes repeat.
@@ -68,15 +72,23 @@ impl Planner {
     }
 
     /// Plans a pass.
-    pub(crate) fn plan(&mut self, graph: Graph, target: &Target) -> Result<PassPlan, CompileError> {
+    pub(crate) fn plan(
+        &mut self,
+        graph: Graph,
+        fusion: Fusion,
+        target: &Target,
+    ) -> Result<PassPlan, CompileError> {
+        let graph = fusion::unfuse(graph, fusion, target);
         let residency = Residency::of(&graph, target, true)?;
-        match self.plan_with(graph.clone(), target, &residency) {
+        let mut pass = match self.plan_with(graph.clone(), target, &residency) {
             Err(CompileError::TileDoesNotFit { .. }) => {
                 let residency = Residency::of(&graph, target, false)?;
-                self.plan_with(graph, target, &residency)
+                self.plan_with(graph, target, &residency)?
             }
-            done => done,
-        }
+            done => done?,
+        };
+        pass.one_after_another = fusion == Fusion::None;
+        Ok(pass)
     }
 
     fn plan_with(
@@ -89,6 +101,7 @@ impl Planner {
             homes: residency.homes.clone(),
             plans: Vec::with_capacity(graph.stages.len()),
             last_use: Vec::new(),
+            one_after_another: false,
             graph: Graph {
                 operations: graph.operations,
                 tensors: graph.tensors,
@@ -222,11 +235,11 @@ impl Planner {
             }
         };
         let (plan, verdict) = choice.ok_or_else(|| {
-            let name = &pass.graph.operations[stage.scores.index()].name;
+            let name = &pass.graph.operations[stage.main().index()].name;
             too_small(name, problem.least(), room, target)
         })?;
         let tiling = verdict.choice(&plan, |plan| problem.tiling(plan, target));
-        for id in [stage.scores, stage.context] {
+        for id in stage.operations() {
             let operation = &mut pass.graph.operations[id.index()];
             operation.tiling = Some(tiling);
             // What the mask hides from a whole block is not computed.
@@ -319,6 +332,7 @@ fn split(
         stride: 1,
         steps,
         out,
+        stored_by: None,
     };
     let held = match home {
         Home::Chip(_) => stage.m * (stage.k * bits).div_ceil(8),
@@ -493,10 +507,12 @@ impl AttentionProblem {
             }
         };
         let out = pass.graph.tensors[stage.out.0];
+        let fused = stage.phase == AttentionPhase::Fused;
         Self {
             batch: stage.batch,
             tokens: stage.tokens,
             mask: stage.mask(),
+            phase: stage.phase,
             streamed_to: if on_chip(stage.key) && on_chip(stage.value) {
                 cache.past
             } else {
@@ -519,9 +535,13 @@ impl AttentionProblem {
             } else {
                 out.bits
             },
-            other_bytes: moved(stage.query).saturating_add(moved(stage.out)),
-            whole_rows_allowed: !stage.online,
-            softmax: stage.softmax.is_some(),
+            other_bytes: match stage.phase {
+                AttentionPhase::Fused => moved(stage.query).saturating_add(moved(stage.out)),
+                AttentionPhase::Scores(rows) => moved(stage.query).saturating_add(moved(rows)),
+                AttentionPhase::Context(rows) => moved(rows).saturating_add(moved(stage.out)),
+            },
+            whole_rows_allowed: fused && !stage.online,
+            softmax: fused && stage.softmax.is_some(),
             columns: target.arrays[stage.array].columns,
             packs: team
                 .iter()

@@ -6,7 +6,7 @@ use serde::de::value::EnumAccessDeserializer;
 use serde::de::{Deserializer, EnumAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{Heads, MaskedKeys, Operators, Run, Softmax};
+use super::{Fusion, Heads, MaskedKeys, Operators, Run, Softmax};
 use crate::Format;
 use crate::model::{Activation, FeedForward};
 
@@ -49,6 +49,11 @@ pub struct WorkloadFile {
     /// the default) or computes the full rectangle (`Compute`).
     #[serde(default)]
     pub masked_keys: MaskedKeys,
+    /// How much is done with a tile while it is on chip: `Full` (the default), `AllButAttention`
+    /// (scores and probabilities go through main memory) or `None` (every result does, kernel after
+    /// kernel).
+    #[serde(default)]
+    pub fusion: Fusion,
     /// Allows contexts longer than the model was made for. Default false.
     #[serde(default)]
     pub beyond_max_context: bool,

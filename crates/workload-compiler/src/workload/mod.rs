@@ -101,6 +101,21 @@ pub enum Softmax {
     Online,
 }
 
+/// How much is done with a tile while it is on chip.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fusion {
+    /// Row-wise and element-wise work rides on the tiles of GEMMs, vectors that fit stay on chip,
+    /// scores never leave it.
+    #[default]
+    Full,
+    /// The same, but scores are written to main memory, softmax reads and writes them there, and
+    /// the context reads them.
+    AllButAttention,
+    /// Each operator is a kernel of its own: it reads its operands from main memory and writes its
+    /// result there, and the next begins when it has ended.
+    None,
+}
+
 /// What a prefill does about keys that the mask hides from a whole block of queries: positions after
 /// its last one, and those that have left its sliding window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,4 +161,6 @@ pub struct Workload {
     pub softmax: Softmax,
     /// Whether a prefill computes what the mask hides.
     pub masked_keys: MaskedKeys,
+    /// How much is done with a tile while it is on chip.
+    pub fusion: Fusion,
 }

@@ -44,6 +44,7 @@ pub fn resolve(
         heads: file.heads,
         softmax: file.softmax,
         masked_keys: file.masked_keys,
+        fusion: file.fusion,
         model,
     })
 }

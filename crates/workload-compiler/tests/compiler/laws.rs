@@ -4,7 +4,7 @@ use crate::support::{check, hybrid, run_all_ways, single, with_arrays};
 use proptest::prelude::*;
 use tile_program::{ArrayTarget, Dataflow, Target};
 use workload_compiler::{
-    Activation, CompileError, FeedForward, Format, Heads, MaskedKeys, Mixer, Model, Norm,
+    Activation, CompileError, FeedForward, Format, Fusion, Heads, MaskedKeys, Mixer, Model, Norm,
     NormPlacement, Operators, Packing, Position, Precision, Run, Softmax, Workload, compile,
 };
 
@@ -131,9 +131,10 @@ prop_compose! {
         heads in prop::sample::select(vec![Heads::Grouped, Heads::Separate]),
         softmax in prop::sample::select(vec![Softmax::Auto, Softmax::Online]),
         masked_keys in prop::sample::select(vec![MaskedKeys::Skip, MaskedKeys::Compute]),
+        fusion in prop::sample::select(vec![Fusion::Full, Fusion::AllButAttention, Fusion::None]),
         target in Just(target),
     ) -> (Workload, Target) {
-        (Workload { model, run, batch, precision, operators, heads, softmax, masked_keys }, target)
+        (Workload { model, run, batch, precision, operators, heads, softmax, masked_keys, fusion }, target)
     }
 }
 

@@ -13,7 +13,8 @@ use tile_program::{
     Target, UnitId, VectorTile,
 };
 use workload_compiler::{
-    Format, Heads, MaskedKeys, Model, Operators, Packing, Precision, Run, Softmax, Workload, find,
+    Format, Fusion, Heads, MaskedKeys, Model, Operators, Packing, Precision, Run, Softmax,
+    Workload, find,
 };
 
 /// About the time of real units: folds, each with its stream and a wavefront in and out; 64 lanes;
@@ -153,6 +154,7 @@ pub(crate) fn workload(model: Model, run: Run, projection: Format) -> Workload {
         heads: Heads::Grouped,
         softmax: Softmax::Auto,
         masked_keys: MaskedKeys::Skip,
+        fusion: Fusion::Full,
     }
 }
 
