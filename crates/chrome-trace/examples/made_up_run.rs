@@ -49,6 +49,7 @@ fn target() -> Target {
         activation: Bits(8),
         weight: Bits(2),
         accumulator: Bits(24),
+        whole_tiles: false,
     };
     Target {
         arrays: vec![array(TERNARY, "ternary"), array(BF16, "bf16")],

@@ -4,6 +4,7 @@
 //!   the order of the points: the same bytes at any number of threads.
 //! * [`published`] holds what is known of the published figures: how their models differ from the
 //!   real ones, how their cycles were counted, and how a file of them is compared cell by cell.
+//! * [`counters`] sets the ledger of a machine's array beside the counters of the hardware.
 //! * [`what_if`] asks what a part made S times faster brings: by Amdahl's law, and on the machine.
 //! * [`reproduce`](mod@reproduce) answers the published question for all models, contexts and machines.
 //! * [`figure`] draws, as SVG and PNG.
@@ -12,6 +13,7 @@
 //! crate's README explains Amdahl's law, its terms and its limits. Nothing here reads or writes
 //! files.
 
+pub mod counters;
 pub mod figure;
 mod point;
 pub mod published;

@@ -5,7 +5,7 @@ use attribution::Summary;
 use report::{ArrayFacts, ChannelCycles, DramFacts, Run, ScratchpadFacts};
 use serde_json::json;
 use tile_program::ScratchpadId;
-use workload_compiler::{self as compiler, Workload};
+use workload_compiler::Workload;
 
 /// All that a report of a run is made of.
 pub(crate) fn facts(
@@ -21,7 +21,7 @@ pub(crate) fn facts(
         machine: spec.name.clone(),
         workload: name,
         clock: spec.clock,
-        tokens: tokens(workload),
+        tokens: workload.tokens(),
         arrays: arrays
             .map(|(target, array)| ArrayFacts {
                 unit: target.unit,
@@ -50,15 +50,6 @@ pub(crate) fn facts(
         config: json!({ "machine": spec, "workload": workload }),
         summary,
     }
-}
-
-/// Tokens that a run adds to its results, over the whole batch.
-fn tokens(workload: &Workload) -> u64 {
-    let each = match workload.run {
-        compiler::Run::Prefill { tokens } | compiler::Run::Generate { tokens, .. } => tokens,
-        compiler::Run::Decode { .. } => 1,
-    };
-    each * workload.batch
 }
 
 fn peak_macs_per_cycle(machine: &Machine, array: &ArraySpec) -> f64 {

@@ -68,6 +68,8 @@ pub struct ArrayTarget {
     pub weight: Bits,
     /// Width of a result as it leaves the array (the accumulator).
     pub accumulator: Bits,
+    /// Whether it takes weights in whole tiles of `rows` x `columns`, one at a time, padded.
+    pub whole_tiles: bool,
 }
 
 /// One scratchpad, as a compiler sees it.
@@ -159,6 +161,14 @@ impl Target {
             let array = self.arrays.iter().find(|array| array.unit == unit);
             &array.expect("a unit of this machine").name
         }
+    }
+
+    /// The first array that serves a family.
+    #[must_use]
+    pub fn array_for(&self, family: Family) -> Option<&ArrayTarget> {
+        self.arrays
+            .iter()
+            .find(|array| array.serves.contains(&family))
     }
 
     /// The capacity of a scratchpad.

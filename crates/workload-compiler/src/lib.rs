@@ -21,6 +21,7 @@ mod format;
 mod layout;
 mod lower;
 mod model;
+mod passes;
 mod plan;
 mod program;
 mod workload;
@@ -28,11 +29,11 @@ mod workload;
 pub use error::{CompileError, Concern};
 pub use format::{Format, Packing};
 pub use model::{
-    Activation, FeedForward, Mixer, Model, Norm, NormPlacement, Position, Preset, find,
+    Activation, DenseLayer, FeedForward, Mixer, Model, Norm, NormPlacement, Position, Preset, find,
     from_hugging_face, models, nearest,
 };
-pub use program::{CompiledProgram, compile};
+pub use program::{CompiledProgram, KeptWeights, compile};
 pub use workload::{
-    Fusion, Heads, MaskedKeys, ModelChoice, Operators, Overrides, Precision, PrecisionFile, Run,
-    Softmax, Workload, WorkloadFile, resolve,
+    Fusion, Heads, Lengths, MaskedKeys, ModelChoice, Operators, Overrides, Precision,
+    PrecisionFile, Run, Softmax, Weights, Workload, WorkloadFile, resolve,
 };

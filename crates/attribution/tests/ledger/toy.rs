@@ -28,6 +28,7 @@ pub(crate) fn target() -> Target {
         activation: Bits(8),
         weight: Bits(8),
         accumulator: Bits(32),
+        whole_tiles: false,
     };
     Target {
         arrays: (0..ARRAYS).map(array).collect(),

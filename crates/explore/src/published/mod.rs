@@ -9,13 +9,14 @@ mod golden;
 use serde::Deserialize;
 use workload_compiler::{
     FeedForward, Format, Fusion, Heads, MaskedKeys, ModelChoice, Operators, Overrides,
-    PrecisionFile, Preset, Run, Softmax, Workload, WorkloadFile, resolve,
+    PrecisionFile, Preset, Run, Softmax, Weights, Workload, WorkloadFile, resolve,
 };
 
 use crate::Measured;
 
 pub use check::{CheckError, Checked, check};
 pub use golden::{Cell, GoldenError, Quantity, SHIPPED, parse};
+pub(crate) use golden::{Field, fields};
 
 /// The machine that the figures were published for: the name of its file.
 pub const EDGE_MACHINE: &str = "edge-tpu-paper";
@@ -82,7 +83,7 @@ pub fn family_rules() -> Vec<FamilyRule> {
 pub fn workload(preset: &Preset, form: Form, context: u64) -> Result<Workload, config::FieldError> {
     let file = WorkloadFile {
         model: model(preset, form),
-        run: Run::Decode { context },
+        run: Run::decode(context),
         batch: 1,
         precision: PrecisionFile {
             projection: Some(Format::Int8),
@@ -91,6 +92,7 @@ pub fn workload(preset: &Preset, form: Form, context: u64) -> Result<Workload, c
             kv_cache: None,
             activation: None,
         },
+        weights: Weights::Kept,
         operators: Operators::BlockGemms,
         heads: Heads::Separate,
         softmax: Softmax::Auto,

@@ -10,6 +10,7 @@ use tile_program::{
 
 use super::chain::{Band, Goal};
 use super::emitter::{Buffer, Step};
+use super::kept::KeptMatrix;
 use super::pass::Context;
 use crate::lower::{GemmStage, Part, Section};
 use crate::plan::{GemmPlan, Times, accumulator_bytes, assign, times};
@@ -205,20 +206,26 @@ impl GemmRun {
         }
         let m = tile.rows.end - tile.rows.start;
         let n = tile.columns.end - tile.columns.start;
-        let k = (length * self.plan.k).min(self.stage.k);
-        let key = (m, n, k);
-        let known = self.known.iter().position(|(known, _)| *known == key);
-        let index = known.unwrap_or_else(|| {
-            let mut cycles = times(target, &self.team, &GemmTile::one(m, n, k));
-            for cycles in &mut cycles {
-                *cycles = cycles.saturating_mul(section.parts.len() as u64);
-            }
-            self.known.push((key, cycles));
-            self.known.len() - 1
-        });
-        (0..cuts.div_ceil(length))
-            .map(|_| unit(self.team[assign(&mut self.loads, &self.known[index].1)]))
-            .collect()
+        let part = (length * self.plan.k).min(self.stage.k);
+        let mut units = SmallVec::new();
+        let mut from = 0;
+        while from < self.stage.k {
+            let key = (m, n, part.min(self.stage.k - from));
+            from += part;
+            let known = self.known.iter().position(|(known, _)| *known == key);
+            let index = known.unwrap_or_else(|| {
+                let mut cycles = times(target, &self.team, &GemmTile::one(key.0, key.1, key.2));
+                for cycles in &mut cycles {
+                    *cycles = cycles.saturating_mul(section.parts.len() as u64);
+                }
+                self.known.push((key, cycles));
+                self.known.len() - 1
+            });
+            units.push(unit(
+                self.team[assign(&mut self.loads, &self.known[index].1)],
+            ));
+        }
+        units
     }
 
     /// The cuts of k: of parts that are summed apart, turn by turn.
@@ -341,6 +348,10 @@ impl GemmRun {
             if cut.first {
                 step = step.take(sum);
             }
+            if part.kept {
+                let end = cut.end && tile.last_of_columns && tile.columns.end == section.n;
+                step = Self::use_kept(context, part, step, end);
+            }
             if !self.b_stays() || tile.last_of_columns {
                 step = step.give(b);
             }
@@ -363,6 +374,9 @@ impl GemmRun {
             }
             if self.b_stays() {
                 self.stay[index][cut.index].read(stamp);
+            }
+            if part.kept {
+                context.emitter.kept.used(part.weights.base, stamp);
             }
             sum.written(stamp);
         }
@@ -431,17 +445,50 @@ impl GemmRun {
             tile.columns.end - tile.columns.start,
         );
         let mut buffer = Buffer::new(ScratchpadId::Weights, part.weights.tile_bytes(k, n));
-        let work = Work::Transfer(TransferTile {
-            region: part.weights.region(tile.columns.start, n, cut.k.start, k),
-            scratchpad: ScratchpadId::Weights,
-        });
-        let step = Step::new(context.units.load, at.0, at.1, work).take(&buffer);
-        let stamp = context.emitter.issue(step);
-        buffer.written(stamp);
+        let (base, warm) = (part.weights.base, context.emitter.kept.warm);
+        let matrix = part.kept.then(|| context.emitter.kept.matrix(base));
+        let there = |matrix: &KeptMatrix| warm || matrix.whole || !tile.first_of_columns;
+        if let Some(matrix) = matrix.filter(|matrix| there(matrix)) {
+            buffer.bytes = 0;
+            buffer.ready = matrix.ready.clone();
+        } else {
+            let work = Work::Transfer(TransferTile {
+                region: part.weights.region(tile.columns.start, n, cut.k.start, k),
+                scratchpad: ScratchpadId::Weights,
+            });
+            let step = Step::new(context.units.load, at.0, at.1, work);
+            let step = if part.kept {
+                let bytes = std::mem::take(&mut buffer.bytes);
+                step.keep(context.emitter.kept.take(base, bytes))
+            } else {
+                step.take(&buffer)
+            };
+            let stamp = context.emitter.issue(step);
+            buffer.written(stamp);
+            if part.kept {
+                context.emitter.kept.matrix(base).ready.add(stamp);
+            }
+        }
         if self.b_stays() {
             self.stay[index].push(buffer.clone());
         }
         buffer
+    }
+
+    /// Uses weights that stay: where they are there from the start, the first use takes their
+    /// bytes; `last` in the last pass gives them back.
+    fn use_kept(context: &mut Context, part: &Part, mut step: Step, last: bool) -> Step {
+        let kept = &mut context.emitter.kept;
+        let base = part.weights.base;
+        if kept.warm && kept.matrix(base).held == 0 {
+            step = step.keep(kept.take(base, part.weights.footprint()));
+        }
+        if context.last && last {
+            // Whatever took the bytes may be on another array.
+            let buffer = kept.release(base);
+            step = step.after(&buffer.ready).give(buffer);
+        }
+        step
     }
 
     /// The array itself leaves the result where it is wanted, when nothing else is to be done.

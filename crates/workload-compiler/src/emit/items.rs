@@ -35,6 +35,8 @@ impl Item {
 pub(super) struct Items {
     batch: u64,
     tokens: u64,
+    /// The first row of the sequences.
+    row: u64,
     kv_heads: u64,
     group: u64,
     head_dim: u64,
@@ -48,6 +50,7 @@ impl Items {
         Self {
             batch: stage.batch,
             tokens: stage.tokens,
+            row: stage.sequences.row,
             kv_heads: stage.kv_heads,
             group: stage.group,
             head_dim: stage.head_dim,
@@ -120,7 +123,7 @@ impl Items {
 
     /// Rows of the query and context tensors.
     pub(super) fn rows(&self, item: &Item) -> Range<u64> {
-        let base = item.sequence * self.tokens;
+        let base = self.row + item.sequence * self.tokens;
         base + item.queries.start..base + item.queries.end
     }
 

@@ -9,23 +9,10 @@ use super::{
     VectorStage, VectorStep, class_of, unit_of,
 };
 use crate::error::CompileError;
-use crate::layout::Layout;
+use crate::layout::{Layout, WholeTile};
 use crate::model::Mixer;
-use crate::workload::Workload;
-
-/// What one pass is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PassShape {
-    pub(crate) name: String,
-    /// New tokens of each sequence.
-    pub(crate) tokens: u64,
-    /// Positions in the cache before.
-    pub(crate) past: u64,
-    /// Positions that the cache has room for.
-    pub(crate) positions: u64,
-    /// Tokens that the pass adds to the result, over the whole batch.
-    pub(crate) counted: u64,
-}
+use crate::passes::PassShape;
+use crate::workload::{Weights, Workload};
 
 /// What an array does to its operands.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +24,8 @@ pub(crate) struct Operands {
     pub(crate) quantised: bool,
     /// Columns of the array: the width of a strip of weights.
     pub(crate) columns: u64,
+    /// The whole tiles in which it wants weights, if it does.
+    pub(crate) whole: WholeTile,
 }
 
 /// A graph in the making.
@@ -103,6 +92,7 @@ pub(crate) fn operands(
         a_bits: a_bits.next_multiple_of(8),
         quantised,
         columns: array.columns,
+        whole: array.whole_tiles.then_some((array.rows, array.columns)),
     })
 }
 
@@ -114,13 +104,14 @@ impl<'a> Builder<'a> {
         layout: &'a mut Layout,
     ) -> Self {
         Self {
-            rows: workload.batch * shape.tokens,
+            rows: shape.rows(),
             bits: workload.precision.activation.bits().next_multiple_of(8),
             workload,
             target,
             shape,
             layout,
             graph: Graph {
+                sequences: shape.sequences.clone(),
                 operations: Vec::new(),
                 tensors: Vec::new(),
                 stages: Vec::new(),
@@ -244,11 +235,19 @@ impl<'a> Builder<'a> {
             (k, n),
             format,
             strip,
+            operands.whole,
         )?;
         let shape = GemmShape { m, n, k, count: 1 };
         let free = format.is_matmul_free();
         let operation = self.gemm(layer, linear.name, family, free, shape, operands.array)?;
-        self.graph.operations[operation.index()].compulsory_read = Bytes(weights.compulsory());
+        let kept = self.layout.kept.contains(&weights.base);
+        let first = match linear.name {
+            "project_out" | "lm_head" => self.shape.first_head,
+            _ => self.shape.first,
+        };
+        if !kept || (first && self.workload.weights != Weights::Warm) {
+            self.graph.operations[operation.index()].compulsory_read = Bytes(weights.compulsory());
+        }
         let mut epilogue = Vec::new();
         if operands.quantised {
             epilogue.push(self.step(layer, linear.dequantise, VectorKind::Dequantise));
@@ -261,6 +260,7 @@ impl<'a> Builder<'a> {
         Ok(Part {
             operation,
             weights,
+            kept,
             epilogue,
         })
     }
@@ -313,6 +313,7 @@ impl<'a> Builder<'a> {
             steps,
             out,
             stored_by: None,
+            out_rows: 0..self.graph.tensors[out.0].rows,
         }));
     }
 
@@ -354,12 +355,17 @@ pub(crate) fn lower(
         operands(workload, target, Family::Projection)?.a_bits
     };
     let model = &workload.model;
+    if let Mixer::Dense(layers) = &model.mixer {
+        builder.dense(layers)?;
+        return Ok(builder.graph);
+    }
     let x = builder.tensor(builder.rows, model.d_model, residual_bits, Slot::Residual);
     builder.embed(x)?;
     for layer in 0..model.layers {
-        match model.mixer {
+        match &model.mixer {
             Mixer::Attention => builder.attention_block(layer, x)?,
             Mixer::Mlgru => builder.recurrent_block(layer, x)?,
+            Mixer::Dense(_) => unreachable!("dense layers have no blocks"),
         }
     }
     builder.head(x)?;

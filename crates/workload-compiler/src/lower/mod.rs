@@ -9,16 +9,22 @@ mod names;
 
 mod block;
 mod builder;
+mod dense;
 mod ends;
 mod feed_forward;
 mod recurrent;
 
 use tile_program::{Class, Family, Operation, OperationId, UnitId, VectorKind};
 
-use crate::layout::{CacheRegion, WeightRegion};
+use std::ops::Range;
+use std::rc::Rc;
+
 use crate::plan::Mask;
 
-pub(crate) use builder::{PassShape, lower, operands};
+use crate::layout::{Cache, WeightRegion};
+use crate::passes::Sequences;
+
+pub(crate) use builder::{lower, operands};
 
 /// A tensor of a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +67,7 @@ pub(crate) enum Backing {
     /// Rows side by side in the region of a slot.
     Slot(Slot),
     /// The new rows of a cache of keys or values.
-    Cache(CacheRegion),
+    Cache(Cache),
     /// Rows at an address of its own (recurrent state).
     Rows(u64),
 }
@@ -109,6 +115,8 @@ pub(crate) struct VectorStep {
 pub(crate) struct Part {
     pub(crate) operation: OperationId,
     pub(crate) weights: WeightRegion,
+    /// The weights stay on chip from pass to pass.
+    pub(crate) kept: bool,
     pub(crate) epilogue: Vec<VectorStep>,
 }
 
@@ -162,6 +170,8 @@ pub(crate) struct VectorStage {
     pub(crate) stride: u64,
     pub(crate) steps: Vec<VectorStep>,
     pub(crate) out: TensorId,
+    /// The rows of the result that it makes.
+    pub(crate) out_rows: Range<u64>,
     /// Who is charged for writing the result to main memory, where that is not the last step.
     pub(crate) stored_by: Option<OperationId>,
 }
@@ -177,7 +187,7 @@ pub(crate) enum AttentionPhase {
     Context(TensorId),
 }
 
-/// Scores, softmax and context of one layer.
+/// Scores, softmax and context of one layer, for sequences that are equal.
 #[derive(Clone, Debug)]
 pub(crate) struct AttentionStage {
     pub(crate) phase: AttentionPhase,
@@ -195,6 +205,8 @@ pub(crate) struct AttentionStage {
     pub(crate) batch: u64,
     /// New tokens of each sequence.
     pub(crate) tokens: u64,
+    /// Which sequences these are: their rows, and their part of the caches.
+    pub(crate) sequences: Sequences,
     /// First position that is seen, and the position after the last.
     pub(crate) from: u64,
     pub(crate) to: u64,
@@ -323,6 +335,7 @@ impl Stage {
 /// A pass: its operations, tensors and stages.
 #[derive(Clone, Debug)]
 pub(crate) struct Graph {
+    pub(crate) sequences: Rc<[Sequences]>,
     pub(crate) operations: Vec<Operation>,
     pub(crate) tensors: Vec<Tensor>,
     pub(crate) stages: Vec<Stage>,

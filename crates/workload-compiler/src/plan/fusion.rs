@@ -34,6 +34,7 @@ pub(super) fn unfuse(graph: Graph, fusion: Fusion, target: &Target) -> Graph {
         }
     }
     Graph {
+        sequences: graph.sequences,
         operations: graph.operations,
         tensors: parts.tensors,
         stages: parts.stages,
@@ -104,6 +105,7 @@ impl Parts<'_> {
                 stride: 1,
                 steps,
                 out: probabilities,
+                out_rows: 0..rows,
                 stored_by: None,
             }));
         }
@@ -122,12 +124,14 @@ impl Parts<'_> {
             stride,
             steps,
             out,
+            out_rows,
             stored_by,
         } = stage;
         let shape = &self.tensors[out.0];
         let (rows, width) = (shape.rows, shape.width);
         let last = steps.len() - 1;
         let mut from = (input, first, stride);
+
         for (index, step) in steps.into_iter().enumerate() {
             let to = if index == last {
                 out
@@ -141,9 +145,10 @@ impl Parts<'_> {
                 stride: from.2,
                 steps: vec![step],
                 out: to,
+                out_rows: out_rows.clone(),
                 stored_by: stored_by.filter(|_| index == last),
             }));
-            from = (to, 0, 1);
+            from = (to, out_rows.start, 1);
         }
     }
 
@@ -159,6 +164,7 @@ impl Parts<'_> {
                 stride: 1,
                 steps: stage.prologue.clone(),
                 out: entered,
+                out_rows: 0..stage.m,
                 stored_by: None,
             });
             input = entered;
@@ -234,6 +240,7 @@ impl Parts<'_> {
                 stride: 1,
                 steps,
                 out: result,
+                out_rows: 0..stage.m,
                 stored_by: Some(section.stored_by).filter(|&other| last && other != writer),
             });
         }

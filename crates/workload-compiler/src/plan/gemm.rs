@@ -30,10 +30,22 @@ pub(crate) struct SectionProblem {
     pub(crate) n: u64,
     pub(crate) unit_columns: u64,
     pub(crate) parts: u64,
+    /// Parts whose weights are loaded; those of the others are on chip.
+    pub(crate) streamed: u64,
     /// Bits an element of the tile that passes through the activation scratchpad.
     pub(crate) staging_bits: u64,
     /// Of each part; the address does not matter.
     pub(crate) weights: WeightRegion,
+}
+
+impl SectionProblem {
+    /// Bytes of weights that are loaded for a tile of one part.
+    fn tile_bytes(&self, k: u64, n: u64) -> u64 {
+        match self.streamed {
+            0 => 0,
+            _ => self.weights.tile_bytes(k, n),
+        }
+    }
 }
 
 /// A GEMM stage, as far as its tiles go.
@@ -165,6 +177,24 @@ impl GemmProblem {
             .min(self.k)
     }
 
+    /// Rows of k in a cut: one tile's where weights come in whole tiles.
+    fn cut_sizes(&self) -> Vec<u64> {
+        if self.sections.iter().any(|s| s.weights.is_whole()) {
+            vec![self.k_unit()]
+        } else {
+            sizes(self.k, self.k_unit())
+        }
+    }
+
+    /// Columns of a tile: one strip where weights come in whole tiles.
+    fn column_sizes(section: &SectionProblem) -> Vec<u64> {
+        if section.weights.is_whole() {
+            vec![Self::n_unit(section)]
+        } else {
+            sizes(section.n, Self::n_unit(section))
+        }
+    }
+
     fn n_unit(section: &SectionProblem) -> u64 {
         lcm(section.weights.strip, section.unit_columns)
             .unwrap_or(section.n)
@@ -219,7 +249,7 @@ impl GemmProblem {
             let n = Self::n_unit(section);
             let a = self.a_bytes(&shape).0;
             least.0 = least.0.max(a + (n * section.staging_bits).div_ceil(8));
-            least.1 = least.1.max(section.weights.tile_bytes(shape.k, n));
+            least.1 = least.1.max(section.tile_bytes(shape.k, n));
             least.2 = least.2.max(n * self.accumulator_bytes * section.parts);
         }
         least
@@ -256,7 +286,7 @@ impl GemmProblem {
         depths.dedup();
         let mut shapes = Vec::new();
         for m in self.row_sizes() {
-            for k in sizes(self.k, self.k_unit()) {
+            for k in self.cut_sizes() {
                 for splits in self.splits(k) {
                     for order in [LoopOrder::RowsOuter, LoopOrder::ColumnsOuter] {
                         for stays in [true, false] {
@@ -361,13 +391,13 @@ impl GemmProblem {
     ) -> Option<Columns> {
         let blocks = self.m.div_ceil(shape.m);
         let b_stays = shape.b_stays() && blocks > 1;
-        let all_b = section.weights.footprint().saturating_mul(section.parts);
+        let all_b = section.weights.footprint().saturating_mul(section.streamed);
         let cuts = self.k.div_ceil(shape.k);
         let mut best: Option<(u64, Columns)> = None;
-        for n in sizes(section.n, Self::n_unit(section)) {
-            let tile = section.weights.tile_bytes(shape.k, n);
+        for n in Self::column_sizes(section) {
+            let tile = section.tile_bytes(shape.k, n);
             let held = if b_stays {
-                let all = tile.saturating_mul(cuts).saturating_mul(section.parts);
+                let all = tile.saturating_mul(cuts).saturating_mul(section.streamed);
                 all.saturating_mul(shape.buffers.min(2))
             } else {
                 tile.saturating_mul(shape.buffers)
@@ -436,25 +466,20 @@ impl GemmProblem {
         };
         let cuts = self.k.div_ceil(shape.k);
         // Parts of k: so many of whole cuts, and a rest.
-        let cuts_of_part = cuts.div_ceil(shape.splits);
+        let part_k = cuts.div_ceil(shape.splits).saturating_mul(shape.k);
         let mut work: Vec<(u64, Times)> = Vec::with_capacity(8);
         for (rows, m) in pieces(self.m, shape.m) {
             for (columns, n) in pieces(section.n, n) {
-                let tiles = rows * columns;
-                let mut sum = Times::from_elem(0, self.team.len());
-                for (count, k) in pieces(self.k, shape.k) {
-                    let tile = clockwork.tile(&GemmTile::one(m, n, k));
-                    let count = count.saturating_mul(section.parts);
-                    for (sum, cycles) in sum.iter_mut().zip(tile) {
-                        *sum = sum.saturating_add(cycles.saturating_mul(count));
+                for (parts, k) in pieces(self.k, part_k) {
+                    let mut sum = Times::from_elem(0, self.team.len());
+                    for (count, k) in pieces(k, shape.k) {
+                        let tile = clockwork.tile(&GemmTile::one(m, n, k));
+                        let count = count.saturating_mul(section.parts);
+                        for (sum, cycles) in sum.iter_mut().zip(tile) {
+                            *sum = sum.saturating_add(cycles.saturating_mul(count));
+                        }
                     }
-                }
-                for (parts, length) in pieces(cuts, cuts_of_part) {
-                    let part = |cycles: &u64| {
-                        let share = u128::from(*cycles) * u128::from(length);
-                        u64::try_from(share.div_ceil(u128::from(cuts))).unwrap_or(u64::MAX)
-                    };
-                    work.push((tiles.saturating_mul(parts), sum.iter().map(part).collect()));
+                    work.push((rows.saturating_mul(columns).saturating_mul(parts), sum));
                 }
             }
         }

@@ -103,6 +103,7 @@ impl Planner {
             last_use: Vec::new(),
             one_after_another: false,
             graph: Graph {
+                sequences: graph.sequences,
                 operations: graph.operations,
                 tensors: graph.tensors,
                 stages: Vec::with_capacity(graph.stages.len()),
@@ -220,7 +221,7 @@ impl Planner {
     ) -> Result<(), CompileError> {
         let problem = AttentionProblem::new(pass, &stage, room, target);
         // Contexts differ from pass to pass: what was found for another is of no use for long.
-        if self.attentions.len() > 64 {
+        if self.attentions.len() > 1024 {
             self.attentions.clear();
         }
         let choice = match self.attentions.get(&problem) {
@@ -265,6 +266,16 @@ impl PassPlan {
             }
         }
         self.push(Stage::Gemm(stage), StagePlan::Gemm(plan));
+    }
+
+    /// About the cycles of its GEMMs and its attention.
+    pub(crate) fn cycles(&self) -> u64 {
+        let cycles = self.plans.iter().map(|plan| match plan {
+            StagePlan::Gemm(plan) => plan.cost.cycles(),
+            StagePlan::Attention(plan) => plan.cost.cycles(),
+            StagePlan::Rows(_) => 0,
+        });
+        cycles.fold(0, u64::saturating_add)
     }
 
     /// Notes last uses, and charges activations that lie in memory to those who must move them.
@@ -333,6 +344,7 @@ fn split(
         steps,
         out,
         stored_by: None,
+        out_rows: 0..stage.m,
     };
     let held = match home {
         Home::Chip(_) => stage.m * (stage.k * bits).div_ceil(8),
@@ -376,7 +388,7 @@ fn vector_rows(
         operation,
         row,
         2,
-        tensors[stage.out.0].rows,
+        stage.out_rows.end - stage.out_rows.start,
         room,
         target,
     )
@@ -468,6 +480,7 @@ impl GemmProblem {
                 n: section.n,
                 unit_columns: section.unit_columns,
                 parts: section.parts.len() as u64,
+                streamed: section.parts.iter().filter(|part| !part.kept).count() as u64,
                 staging_bits: staging,
                 weights: section.parts[0].weights.without_address(),
             }
@@ -514,7 +527,7 @@ impl AttentionProblem {
             mask: stage.mask(),
             phase: stage.phase,
             streamed_to: if on_chip(stage.key) && on_chip(stage.value) {
-                cache.past
+                stage.sequences.past
             } else {
                 stage.to
             },

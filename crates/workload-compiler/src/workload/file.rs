@@ -6,9 +6,9 @@ use serde::de::value::EnumAccessDeserializer;
 use serde::de::{Deserializer, EnumAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{Fusion, Heads, MaskedKeys, Operators, Run, Softmax};
+use super::{Fusion, Heads, MaskedKeys, Operators, Run, Softmax, Weights};
 use crate::Format;
-use crate::model::{Activation, FeedForward};
+use crate::model::{Activation, DenseLayer, FeedForward};
 
 /// A workload file as written:
 ///
@@ -23,17 +23,22 @@ use crate::model::{Activation, FeedForward};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Workload", deny_unknown_fields)]
 pub struct WorkloadFile {
-    /// A shipped model's name, `HuggingFace("path/config.json")`, or
-    /// `Variant(of: "llama-7b", d_ff: 4096)`.
+    /// A shipped model's name, `HuggingFace("path/config.json")`,
+    /// `Variant(of: "llama-7b", d_ff: 4096)` or `Dense([(inputs: 2000, outputs: 2000)])`.
     pub model: ModelChoice,
-    /// `Prefill(tokens: 512)`, `Decode(context: 2048)` or `Generate(prompt: 512, tokens: 128)`.
+    /// `Prefill(tokens: 512)`, `Decode(context: 2048)`, `Generate(prompt: 512, tokens: 128)` or
+    /// `Mixed(decode: [2048, 512], prefill: 256)`.
     pub run: Run,
-    /// Sequences side by side. Default 1.
+    /// Copies of the run's sequences side by side. Default 1.
     #[serde(default = "one")]
     pub batch: u64,
     /// Formats per operator class. Default: what the model was published in.
     #[serde(default)]
     pub precision: PrecisionFile,
+    /// What of the weights stays on chip from pass to pass: what fits (`Kept`, the default), the
+    /// same and there from the start (`Warm`), or nothing (`Streamed`).
+    #[serde(default)]
+    pub weights: Weights,
     /// Which operators are run. Default `All`.
     #[serde(default)]
     pub operators: Operators,
@@ -87,6 +92,8 @@ pub enum ModelChoice {
     HuggingFace(String),
     /// A shipped model with some of its shape changed: `Variant(of: "llama-7b", d_ff: 4096)`.
     Variant(Box<Overrides>),
+    /// Dense layers by themselves: `Dense([(count: 5, inputs: 2000, outputs: 2000)])`.
+    Dense(Vec<DenseLayer>),
     /// A shipped model: `"llama-2-7b"`.
     #[serde(untagged)]
     Preset(String),
@@ -120,6 +127,7 @@ pub struct Overrides {
 enum Named {
     HuggingFace(String),
     Variant(Box<Overrides>),
+    Dense(Vec<DenseLayer>),
 }
 
 struct ModelVisitor;
@@ -129,7 +137,8 @@ impl<'de> Visitor<'de> for ModelVisitor {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the name of a shipped model, HuggingFace(\"path/config.json\") or Variant(of: ...)",
+            "the name of a shipped model, HuggingFace(\"path/config.json\"), Variant(of: ...) or \
+             Dense([...])",
         )
     }
 
@@ -142,6 +151,7 @@ impl<'de> Visitor<'de> for ModelVisitor {
             match Named::deserialize(EnumAccessDeserializer::new(data))? {
                 Named::HuggingFace(path) => ModelChoice::HuggingFace(path),
                 Named::Variant(overrides) => ModelChoice::Variant(overrides),
+                Named::Dense(layers) => ModelChoice::Dense(layers),
             },
         )
     }

@@ -30,8 +30,8 @@ fn every_shipped_workload_compiles() {
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         // Layers repeat; two of them show what the model does.
         workload.model.layers = 2;
-        if let Run::Generate { prompt, .. } = workload.run {
-            workload.run = Run::Generate { prompt, tokens: 2 };
+        if let Run::Generate { tokens, .. } = &mut workload.run {
+            *tokens = 2;
         }
         let target = if workload.precision.projection == Format::Int8 {
             single(128, [512, 512, 256], 16)
@@ -44,6 +44,45 @@ fn every_shipped_workload_compiles() {
         count += 1;
     }
     assert!(count >= 15, "{count} workloads");
+}
+
+#[test]
+fn dense_layers_are_a_workload_of_their_own() {
+    let text = r#"Workload(
+        model: Dense([(count: 2, inputs: 300, outputs: 200), (inputs: 200, outputs: 50, activation: Relu)]),
+        run: Prefill(tokens: 7), batch: 3, precision: (projection: Int8, activation: Int8),
+    )"#;
+    let workload = resolved(text).unwrap();
+    assert_eq!(workload.model.weights(), Some(2 * 300 * 200 + 200 * 50));
+    for whole in [false, true] {
+        let mut target = single(128, [64, 64, 64], 16);
+        target.arrays[0].whole_tiles = whole;
+        target.arrays[0].dataflow = tile_program::Dataflow::WeightStationary;
+        let mut program = compile(workload.clone(), &target).unwrap();
+        check(&mut program, &target, false);
+        let mut program = compile(workload.clone(), &target).unwrap();
+        let pass = tile_program::Program::next_pass(&mut program).unwrap();
+        let macs: u64 = pass.operations.iter().map(|operation| operation.macs).sum();
+        assert_eq!(macs, 21 * (2 * 300 * 200 + 200 * 50));
+        let (rows, columns) = (target.arrays[0].rows, target.arrays[0].columns);
+        for instruction in pass.instructions {
+            let tile_program::Work::Gemm(tile) = instruction.work else {
+                continue;
+            };
+            // Whole tiles come one by one.
+            assert!(!whole || tile.k <= rows && tile.n <= columns, "{tile:?}");
+        }
+    }
+    let refused = |layers: &str| {
+        let text = format!("(model: Dense({layers}), run: Prefill(tokens: 7))");
+        resolved(&text).unwrap_err().path
+    };
+    assert_eq!(refused("[]"), "model");
+    assert_eq!(refused("[(inputs: 0, outputs: 5)]"), "model[0].inputs");
+    assert_eq!(
+        refused("[(inputs: 1, outputs: 5), (count: 99999999, inputs: 1, outputs: 5)]"),
+        "model[1].count"
+    );
 }
 
 #[test]
@@ -149,7 +188,7 @@ fn mistakes_are_answered_at_their_field_with_a_remedy() {
 
 #[test]
 fn what_a_machine_cannot_run_names_the_file_the_field_and_the_remedy() {
-    let decode = Run::Decode { context: 64 };
+    let decode = Run::decode(64);
     let bf16 = workload(model("gpt2-124m"), decode, Format::Bf16);
     let error = compile(bf16.clone(), &edge()).unwrap_err();
     let (concern, field) = error.field();
@@ -360,11 +399,11 @@ fn a_workload_file_is_written_as_it_is_read() {
 
 #[test]
 fn a_bigger_machine_never_moves_more_bytes() {
-    let run = Run::Prefill { tokens: 200 };
+    let run = Run::prefill(200);
     let mut small = model("llama-2-7b");
     small.layers = 1;
     let bytes = |target| {
-        let workload = workload(small.clone(), run, crate::support::TERNARY);
+        let workload = workload(small.clone(), run.clone(), crate::support::TERNARY);
         let found = check(&mut compile(workload, &target).unwrap(), &target, false);
         found.loaded + found.stored
     };

@@ -13,7 +13,7 @@ use tile_program::{
     Target, UnitId, VectorTile,
 };
 use workload_compiler::{
-    Format, Fusion, Heads, MaskedKeys, Model, Operators, Packing, Precision, Run, Softmax,
+    Format, Fusion, Heads, MaskedKeys, Model, Operators, Packing, Precision, Run, Softmax, Weights,
     Workload, find,
 };
 
@@ -81,6 +81,7 @@ pub(crate) fn array(unit: u16, side: u64, serves: &[Family], bits: (u64, u64, u6
         activation: Bits(bits.0),
         weight: Bits(bits.1),
         accumulator: Bits(bits.2),
+        whole_tiles: false,
     }
 }
 
@@ -150,6 +151,7 @@ pub(crate) fn workload(model: Model, run: Run, projection: Format) -> Workload {
         run,
         batch: 1,
         precision: precision(projection),
+        weights: Weights::Kept,
         operators: Operators::All,
         heads: Heads::Grouped,
         softmax: Softmax::Auto,
