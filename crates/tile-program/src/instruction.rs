@@ -49,13 +49,30 @@ pub struct GemmTile {
     pub n: u64,
     /// Columns of A, rows of B.
     pub k: u64,
-    /// Independent GEMMs of this shape run back to back (heads, sequences); at least one.
+    /// Independent GEMMs of this shape (heads, sequences); at least one.
     pub repeat: u64,
+    /// How many of them run at the same time, in blocks of the array that share neither rows nor
+    /// columns; the groups run back to back. Divides `repeat`; the blocks of a group fit the array
+    /// in one fold.
+    pub side_by_side: u64,
     /// Whether the result is added to partial sums already in the output scratchpad.
     pub accumulate: bool,
 }
 
 impl GemmTile {
+    /// A single GEMM, its result added to nothing.
+    #[must_use]
+    pub const fn one(m: u64, n: u64, k: u64) -> Self {
+        Self {
+            m,
+            n,
+            k,
+            repeat: 1,
+            side_by_side: 1,
+            accumulate: false,
+        }
+    }
+
     /// Multiply-accumulates of the tile (additions, where weights are ternary or binary).
     #[must_use]
     pub const fn macs(&self) -> u64 {

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 use tile_program::{
-    Bytes, Class, GemmShape, Instruction, Operation, Program, ScratchpadId, Target, TileChoice, UnitId,
-    VectorKind, Work,
+    Bytes, Class, GemmShape, Instruction, Operation, Program, ScratchpadId, Target, TileChoice,
+    UnitId, VectorKind, Work,
 };
 
 use crate::CompiledProgram;
