@@ -209,7 +209,7 @@ impl CompiledProgram {
                     set.insert(base);
                 }
             }
-            if set.len() == best.1.len() {
+            if set == best.1 {
                 continue;
             }
             let Some(mut cost) = self.cost_beside(representatives, &set, loads) else {
