@@ -32,6 +32,7 @@ pub(crate) enum Engine {
 }
 
 /// A PE array with the scratchpads that feed it.
+#[derive(Clone, Debug)]
 pub(crate) struct ArrayEngine {
     pub(crate) name: String,
     pub(crate) model: ArrayModel,
@@ -42,7 +43,7 @@ pub(crate) struct ArrayEngine {
 }
 
 impl ArrayEngine {
-    fn tile(&self, tile: &GemmTile) -> Result<TileTiming, MachineError> {
+    pub(crate) fn tile(&self, tile: &GemmTile) -> Result<TileTiming, MachineError> {
         let wrong = |source| MachineError::Array {
             array: self.name.clone(),
             source,

@@ -22,6 +22,7 @@ mod config;
 mod dma;
 mod engine;
 mod error;
+mod laws;
 mod machine;
 mod memory;
 mod sequencer;

@@ -3,6 +3,8 @@
 //!
 //!     cargo run -p chrome-trace --example made_up_run -- FILE[.gz] [PASSES]
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::File;
@@ -62,6 +64,7 @@ fn target() -> Target {
             capacity: None,
             access: Bytes(64),
         },
+        laws: Arc::new(()),
     }
 }
 

@@ -49,8 +49,12 @@ pub struct GemmTile {
     pub n: u64,
     /// Columns of A, rows of B.
     pub k: u64,
-    /// Independent GEMMs of this shape run back to back (heads, sequences); at least one.
+    /// Independent GEMMs of this shape (heads, sequences); at least one.
     pub repeat: u64,
+    /// How many of them run at the same time, in blocks of the array that share neither rows nor
+    /// columns; the groups run back to back. Divides `repeat`; the blocks of a group fit the array
+    /// in one fold.
+    pub side_by_side: u64,
     /// Whether the result is added to partial sums already in the output scratchpad.
     pub accumulate: bool,
     /// How weights lie where they are narrower than the PEs take them, and are unpacked on the way
@@ -59,6 +63,20 @@ pub struct GemmTile {
 }
 
 impl GemmTile {
+    /// A single GEMM, its result added to nothing.
+    #[must_use]
+    pub const fn one(m: u64, n: u64, k: u64) -> Self {
+        Self {
+            m,
+            n,
+            k,
+            repeat: 1,
+            side_by_side: 1,
+            accumulate: false,
+            packed: None,
+        }
+    }
+
     /// Multiply-accumulates of the tile (additions, where weights are ternary or binary).
     #[must_use]
     pub const fn macs(&self) -> u64 {
@@ -178,6 +196,22 @@ pub struct VectorTile {
     pub operand: Option<Stream>,
     /// What is written, once.
     pub result: Stream,
+}
+
+impl VectorTile {
+    /// Work on elements of so many bits where they are, in the output scratchpad.
+    #[must_use]
+    pub const fn on_sums(kind: VectorKind, elements: u64, rows: u64, bits: u64) -> Self {
+        let sums = Stream::new(ScratchpadId::Outputs, bits);
+        Self {
+            kind,
+            elements,
+            rows,
+            source: sums,
+            operand: None,
+            result: sums,
+        }
+    }
 }
 
 /// Bytes in main memory: `rows` rows of `row_bytes` each, `pitch` bytes apart.

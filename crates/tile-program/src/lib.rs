@@ -36,5 +36,5 @@ pub use observe::{Activity, Bound, Busy, FoldSpan, NoObserver, Observer, Waiting
 pub use packed::Packed;
 pub use program::{GemmShape, Operation, OperationId, Pass, Program};
 pub use size::{Bits, Bytes};
-pub use target::{ArrayTarget, MemoryTarget, ScratchpadId, ScratchpadTarget, Target, UnitId};
+pub use target::{ArrayTarget, Laws, MemoryTarget, ScratchpadId, ScratchpadTarget, Target, UnitId};
 pub use tiling::{DecidedBy, LoopOrder, Reuse, TileChoice, Tiling};

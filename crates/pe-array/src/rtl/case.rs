@@ -242,6 +242,7 @@ impl Case {
             n,
             k,
             repeat: self.repeat,
+            side_by_side: 1,
             accumulate: false,
             packed: None,
         };

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use tile_program::{ScratchpadId, Stream};
+use tile_program::{OperationId, ScratchpadId, Stream, UnitId};
 
 use super::emitter::{After, Buffer, Step};
 use super::pass::{Context, Streams};
@@ -79,6 +79,14 @@ impl Context {
         })
     }
 
+    /// A step has updated its state, if it has one.
+    fn updated(&mut self, step: &VectorStep, stamp: (UnitId, u64)) {
+        if let Some(state) = step.state {
+            let all = 0..self.tensors[state.0].spec.rows;
+            self.tensor(state).written(&all, stamp);
+        }
+    }
+
     /// Runs a chain over a band; the buffer is the caller's if it asked for one.
     pub(super) fn chain(
         &mut self,
@@ -86,6 +94,7 @@ impl Context {
         steps: &[VectorStep],
         band: &Band,
         goal: Goal,
+        stored_by: Option<OperationId>,
     ) -> Option<Buffer> {
         let first = &steps[0];
         let tile = self.emitter.tile(first.operation);
@@ -130,6 +139,10 @@ impl Context {
             if let Some(operand) = &operand {
                 step = step.after(&operand.ready);
             }
+            if let Some(state) = work.state {
+                let state = &self.tensors[state.0];
+                step = step.after(&state.ready(&(0..state.spec.rows)));
+            }
             if last {
                 let reads = Reads {
                     input,
@@ -137,7 +150,7 @@ impl Context {
                     current,
                     operand,
                 };
-                return self.end_chain(work, step, reads, band, goal);
+                return self.end_chain(work, step, reads, band, (goal, stored_by));
             }
             let made = current.is_none().then(|| {
                 let bytes = (band.count() * band.width * work.bits).div_ceil(8);
@@ -152,6 +165,7 @@ impl Context {
                 step = step.give(buffer);
             }
             let stamp = self.emitter.issue(step);
+            self.updated(work, stamp);
             if current.is_none() {
                 self.tensors[input.0].read(stamp);
             }
@@ -174,7 +188,7 @@ impl Context {
         mut step: Step,
         reads: Reads,
         band: &Band,
-        goal: Goal,
+        (goal, stored_by): (Goal, Option<OperationId>),
     ) -> Option<Buffer> {
         let Reads {
             input,
@@ -219,6 +233,7 @@ impl Context {
             result = Some(fresh);
         }
         let stamp = self.emitter.issue(step);
+        self.updated(work, stamp);
         if held_input {
             self.tensors[input.0].read(stamp);
         }
@@ -233,7 +248,8 @@ impl Context {
             (Some((out, None)), Some(mut buffer)) => {
                 buffer.written(stamp);
                 let columns = 0..band.width;
-                self.store_piece((operation, tile), buffer, out, &band.out_rows, &columns);
+                let writer = (stored_by.unwrap_or(operation), tile);
+                self.store_piece(writer, buffer, out, &band.out_rows, &columns);
                 None
             }
             (None, Some(mut buffer)) => {
@@ -274,7 +290,8 @@ impl VectorRun {
             width,
             out_rows,
         };
-        context.chain(stage.input, &stage.steps, &band, Goal::Tensor(stage.out));
+        let goal = Goal::Tensor(stage.out);
+        context.chain(stage.input, &stage.steps, &band, goal, stage.stored_by);
         self.next = band.out_rows.end;
         self.next < stage.out_rows.end
     }

@@ -327,6 +327,7 @@ impl<'a> Builder<'a> {
             stride: 1,
             steps,
             out,
+            stored_by: None,
             out_rows: 0..self.graph.tensors[out.0].rows,
         }));
     }
