@@ -12,10 +12,13 @@
 //! crate's README explains Amdahl's law, its terms and its limits. Nothing here reads or writes
 //! files.
 
+pub mod beyond;
 pub mod figure;
+mod lab;
 mod point;
 pub mod published;
 pub mod reproduce;
+pub mod sheet;
 pub mod what_if;
 
 pub use point::{Measured, Point, PointError, measure_all};
