@@ -98,24 +98,7 @@ impl Compute {
         let to_reference = |edge: Cycle| context.timeline().convert(domain, edge, world.reference);
         let accounted = world.units[unit.index()].accounted;
         let at = to_reference(flight.end);
-        // Each part ends at an edge of the unit's clock; what lies before the account's end was
-        // hidden behind the instruction before, and the last part reaches to the end.
-        let mut parts = SmallVec::<[(Cause, Cycles); 5]>::new();
-        let mut edge = flight.start;
-        let mut from = accounted;
-        for (index, &(cause, span)) in flight.timing.parts.iter().enumerate() {
-            edge += span;
-            let last = index + 1 == flight.timing.parts.len();
-            let to = if last {
-                at
-            } else {
-                to_reference(edge).clamp(from, at)
-            };
-            if to > from {
-                parts.push((cause, to - from));
-            }
-            from = to;
-        }
+        let parts = self.account(flight, (accounted, at), &to_reference);
         for (scratchpad, read, written) in self.engine.traffic(&flight.timing) {
             world.pad(scratchpad).count_used(read, written);
         }
@@ -138,6 +121,47 @@ impl Compute {
         if world.observer.wants_folds(accounted, at) {
             self.tell_folds(world, context, flight, accounted);
         }
+    }
+
+    /// What the unit did in a span that ends with a flight, by cause. A cycle belongs to the flight
+    /// whose operands enter the array: what the next one loads meanwhile is hidden behind it, and so
+    /// is what still leaves of this one once the next one's operands enter.
+    fn account(
+        &self,
+        flight: &Flight,
+        (from, to): (Cycle, Cycle),
+        to_reference: &impl Fn(Cycle) -> Cycle,
+    ) -> SmallVec<[(Cause, Cycles); 5]> {
+        let mut parts = SmallVec::<[(Cause, Cycles); 5]>::new();
+        let mut at = from;
+        let mut flights = std::iter::once(flight).chain(&self.flights).peekable();
+        while let Some(flight) = flights.next() {
+            let occupied = flight.start + flight.timing.occupied;
+            let until = match flights.peek() {
+                Some(next) => next.start.max(occupied).min(flight.end),
+                None => flight.end,
+            };
+            let until = to_reference(until).min(to);
+            let mut edge = flight.start;
+            for (index, &(cause, span)) in flight.timing.parts.iter().enumerate() {
+                edge += span;
+                let last = index + 1 == flight.timing.parts.len();
+                let end = if last {
+                    until
+                } else {
+                    to_reference(edge).min(until)
+                };
+                if end > at {
+                    parts.push((cause, end - at));
+                    at = end;
+                }
+            }
+        }
+        debug_assert!(
+            at == to,
+            "the flights of a unit leave no gap before the end of one"
+        );
+        parts
     }
 
     fn tell_folds<O: Observer>(

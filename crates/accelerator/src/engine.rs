@@ -13,7 +13,11 @@ use crate::config::VectorSpec;
 pub(crate) struct Timing {
     /// From the start until the results are there.
     pub(crate) total: Cycles,
-    /// `total` by cause.
+    /// From the start until another instruction's operands may follow; the rest of `total` is
+    /// hidden if they do.
+    pub(crate) occupied: Cycles,
+    /// `total` by cause, in the order of time as far as folds can be told apart: what may be hidden
+    /// behind the instruction before comes first, what may be hidden behind the next one last.
     pub(crate) parts: SmallVec<[(Cause, Cycles); 5]>,
     /// The folds, for arrays.
     pub(crate) tile: Option<Box<TileTiming>>,
@@ -50,15 +54,14 @@ impl Engine {
         match (self, work) {
             (Self::Array(array), Work::Gemm(tile)) => {
                 let timing = array.tile(tile)?;
-                let parts = timing
-                    .parts
-                    .iter()
-                    .copied()
+                let [fill, compute, drain, load, port] = timing.parts;
+                let parts = [load, fill, compute, port, drain]
+                    .into_iter()
                     .filter(|(_, span)| !span.is_zero());
-                let (total, parts) = (timing.total, parts.collect());
                 Ok(Timing {
-                    total,
-                    parts,
+                    total: timing.total,
+                    occupied: timing.occupied,
+                    parts: parts.collect(),
                     tile: Some(Box::new(timing)),
                 })
             }
@@ -71,6 +74,7 @@ impl Engine {
                 };
                 Ok(Timing {
                     total,
+                    occupied: total,
                     parts: smallvec![(Cause::Compute, total)],
                     tile: None,
                 })

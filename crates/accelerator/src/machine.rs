@@ -2,7 +2,7 @@
 
 use dram::{Causes, Counters, Memory};
 use event_kernel::{Cycle, Cycles, Frequency, Limits, Simulation, Timeline};
-use pe_array::{ArrayModel, Feed, Rate};
+use pe_array::{ArrayModel, Feed, Rate, Tiles};
 use sram::Scratchpad;
 use tile_program::{
     ArrayTarget, Bits, Bytes, MemoryTarget, Observer, Program, ScratchpadId, ScratchpadTarget,
@@ -85,7 +85,9 @@ impl Machine {
             .iter()
             .enumerate()
             .map(|(index, array)| {
-                ArrayModel::new(&array.array).map_err(|e| e.inside(format!("arrays[{index}]")))
+                ArrayModel::new(&array.array)
+                    .and_then(|model| model.with_tiles(array.tiles))
+                    .map_err(|e| e.inside(format!("arrays[{index}]")))
             })
             .collect::<Result<Vec<_>, _>>()?;
         let memory = Memory::new(&spec.memory, spec.clock).map_err(|e| e.inside("memory"))?;
@@ -308,6 +310,7 @@ fn target(spec: &MachineSpec, memory: &Memory) -> Target {
             activation: array.kind.activation.bits(),
             weight: array.kind.weight.bits(),
             accumulator: array.kind.accumulator.bits(),
+            whole_tiles: array.tiles == Tiles::Whole,
         });
     let others = spec.arrays.len();
     Target {

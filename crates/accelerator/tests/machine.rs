@@ -35,6 +35,7 @@ impl Program for Script {
                 k: self.1,
                 count: 1,
             }),
+            tiling: None,
             macs: 0,
             compulsory_read: Bytes::ZERO,
             compulsory_write: Bytes::ZERO,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tile_program::{Busy, Class, Operation, OperationId, Target, UnitId};
+use tile_program::{Busy, Class, Operation, OperationId, Target, TileChoice, UnitId};
 
 /// What one operation did, over all passes in which it ran.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Entry {
     pub(crate) bytes_written: u64,
     pub(crate) compulsory_read: u64,
     pub(crate) compulsory_write: u64,
+    /// Of the latest pass.
+    pub(crate) tiling: Option<TileChoice>,
 }
 
 impl Entry {
@@ -43,6 +45,7 @@ impl Entry {
             bytes_written: 0,
             compulsory_read: 0,
             compulsory_write: 0,
+            tiling: None,
         }
     }
 
@@ -57,6 +60,7 @@ impl Entry {
 pub(crate) struct OperationTable {
     load: UnitId,
     store: UnitId,
+    arrays: Vec<UnitId>,
     pub(crate) entries: Vec<Entry>,
     /// Operator and class, by which operations group.
     pub(crate) operators: Vec<(&'static str, Class)>,
@@ -70,6 +74,7 @@ impl OperationTable {
         Self {
             load: target.load,
             store: target.store,
+            arrays: target.arrays.iter().map(|array| array.unit).collect(),
             entries: Vec::new(),
             operators: Vec::new(),
             current: Vec::new(),
@@ -92,6 +97,7 @@ impl OperationTable {
             entry.declared_macs += operation.macs;
             entry.compulsory_read += operation.compulsory_read.get();
             entry.compulsory_write += operation.compulsory_write.get();
+            entry.tiling = operation.tiling;
             self.current.push(index);
         }
     }
@@ -124,8 +130,9 @@ impl OperationTable {
     pub(crate) fn busy(&mut self, busy: &Busy<'_>) {
         let (load, store) = (self.load, self.store);
         let cycles = busy.to.since(busy.from).get();
+        let main = self.does_main_work(busy.unit, busy.operation);
         let entry = self.get_mut(busy.operation);
-        if busy.unit == entry.unit {
+        if main {
             entry.cycles += cycles;
         }
         if busy.unit == load {
@@ -140,7 +147,13 @@ impl OperationTable {
 
     /// A unit completed an instruction of an operation.
     pub(crate) fn complete(&mut self, unit: UnitId, operation: OperationId) {
-        let entry = self.get_mut(operation);
-        entry.tiles += u64::from(entry.unit == unit);
+        let main = self.does_main_work(unit, operation);
+        self.get_mut(operation).tiles += u64::from(main);
+    }
+
+    /// Whether a unit does an operation's main work: several arrays may share it.
+    fn does_main_work(&self, unit: UnitId, operation: OperationId) -> bool {
+        let main = self.get(operation).unit;
+        unit == main || self.arrays.contains(&unit) && self.arrays.contains(&main)
     }
 }

@@ -2,7 +2,7 @@
 
 use event_kernel::{Cycle, Cycles};
 use serde::Serialize;
-use tile_program::{Bytes, Cause, Class};
+use tile_program::{Bytes, Cause, Class, TileChoice};
 
 use crate::ledger::{Ledger, NO_CLASS, UnitLedger};
 use crate::operations::Entry;
@@ -73,13 +73,13 @@ pub struct OperationSummary {
     pub unit: String,
     /// In how many passes it ran.
     pub count: u64,
-    /// Instructions of it completed on its unit.
+    /// Instructions of it completed on its unit (on all arrays that share it).
     pub tiles: u64,
     /// Multiply-accumulates done.
     pub macs: u64,
     /// Multiply-accumulates that the program announced; equal to `macs` if it covered each once.
     pub declared_macs: u64,
-    /// Cycles that its unit was busy with it.
+    /// Cycles that its unit (each array that shares it) was busy with it.
     pub cycles: Cycles,
     /// Cycles that the DMA was busy loading for it, beside or before.
     pub load_cycles: Cycles,
@@ -89,6 +89,8 @@ pub struct OperationSummary {
     pub bytes_read: Bytes,
     /// Payload bytes written to main memory for it.
     pub bytes_written: Bytes,
+    /// How its GEMMs were cut into tiles, and why so; of its last pass.
+    pub tiling: Option<TileChoice>,
 }
 
 /// All operations of one operator and class.
@@ -259,6 +261,7 @@ fn operations(ledger: &Ledger) -> Vec<OperationSummary> {
             store_cycles: Cycles(entry.store_cycles),
             bytes_read: Bytes(entry.bytes_read),
             bytes_written: Bytes(entry.bytes_written),
+            tiling: entry.tiling,
         })
         .collect()
 }

@@ -47,6 +47,7 @@ fn target() -> Target {
         activation: Bits(8),
         weight: Bits(2),
         accumulator: Bits(24),
+        whole_tiles: false,
     };
     Target {
         arrays: vec![array(TERNARY, "ternary"), array(BF16, "bf16")],
@@ -72,6 +73,7 @@ fn operations(layers: usize) -> Vec<Operation> {
             family: None,
             unit,
             gemm: None,
+            tiling: None,
             macs: u64::from(tiles) * cycles * u64::from(unit != VECTOR) * 4096,
             compulsory_read: Bytes::ZERO,
             compulsory_write: Bytes::ZERO,

@@ -9,8 +9,9 @@
 //! * **Two steps.** [`Document::read`] checks names, kinds of values and units. What the values
 //!   mean together is the caller's to check; its [`FieldError`]s are found again in the text by
 //!   their paths, and if the field was left out, the error says which default is in force.
-//! * **Quantities carry their units.** [`Clock`], [`Size`], [`Bandwidth`] and [`Time`] are written
-//!   `MHz(700)`, `KiB(256)`, `GBps(34)`, `Ns(100)` and resolved without floating point. Where there
+//! * **Quantities carry their units.** [`Clock`], [`Size`], [`Bandwidth`], [`Time`], [`Energy`],
+//!   [`Area`] and [`Power`] are written `MHz(700)`, `KiB(256)`, `GBps(34)`, `Ns(100)`, `Pj(0.3)`,
+//!   `Um2(391)`, `Mw(1)` and resolved without floating point. Where there
 //!   may be none, [`Or`] takes a word in place of a value: `Unlimited`.
 //!
 //! The grammar is RON's, and `ron` decides what is well formed. The text is then held as a tree in
@@ -36,5 +37,5 @@ pub use error::ConfigError;
 pub use field::FieldError;
 pub use keyword::{Keyword, Or, Unlimited};
 pub use overrides::Override;
-pub use quantity::{Bandwidth, Clock, Size, Time};
+pub use quantity::{Area, Bandwidth, Clock, Energy, Power, Size, Time};
 pub use suggest::{among, nearest};

@@ -78,6 +78,19 @@ quantity!(
     Time, "time", { Ps = 1, Ns = 1_000, Us = 1_000_000, Ms = 1_000_000_000 }
 );
 
+quantity!(
+    /// An energy as written, to the attojoule.
+    Energy, "energy", { Aj = 1, Fj = 1_000, Pj = 1_000_000, Nj = 1_000_000_000 }
+);
+quantity!(
+    /// An area as written, to the square nanometre.
+    Area, "area", { Um2 = 1_000_000, Mm2 = 1_000_000_000_000 }
+);
+quantity!(
+    /// A power as written, to the nanowatt.
+    Power, "power", { Nw = 1, Uw = 1_000, Mw = 1_000_000, W = 1_000_000_000 }
+);
+
 /// What kind of quantity has these units, if any.
 pub(crate) fn kind_of_units(units: &[&str]) -> Option<&'static str> {
     [
@@ -85,6 +98,9 @@ pub(crate) fn kind_of_units(units: &[&str]) -> Option<&'static str> {
         (Size::UNITS, Size::KIND),
         (Bandwidth::UNITS, Bandwidth::KIND),
         (Time::UNITS, Time::KIND),
+        (Energy::UNITS, Energy::KIND),
+        (Area::UNITS, Area::KIND),
+        (Power::UNITS, Power::KIND),
     ]
     .into_iter()
     .find(|(known, _)| *known == units)
@@ -203,6 +219,54 @@ impl Time {
                 format!("{self} is not a whole number of picoseconds below 2^64"),
             )
             .help("write a whole number of Ps, Ns or Us")
+        })
+    }
+}
+
+impl Energy {
+    /// The exact number of attojoules.
+    ///
+    /// # Errors
+    /// If that is not whole, or does not fit 64 bits.
+    pub fn attojoules(self) -> Result<u64, FieldError> {
+        self.amount.scaled_whole(self.factor()).ok_or_else(|| {
+            FieldError::new(
+                "",
+                format!("{self} is not a whole number of attojoules below 2^64"),
+            )
+            .help("write fewer digits, in Aj, Fj, Pj or Nj")
+        })
+    }
+}
+
+impl Area {
+    /// The exact number of square nanometres.
+    ///
+    /// # Errors
+    /// If that is not whole, or does not fit 64 bits.
+    pub fn square_nanometres(self) -> Result<u64, FieldError> {
+        self.amount.scaled_whole(self.factor()).ok_or_else(|| {
+            FieldError::new(
+                "",
+                format!("{self} is not a whole number of square nanometres below 2^64"),
+            )
+            .help("write fewer digits, in Um2 or Mm2")
+        })
+    }
+}
+
+impl Power {
+    /// The exact number of nanowatts.
+    ///
+    /// # Errors
+    /// If that is not whole, or does not fit 64 bits.
+    pub fn nanowatts(self) -> Result<u64, FieldError> {
+        self.amount.scaled_whole(self.factor()).ok_or_else(|| {
+            FieldError::new(
+                "",
+                format!("{self} is not a whole number of nanowatts below 2^64"),
+            )
+            .help("write fewer digits, in Nw, Uw, Mw or W")
         })
     }
 }

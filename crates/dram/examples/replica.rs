@@ -1,4 +1,4 @@
-//! Host time of the replicas: `cargo run --release -p dram --example replica -- CONFIG FAMILY PARAMETERS`.
+//! Host time of the replicas: `cargo run --release -p dram --example replica -- CONFIG FAMILY PARAMETERS COUNT`.
 use dram::replica::{ReplicaConfig, driver::RunOptions, run};
 use dram::request::generate;
 use std::time::Instant;
@@ -19,7 +19,7 @@ fn main() {
     let mut next = |default: &str| arguments.next().unwrap_or_else(|| default.to_owned());
     let config = ReplicaConfig::named(&next("d3_ddr4_3200_1ch1rk")).expect("a configuration");
     let (family, parameters) = (next("seq_rd"), next("base=0"));
-    let count = 2_000_000;
+    let count = next("2000000").parse().expect("a number of requests");
     let bytes = 64;
     let requests = generate(&family, count, bytes, 0, &parameters).expect("a family");
     let start = Instant::now();

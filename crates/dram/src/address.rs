@@ -184,6 +184,7 @@ impl AddressMap {
     }
 
     /// Where a burst of the whole memory lives.
+    #[inline]
     #[must_use]
     pub fn locate(&self, burst: u64) -> Location {
         match &self.bits {
@@ -193,6 +194,7 @@ impl AddressMap {
     }
 
     /// Where a channel-local burst lives in its channel.
+    #[inline]
     #[must_use]
     pub fn locate_local(&self, burst: u64) -> Location {
         match &self.bits {

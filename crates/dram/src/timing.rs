@@ -1,8 +1,9 @@
 //! When each bank may take each command: the constraint table at work.
 //!
-//! Every node of the tree unit, rank, group, bank keeps the earliest cycle of each command; a
-//! command raises the nodes its rules name, and a bank's earliest cycle is the greatest of its
-//! path. The work of a command does not depend on the number of banks.
+//! A bank's earliest cycle of a command is the greater of what commands to the bank itself demand
+//! and of what all others of its unit demand, which is the same for all banks of a group. So a
+//! command is noted once for its bank and once a group that it reaches, and a look-up reads two
+//! numbers.
 
 use crate::command::Command;
 use crate::standard::{Rule, Scope};
@@ -30,76 +31,117 @@ impl Shape {
     pub const fn banks_per_rank(self) -> usize {
         self.groups * self.banks
     }
+
+    /// Groups of the unit.
+    const fn total_groups(self) -> usize {
+        self.ranks * self.groups
+    }
+
+    /// Whether a rule with this scope, from a command to a bank of group `from`, reaches `group`.
+    const fn reaches(self, scope: Scope, from: usize, group: usize) -> bool {
+        let same_rank = from / self.groups == group / self.groups;
+        match scope {
+            Scope::Bank => false,
+            Scope::Group => from == group,
+            Scope::Rank => same_rank,
+            Scope::OtherRank => !same_rank,
+            Scope::Unit => true,
+        }
+    }
 }
 
+/// What a command does to the earliest cycle of another one.
 #[derive(Clone, Copy, Debug)]
 struct Effect {
-    scope: Scope,
-    to: u8,
+    /// The place in the table that it raises.
+    at: usize,
     cycles: u64,
 }
 
-/// A rule over a window of commands, with the times of the last ones of each node.
+/// A rule over a window of commands, with the times of the last ones of each place it counts at.
 #[derive(Clone, Debug)]
 struct Window {
     rule: Rule,
-    /// `rule.window` times a node, as rings.
+    /// `rule.window` times a place, as rings.
     times: Vec<u64>,
-    /// The ring position of the oldest time, a node.
+    /// The ring position of the oldest time, a place.
     oldest: Vec<u8>,
+}
+
+/// What commands of one kind do.
+#[derive(Clone, Debug, Default)]
+struct Effects {
+    bank: Vec<Effect>,
+    /// By the group of the command.
+    groups: Vec<Vec<Effect>>,
+    windows: Vec<Window>,
 }
 
 /// The earliest cycles of a unit's banks.
 #[derive(Clone, Debug)]
 pub struct Timing {
     shape: Shape,
-    effects: Vec<Vec<Effect>>,
-    windows: Vec<Window>,
-    /// The node of the first bank; the others follow.
-    first_bank: usize,
-    /// The nodes of each bank: its own, its group's, its rank's.
-    paths: Vec<[u32; 3]>,
-    /// Earliest cycle by node and command.
-    earliest: Vec<[u64; Command::COUNT]>,
+    /// By command.
+    effects: Vec<Effects>,
+    /// The group of each bank, and the rank of each group.
+    group_of: Vec<u16>,
+    rank_of: Vec<u16>,
+    /// Earliest cycle by bank and command, from commands to the bank.
+    of_bank: Vec<[u64; Command::COUNT]>,
+    /// Earliest cycle by group and command, from commands to any bank that reach the group; all
+    /// commands of a group together.
+    of_group: Vec<u64>,
 }
-
-const UNIT: usize = 0;
 
 impl Timing {
     /// No command given yet. Only the commands `asked` for have their earliest cycles kept.
     #[must_use]
     pub fn new(shape: Shape, rules: &[Rule], asked: &[Command]) -> Self {
-        let mut effects = vec![Vec::new(); Command::COUNT];
-        let mut windows = Vec::new();
-        let nodes = 1 + shape.ranks * (1 + shape.groups * (1 + shape.banks));
+        let groups = shape.total_groups();
+        let none = Effects {
+            groups: vec![Vec::new(); groups],
+            ..Effects::default()
+        };
+        let mut effects = vec![none; Command::COUNT];
         let binds = |rule: &&Rule| {
             let alone = rule.scope == Scope::OtherRank && shape.ranks == 1;
             rule.cycles > 0 && asked.contains(&rule.to) && !alone
         };
         for rule in rules.iter().filter(binds) {
+            let of = &mut effects[rule.from as usize];
             if rule.window > 1 {
-                windows.push(Window {
+                let places = shape.total_banks();
+                of.windows.push(Window {
                     rule: *rule,
-                    times: vec![u64::MAX; usize::from(rule.window) * nodes],
-                    oldest: vec![0; nodes],
+                    times: vec![u64::MAX; usize::from(rule.window) * places],
+                    oldest: vec![0; places],
                 });
-            } else {
-                effects[rule.from as usize].push(Effect {
-                    scope: rule.scope,
-                    to: rule.to as u8,
-                    cycles: rule.cycles,
-                });
+                continue;
+            }
+            let effect = |group| Effect {
+                at: group * Command::COUNT + rule.to as usize,
+                cycles: rule.cycles,
+            };
+            if rule.scope == Scope::Bank {
+                of.bank.push(effect(0));
+            }
+            for (from, reached) in of.groups.iter_mut().enumerate() {
+                for group in (0..groups).filter(|&group| shape.reaches(rule.scope, from, group)) {
+                    raise(reached, effect(group));
+                }
             }
         }
         Self {
             shape,
             effects,
-            windows,
-            first_bank: 1 + shape.ranks * (1 + shape.groups),
-            paths: (0..shape.total_banks())
-                .map(|bank| Self::path_of(shape, bank))
+            group_of: (0..shape.total_banks())
+                .map(|bank| (bank / shape.banks) as u16)
                 .collect(),
-            earliest: vec![[0; Command::COUNT]; nodes],
+            rank_of: (0..groups)
+                .map(|group| (group / shape.groups) as u16)
+                .collect(),
+            of_bank: vec![[0; Command::COUNT]; shape.total_banks()],
+            of_group: vec![0; groups * Command::COUNT],
         }
     }
 
@@ -109,130 +151,90 @@ impl Timing {
         self.shape
     }
 
-    #[inline]
-    const fn rank_node(rank: usize) -> usize {
-        1 + rank
-    }
-
-    const fn path_of(shape: Shape, bank: usize) -> [u32; 3] {
-        let group = bank / shape.banks;
-        let rank = group / shape.groups;
-        let groups_at = 1 + shape.ranks;
-        let banks_at = groups_at + shape.ranks * shape.groups;
-        [
-            (banks_at + bank) as u32,
-            (groups_at + group) as u32,
-            (1 + rank) as u32,
-        ]
-    }
-
-    #[inline]
-    fn path(&self, bank: usize) -> (usize, usize, usize) {
-        let [bank, group, rank] = self.paths[bank];
-        (bank as usize, group as usize, rank as usize)
-    }
-
     /// Numbers that tell the bank's group from other groups, and its rank from other ranks.
     #[inline]
     #[must_use]
     pub fn group_and_rank(&self, bank: usize) -> (u16, u16) {
-        let [_, group, rank] = self.paths[bank];
-        (group as u16, rank as u16)
+        let group = self.group_of[bank];
+        (group, self.rank_of[usize::from(group)])
     }
 
     /// The earliest cycle of a command to a bank.
     #[inline]
     #[must_use]
     pub fn earliest(&self, command: Command, bank: usize) -> u64 {
-        let (bank, group, rank) = self.path(bank);
-        let c = command as usize;
-        self.earliest[bank][c]
-            .max(self.earliest[group][c])
-            .max(self.earliest[rank][c])
-            .max(self.earliest[UNIT][c])
+        let at = usize::from(self.group_of[bank]) * Command::COUNT + command as usize;
+        self.of_bank[bank][command as usize].max(self.of_group[at])
     }
 
-    /// What a bank itself allows of [`Timing::earliest`].
-    #[inline]
+    /// Whether a command to a bank moves another one's earliest cycle of other banks.
     #[must_use]
-    pub fn earliest_of_bank(&self, command: Command, bank: usize) -> u64 {
-        self.earliest[self.first_bank + bank][command as usize]
-    }
-
-    /// What all but the bank itself allow of [`Timing::earliest`]: the same for all banks of a
-    /// group.
-    #[inline]
-    #[must_use]
-    pub fn earliest_around(&self, command: Command, bank: usize) -> u64 {
-        let (_, group, rank) = self.path(bank);
-        let c = command as usize;
-        self.earliest[group][c]
-            .max(self.earliest[rank][c])
-            .max(self.earliest[UNIT][c])
-    }
-
-    /// The earliest cycle of a command that covers all banks of a rank.
-    #[must_use]
-    pub fn earliest_all(&self, command: Command, rank: usize) -> u64 {
-        let per_rank = self.shape.banks_per_rank();
-        (rank * per_rank..(rank + 1) * per_rank)
-            .map(|bank| self.earliest(command, bank))
-            .max()
-            .unwrap_or(0)
+    pub fn spaces_others(&self, from: Command, to: Command) -> bool {
+        let effects = &self.effects[from as usize];
+        let mut reached = effects.groups.iter().flatten();
+        reached.any(|effect| effect.at % Command::COUNT == to as usize)
+            || effects.windows.iter().any(|window| window.rule.to == to)
     }
 
     /// Takes note of a command to a bank (or, for a command to a whole rank, to any of its
     /// banks).
     #[inline]
     pub fn issue(&mut self, command: Command, bank: usize, cycle: u64) {
-        let (bank_node, group_node, rank_node) = self.path(bank);
-        for effect in &self.effects[command as usize] {
-            let at = cycle + effect.cycles;
-            let to = usize::from(effect.to);
-            let node = match effect.scope {
-                Scope::Bank => bank_node,
-                Scope::Group => group_node,
-                Scope::Rank => rank_node,
-                Scope::Unit => UNIT,
-                Scope::OtherRank => {
-                    for rank in 0..self.shape.ranks {
-                        let node = Self::rank_node(rank);
-                        if node != rank_node {
-                            let earliest = &mut self.earliest[node][to];
-                            *earliest = at.max(*earliest);
-                        }
-                    }
+        let group = usize::from(self.group_of[bank]);
+        let effects = &mut self.effects[command as usize];
+        let of_bank = &mut self.of_bank[bank];
+        for effect in &effects.bank {
+            let earliest = &mut of_bank[effect.at];
+            *earliest = (*earliest).max(cycle + effect.cycles);
+        }
+        for effect in &effects.groups[group] {
+            let earliest = &mut self.of_group[effect.at];
+            *earliest = (*earliest).max(cycle + effect.cycles);
+        }
+        for window in &mut effects.windows {
+            let to = window.rule.to as usize;
+            let groups = match window.rule.scope {
+                Scope::Bank => {
+                    of_bank[to] = of_bank[to].max(window.push(bank, cycle));
                     continue;
                 }
+                Scope::Group => group..group + 1,
+                Scope::Rank | Scope::OtherRank => {
+                    let first = usize::from(self.rank_of[group]) * self.shape.groups;
+                    first..first + self.shape.groups
+                }
+                Scope::Unit => 0..self.rank_of.len(),
             };
-            let earliest = &mut self.earliest[node][to];
-            *earliest = at.max(*earliest);
-        }
-        for window in &mut self.windows {
-            if window.rule.from == command {
-                let node = match window.rule.scope {
-                    Scope::Bank => bank_node,
-                    Scope::Group => group_node,
-                    Scope::Rank | Scope::OtherRank => rank_node,
-                    Scope::Unit => UNIT,
-                };
-                let at = window.push(node, cycle);
-                let earliest = &mut self.earliest[node][window.rule.to as usize];
-                *earliest = at.max(*earliest);
+            let at = window.push(groups.start, cycle);
+            for group in groups {
+                let earliest = &mut self.of_group[group * Command::COUNT + to];
+                *earliest = (*earliest).max(at);
             }
         }
+    }
+}
+
+/// Adds an effect; of two on the same the greater is enough.
+fn raise(effects: &mut Vec<Effect>, effect: Effect) {
+    let same = |other: &&mut Effect| other.at == effect.at;
+    match effects.iter_mut().find(same) {
+        Some(other) => other.cycles = other.cycles.max(effect.cycles),
+        None => effects.push(effect),
     }
 }
 
 impl Window {
     /// Notes a command and returns the earliest cycle of the next one.
     #[inline]
-    fn push(&mut self, node: usize, cycle: u64) -> u64 {
+    fn push(&mut self, place: usize, cycle: u64) -> u64 {
         let length = self.rule.window;
-        let ring = node * usize::from(length);
-        let oldest = &mut self.oldest[node];
+        let ring = place * usize::from(length);
+        let oldest = &mut self.oldest[place];
         self.times[ring + usize::from(*oldest)] = cycle;
-        *oldest = (*oldest + 1) % length;
+        *oldest += 1;
+        if *oldest == length {
+            *oldest = 0;
+        }
         match self.times[ring + usize::from(*oldest)] {
             u64::MAX => 0,
             time => time + self.rule.cycles,
@@ -278,7 +280,6 @@ mod tests {
         );
         assert_eq!(timing.earliest(Read, 0), 109);
         assert_eq!(timing.earliest(Read, 1), 0);
-        assert_eq!(timing.earliest_all(Activate, 0), 106);
     }
 
     #[test]

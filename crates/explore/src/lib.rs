@@ -4,7 +4,9 @@
 //!   the order of the points: the same bytes at any number of threads.
 //! * [`published`] holds what is known of the published figures: how their models differ from the
 //!   real ones, how their cycles were counted, and how a file of them is compared cell by cell.
+//! * [`counters`] sets the ledger of a machine's array beside the counters of the hardware.
 //! * [`what_if`] asks what a part made S times faster brings: by Amdahl's law, and on the machine.
+//! * [`beyond`] asks what the published account leaves out.
 //! * [`reproduce`](mod@reproduce) answers the published question for all models, contexts and machines.
 //! * [`figure`] draws, as SVG and PNG.
 //!
@@ -13,6 +15,7 @@
 //! files.
 
 pub mod beyond;
+pub mod counters;
 pub mod figure;
 mod lab;
 mod point;

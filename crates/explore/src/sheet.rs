@@ -93,6 +93,7 @@ impl fmt::Display for Value {
             Self::Count(count) => grouped(*count),
             Self::Share(share) => percent(*share),
             Self::Factor(factor) => times(*factor),
+            Self::Quantity(value) if value.is_infinite() => "∞".into(),
             Self::Quantity(value) if value.abs() >= 1000.0 => grouped(value.abs().round() as u64),
             Self::Quantity(value) if value.abs() >= 100.0 => format!("{value:.1}"),
             Self::Quantity(value) => format!("{value:.2}"),
@@ -231,8 +232,15 @@ mod tests {
     fn one_row_is_shown_to_people_and_machines() {
         let mut sheet = Sheet::new(&[("model", "model"), ("cycles", "cycles"), ("f", "F")]);
         sheet.push(vec!["a, b".into(), 12_345.into(), Value::Share(0.25)]);
-        sheet.push(vec!["c".into(), Value::Absent, Value::Factor(f64::INFINITY)]);
-        assert_eq!(sheet.csv(), "model,cycles,f\n\"a, b\",12345,0.250000\nc,,inf\n");
+        sheet.push(vec![
+            "c".into(),
+            Value::Absent,
+            Value::Factor(f64::INFINITY),
+        ]);
+        assert_eq!(
+            sheet.csv(),
+            "model,cycles,f\n\"a, b\",12345,0.250000\nc,,inf\n"
+        );
         assert_eq!(sheet.text()[0], ["a, b", "12,345", "25.0 %"]);
         assert_eq!(sheet.text()[1], ["c", "-", "∞"]);
         assert_eq!(sheet.numbers(), [1, 2]);

@@ -1,6 +1,8 @@
 //! Figures hold what they are given, and equal data give equal bytes.
 
-use explore::figure::{Axis, Figure, HeatMap, Line, LineChart, Panel, SharesChart, png, svg};
+use explore::figure::{
+    Axis, Figure, HeatMap, Line, LineChart, Panel, SharesChart, XAxis, png, svg,
+};
 
 fn heat() -> HeatMap {
     HeatMap {
@@ -16,6 +18,7 @@ fn lines() -> LineChart {
         title: "Speedup".into(),
         x_label: "S".into(),
         y_label: "speedup".into(),
+        x: XAxis::Doubling,
         y: Axis::Times,
         falling: false,
         lines: vec![Line {

@@ -20,6 +20,17 @@ pub enum Convention {
     Overlapped,
 }
 
+/// How large the tiles of weights are that a weight-stationary array takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Tiles {
+    /// As large as a fold needs: narrow and short ones at the edges of a matrix.
+    #[default]
+    AsUsed,
+    /// Rows x columns always, padded at the edges of a matrix: so they lie in memory, move, and
+    /// shift in, one at a time.
+    Whole,
+}
+
 /// An array.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +63,7 @@ pub(crate) struct Resolved {
     pub(crate) timing: Convention,
     pub(crate) interval: u64,
     pub(crate) latency: u64,
+    pub(crate) tiles: Tiles,
 }
 
 /// No array is larger on a side; past it, a file holds a slip of the keyboard.
@@ -99,6 +111,7 @@ impl ArrayConfig {
             timing: self.timing,
             interval: or_kind(self.initiation_interval, kind.initiation_interval),
             latency: or_kind(self.latency, kind.latency),
+            tiles: Tiles::AsUsed,
         })
     }
 }

@@ -156,6 +156,7 @@ impl Law {
             dataflow,
             timing,
             kind,
+            tiles: _,
         } = self.array;
         let stationary = dataflow != Dataflow::OutputStationary;
         let charged = match timing {

@@ -31,7 +31,7 @@ pub mod rtl;
 pub mod scalesim;
 mod timing;
 
-pub use config::{ArrayConfig, Convention};
+pub use config::{ArrayConfig, Convention, Tiles};
 pub use element::{Element, Variant};
 pub use feed::{Feed, Rate};
 pub use fold::Fold;

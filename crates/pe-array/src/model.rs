@@ -7,7 +7,7 @@ use tile_program::{Bits, Dataflow, GemmTile};
 use crate::config::Resolved;
 use crate::fold::{Cut, Folds};
 use crate::law::Law;
-use crate::{ArrayConfig, Convention, Feed, Format, PeKind, TileTiming, kind};
+use crate::{ArrayConfig, Convention, Feed, Format, PeKind, TileTiming, Tiles, kind};
 
 /// Elements that a tile moves through the ports of the scratchpads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -79,6 +79,25 @@ impl ArrayModel {
         Ok(Self {
             array: config.resolve()?,
         })
+    }
+
+    /// The same array, taking tiles of weights of this form.
+    ///
+    /// # Errors
+    /// Whole tiles, unless weights stay in the array.
+    pub fn with_tiles(&self, tiles: Tiles) -> Result<Self, FieldError> {
+        if tiles == Tiles::Whole && self.array.dataflow != Dataflow::WeightStationary {
+            return Err(FieldError::new(
+                "tiles",
+                format!("{:?} arrays keep no tiles of weights", self.array.dataflow),
+            )
+            .help("dataflow: WeightStationary, or tiles: AsUsed"));
+        }
+        let array = Resolved {
+            tiles,
+            ..self.array
+        };
+        Ok(Self { array })
     }
 
     /// PE rows.
@@ -189,11 +208,20 @@ impl ArrayModel {
             Dataflow::WeightStationary => (k, tile.n, tile.m),
             Dataflow::InputStationary => (k, tile.m, tile.n),
         };
+        let macs = product([tile.m, tile.n, tile.k, tile.repeat])?;
+        let (rows, columns, moved) = match self.array.tiles {
+            Tiles::AsUsed => (rows, columns, *tile),
+            Tiles::Whole => {
+                let rows = rows.checked_next_multiple_of(self.array.rows)?;
+                let n = columns.checked_next_multiple_of(self.array.columns)?;
+                let k = rows.checked_mul(self.array.kind.group)?;
+                (rows, n, GemmTile { n, k, ..*tile })
+            }
+        };
         let rows = Cut::new(rows, self.array.rows);
         let columns = Cut::new(columns, self.array.columns);
         let cut = Folds::new(rows, columns, tile.repeat)?;
-        let macs = product([tile.m, tile.n, tile.k, tile.repeat])?;
-        let traffic = self.traffic(tile, rows.blocks(), columns.blocks())?;
+        let traffic = self.traffic(&moved, rows.blocks(), columns.blocks())?;
         let law = Law {
             array: self.array,
             feed: *feed,

@@ -24,6 +24,7 @@ mod observe;
 mod program;
 mod size;
 mod target;
+mod tiling;
 
 pub use class::{Cause, Class, Dataflow, Family};
 pub use instruction::{
@@ -34,3 +35,4 @@ pub use observe::{Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
 pub use program::{GemmShape, Operation, OperationId, Pass, Program};
 pub use size::{Bits, Bytes};
 pub use target::{ArrayTarget, MemoryTarget, ScratchpadId, ScratchpadTarget, Target, UnitId};
+pub use tiling::{DecidedBy, LoopOrder, Reuse, TileChoice, Tiling};

@@ -1,6 +1,6 @@
 //! A program: passes of operations and instructions.
 
-use crate::{Bytes, Class, Family, Instruction, UnitId};
+use crate::{Bytes, Class, Family, Instruction, TileChoice, UnitId};
 
 /// An operation within its pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +53,8 @@ pub struct Operation {
     pub unit: UnitId,
     /// Its GEMMs, if it is one.
     pub gemm: Option<GemmShape>,
+    /// How its GEMMs were cut into tiles, and why so.
+    pub tiling: Option<TileChoice>,
     /// Multiply-accumulates (zero for vector work and transfers).
     pub macs: u64,
     /// Least bytes that must be read from main memory: weights, keys and values once, and

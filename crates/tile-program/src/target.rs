@@ -65,6 +65,8 @@ pub struct ArrayTarget {
     pub weight: Bits,
     /// Width of a result as it leaves the array (the accumulator).
     pub accumulator: Bits,
+    /// Whether it takes weights in whole tiles of `rows` x `columns`, one at a time, padded.
+    pub whole_tiles: bool,
 }
 
 /// One scratchpad, as a compiler sees it.

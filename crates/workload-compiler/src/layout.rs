@@ -27,6 +27,10 @@ pub(crate) struct WeightRegion {
     pub(crate) strip: u64,
     /// Distance of two strips.
     pub(crate) strip_bytes: u64,
+    /// Columns of a strip as they lie: `strip`, or those of a whole tile.
+    width: u64,
+    /// Rows of k that always lie together, the last ones padded: 1, or those of a whole tile.
+    pub(crate) tile_rows: u64,
     access: u64,
 }
 
@@ -51,7 +55,8 @@ impl WeightRegion {
         if k == self.k {
             return self.strip_bytes;
         }
-        let bytes = self.format.bytes(k * self.strip);
+        let rows = k.next_multiple_of(self.tile_rows);
+        let bytes = self.format.bytes(rows * self.width);
         bytes
             .expect("a part of a matrix that was placed")
             .next_multiple_of(self.access)
@@ -60,19 +65,25 @@ impl WeightRegion {
     /// Rows of k after which a cut falls on a whole access.
     pub(crate) fn k_unit(&self) -> u64 {
         let elements = self.format.elements_of_accesses(self.access);
-        elements / crate::format::gcd(elements, self.strip)
+        let unit = elements / crate::format::gcd(elements, self.width);
+        crate::format::lcm(unit, self.tile_rows).unwrap_or(u64::MAX)
     }
 
     /// Columns `from..from + columns`, rows `k_from..k_from + k`.
     pub(crate) fn region(&self, from: u64, columns: u64, k_from: u64, k: u64) -> Region {
         let first = self.base + from / self.strip * self.strip_bytes;
-        let offset = self.format.bytes(k_from * self.strip);
+        let offset = self.format.bytes(k_from * self.width);
         let offset = offset.expect("a part of a matrix that was placed");
         let rows = self.strips(columns);
         if k == self.k {
             return Region::contiguous(first, Bytes(rows * self.strip_bytes));
         }
         region(first + offset, self.row_bytes(k), rows, self.strip_bytes)
+    }
+
+    /// Whether weights lie, and move, in whole tiles one at a time.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.tile_rows > 1
     }
 
     /// All bytes.
@@ -87,6 +98,9 @@ impl WeightRegion {
             .expect("less than the footprint, which was placed")
     }
 }
+
+/// Rows and columns of the tiles in which weights lie whole, padded, where an array wants them so.
+pub(crate) type WholeTile = Option<(u64, u64)>;
 
 /// A region; one row if rows join.
 pub(crate) const fn region(address: u64, row_bytes: u64, rows: u64, pitch: u64) -> Region {
@@ -217,13 +231,16 @@ impl Layout {
         (k, n): (u64, u64),
         format: Format,
         strip: u64,
+        whole: WholeTile,
     ) -> Result<WeightRegion, CompileError> {
         if let Some(region) = self.weights.get(&key) {
             return Ok(*region);
         }
         let strip = strip.min(n);
+        let (tile_rows, width) = whole.unwrap_or((1, strip));
         let strip_bytes = k
-            .checked_mul(strip)
+            .checked_next_multiple_of(tile_rows)
+            .and_then(|rows| rows.checked_mul(width))
             .and_then(|elements| format.bytes(elements))
             .and_then(|bytes| bytes.checked_next_multiple_of(self.access))
             .ok_or(CompileError::Overflow {
@@ -236,6 +253,8 @@ impl Layout {
             format,
             strip,
             strip_bytes,
+            width,
+            tile_rows,
             access: self.access,
         };
         let bytes = region.strips(n).checked_mul(strip_bytes);

@@ -28,7 +28,7 @@ mod workload;
 pub use error::{CompileError, Concern};
 pub use format::{Format, Packing};
 pub use model::{
-    Activation, FeedForward, Mixer, Model, Norm, NormPlacement, Position, Preset, find,
+    Activation, DenseLayer, FeedForward, Mixer, Model, Norm, NormPlacement, Position, Preset, find,
     from_hugging_face, models, nearest,
 };
 pub use program::{CompiledProgram, compile};

@@ -41,7 +41,8 @@ pub fn compile(workload: Workload, target: &Target) -> Result<CompiledProgram, C
     if workload.model.mixer == Mixer::Attention {
         operands(&workload, target, Family::Attention)?;
     }
-    if workload.operators.lm_head() {
+    let dense = matches!(workload.model.mixer, Mixer::Dense(_));
+    if workload.operators.lm_head() && !dense {
         operands(&workload, target, Family::LmHead)?;
     }
     let mut program = CompiledProgram {

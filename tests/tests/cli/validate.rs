@@ -113,9 +113,50 @@ fn a_memory_runs_on_its_own_and_its_commands_pass_the_check() {
 }
 
 #[test]
+fn the_counters_of_every_published_app_are_met() {
+    let run = Folder::new().run(&["validate", "tpu-v1"]).ok();
+    assert!(
+        run.stdout.ends_with("3 of 3 apps within bounds\n"),
+        "{}",
+        run.stdout
+    );
+    let golden = reference("tpu-v1/apps.csv");
+    let again = Folder::new()
+        .run(&["validate", "tpu-v1", "--golden", &golden])
+        .ok();
+    assert_eq!(run.stdout, again.stdout);
+}
+
+#[test]
+fn an_app_that_is_not_met_or_cannot_be_run_is_named_and_ends_with_1() {
+    let folder = Folder::new();
+    let head = "app,fc_layers,weights_bytes,batch,active_percent,weight_stall_percent,\
+                weight_shift_percent,non_matrix_percent\n";
+    // One shift too small by far, one application of convolutions alone.
+    let apps = "MLP1,4,5000000,168,10.6,44.2,11.0,31.9\nCNN0,0,8000000,8,78.2,0,0,21.8\n";
+    folder.write("apps.csv", format!("{head}{apps}"));
+    let run = folder.run(&["validate", "tpu-v1", "--golden", "apps.csv"]);
+    assert_eq!(run.code, 1, "{}{}", run.stdout, run.stderr);
+    for part in ["shift is off by", "0 of 1 apps within bounds"] {
+        assert!(run.stdout.contains(part), "{}", run.stdout);
+    }
+    for part in [
+        "1 of 1 apps are out of bounds",
+        "apps.csv:3:6: CNN0 cannot be run",
+    ] {
+        assert!(run.stderr.contains(part), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn what_cannot_be_compared_or_run_is_refused() {
     let folder = Folder::new();
     folder.write("empty.csv", "");
+    let apps = std::fs::read_to_string(reference("tpu-v1/apps.csv")).expect("it is there");
+    folder.write("no-batch.csv", apps.replace(",batch,", ",rows,"));
+    folder.write("text.csv", apps.replace(",53.9,", ",much,"));
+    folder.write("zero.csv", apps.replace(",168,", ",0,"));
+    folder.write("short.csv", apps.replace(",9.7", ""));
     folder.write("requests.txt", REQUESTS);
     folder.write("junk.txt", "0x0 READ 0\nhello\n");
     folder.write("back.txt", "0x0 READ 9\n0x40 READ 3\n");
@@ -139,6 +180,24 @@ fn what_cannot_be_compared_or_run_is_refused() {
         (
             "dram_no_folder",
             &["validate", "dram", "--golden", "nowhere"],
+        ),
+        (
+            "tpu_missing",
+            &["validate", "tpu-v1", "--golden", "none.csv"],
+        ),
+        (
+            "tpu_empty",
+            &["validate", "tpu-v1", "--golden", "empty.csv"],
+        ),
+        (
+            "tpu_no_batch",
+            &["validate", "tpu-v1", "--golden", "no-batch.csv"],
+        ),
+        ("tpu_text", &["validate", "tpu-v1", "--golden", "text.csv"]),
+        ("tpu_zero", &["validate", "tpu-v1", "--golden", "zero.csv"]),
+        (
+            "tpu_short",
+            &["validate", "tpu-v1", "--golden", "short.csv"],
         ),
         ("rtl_no_cases", &["validate", "rtl", "--cases", "0"]),
         ("dram_unknown", &dram("DDR4-3200A", "requests.txt")),

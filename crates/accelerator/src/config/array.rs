@@ -76,7 +76,8 @@ fn resolve(array: &ArrayFile, machine_clock: Frequency) -> Result<ArraySpec, Fie
         name: array.name.clone(),
         clock,
         serves: serves(&array.serves)?,
-        kind: ArrayModel::new(&config)?.kind(),
+        kind: ArrayModel::new(&config)?.with_tiles(array.tiles)?.kind(),
+        tiles: array.tiles,
         array: config,
     })
 }

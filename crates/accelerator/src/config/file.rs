@@ -2,7 +2,7 @@
 
 use config::{Bandwidth, Clock, Keyword, Or, Size, Time, Unlimited};
 use dram::DramConfig;
-use pe_array::{Convention, Element};
+use pe_array::{Convention, Element, Tiles};
 use serde::{Deserialize, Serialize};
 use tile_program::{Dataflow, Family};
 
@@ -49,6 +49,9 @@ pub struct ArrayFile {
     /// How cycles are counted. Default `Overlapped`.
     #[serde(default = "overlapped")]
     pub timing: Convention,
+    /// How large the tiles of weights are that it takes. Default `AsUsed`.
+    #[serde(default)]
+    pub tiles: Tiles,
     /// The operator families it takes. Default: all.
     #[serde(default = "all_families")]
     pub serves: Vec<Family>,

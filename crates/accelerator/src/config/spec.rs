@@ -2,7 +2,7 @@
 
 use dram::MemoryConfig;
 use event_kernel::{Cycles, Frequency};
-use pe_array::{ArrayConfig, PeKind};
+use pe_array::{ArrayConfig, PeKind, Tiles};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use tile_program::{Bytes, Family, ScratchpadId, VectorKind};
@@ -42,6 +42,8 @@ pub struct ArraySpec {
     pub serves: Vec<Family>,
     /// Dimensions, element, dataflow and convention, as its crate takes them; checked.
     pub array: ArrayConfig,
+    /// How large the tiles of weights are that it takes.
+    pub tiles: Tiles,
     /// The PE with its kind's defaults filled in, and the array's own interval and latency.
     pub kind: PeKind,
 }

@@ -26,6 +26,7 @@ pub(crate) fn target() -> Target {
         activation: Bits(8),
         weight: Bits(8),
         accumulator: Bits(32),
+        whole_tiles: false,
     };
     Target {
         arrays: (0..ARRAYS).map(array).collect(),
@@ -58,6 +59,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 Class::Transfer => LOAD,
             },
             gemm: None,
+            tiling: None,
             macs: 0,
             compulsory_read: Bytes::ZERO,
             compulsory_write: Bytes::ZERO,

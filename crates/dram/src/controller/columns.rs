@@ -31,29 +31,20 @@ impl Controller {
 
     /// The oldest column command among those that can go first.
     pub(super) fn next_column(&self) -> Option<ColumnCommand> {
-        let queue = &self.queues[self.direction as usize];
         let command = self.column_kind();
         let bus = self.account.bus_end.saturating_sub(self.data_latency());
         let free = self.column_bus.max(self.decided).max(bus);
-        let mut passed = 0u128;
         let mut best = None;
         let mut best_at = NEVER;
-        for (index, visit) in queue.visits.iter().enumerate() {
-            let bank = &self.banks[visit.bank];
-            let first = passed >> visit.bank & 1 == 0;
-            if bank.open && bank.row == visit.row {
-                if (first || bank.hits < self.numbers.row_hits) && !self.held(visit.bank) {
-                    let cycle = self.timing.earliest(command, visit.bank).max(free);
-                    if cycle < best_at {
-                        best_at = cycle;
-                        best = Some(ColumnCommand { cycle, index });
-                        if cycle == free {
-                            break;
-                        }
-                    }
+        for hit in &self.candidates.hits {
+            let cycle = self.timing.earliest(command, hit.bank as usize).max(free);
+            if cycle < best_at {
+                best_at = cycle;
+                let index = hit.index as usize;
+                best = Some(ColumnCommand { cycle, index });
+                if cycle == free {
+                    break;
                 }
-            } else {
-                passed |= 1 << visit.bank;
             }
         }
         best
@@ -113,7 +104,7 @@ impl Controller {
         self.finish(column.index, 1, data);
         let changes = visit.left == 1 || capped;
         if changes {
-            self.rows.forget();
+            self.candidates.forget();
         }
         changes
     }

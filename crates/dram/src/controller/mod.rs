@@ -12,23 +12,23 @@
 //! the commands are the same.
 
 mod account;
+mod candidates;
 mod columns;
 mod queue;
 mod refresh;
-mod rows;
 mod trains;
 
 use crate::checker::{Checker, Protocol};
 use crate::command::{Command, Issued, Place};
-use crate::config::{Device, Page, Policy, RefreshPolicy, Scheduler};
+use crate::config::{Device, Page, Policy, Scheduler};
 use crate::memory::{Counters, Direction, Done};
 use crate::standard::{CommandBus, Rule, Scope};
 use crate::timing::{Shape, Timing};
 
 use account::Account;
+use candidates::{Candidates, Met, RowSpacing};
 use queue::{Geometry, Queue};
 use refresh::Refresh;
-use rows::Rows;
 use trains::Spacing;
 
 const NEVER: u64 = u64::MAX;
@@ -53,6 +53,9 @@ struct Bank {
     hits: u32,
     /// When the row's precharge, or else its activate, went.
     wait_from: u64,
+    /// Whether a refresh keeps it from new work.
+    held: bool,
+    met: Met,
 }
 
 /// Numbers of the device that do not change.
@@ -106,7 +109,8 @@ pub(crate) struct Controller {
     /// Writes that are drained before waiting reads have the bus again.
     drain: u64,
     refresh: Refresh,
-    rows: Rows,
+    candidates: Candidates,
+    row_spacing: RowSpacing,
     account: Account,
     /// Everything before this cycle is decided; no command goes before it.
     decided: u64,
@@ -152,18 +156,20 @@ impl Controller {
                 Page::Closed => u32::MAX,
             },
         };
+        let timing = Timing::new(shape, &device.rules, &ASKED);
         Self {
             numbers,
             policy: device.policy,
             geometry: Geometry::new(&device.map, organisation),
-            timing: Timing::new(shape, &device.rules, &ASKED),
+            row_spacing: RowSpacing::of(&timing),
+            timing,
             banks: vec![Bank::default(); shape.total_banks()],
             queues: [Queue::new(window), Queue::new(window)],
             direction: Direction::Read,
             served: 0,
             drain: 0,
             refresh: Refresh::new(device, shape),
-            rows: Rows::default(),
+            candidates: Candidates::default(),
             account: Account::default(),
             decided: 0,
             row_bus: 0,
@@ -195,8 +201,10 @@ impl Controller {
         if !self.busy() {
             self.account.busy_since = now;
         }
-        self.queues[direction as usize].push(first, bursts, tag, &self.geometry);
-        self.rows.forget();
+        let queue = &mut self.queues[direction as usize];
+        if queue.push(first, bursts, tag, &self.geometry) && direction == self.direction {
+            self.candidates.forget();
+        }
     }
 
     fn busy(&self) -> bool {
@@ -261,6 +269,9 @@ impl Controller {
     /// Makes every decision before cycle `now`.
     pub(crate) fn advance(&mut self, now: u64) {
         assert!(now >= self.decided, "a channel's time went back");
+        if now == self.decided {
+            return;
+        }
         while self.step(now) {}
         self.decided = now;
     }
@@ -275,11 +286,15 @@ impl Controller {
         } else {
             None
         };
-        let column = if busy { self.next_column() } else { None };
-        let row = if busy { self.next_row() } else { None };
+        let (mut column, mut row) = (None, None);
+        if busy {
+            self.find_candidates();
+            column = self.next_column();
+            row = self.candidates.next_row(self.row_bus.max(self.decided));
+        }
         let refresh_at = refresh.map_or(NEVER, |(cycle, _)| cycle);
         let column_at = column.map_or(NEVER, |column| column.cycle);
-        let row_at = row.map_or(NEVER, |row| row.cycle);
+        let row_at = row.map_or(NEVER, |(cycle, _)| cycle);
         let first = due.min(refresh_at).min(column_at).min(row_at);
         if first >= end {
             return false;
@@ -287,7 +302,6 @@ impl Controller {
         self.decided = self.decided.max(first);
         if due == first {
             self.refresh.note_due();
-            self.rows.forget();
         } else if let Some((cycle, command)) = refresh
             && cycle == first
         {
@@ -297,8 +311,8 @@ impl Controller {
         {
             let horizon = due.min(refresh_at).min(row_at).min(end);
             self.give_columns(column, horizon);
-        } else if let Some(row) = row {
-            self.give_row(row);
+        } else if let Some((cycle, at)) = row {
+            self.give_row(cycle, at);
         }
         true
     }
@@ -315,7 +329,7 @@ impl Controller {
             // Down to the low watermark; a turn for fewer writes than that is for all of them.
             let drain = writes.saturating_sub(self.policy.write_low);
             self.drain = if drain == 0 { writes } else { drain }.min(self.policy.batch);
-            self.rows.forget();
+            self.candidates.forget();
         }
     }
 
@@ -363,11 +377,6 @@ impl Controller {
             Log::Record(commands) => std::mem::take(commands),
             _ => Vec::new(),
         }
-    }
-
-    /// Whether a refresh keeps a bank from new work.
-    fn held(&self, bank: usize) -> bool {
-        self.policy.refresh != RefreshPolicy::Off && self.refresh.holds(bank)
     }
 }
 

@@ -35,13 +35,45 @@ struct Range {
 pub(super) struct Geometry {
     map: AddressMap,
     /// Rows that a contiguous range touches by turns.
-    rows_interleaved: u64,
+    rows_interleaved: Divisor,
     /// Bursts of all those rows.
-    block: u64,
+    block: Divisor,
     groups: u64,
     banks: u64,
     /// Bursts of the channel; addresses wrap there.
-    bursts: u64,
+    bursts: Divisor,
+}
+
+/// A number that others are divided by: a shift, where it is a power of two.
+#[derive(Clone, Copy, Debug)]
+struct Divisor {
+    value: u64,
+    shift: Option<u32>,
+}
+
+impl Divisor {
+    fn new(value: u64) -> Self {
+        Self {
+            value,
+            shift: value.is_power_of_two().then(|| value.trailing_zeros()),
+        }
+    }
+
+    #[inline]
+    const fn quotient(self, number: u64) -> u64 {
+        match self.shift {
+            Some(shift) => number >> shift,
+            None => number / self.value,
+        }
+    }
+
+    #[inline]
+    const fn remainder(self, number: u64) -> u64 {
+        match self.shift {
+            Some(_) => number & (self.value - 1),
+            None => number % self.value,
+        }
+    }
 }
 
 impl Geometry {
@@ -50,27 +82,28 @@ impl Geometry {
         let bytes = organisation.capacity_bytes().unwrap_or(u64::MAX);
         Self {
             map: map.clone(),
-            rows_interleaved,
-            block: rows_interleaved * organisation.columns(),
+            rows_interleaved: Divisor::new(rows_interleaved),
+            block: Divisor::new(rows_interleaved * organisation.columns()),
             groups: organisation.bank_groups,
             banks: organisation.banks_per_group,
-            bursts: bytes / organisation.access_bytes,
+            bursts: Divisor::new(bytes / organisation.access_bytes),
         }
     }
 
     /// The next visit of a range.
     fn cut(&self, range: &mut Range, sequence: u64) -> Visit {
-        let block = range.next / self.block;
-        let from = range.next % self.block;
-        let to = (range.end - block * self.block).min(self.block);
+        let from = self.block.remainder(range.next);
+        let begin = range.next - from;
+        let to = (range.end - begin).min(self.block.value);
         let position = from + range.rows_cut;
         let location = self
             .map
-            .locate_local((block * self.block + position) % self.bursts);
+            .locate_local(self.bursts.remainder(begin + position));
         let bank = (location.rank * self.groups + location.group) * self.banks + location.bank;
+        let rows = self.rows_interleaved;
         range.rows_cut += 1;
-        if range.rows_cut == self.rows_interleaved.min(to - from) {
-            range.next = block * self.block + to;
+        if range.rows_cut == rows.value.min(to - from) {
+            range.next = begin + to;
             range.rows_cut = 0;
         }
         Visit {
@@ -78,7 +111,7 @@ impl Geometry {
             bank: bank as usize,
             row: location.row as u32,
             column: location.column as u32,
-            left: (to - position).div_ceil(self.rows_interleaved) as u32,
+            left: rows.quotient(to - position + rows.value - 1) as u32,
         }
     }
 }
@@ -124,7 +157,9 @@ impl Queue {
         self.unfinished
     }
 
-    pub(super) fn push(&mut self, first: u64, bursts: u64, tag: u64, geometry: &Geometry) {
+    /// Takes a range in; true if that brings new visits into the window.
+    pub(super) fn push(&mut self, first: u64, bursts: u64, tag: u64, geometry: &Geometry) -> bool {
+        let before = self.visits.len();
         self.ranges.push_back(Range {
             tag,
             next: first,
@@ -136,6 +171,7 @@ impl Queue {
         self.bursts += bursts;
         self.unfinished += 1;
         self.refill(geometry);
+        self.visits.len() > before
     }
 
     fn refill(&mut self, geometry: &Geometry) {

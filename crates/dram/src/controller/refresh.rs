@@ -26,10 +26,13 @@ struct Set {
 pub(super) struct Refresh {
     sets: Vec<Set>,
     per_bank: bool,
-    off: bool,
     interval: u64,
     duration: u64,
     postpone: u32,
+    /// When the next refresh becomes owed.
+    next_due: u64,
+    /// Refreshes owed, over all sets.
+    owed: u32,
 }
 
 /// A refresh-related command: to a set, and to a bank if it is not for all.
@@ -53,7 +56,7 @@ impl Refresh {
             Scope::Unit => (1, shape.total_banks()),
             _ => (shape.ranks, shape.banks_per_rank()),
         };
-        let sets = (0..sets)
+        let sets: Vec<Set> = (0..sets)
             .map(|set| Set {
                 first_bank: set * banks,
                 banks,
@@ -64,26 +67,26 @@ impl Refresh {
                 last: (0, 0),
             })
             .collect();
+        let off = policy.refresh == RefreshPolicy::Off;
+        let soonest = sets.iter().map(|set| set.due).min();
         Self {
+            next_due: if off { NEVER } else { soonest.unwrap_or(NEVER) },
+            owed: 0,
             sets,
             per_bank,
-            off: policy.refresh == RefreshPolicy::Off,
             interval,
             duration,
             postpone: policy.postpone,
         }
     }
 
-    pub(super) fn next_due(&self) -> u64 {
-        if self.off {
-            return NEVER;
-        }
-        self.sets.iter().map(|set| set.due).min().unwrap_or(NEVER)
+    pub(super) const fn next_due(&self) -> u64 {
+        self.next_due
     }
 
     /// Whether any refresh is owed.
-    pub(super) fn owed(&self) -> bool {
-        self.sets.iter().any(|set| set.owed > 0)
+    pub(super) const fn owed(&self) -> bool {
+        self.owed > 0
     }
 
     /// The earliest due refresh becomes owed.
@@ -93,16 +96,24 @@ impl Refresh {
             set.due += interval;
             set.owed += 1;
         }
+        self.owed += 1;
+        let soonest = self.sets.iter().map(|set| set.due).min();
+        self.next_due = soonest.unwrap_or(NEVER);
     }
 
     fn set_of(&self, bank: usize) -> &Set {
         &self.sets[bank / self.sets[0].banks]
     }
 
-    /// Whether a refresh has taken a bank.
-    pub(super) fn holds(&self, bank: usize) -> bool {
-        let set = self.set_of(bank);
-        set.draining.is_some() && (!self.per_bank || set.first_bank + set.turn == bank)
+    /// The banks that a set's refresh takes.
+    fn taken(&self, set: usize) -> std::ops::Range<usize> {
+        let set = &self.sets[set];
+        if self.per_bank {
+            let bank = set.first_bank + set.turn;
+            bank..bank + 1
+        } else {
+            set.first_bank..set.first_bank + set.banks
+        }
     }
 
     /// The last refresh that held a bank: from, to.
@@ -127,7 +138,7 @@ impl Controller {
                 }
                 let since = (set.due - self.refresh.interval).max(self.column_bus);
                 self.refresh.sets[index].draining = Some(since);
-                self.rows.forget();
+                self.hold(index, true);
             }
             let (command, bank) = self.refresh_command(index);
             let set = &self.refresh.sets[index];
@@ -146,6 +157,14 @@ impl Controller {
             }
         }
         best
+    }
+
+    /// Keeps the banks that a set's refresh takes from new work, or gives them back.
+    fn hold(&mut self, set: usize, held: bool) {
+        for bank in &mut self.banks[self.refresh.taken(set)] {
+            bank.held = held;
+        }
+        self.candidates.forget();
     }
 
     /// What a set's refresh needs next, and a bank it goes to.
@@ -169,7 +188,7 @@ impl Controller {
 
     pub(super) fn give_refresh(&mut self, cycle: u64, given: RefreshCommand) {
         let RefreshCommand { set, command, bank } = given;
-        self.rows.forget();
+        self.candidates.forget();
         self.timing.issue(command, bank, cycle);
         self.take_row_bus(cycle, 1);
         self.note(cycle, command, bank, 0, 0);
@@ -192,6 +211,8 @@ impl Controller {
                 } else {
                     counters.refreshes += 1;
                 }
+                self.hold(set, false);
+                self.refresh.owed -= 1;
                 let duration = self.refresh.duration;
                 let set = &mut self.refresh.sets[set];
                 set.last = (set.draining.take().unwrap_or(cycle), cycle + duration);

@@ -226,34 +226,25 @@ impl Controller {
 
     /// The open rows that visits hit, in the order of the window.
     fn form_train(&self, train: &mut Train) {
-        let queue = &self.queues[self.direction as usize];
+        let visits = &self.queues[self.direction as usize].visits;
         let command = self.column_kind();
         let bus = self.account.bus_end.saturating_sub(self.data_latency());
         train.free = self.column_bus.max(self.decided).max(bus);
-        let mut passed = 0u128;
-        for (index, visit) in queue.visits.iter().enumerate() {
-            let bank = &self.banks[visit.bank];
-            let bit = 1 << visit.bank;
-            if !bank.open || bank.row != visit.row {
-                passed |= bit;
-                continue;
-            }
-            if self.held(visit.bank) {
-                continue;
-            }
+        for hit in &self.candidates.hits {
             // A younger hit that passes an older request shares its row's cap with others: from
             // there on it goes one by one.
-            if passed & bit != 0 || train.length == MOST_LANES {
+            if hit.passes || train.length == MOST_LANES {
                 train.more = true;
                 return;
             }
+            let visit = &visits[hit.index as usize];
             let ready = self.timing.earliest(command, visit.bank);
             let (group, rank) = self.timing.group_and_rank(visit.bank);
             train.lanes[train.length] = Lane {
                 ready,
                 ready_at_start: ready,
                 room: self.train_room(visit),
-                index: index as u16,
+                index: hit.index as u16,
                 bank: visit.bank as u16,
                 group,
                 rank,

@@ -5,7 +5,7 @@ use workload_compiler::Run;
 
 use super::parts::{ceiling, speedup};
 use super::{Bench, Chapter, IDEAL, TERNARY, refused, with_memory};
-use crate::figure::{Axis, Drawn, Line, LineChart};
+use crate::figure::{Axis, Drawn, Line, LineChart, XAxis};
 use crate::reproduce::ReproduceError;
 use crate::sheet::{Sheet, Value, percent};
 use crate::what_if::memory_share;
@@ -37,7 +37,10 @@ fn tries(bench: &Bench) -> Result<Vec<Try>, ReproduceError> {
             dram.channels = channels;
             let real = MemoryConfig::Dram(dram);
             let machine = accelerator::Machine::new(with_memory(&bench.edge, real.clone()))?;
-            let peak = machine.memory().peak_bytes_per_second().unwrap_or(f64::INFINITY);
+            let peak = machine
+                .memory()
+                .peak_bytes_per_second()
+                .unwrap_or(f64::INFINITY);
             let ideal = MemoryConfig::Ideal(IdealConfig {
                 bandwidth: Bandwidth::BytesPerSecond(peak as u64),
                 latency_picoseconds: 0,
@@ -82,7 +85,10 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         for each in &tries {
             let real = each.real.as_ref().unwrap_or(&each.ideal).clone();
             asked.push((with_memory(&bench.edge, real), workload.clone()));
-            asked.push((with_memory(&bench.edge, each.ideal.clone()), workload.clone()));
+            asked.push((
+                with_memory(&bench.edge, each.ideal.clone()),
+                workload.clone(),
+            ));
         }
         let answers = bench.runs(&asked);
         let (mut real_line, mut ideal_line, mut halves) = (Vec::new(), Vec::new(), None);
@@ -140,6 +146,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         title: format!("Tokens a second over memory bandwidth, {}", bench.edge.name),
         x_label: "peak bandwidth of the memory (GB/s)".into(),
         y_label: "tokens a second".into(),
+        x: XAxis::Doubling,
         y: Axis::Quantity,
         falling: false,
         lines,

@@ -4,6 +4,7 @@
 //! Each question is a [`Chapter`]: a table, what it says in sentences made from its numbers, and
 //! figures. All chapters share their runs.
 
+mod area;
 mod dataflows;
 mod formats;
 mod memory;
@@ -11,6 +12,8 @@ mod models;
 mod overheads;
 mod overlap;
 mod parts;
+mod roadmap;
+mod silicon;
 
 use accelerator::MachineSpec;
 use dram::MemoryConfig;
@@ -23,7 +26,7 @@ use workload_compiler::{
 
 use crate::figure::Drawn;
 use crate::lab::{Answer, Lab};
-use crate::reproduce::ReproduceError;
+use crate::reproduce::{Machines, ReproduceError};
 use crate::sheet::Sheet;
 
 /// One question and its answer.
@@ -50,6 +53,8 @@ pub(crate) struct Bench {
     pub(crate) edge: MachineSpec,
     /// A large one.
     pub(crate) cloud: MachineSpec,
+    /// The published machines, counted as published.
+    pub(crate) paper: [MachineSpec; 2],
     /// One array for everything.
     pub(crate) single: MachineSpec,
     /// Short: one model of two blocks in place of each list.
@@ -87,13 +92,12 @@ pub(crate) fn with_memory(spec: &MachineSpec, memory: MemoryConfig) -> MachineSp
 }
 
 impl Bench {
-    pub(crate) fn new(
-        [edge, cloud, single]: [MachineSpec; 3],
-        quick: bool,
-    ) -> Self {
+    pub(crate) fn new(machines: &Machines, quick: bool) -> Self {
+        let [edge, cloud, single] = machines.real.clone();
         Self {
             edge,
             cloud,
+            paper: [machines.edge.clone(), machines.cloud.clone()],
             single,
             quick,
             lab: Lab::default(),
@@ -114,7 +118,10 @@ impl Bench {
         spec: &MachineSpec,
     ) -> Result<Workload, ReproduceError> {
         let wide = |family| {
-            let array = spec.arrays.iter().find(|array| array.serves.contains(&family));
+            let array = spec
+                .arrays
+                .iter()
+                .find(|array| array.serves.contains(&family));
             let wide = array.is_some_and(|array| array.kind.weight.bits().get() >= 16);
             Some(if wide { Format::Bf16 } else { Format::Int8 })
         };
@@ -123,6 +130,7 @@ impl Bench {
                 of: model.into(),
                 name: Some(format!("{model}, two blocks")),
                 layers: Some(2),
+                vocab: Some(1024),
                 ..Overrides::default()
             }))
         } else {
@@ -144,7 +152,9 @@ impl Bench {
             softmax: Softmax::Auto,
             beyond_max_context: true,
         };
-        Ok(resolve(&file, |path| Err(format!("{path} is not asked for")))?)
+        Ok(resolve(&file, |path| {
+            Err(format!("{path} is not asked for"))
+        })?)
     }
 
     /// Runs what has not been run yet; results in the order of the questions.
@@ -156,13 +166,15 @@ impl Bench {
 type Study = fn(&mut Bench) -> Result<Chapter, ReproduceError>;
 
 /// The chapters in their order.
-const STUDIES: [Study; 6] = [
+const STUDIES: [Study; 8] = [
     models::chapter,
     overheads::chapter,
     memory::chapter,
     formats::chapter,
     dataflows::chapter,
     overlap::chapter,
+    area::chapter,
+    roadmap::chapter,
 ];
 
 /// Asks all questions.

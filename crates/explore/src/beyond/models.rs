@@ -140,9 +140,7 @@ fn say(bench: &Bench, pairs: &[Pair]) -> Vec<String> {
             let pairs = pairs.iter().filter(|pair| pair.machine == spec.name);
             pairs.filter(move |pair| matches!(pair.run, Run::Decode { .. }) == decode)
         };
-        let share = |(least, most): (f64, f64)| {
-            format!("{} to {}", percent(least), percent(most))
-        };
+        let share = |(least, most): (f64, f64)| format!("{} to {}", percent(least), percent(most));
         findings.push(format!(
             "On {} memory decides {} of a decoded token and {} of a prefill; F is {} in decode and \
              {} in prefill, {} in decode with an ideal memory.",
@@ -159,7 +157,10 @@ fn say(bench: &Bench, pairs: &[Pair]) -> Vec<String> {
 
 fn figure(bench: &Bench, pairs: &[Pair]) -> Result<Drawn, ReproduceError> {
     let of = |machine: &str| -> Vec<&Pair> {
-        pairs.iter().filter(|pair| pair.machine == machine).collect()
+        pairs
+            .iter()
+            .filter(|pair| pair.machine == machine)
+            .collect()
     };
     let bars = of(&bench.edge.name);
     let panel = |spec: &MachineSpec| Panel {
@@ -169,7 +170,10 @@ fn figure(bench: &Bench, pairs: &[Pair]) -> Result<Drawn, ReproduceError> {
             .map(|bar| {
                 let same = |pair: &&&Pair| pair.model == bar.model && pair.run == bar.run;
                 let pairs = of(&spec.name);
-                pairs.iter().find(same).map_or(Vec::new(), |pair| shares(&pair.real))
+                pairs
+                    .iter()
+                    .find(same)
+                    .map_or(Vec::new(), |pair| shares(&pair.real))
             })
             .collect(),
     };

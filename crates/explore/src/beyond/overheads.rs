@@ -98,7 +98,9 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
             run_name(pair.run).into(),
         ];
         row.extend(OVERHEADS.map(|kind| {
-            Value::Share(share(&pair.real, |operator| overhead(operator) == Some(kind)))
+            Value::Share(share(&pair.real, |operator| {
+                overhead(operator) == Some(kind)
+            }))
         }));
         let real = makespan(&pair.real.summary, is_attention).get();
         let ideal = makespan(&pair.ideal.summary, is_attention).get();

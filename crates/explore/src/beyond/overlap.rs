@@ -78,7 +78,10 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                     Value::Factor(bound),
                 ]);
                 if gain / by_law > most.0 {
-                    most = (gain / by_law, format!("{model}, {}, S = {s}", run_name(run)));
+                    most = (
+                        gain / by_law,
+                        format!("{model}, {}, S = {s}", run_name(run)),
+                    );
                 }
             }
         }
@@ -103,7 +106,11 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
 fn busy(machine: &MachineSpec, run: &crate::Measured) -> Vec<f64> {
     let arrays = machine.arrays.iter();
     let of = |array: &accelerator::ArraySpec| {
-        let unit = run.summary.units.iter().find(|unit| unit.name == array.name);
+        let unit = run
+            .summary
+            .units
+            .iter()
+            .find(|unit| unit.name == array.name);
         unit.map_or(0.0, |unit| unit.busy.get() as f64)
     };
     arrays.map(of).collect()

@@ -39,7 +39,9 @@ pub(super) fn shares(run: &Measured) -> Vec<f64> {
     vec![
         share(run, |each| each.class == Class::MatMulFree),
         share(run, is_attention),
-        share(run, |each| each.class == Class::MatMul && !is_attention(each)),
+        share(run, |each| {
+            each.class == Class::MatMul && !is_attention(each)
+        }),
         share(run, |each| each.class == Class::Vector),
         share(run, |each| each.class == Class::Transfer),
     ]
@@ -82,5 +84,9 @@ pub(super) fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (least, most) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), value| {
         (a.min(value), b.max(value))
     });
-    if least > most { (0.0, 0.0) } else { (least, most) }
+    if least > most {
+        (0.0, 0.0)
+    } else {
+        (least, most)
+    }
 }

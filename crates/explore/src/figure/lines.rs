@@ -1,4 +1,4 @@
-//! Lines over a doubling axis, with points where something was simulated again.
+//! Lines, over a doubling axis mostly, with points where something was simulated again.
 
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
@@ -17,6 +17,15 @@ pub struct Line {
     pub marks: Vec<(f64, f64)>,
 }
 
+/// How the x axis goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum XAxis {
+    /// Equal steps are equal factors.
+    Doubling,
+    /// Equal steps are equal differences, from 0.
+    Linear,
+}
+
 /// What the y axis counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Axis {
@@ -28,7 +37,7 @@ pub enum Axis {
     Quantity,
 }
 
-/// Lines over powers of two.
+/// Lines over an axis.
 #[derive(Clone, Debug)]
 pub struct LineChart {
     /// Above the chart.
@@ -37,6 +46,8 @@ pub struct LineChart {
     pub x_label: String,
     /// Beside the y axis.
     pub y_label: String,
+    /// How x goes.
+    pub x: XAxis,
     /// What y counts.
     pub y: Axis,
     /// Whether lines fall from left to right: the legend stands where they do not.
@@ -73,6 +84,7 @@ impl LineChart {
         }
     }
 
+    /// With a y axis, over the x axis that the chart has.
     fn draw_over<DB: DrawingBackend, Y: AsRangedCoord<Value = f64>>(
         &self,
         root: &DrawingArea<DB, Shift>,
@@ -82,14 +94,38 @@ impl LineChart {
     where
         Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
     {
-        let (least, most, top) = self.extent();
+        let (least, most, _) = self.extent();
+        match self.x {
+            XAxis::Doubling => {
+                let x = (least..most * 1.001).log_scale().base(2.0);
+                self.draw_axes(root, scale, x, y)
+            }
+            XAxis::Linear => self.draw_axes(root, scale, 0.0..most * 1.001, y),
+        }
+    }
+
+    fn draw_axes<DB, X, Y>(
+        &self,
+        root: &DrawingArea<DB, Shift>,
+        scale: u32,
+        x: X,
+        y: Y,
+    ) -> Result<(), FigureError>
+    where
+        DB: DrawingBackend,
+        X: AsRangedCoord<Value = f64>,
+        Y: AsRangedCoord<Value = f64>,
+        X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
+        Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
+    {
+        let (_, _, top) = self.extent();
         let mut chart = ChartBuilder::on(root)
             .caption(&self.title, bold(16, scale))
             .margin(14 * scale)
             .margin_right(24 * scale)
             .x_label_area_size(44 * scale)
             .y_label_area_size(58 * scale)
-            .build_cartesian_2d((least..most * 1.001).log_scale().base(2.0), y)
+            .build_cartesian_2d(x, y)
             .map_err(failed)?;
         chart
             .configure_mesh()

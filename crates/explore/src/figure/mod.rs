@@ -14,7 +14,7 @@ use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
 pub use heat::HeatMap;
-pub use lines::{Axis, Line, LineChart};
+pub use lines::{Axis, Line, LineChart, XAxis};
 pub use shares::{Panel, SharesChart};
 
 /// Colours that stay apart in print and for most eyes (Okabe and Ito, 2008).

@@ -85,12 +85,12 @@ pub struct GoldenError {
 }
 
 /// A cell of a line: its text, and where it begins.
-struct Field<'a> {
-    text: &'a str,
-    column: usize,
+pub(crate) struct Field<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) column: usize,
 }
 
-fn fields(line: &str) -> Vec<Field<'_>> {
+pub(crate) fn fields(line: &str) -> Vec<Field<'_>> {
     let mut start = 1;
     line.split(',')
         .map(|raw| {

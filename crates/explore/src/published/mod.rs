@@ -16,6 +16,7 @@ use crate::Measured;
 
 pub use check::{CheckError, Checked, check};
 pub use golden::{Cell, GoldenError, Quantity, SHIPPED, parse};
+pub(crate) use golden::{Field, fields};
 
 /// The machine that the figures were published for: the name of its file.
 pub const EDGE_MACHINE: &str = "edge-tpu-paper";

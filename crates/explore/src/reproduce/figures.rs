@@ -6,7 +6,9 @@ use event_kernel::Cycles;
 use super::Extent;
 use super::grid::{GridCell, asked, find};
 use super::resimulated::Resimulated;
-use crate::figure::{Axis, Drawn, FigureError, HeatMap, Line, LineChart, Panel, SharesChart};
+use crate::figure::{
+    Axis, Drawn, FigureError, HeatMap, Line, LineChart, Panel, SharesChart, XAxis,
+};
 use crate::published::Form;
 
 /// The models of the line charts: the ends and the middle of each family.
@@ -61,11 +63,15 @@ pub(super) fn of_machine(
         title: format!("Ceiling 1 / (1 - F) of any speedup of the projections, {machine}"),
         x_label: "context length (positions)".into(),
         y_label: "largest speedup of a token".into(),
+        x: XAxis::Doubling,
         y: Axis::Times,
         falling: true,
         lines: lines.collect(),
     };
-    let bars: Vec<String> = asked(extent).iter().map(|preset| preset.slug.clone()).collect();
+    let bars: Vec<String> = asked(extent)
+        .iter()
+        .map(|preset| preset.slug.clone())
+        .collect();
     let panel = |title: &str, of: fn(&GridCell) -> f64| Panel {
         title: title.into(),
         shares: bars
@@ -140,6 +146,7 @@ pub(super) fn speedups(runs: &[Resimulated], machine: &str) -> Result<Drawn, Fig
         title: format!("Projections S times faster at a context of {LONG}, {machine}"),
         x_label: "S (lines: the law; points: the machine, simulated again)".into(),
         y_label: "speedup of a token".into(),
+        x: XAxis::Doubling,
         y: Axis::Times,
         falling: false,
         lines: lines.collect(),

@@ -109,7 +109,7 @@ pub fn reproduce(machines: &Machines, extent: Extent) -> Result<Reproduction, Re
     let names = [machines.edge.name.as_str(), machines.cloud.name.as_str()];
     let grid = grid::grid(&[edge, cloud], extent)?;
     let resimulated = resimulated::resimulated(&machines.edge, extent)?;
-    let mut bench = Bench::new(machines.real.clone(), extent == Extent::Quick);
+    let mut bench = Bench::new(machines, extent == Extent::Quick);
     let beyond = beyond::chapters(&mut bench)?;
     let mut figures = Vec::new();
     for name in names {

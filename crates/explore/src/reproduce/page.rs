@@ -102,7 +102,9 @@ impl Page {
                 }
                 Block::Table(header, rows) => table(&mut text, header, rows),
                 Block::List(items) => {
-                    let items = items.iter().map(|item| format!("<li>{}</li>", escaped(item)));
+                    let items = items
+                        .iter()
+                        .map(|item| format!("<li>{}</li>", escaped(item)));
                     let _ = writeln!(text, "<ul>{}</ul>", items.collect::<String>());
                 }
                 Block::Figure(name, caption) => {

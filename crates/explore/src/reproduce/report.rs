@@ -18,7 +18,6 @@ pub(super) fn page(all: &Reproduction, machines: [&str; 2]) -> Page {
     }
     law_and_machine(&mut page, all, machines[0]);
     beyond(&mut page, all);
-    roadmap(&mut page, all, machines);
     page
 }
 
@@ -207,52 +206,14 @@ fn beyond(page: &mut Page, all: &Reproduction) {
          beside this page as CSV, and in results.json.",
     );
     for chapter in &all.beyond {
-        page.heading(3, chapter.title);
+        // The last one is the conclusion.
+        let level = if chapter.name == "roadmap" { 2 } else { 3 };
+        page.heading(level, chapter.title);
         page.paragraph(chapter.text.as_str());
         page.list(&chapter.findings);
         for figure in &chapter.figures {
             page.figure(&figure.name, &figure.caption);
         }
         page.table(&chapter.table.heads(), chapter.table.text());
-    }
-}
-
-/// F above which projections are the part to build, and below which attention is.
-const PROJECTIONS_FIRST: f64 = 0.8;
-const ATTENTION_FIRST: f64 = 0.5;
-
-fn roadmap(page: &mut Page, all: &Reproduction, machines: [&str; 2]) {
-    page.heading(2, "What to build next");
-    page.paragraph(format!(
-        "By F in the true architecture: from {PROJECTIONS_FIRST} on faster projections still buy more \
-         than {:.0}x, so they come first; below {ATTENTION_FIRST} attention holds the larger part and \
-         comes first; between, both are due.",
-        1.0 / (1.0 - PROJECTIONS_FIRST)
-    ));
-    for machine in machines {
-        let rows = models(all).into_iter().map(|model| {
-            let mut row = vec![model.to_owned()];
-            row.extend(all.contexts.iter().map(|&context| {
-                let form = Form::TrueArchitecture;
-                let cell = find(&all.grid, machine, model, form, context);
-                cell.map_or("-".into(), |cell| next(cell.fraction).into())
-            }));
-            row
-        });
-        page.heading(3, machine);
-        let contexts: Vec<String> = all.contexts.iter().map(ToString::to_string).collect();
-        let mut header = vec!["model"];
-        header.extend(contexts.iter().map(String::as_str));
-        page.table(&header, rows.collect());
-    }
-}
-
-fn next(fraction: f64) -> &'static str {
-    if fraction >= PROJECTIONS_FIRST {
-        "projections"
-    } else if fraction < ATTENTION_FIRST {
-        "attention"
-    } else {
-        "both"
     }
 }

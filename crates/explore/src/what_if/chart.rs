@@ -4,7 +4,7 @@ use attribution::{Amdahl, Speedup};
 use event_kernel::Cycles;
 
 use super::{ContextPoint, Part, Study};
-use crate::figure::{Above, Axis, Line, LineChart};
+use crate::figure::{Above, Axis, Line, LineChart, XAxis};
 
 /// Speedup against S, for each part the law as a line and the machine as points; below it, where
 /// the baseline's cycles go over contexts, or how much of the run is memory's as S grows.
@@ -38,6 +38,7 @@ fn speedups(study: &Study, workload: &str) -> LineChart {
         title: format!("{workload} on {}", study.machine),
         x_label: "S, times as fast (lines: the law; points: the machine, simulated again)".into(),
         y_label: "speedup of the run".into(),
+        x: XAxis::Doubling,
         y: Axis::Times,
         falling: false,
         lines: lines.collect(),
@@ -71,6 +72,7 @@ fn contexts(study: &Study) -> LineChart {
         title: "Where the baseline's cycles go".into(),
         x_label: format!("{} (positions)", study.sweeps),
         y_label: "share of the makespan".into(),
+        x: XAxis::Doubling,
         y: Axis::Share,
         falling: false,
         lines: vec![
@@ -100,6 +102,7 @@ fn memory(study: &Study) -> LineChart {
         title: "When main memory becomes the bottleneck".into(),
         x_label: "S, times as fast".into(),
         y_label: "share of the makespan that is memory's".into(),
+        x: XAxis::Doubling,
         y: Axis::Share,
         falling: false,
         lines: lines.collect(),

@@ -184,10 +184,11 @@ fn side(field: &str, now: u64, times: f64) -> Result<u64, FieldError> {
     if (1.0..=WIDEST as f64).contains(&then) {
         return Ok(then as u64);
     }
-    Err(
-        FieldError::new(field, format!("{times} times {now} {field} are more than {WIDEST}"))
-            .help("choose a smaller speedup"),
+    Err(FieldError::new(
+        field,
+        format!("{times} times {now} {field} are more than {WIDEST}"),
     )
+    .help("choose a smaller speedup"))
 }
 
 /// The PE with a table of the sums of `times` products.

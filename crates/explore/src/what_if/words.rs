@@ -62,7 +62,11 @@ fn by_law(study: &Study) -> Option<String> {
 
 /// Three digits at most.
 fn rounded(s: f64) -> String {
-    if s < 10.0 { format!("{s:.1}") } else { format!("{s:.0}") }
+    if s < 10.0 {
+        format!("{s:.1}")
+    } else {
+        format!("{s:.0}")
+    }
 }
 
 /// The best speedup that was simulated for a part, and the least S that comes near it.
@@ -133,9 +137,8 @@ fn crossing(study: &Study, of: impl Fn(&ContextPoint) -> f64) -> Option<f64> {
 
 fn crossover(study: &Study) -> Option<String> {
     let (first, last) = (study.contexts.first()?, study.contexts.last()?);
-    let ahead = |point: &ContextPoint| {
-        point.attention_cycles as f64 - point.matmul_free_cycles as f64
-    };
+    let ahead =
+        |point: &ContextPoint| point.attention_cycles as f64 - point.matmul_free_cycles as f64;
     Some(if ahead(first) > 0.0 {
         format!(
             "Attention holds more of the makespan than projections from a {} of {} on, or before.",

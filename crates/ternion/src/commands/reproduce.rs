@@ -84,7 +84,10 @@ fn write_all(folder: &Path, all: &Reproduction) -> Result<(), Failure> {
     }
     write("grid.csv", reproduce::csv(&all.grid).as_bytes())?;
     for chapter in &all.beyond {
-        write(&format!("{}.csv", chapter.name), chapter.table.csv().as_bytes())?;
+        write(
+            &format!("{}.csv", chapter.name),
+            chapter.table.csv().as_bytes(),
+        )?;
     }
     let document = Document {
         schema_version: 1,

@@ -9,7 +9,7 @@ use super::{
     VectorStage, VectorStep, class_of, unit_of,
 };
 use crate::error::CompileError;
-use crate::layout::Layout;
+use crate::layout::{Layout, WholeTile};
 use crate::model::Mixer;
 use crate::workload::Workload;
 
@@ -37,6 +37,8 @@ pub(crate) struct Operands {
     pub(crate) quantised: bool,
     /// Columns of the array: the width of a strip of weights.
     pub(crate) columns: u64,
+    /// The whole tiles in which it wants weights, if it does.
+    pub(crate) whole: WholeTile,
 }
 
 /// A graph in the making.
@@ -103,6 +105,7 @@ pub(crate) fn operands(
         a_bits: a_bits.next_multiple_of(8),
         quantised,
         columns: array.columns,
+        whole: array.whole_tiles.then_some((array.rows, array.columns)),
     })
 }
 
@@ -144,6 +147,7 @@ impl<'a> Builder<'a> {
             family: None,
             unit,
             gemm: None,
+            tiling: None,
             macs: 0,
             compulsory_read: Bytes::ZERO,
             compulsory_write: Bytes::ZERO,
@@ -243,6 +247,7 @@ impl<'a> Builder<'a> {
             (k, n),
             format,
             strip,
+            operands.whole,
         )?;
         let shape = GemmShape { m, n, k, count: 1 };
         let free = format.is_matmul_free();
@@ -352,12 +357,17 @@ pub(crate) fn lower(
         operands(workload, target, Family::Projection)?.a_bits
     };
     let model = &workload.model;
+    if let Mixer::Dense(layers) = &model.mixer {
+        builder.dense(layers)?;
+        return Ok(builder.graph);
+    }
     let x = builder.tensor(builder.rows, model.d_model, residual_bits, Slot::Residual);
     builder.embed(x)?;
     for layer in 0..model.layers {
-        match model.mixer {
+        match &model.mixer {
             Mixer::Attention => builder.attention_block(layer, x)?,
             Mixer::Mlgru => builder.recurrent_block(layer, x)?,
+            Mixer::Dense(_) => unreachable!("dense layers have no blocks"),
         }
     }
     builder.head(x)?;

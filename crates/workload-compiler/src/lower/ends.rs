@@ -94,12 +94,13 @@ impl Builder<'_> {
 
     fn head_weights(&mut self) -> Result<WeightRegion, CompileError> {
         let model = &self.workload.model;
-        let strip = operands(self.workload, self.target, Family::LmHead)?.columns;
+        let operands = operands(self.workload, self.target, Family::LmHead)?;
         self.layout.weights(
             (u64::MAX, "lm_head"),
             (model.embedding_dim, model.vocab),
             self.workload.precision.lm_head,
-            strip,
+            operands.columns,
+            operands.whole,
         )
     }
 

@@ -9,6 +9,7 @@ mod names;
 
 mod block;
 mod builder;
+mod dense;
 mod ends;
 mod feed_forward;
 mod recurrent;

@@ -1,5 +1,6 @@
 //! What a language model is made of, as far as shapes and operators go.
 
+mod dense;
 mod hugging_face;
 mod presets;
 
@@ -8,11 +9,13 @@ use serde::{Deserialize, Serialize};
 use config::FieldError;
 use tile_program::VectorKind;
 
+pub use dense::DenseLayer;
+pub(crate) use dense::dense_model;
 pub use hugging_face::from_hugging_face;
 pub use presets::{Preset, find, models, nearest};
 
 /// How tokens see each other in a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mixer {
     /// Softmax attention over a cache of keys and values.
@@ -20,6 +23,8 @@ pub enum Mixer {
     /// The elementwise gated recurrence of MatMul-free LM: projections i, f, g, o and a state of
     /// `d_model` per layer; no attention, no cache.
     Mlgru,
+    /// Not at all, and there are no blocks: dense layers in a row, no embedding and no LM head.
+    Dense(Vec<DenseLayer>),
 }
 
 /// The form of the feed-forward network.
@@ -212,7 +217,8 @@ impl Model {
     #[must_use]
     pub fn block_weights(&self) -> Option<u64> {
         let d = self.d_model;
-        let mixer = match self.mixer {
+        let mixer = match &self.mixer {
+            Mixer::Dense(layers) => return dense::weights(layers),
             Mixer::Attention => {
                 let queries = d.checked_mul(self.n_heads)?.checked_mul(self.head_dim)?;
                 let keys = d.checked_mul(self.n_kv_heads)?.checked_mul(self.head_dim)?;

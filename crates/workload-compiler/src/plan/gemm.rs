@@ -149,6 +149,24 @@ impl GemmProblem {
             .min(self.k)
     }
 
+    /// Rows of k in a cut: one tile's where weights come in whole tiles.
+    fn cut_sizes(&self) -> Vec<u64> {
+        if self.sections.iter().any(|s| s.weights.is_whole()) {
+            vec![self.k_unit()]
+        } else {
+            sizes(self.k, self.k_unit())
+        }
+    }
+
+    /// Columns of a tile: one strip where weights come in whole tiles.
+    fn column_sizes(section: &SectionProblem) -> Vec<u64> {
+        if section.weights.is_whole() {
+            vec![Self::n_unit(section)]
+        } else {
+            sizes(section.n, Self::n_unit(section))
+        }
+    }
+
     fn n_unit(section: &SectionProblem) -> u64 {
         lcm(section.weights.strip, section.unit_columns)
             .unwrap_or(section.n)
@@ -223,7 +241,7 @@ impl GemmProblem {
     fn shapes(&self) -> Vec<Shape> {
         let mut shapes = Vec::new();
         for m in self.row_sizes() {
-            for k in sizes(self.k, self.k_unit()) {
+            for k in self.cut_sizes() {
                 for order in [Order::RowsOuter, Order::ColumnsOuter] {
                     for stays in [true, false] {
                         // An entry needs whole rows, once.
@@ -287,7 +305,7 @@ impl GemmProblem {
         let b_stays = shape.b_stays() && blocks > 1;
         let all_b = section.weights.footprint().saturating_mul(section.parts);
         let mut best: Option<(u64, Cost)> = None;
-        for n in sizes(section.n, Self::n_unit(section)) {
+        for n in Self::column_sizes(section) {
             let tile = section.weights.tile_bytes(shape.k, n);
             let held = if b_stays {
                 let cuts = self.k.div_ceil(shape.k);

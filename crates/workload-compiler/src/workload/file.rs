@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Heads, Operators, Run, Softmax};
 use crate::Format;
-use crate::model::{Activation, FeedForward};
+use crate::model::{Activation, DenseLayer, FeedForward};
 
 /// A workload file as written:
 ///
@@ -23,8 +23,8 @@ use crate::model::{Activation, FeedForward};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Workload", deny_unknown_fields)]
 pub struct WorkloadFile {
-    /// A shipped model's name, `HuggingFace("path/config.json")`, or
-    /// `Variant(of: "llama-7b", d_ff: 4096)`.
+    /// A shipped model's name, `HuggingFace("path/config.json")`,
+    /// `Variant(of: "llama-7b", d_ff: 4096)` or `Dense([(inputs: 2000, outputs: 2000)])`.
     pub model: ModelChoice,
     /// `Prefill(tokens: 512)`, `Decode(context: 2048)` or `Generate(prompt: 512, tokens: 128)`.
     pub run: Run,
@@ -78,6 +78,8 @@ pub enum ModelChoice {
     HuggingFace(String),
     /// A shipped model with some of its shape changed: `Variant(of: "llama-7b", d_ff: 4096)`.
     Variant(Box<Overrides>),
+    /// Dense layers by themselves: `Dense([(count: 5, inputs: 2000, outputs: 2000)])`.
+    Dense(Vec<DenseLayer>),
     /// A shipped model: `"llama-2-7b"`.
     #[serde(untagged)]
     Preset(String),
@@ -111,6 +113,7 @@ pub struct Overrides {
 enum Named {
     HuggingFace(String),
     Variant(Box<Overrides>),
+    Dense(Vec<DenseLayer>),
 }
 
 struct ModelVisitor;
@@ -120,7 +123,8 @@ impl<'de> Visitor<'de> for ModelVisitor {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the name of a shipped model, HuggingFace(\"path/config.json\") or Variant(of: ...)",
+            "the name of a shipped model, HuggingFace(\"path/config.json\"), Variant(of: ...) or \
+             Dense([...])",
         )
     }
 
@@ -133,6 +137,7 @@ impl<'de> Visitor<'de> for ModelVisitor {
             match Named::deserialize(EnumAccessDeserializer::new(data))? {
                 Named::HuggingFace(path) => ModelChoice::HuggingFace(path),
                 Named::Variant(overrides) => ModelChoice::Variant(overrides),
+                Named::Dense(layers) => ModelChoice::Dense(layers),
             },
         )
     }

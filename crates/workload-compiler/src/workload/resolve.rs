@@ -3,7 +3,7 @@
 use config::FieldError;
 
 use super::{ModelChoice, Overrides, Precision, PrecisionFile, Run, Workload, WorkloadFile};
-use crate::model::{Model, find, from_hugging_face, nearest};
+use crate::model::{Model, dense_model, find, from_hugging_face, nearest};
 use crate::{Format, Packing};
 
 /// The most sequences, and the longest context, that are taken seriously.
@@ -112,6 +112,10 @@ fn model(
                 }
             })
         }
+        ModelChoice::Dense(layers) => dense_model(layers).map_err(|error| FieldError {
+            path: format!("model{}", error.path),
+            ..error
+        }),
         ModelChoice::Variant(overrides) => {
             let model = varied(overrides)?;
             model.check().map_err(|error| error.inside("model"))?;

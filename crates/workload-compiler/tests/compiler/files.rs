@@ -47,6 +47,45 @@ fn every_shipped_workload_compiles() {
 }
 
 #[test]
+fn dense_layers_are_a_workload_of_their_own() {
+    let text = r#"Workload(
+        model: Dense([(count: 2, inputs: 300, outputs: 200), (inputs: 200, outputs: 50, activation: Relu)]),
+        run: Prefill(tokens: 7), batch: 3, precision: (projection: Int8, activation: Int8),
+    )"#;
+    let workload = resolved(text).unwrap();
+    assert_eq!(workload.model.weights(), Some(2 * 300 * 200 + 200 * 50));
+    for whole in [false, true] {
+        let mut target = single(128, [64, 64, 64], 16);
+        target.arrays[0].whole_tiles = whole;
+        target.arrays[0].dataflow = tile_program::Dataflow::WeightStationary;
+        let mut program = compile(workload.clone(), &target).unwrap();
+        check(&mut program, &target, false);
+        let mut program = compile(workload.clone(), &target).unwrap();
+        let pass = tile_program::Program::next_pass(&mut program).unwrap();
+        let macs: u64 = pass.operations.iter().map(|operation| operation.macs).sum();
+        assert_eq!(macs, 21 * (2 * 300 * 200 + 200 * 50));
+        let (rows, columns) = (target.arrays[0].rows, target.arrays[0].columns);
+        for instruction in pass.instructions {
+            let tile_program::Work::Gemm(tile) = instruction.work else {
+                continue;
+            };
+            // Whole tiles come one by one.
+            assert!(!whole || tile.k <= rows && tile.n <= columns, "{tile:?}");
+        }
+    }
+    let refused = |layers: &str| {
+        let text = format!("(model: Dense({layers}), run: Prefill(tokens: 7))");
+        resolved(&text).unwrap_err().path
+    };
+    assert_eq!(refused("[]"), "model");
+    assert_eq!(refused("[(inputs: 0, outputs: 5)]"), "model[0].inputs");
+    assert_eq!(
+        refused("[(inputs: 1, outputs: 5), (count: 99999999, inputs: 1, outputs: 5)]"),
+        "model[1].count"
+    );
+}
+
+#[test]
 fn what_is_left_out_is_what_the_model_was_published_in() {
     let ternary = Format::Ternary {
         packing: Packing::TwoBits,

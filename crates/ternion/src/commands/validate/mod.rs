@@ -5,6 +5,7 @@ mod dram;
 mod paper;
 mod rtl;
 mod scalesim;
+mod tpu;
 
 use std::io::Write;
 
@@ -28,6 +29,8 @@ enum Subject {
     Scalesim(scalesim::Args),
     Rtl(rtl::Args),
     Dram(dram::Args),
+    #[command(name = "tpu-v1")]
+    Tpu(tpu::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -36,6 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Subject::Scalesim(args) => scalesim::run(args),
         Subject::Rtl(args) => rtl::run(args),
         Subject::Dram(args) => dram::run(args),
+        Subject::Tpu(args) => tpu::run(args),
     }
 }
 

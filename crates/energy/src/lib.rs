@@ -1,0 +1,38 @@
+//! Energy and area of a machine by technology.
+//!
+//! A [`Technology`] is one table of figures of one node, each with its value, unit, source, basis
+//! (published, derived, assumed) and mark. The shipped ones are `data/45nm.ron` and `data/7nm.ron`;
+//! an architect's own may start from one of them.
+//!
+//! ```
+//! use energy::Technology;
+//! use pe_array::Element;
+//! use tile_program::Bytes;
+//!
+//! let technology = Technology::shipped("45nm").unwrap();
+//! let ternary = Element::Ternary {
+//!     activation: None,
+//!     accumulator: None,
+//!     variant: Default::default(),
+//! };
+//! let kind = ternary.kind().unwrap();
+//! // 391 um2 of cells a PE, placed at 65 %.
+//! let array = technology.array_area(&kind, 8, 512).unwrap();
+//! assert_eq!(array.square_millimetres().round(), 2.0);
+//! let pad = technology.scratchpad_area(Bytes(512 << 10), 8, Bytes(64));
+//! assert!(pad.square_millimetres() > 1.0);
+//! ```
+
+mod file;
+mod resolve;
+mod sram;
+mod technology;
+mod unit;
+
+pub use file::{
+    Basis, FigureFile, MacroFile, PeFile, RegistersFile, SourceFile, SramFile, TechnologyFile,
+    VectorFile,
+};
+pub use sram::Macro;
+pub use technology::{Figure, MissingPe, Pe, Source, Technology};
+pub use unit::{Area, Energy, PerEvent, Power, Share};
