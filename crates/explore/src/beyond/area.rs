@@ -13,7 +13,7 @@ use crate::reproduce::ReproduceError;
 use crate::sheet::{Sheet, Value, times};
 use crate::what_if::pe_for;
 
-const MODELS: [&str; 3] = ["gpt2-355m", "qwen2.5-0.5b", "llama-3.2-1b"];
+const MODELS: [&str; 2] = ["gpt2-355m", "qwen2.5-0.5b"];
 const RUNS: [Run; 3] = [
     Run::Decode { context: 128 },
     Run::Decode { context: 4096 },

@@ -10,7 +10,7 @@ use crate::Measured;
 use crate::reproduce::ReproduceError;
 use crate::sheet::{Sheet, Value, times};
 
-const MODELS: [&str; 1] = ["llama-3.2-1b"];
+const MODELS: [&str; 1] = ["qwen2.5-0.5b"];
 const RUNS: [Run; 2] = [Run::Decode { context: 1024 }, Run::Prefill { tokens: 64 }];
 const DATAFLOWS: [(Dataflow, &str); 3] = [
     (Dataflow::OutputStationary, "OS"),

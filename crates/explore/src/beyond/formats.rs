@@ -12,7 +12,7 @@ use crate::reproduce::ReproduceError;
 use crate::sheet::{Sheet, Value, times};
 use crate::what_if::{memory_share, pe_for};
 
-const MODELS: [&str; 1] = ["llama-3.2-1b"];
+const MODELS: [&str; 1] = ["qwen2.5-0.5b"];
 const RUNS: [Run; 2] = [Run::Decode { context: 1024 }, Run::Prefill { tokens: 64 }];
 
 /// Formats, widest first, and tenths of a bit that a weight takes.

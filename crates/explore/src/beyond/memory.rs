@@ -10,7 +10,7 @@ use crate::reproduce::ReproduceError;
 use crate::sheet::{Sheet, Value, percent};
 use crate::what_if::memory_share;
 
-const MODELS: [&str; 2] = ["bitnet-b1.58-2b-4t", "qwen2.5-1.5b"];
+const MODELS: [&str; 2] = ["bitnet-b1.58-2b-4t", "qwen2.5-0.5b"];
 const RUN: Run = Run::Decode { context: 2048 };
 /// Times as many channels as the machine has.
 const CHANNELS: [(u64, u64); 5] = [(1, 4), (1, 2), (1, 1), (2, 1), (4, 1)];

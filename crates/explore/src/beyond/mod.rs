@@ -181,9 +181,19 @@ const STUDIES: [Study; 8] = [
 ///
 /// # Errors
 /// If a machine or a figure cannot be made.
-pub(crate) fn chapters(bench: &mut Bench) -> Result<Vec<Chapter>, ReproduceError> {
-    STUDIES.iter().map(|study| study(bench)).collect()
+pub(crate) fn chapters(
+    bench: &mut Bench,
+    step: &dyn Fn(),
+) -> Result<Vec<Chapter>, ReproduceError> {
+    let chapters = STUDIES.iter().map(|study| {
+        step();
+        study(bench)
+    });
+    chapters.collect()
 }
+
+/// How many chapters there are.
+pub(crate) const CHAPTERS: u64 = STUDIES.len() as u64;
 
 /// What could not be run, for the findings.
 pub(crate) fn refused(what: &str, error: &str) -> String {

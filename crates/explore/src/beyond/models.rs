@@ -19,10 +19,10 @@ pub(super) const MODELS: [&str; 7] = [
     "gpt2-355m",
     "opt-1.3b",
     "bitnet-b1.58-2b-4t",
-    "falcon3-3b-1.58bit",
-    "llama-3-8b-1.58bit",
+    "falcon3-1b-1.58bit",
+    "llama-3.2-1b",
     "qwen2.5-1.5b",
-    "matmul-free-lm-2.7b",
+    "matmul-free-lm-1.3b",
 ];
 
 /// What each model does.
@@ -140,7 +140,10 @@ fn say(bench: &Bench, pairs: &[Pair]) -> Vec<String> {
             let pairs = pairs.iter().filter(|pair| pair.machine == spec.name);
             pairs.filter(move |pair| matches!(pair.run, Run::Decode { .. }) == decode)
         };
-        let share = |(least, most): (f64, f64)| format!("{} to {}", percent(least), percent(most));
+        let share = |(least, most): (f64, f64)| match (percent(least), percent(most)) {
+            (least, most) if least == most => least,
+            (least, most) => format!("{least} to {most}"),
+        };
         findings.push(format!(
             "On {} memory decides {} of a decoded token and {} of a prefill; F is {} in decode and \
              {} in prefill, {} in decode with an ideal memory.",

@@ -91,26 +91,36 @@ pub struct Reproduction {
     pub page: Page,
 }
 
-/// Runs all and writes the page.
+/// How often [`reproduce`](reproduce()) reports a step.
+pub const STEPS: u64 = 3 + beyond::CHAPTERS;
+
+/// Runs all and writes the page; calls `step` at the begin of each of the [`STEPS`].
 ///
 /// # Errors
 /// If a run or a figure fails.
 ///
 /// # Panics
 /// Never: the built-in published files are well formed.
-pub fn reproduce(machines: &Machines, extent: Extent) -> Result<Reproduction, ReproduceError> {
+pub fn reproduce(
+    machines: &Machines,
+    extent: Extent,
+    step: &dyn Fn(),
+) -> Result<Reproduction, ReproduceError> {
     let edge = Machine::new(machines.edge.clone())?;
     let cloud = Machine::new(machines.cloud.clone())?;
     let mut cells = Vec::new();
     for (name, text) in published::SHIPPED {
         cells.extend(published::parse(name, text).expect("the built-in files are read by a test"));
     }
+    step();
     let checked = published::check(&edge, cells)?;
     let names = [machines.edge.name.as_str(), machines.cloud.name.as_str()];
+    step();
     let grid = grid::grid(&[edge, cloud], extent)?;
+    step();
     let resimulated = resimulated::resimulated(&machines.edge, extent)?;
     let mut bench = Bench::new(machines, extent == Extent::Quick);
-    let beyond = beyond::chapters(&mut bench)?;
+    let beyond = beyond::chapters(&mut bench, step)?;
     let mut figures = Vec::new();
     for name in names {
         figures.extend(figures::of_machine(&grid, name, extent)?);

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::load;
 use crate::output::OutputFile;
+use crate::progress::Bar;
 use crate::table::Table;
 
 /// What can 1-bit weights buy, on which model, at which context, on which machine?
@@ -54,7 +55,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     } else {
         Extent::Full
     };
-    let all = reproduce::reproduce(&machines, extent).map_err(|error| match error {
+    let bar = Bar::counting(reproduce::STEPS);
+    let all = reproduce::reproduce(&machines, extent, &|| bar.step());
+    bar.finish();
+    let all = all.map_err(|error| match error {
         ReproduceError::Point(error) => Failure::Stopped(error.to_string()),
         error => Failure::Other(error.into()),
     })?;
