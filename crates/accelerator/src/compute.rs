@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use event_kernel::{Component, Context, Cycle, Cycles, Phase, WaitsFor};
 use smallvec::SmallVec;
-use tile_program::{Bound, Bytes, Cause, FoldSpan, Instruction, Observer, Work};
+use tile_program::{Activity, Bound, Bytes, Cause, FoldSpan, Instruction, Observer, Work};
 
 use crate::MachineError;
 use crate::engine::{Engine, Timing};
@@ -99,9 +99,17 @@ impl Compute {
         let accounted = world.units[unit.index()].accounted;
         let at = to_reference(flight.end);
         let parts = self.account(flight, (accounted, at), &to_reference);
-        for (scratchpad, read, written) in self.engine.traffic(&flight.timing) {
+        let traffic = self.engine.traffic(&flight.timing);
+        for (scratchpad, read, written) in traffic {
             world.pad(scratchpad).count_used(read, written);
         }
+        world.observer.activity(&Activity {
+            unit,
+            operation: flight.instruction.operation,
+            work: &flight.instruction.work,
+            read: traffic.map(|(_, read, _)| read),
+            written: traffic.map(|(_, _, written)| written),
+        });
         let macs = match &flight.instruction.work {
             Work::Gemm(tile) => tile.macs(),
             Work::Vector(_) | Work::Transfer(_) => 0,

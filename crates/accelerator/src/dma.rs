@@ -5,8 +5,10 @@
 use std::collections::VecDeque;
 
 use event_kernel::{Component, Context, Cycle, Cycles, Phase, WaitsFor};
-use smallvec::SmallVec;
-use tile_program::{Bound, Bytes, Cause, Instruction, Observer, Region, TransferTile, Work};
+use smallvec::{SmallVec, smallvec};
+use tile_program::{
+    Activity, Bits, Bound, Bytes, Cause, Instruction, Observer, Region, TransferTile, Work,
+};
 
 use crate::memory::{Arrival, CAUSES, Request, Side, to_reference};
 use crate::world::{Completion, Issue, World};
@@ -16,8 +18,10 @@ use crate::world::{Completion, Issue, World};
 pub(crate) struct Window {
     /// Bytes of the largest request.
     pub(crate) request: Bytes,
-    /// Bytes in flight at most.
+    /// Bytes in flight at most, on each port.
     pub(crate) in_flight: Bytes,
+    /// Masters side by side.
+    pub(crate) ports: usize,
 }
 
 /// One side of the DMA.
@@ -29,7 +33,8 @@ pub(crate) struct Dma {
     transfers: VecDeque<Transfer>,
     /// Number of the oldest.
     first: u64,
-    in_flight: Bytes,
+    /// By port.
+    in_flight: Vec<Bytes>,
     /// When the scratchpad's port has taken in (or given out) all data so far, by scratchpad, in
     /// parts of a cycle: as many to the cycle as the port's rate has bytes.
     port_free_at: [u128; 3],
@@ -38,7 +43,8 @@ pub(crate) struct Dma {
 struct Transfer {
     instruction: Instruction,
     bound: Bound,
-    cursor: Cursor,
+    /// What each port has to move, in order.
+    cursors: SmallVec<[Cursor; 1]>,
     /// Requests under way.
     outstanding: u32,
     /// When the data of the requests so far has arrived in (left) memory, and the scratchpad.
@@ -58,6 +64,42 @@ struct Cursor {
 }
 
 impl Cursor {
+    /// An even part of a region for each port: whole rows, or whole accesses of a single row.
+    fn split(region: Region, ports: usize, access: u64) -> SmallVec<[Self; 1]> {
+        let whole = |region| Self {
+            region,
+            row: 0,
+            offset: 0,
+        };
+        if ports == 1 {
+            return smallvec![whole(region)];
+        }
+        let ports = ports as u64;
+        let (total, unit) = if region.rows > 1 {
+            (region.rows, 1)
+        } else {
+            (region.row_bytes.get(), access)
+        };
+        let each = total.div_ceil(unit).div_ceil(ports) * unit;
+        (0..ports)
+            .map(|port| {
+                let from = (port * each).min(total);
+                let to = (from + each).min(total);
+                whole(if region.rows > 1 {
+                    Region {
+                        address: region.address + from * region.pitch.get(),
+                        rows: to - from,
+                        ..region
+                    }
+                } else if from == to {
+                    Region { rows: 0, ..region }
+                } else {
+                    Region::contiguous(region.address + from, Bytes(to - from))
+                })
+            })
+            .collect()
+    }
+
     /// The next piece, address and size: it ends at the next multiple of `request` bytes, so that
     /// no two pieces share a burst.
     fn peek(&self, request: Bytes) -> Option<(u64, Bytes)> {
@@ -87,7 +129,7 @@ impl Dma {
             window,
             transfers: VecDeque::new(),
             first: 0,
-            in_flight: Bytes::ZERO,
+            in_flight: vec![Bytes::ZERO; window.ports],
             port_free_at: [0; 3],
         }
     }
@@ -109,11 +151,11 @@ impl Dma {
             self.transfers.push_back(Transfer {
                 instruction,
                 bound,
-                cursor: Cursor {
+                cursors: Cursor::split(
                     region,
-                    row: 0,
-                    offset: 0,
-                },
+                    self.window.ports,
+                    world.memory.memory.access_bytes(),
+                ),
                 outstanding: 0,
                 memory_end: start,
                 end: start,
@@ -135,33 +177,47 @@ impl Dma {
         };
         let transfer = number - 1;
         let memory = &mut world.memory;
-        while let Some((address, bytes)) = youngest.cursor.peek(self.window.request) {
-            if self.in_flight + bytes > self.window.in_flight && self.in_flight > Bytes::ZERO {
-                return false;
+        let mut all_issued = false;
+        let mut held = false;
+        while !all_issued && !held {
+            all_issued = true;
+            held = true;
+            // Ports take turns, request by request.
+            for (port, cursor) in youngest.cursors.iter_mut().enumerate() {
+                let Some((address, bytes)) = cursor.peek(self.window.request) else {
+                    continue;
+                };
+                all_issued = false;
+                let in_flight = &mut self.in_flight[port];
+                if *in_flight + bytes > self.window.in_flight && *in_flight > Bytes::ZERO {
+                    continue;
+                }
+                held = false;
+                let access = memory.memory.access_bytes();
+                for share in memory.memory.split(address, bytes.get()) {
+                    let bytes = Bytes(share.bursts * access);
+                    *in_flight += bytes;
+                    youngest.outstanding += 1;
+                    memory.request(
+                        context,
+                        Request {
+                            share,
+                            side: self.side,
+                            port,
+                            transfer,
+                            bytes,
+                        },
+                    );
+                }
+                cursor.advance(bytes);
             }
-            let access = memory.memory.access_bytes();
-            for share in memory.memory.split(address, bytes.get()) {
-                let bytes = Bytes(share.bursts * access);
-                self.in_flight += bytes;
-                youngest.outstanding += 1;
-                memory.request(
-                    context,
-                    Request {
-                        share,
-                        side: self.side,
-                        transfer,
-                        bytes,
-                    },
-                );
-            }
-            youngest.cursor.advance(bytes);
         }
-        true
+        all_issued
     }
 
     /// Notes data that has moved.
     fn arrive<O: Observer>(&mut self, world: &mut World<'_, O>, arrival: &Arrival) {
-        self.in_flight -= arrival.bytes;
+        self.in_flight[arrival.port] -= arrival.bytes;
         let index = usize::try_from(arrival.transfer - self.first).expect("a short queue");
         let transfer = &mut self.transfers[index];
         transfer.outstanding -= 1;
@@ -181,8 +237,8 @@ impl Dma {
             *free_at = (*free_at + busy).max(u128::from(arrival.at.get()) * u128::from(bytes));
             Cycle(u64::try_from(free_at.div_ceil(bytes.into())).unwrap_or(u64::MAX))
         });
-        if arrival.at >= transfer.memory_end {
-            transfer.memory_end = arrival.at;
+        if arrival.moved >= transfer.memory_end {
+            transfer.memory_end = arrival.moved;
             transfer.last_channel = arrival.channel;
         }
         transfer.end = transfer.end.max(end);
@@ -209,7 +265,11 @@ impl Dma {
         let now = context.now();
         let mut any = false;
         while let Some(oldest) = self.transfers.front() {
-            let issued = oldest.cursor.peek(self.window.request).is_none();
+            let request = self.window.request;
+            let issued = oldest
+                .cursors
+                .iter()
+                .all(|cursor| cursor.peek(request).is_none());
             if !issued || oldest.outstanding > 0 {
                 break;
             }
@@ -237,11 +297,24 @@ impl Dma {
         let accounted = world.units[unit.index()].accounted;
         let at = transfer.end.max(accounted);
         let parts = transfer.parts(world.memory.domain, world.reference, context, accounted, at);
-        let bytes = match &transfer.instruction.work {
-            Work::Transfer(tile) => tile.region.bytes(),
-            Work::Gemm(_) | Work::Vector(_) => Bytes::ZERO,
-        };
         let instruction = &transfer.instruction;
+        let Work::Transfer(TransferTile { region, scratchpad }) = instruction.work else {
+            unreachable!("checked when the transfer started");
+        };
+        let bytes = region.bytes();
+        let mut moved = [Bits::ZERO; 3];
+        moved[scratchpad as usize] = bytes.to_bits();
+        let (read, written) = match self.side {
+            Side::Load => ([Bits::ZERO; 3], moved),
+            Side::Store => (moved, [Bits::ZERO; 3]),
+        };
+        world.observer.activity(&Activity {
+            unit,
+            operation: instruction.operation,
+            work: &instruction.work,
+            read,
+            written,
+        });
         let bound = transfer.bound;
         world.complete(
             context,

@@ -28,8 +28,8 @@ mod sequencer;
 mod world;
 
 pub use config::{
-    ArraySpec, DmaSpec, MachineFile, MachineSpec, ScratchpadSpec, TEMPLATE, VectorCost,
-    VectorLanes, VectorSpec, resolve,
+    ArraySpec, DmaSpec, Each, LinkSpec, MachineFile, MachineSpec, ScratchpadSpec, SerialSpec,
+    TEMPLATE, VectorCost, VectorLanes, VectorSpec, resolve,
 };
 pub use error::MachineError;
 pub use machine::{ChannelOutcome, Machine, Outcome, RunOptions, ScratchpadOutcome};

@@ -204,7 +204,13 @@ impl Machine {
                 .spec
                 .scratchpads
                 .map(|pad| Scratchpad::new(pad.map(Into::into))),
-            memory: MemoryPorts::new(self.memory.clone(), timeline.domain(1), channels, dma),
+            memory: MemoryPorts::new(
+                self.memory.clone(),
+                timeline.domain(1),
+                channels,
+                dma,
+                &self.spec.dma,
+            ),
             fault: None,
             end: Cycle::ZERO,
         }
@@ -241,7 +247,12 @@ impl Machine {
                 .get()
                 .saturating_mul(self.spec.dma.requests_in_flight),
         );
-        let window = Window { request, in_flight };
+        let ports = usize::try_from(self.spec.dma.ports).expect("port counts are checked");
+        let window = Window {
+            request,
+            in_flight,
+            ports,
+        };
         for (unit, side) in [
             (self.target.load, Side::Load),
             (self.target.store, Side::Store),

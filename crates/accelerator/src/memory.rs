@@ -8,6 +8,7 @@ use event_kernel::{Component, ComponentId, Context, Cycle, Cycles, DomainId, Pha
 use tile_program::{Bytes, Observer};
 
 use crate::ChannelOutcome;
+use crate::config::DmaSpec;
 use crate::world::World;
 
 /// The two directions of the DMA; `side as usize` indexes tables of two.
@@ -24,6 +25,8 @@ pub(crate) enum Side {
 pub(crate) struct Request {
     pub(crate) share: Share,
     pub(crate) side: Side,
+    /// The port of the DMA that it passes.
+    pub(crate) port: usize,
     /// Number of the transfer on its side.
     pub(crate) transfer: u64,
     pub(crate) bytes: Bytes,
@@ -32,11 +35,14 @@ pub(crate) struct Request {
 /// A piece of a transfer whose data has moved, in the order of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Arrival {
-    /// Edge of the reference clock.
+    /// Edge of the reference clock at which it has passed the DMA's port.
     pub(crate) at: Cycle,
     /// Breaks ties in the order of decision.
     sequence: u64,
+    /// When its data has left (entered) memory.
+    pub(crate) moved: Cycle,
     pub(crate) channel: u32,
+    pub(crate) port: usize,
     pub(crate) transfer: u64,
     pub(crate) bytes: Bytes,
     /// The channel's time since the side's previous arrival on it, in memory cycles by cause.
@@ -55,6 +61,11 @@ pub(crate) struct MemoryPorts {
     dma: [ComponentId; 2],
     arrivals: [BinaryHeap<Reverse<Arrival>>; 2],
     sequence: u64,
+    /// Bytes that a port of the DMA moves in a cycle of the reference clock.
+    rate: Option<u64>,
+    /// When each port of the DMA has moved all data so far, by side, in parts of a cycle: as many
+    /// to the cycle as the rate has bytes.
+    passed: [Vec<u128>; 2],
 }
 
 struct Port {
@@ -107,7 +118,9 @@ impl MemoryPorts {
         domain: DomainId,
         channels: Vec<ComponentId>,
         dma: [ComponentId; 2],
+        spec: &DmaSpec,
     ) -> Self {
+        let masters = usize::try_from(spec.ports).expect("port counts are checked");
         let ports = channels
             .into_iter()
             .map(|component| Port {
@@ -128,6 +141,8 @@ impl MemoryPorts {
             dma,
             arrivals,
             sequence: 0,
+            rate: spec.port.map(Bytes::get),
+            passed: [vec![0; masters], vec![0; masters]],
         }
     }
 
@@ -192,6 +207,7 @@ impl MemoryPorts {
         let under_way = &mut port.under_way;
         let spent = &mut port.spent;
         let (arrivals, sequence) = (&mut self.arrivals, &mut self.sequence);
+        let (rate, passed) = (self.rate, &mut self.passed);
         let mut due = [None; 2];
         port.channel.advance(now, &mut |done: Done| {
             spent.add(&done.causes);
@@ -200,18 +216,22 @@ impl MemoryPorts {
             }
             let Request {
                 side,
+                port,
                 transfer,
                 bytes,
                 ..
             } = pushed.take(done.tag);
             under_way[side as usize] -= 1;
-            let at = context
+            let moved = context
                 .timeline()
                 .convert(context.domain(), done.last_data, reference);
+            let at = pass(&mut passed[side as usize][port], rate, bytes, moved);
             *sequence += 1;
             arrivals[side as usize].push(Reverse(Arrival {
                 at,
                 sequence: *sequence,
+                moved,
+                port,
                 channel: u32::try_from(index).expect("channel counts are small"),
                 transfer,
                 bytes,
@@ -236,6 +256,16 @@ impl MemoryPorts {
             context.wake_me_at(edge.max(now), Phase::Act);
         }
     }
+}
+
+/// When data that moves at a cycle has passed a port: no faster than the port's rate, after what
+/// came before. `free` counts parts of a cycle.
+fn pass(free: &mut u128, rate: Option<u64>, bytes: Bytes, moved: Cycle) -> Cycle {
+    let Some(rate) = rate.map(u128::from) else {
+        return moved;
+    };
+    *free = (*free + u128::from(bytes.get())).max(u128::from(moved.get()) * rate);
+    Cycle(u64::try_from(free.div_ceil(rate)).unwrap_or(u64::MAX))
 }
 
 fn add(sum: &mut [u64; CAUSES], causes: &Causes) {

@@ -2,7 +2,9 @@
 //!
 //! A [`Technology`] is one table of figures of one node, each with its value, unit, source, basis
 //! (published, derived, assumed) and mark. The shipped ones are `data/45nm.ron` and `data/7nm.ron`;
-//! an architect's own may start from one of them.
+//! an architect's own may start from one of them. [`Priced`] is the parts of a machine in a
+//! technology: its areas, and with the [`Counts`] of a run ([`Counter`] observes it) its
+//! [`Account`], in whole attojoules that cannot be negative or wrap.
 //!
 //! ```
 //! use energy::Technology;
@@ -23,16 +25,25 @@
 //! assert!(pad.square_millimetres() > 1.0);
 //! ```
 
+mod account;
+mod counts;
 mod file;
+mod memory;
 mod resolve;
 mod sram;
 mod technology;
 mod unit;
 
+pub use account::{
+    Account, ArrayPart, Component, ComponentEnergy, MemoryEnergy, PadPart, Parts, Priced, UnitArea,
+    VectorPart,
+};
+pub use counts::{ArrayCounts, Counter, Counts, PadCounts};
 pub use file::{
     Basis, FigureFile, MacroFile, PeFile, RegistersFile, SourceFile, SramFile, TechnologyFile,
     VectorFile,
 };
+pub use memory::memory_bit;
 pub use sram::Macro;
 pub use technology::{Figure, MissingPe, Pe, Source, Technology};
 pub use unit::{Area, Energy, PerEvent, Power, Share};

@@ -8,6 +8,7 @@
 //! * [`what_if`] asks what a part made S times faster brings: by Amdahl's law, and on the machine.
 //! * [`beyond`] asks what the published account leaves out.
 //! * [`reproduce`](mod@reproduce) answers the published question for all models, contexts and machines.
+//! * [`price`] tells energy and area of a machine and its run.
 //! * [`figure`] draws, as SVG and PNG.
 //!
 //! Every number comes from a simulated run. Closed forms stand in tests, beside the runs. The
@@ -19,6 +20,7 @@ pub mod counters;
 pub mod figure;
 mod lab;
 mod point;
+pub mod price;
 pub mod published;
 pub mod reproduce;
 pub mod sheet;

@@ -46,7 +46,9 @@ fn closed_form(model: &Model, context: u64, side: u64) -> (u64, u64, u64) {
     for layer in 0..model.layers {
         gemms += 4 + matrices + 1;
         if model.mixer == Mixer::Attention {
-            let seen = model.window(layer).map_or(context, |window| context.min(window));
+            let seen = model
+                .window(layer)
+                .map_or(context, |window| context.min(window));
             attention += heads * (cycles(side, seen, head) + cycles(side, head, seen));
             gemms += 2 * heads;
         }
@@ -84,7 +86,10 @@ fn every_shipped_model_runs_as_the_closed_form_says() {
 
 #[test]
 fn every_shipped_model_is_known_by_each_of_its_names_at_any_context() {
-    for (preset, context) in models().iter().zip([1, 128, 1000, 4096, 65536].iter().cycle()) {
+    for (preset, context) in models()
+        .iter()
+        .zip([1, 128, 1000, 4096, 65536].iter().cycle())
+    {
         let names = [&preset.slug, &preset.model.name, &preset.hugging_face];
         for name in names.into_iter().chain(&preset.aliases) {
             let text = format!("model,context_length,tokens_per_second\n{name},{context},1.0\n");

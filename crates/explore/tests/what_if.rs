@@ -71,7 +71,7 @@ fn break_even_is_said_in_words_over_contexts_and_prompts() {
         assert!(said.contains(part), "{part}: {said}");
     }
     let prefill = Workload {
-        run: Run::Prefill { tokens: 64 },
+        run: Run::prefill(64),
         ..workload(64)
     };
     let prompts = asked(&prefill, &[2.0]).contexts;

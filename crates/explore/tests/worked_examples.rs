@@ -109,7 +109,10 @@ fn forms(text: &mut String) {
 fn row(text: &mut String, answer: &Answer) {
     let gap = answer.gap.as_ref().unwrap();
     let apart = gap.machine_cycles as f64 - gap.law_cycles;
-    let main = gap.terms.first().filter(|_| apart.abs() > 0.005 * gap.law_cycles);
+    let main = gap
+        .terms
+        .first()
+        .filter(|_| apart.abs() > 0.005 * gap.law_cycles);
     let _ = writeln!(
         text,
         "| {} | {} | {} | {} | {} | {} |",
@@ -120,7 +123,11 @@ fn row(text: &mut String, answer: &Answer) {
         percent(answer.memory_share),
         main.map_or("they agree within 0.5 %".into(), |(term, cycles)| {
             let sign = if *cycles < 0.0 { "-" } else { "+" };
-            format!("{} {sign}{}", term.name(), grouped(cycles.abs().round() as u64))
+            format!(
+                "{} {sign}{}",
+                term.name(),
+                grouped(cycles.abs().round() as u64)
+            )
         })
     );
 }
@@ -154,7 +161,10 @@ fn machines(text: &mut String) {
               faster than the weights arrive, more S changes nothing, and the difference is the \
               memory's.\n\n";
     *text += HEAD;
-    real.answers.iter().filter(free).for_each(|answer| row(text, answer));
+    real.answers
+        .iter()
+        .filter(free)
+        .for_each(|answer| row(text, answer));
     *text += "\nIn the words of `ternion amdahl`:\n\n";
     for sentence in words(&real) {
         let _ = writeln!(text, "> {sentence}");
@@ -170,7 +180,9 @@ fn the_worked_examples_of_the_readme_are_what_the_machine_says() {
     machines(&mut examples);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
     let readme = std::fs::read_to_string(path).unwrap();
-    let (before, rest) = readme.split_once(BEGIN).expect("the README marks the begin");
+    let (before, rest) = readme
+        .split_once(BEGIN)
+        .expect("the README marks the begin");
     let (stands, after) = rest.split_once(END).expect("the README marks the end");
     if std::env::var_os("TERNION_UPDATE_DOCS").is_some() {
         let text = format!("{before}{BEGIN}{examples}{END}{after}");

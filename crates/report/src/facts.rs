@@ -1,6 +1,7 @@
 //! What a report is made of.
 
 use attribution::{Amdahl, Peaks, Roofline, Speedup, Summary};
+use energy::{Account, Area, UnitArea};
 use event_kernel::Frequency;
 use serde::Serialize;
 use serde_json::Value;
@@ -102,6 +103,38 @@ pub struct ScratchpadFacts {
     pub written: Bytes,
 }
 
+/// Weights that stayed on chip from pass to pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct KeptFacts {
+    /// Matrices.
+    pub matrices: u64,
+    /// Bytes of the weight scratchpad that they held.
+    pub bytes: Bytes,
+    /// They were there before the run began; else their first use loaded them.
+    pub warm: bool,
+}
+
+/// Energy and area in a technology.
+#[derive(Clone, Debug)]
+pub struct EnergyFacts {
+    /// What the technology is called.
+    pub technology: String,
+    /// Its node in nanometres.
+    pub node_nm: u64,
+    /// Placed area by unit.
+    pub areas: Vec<UnitArea>,
+    /// Where the energy went.
+    pub account: Account,
+}
+
+impl EnergyFacts {
+    /// Placed area of all units.
+    #[must_use]
+    pub fn area(&self) -> Area {
+        self.areas.iter().map(|unit| unit.area).sum()
+    }
+}
+
 /// All that a report of a run is made of.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -119,8 +152,12 @@ pub struct Run {
     pub arrays: Vec<ArrayFacts>,
     /// The main memory.
     pub dram: DramFacts,
+    /// The weights that stayed on chip.
+    pub kept_weights: KeptFacts,
     /// The scratchpads.
     pub scratchpads: Vec<ScratchpadFacts>,
+    /// Energy and area, where the machine names a technology.
+    pub energy: Option<EnergyFacts>,
     /// Machine and workload as resolved, defaults filled in; goes into the JSON document as it is.
     pub config: Value,
 }
@@ -177,6 +214,28 @@ impl Run {
                 .collect(),
         };
         Roofline::of(&self.summary, &peaks)
+    }
+
+    /// Multiply-accumulates that all arrays can do in a second, each two operations, in 10^12.
+    #[must_use]
+    pub fn peak_tops(&self) -> f64 {
+        let macs: f64 = self
+            .arrays
+            .iter()
+            .map(|array| array.peak_macs_per_cycle)
+            .sum();
+        2e-12 * macs * self.clock.as_hertz_f64()
+    }
+
+    /// Operations of the run a second, in 10^12; 0 for a run that took no time.
+    #[must_use]
+    pub fn tops(&self) -> f64 {
+        let seconds = self.seconds();
+        if seconds > 0.0 {
+            2e-12 * self.summary.macs as f64 / seconds
+        } else {
+            0.0
+        }
     }
 
     /// Payload bytes a second, read and written; `None` for a run that took no time.

@@ -8,7 +8,8 @@ use serde::ser::SerializeMap;
 use serde_json::Value;
 use tile_program::{Cause, Class};
 
-use crate::facts::{DramFacts, Run, ScratchpadFacts, law_speedups};
+use crate::energy::{AreaDocument, EnergyDocument, area_document, energy_document};
+use crate::facts::{DramFacts, KeptFacts, Run, ScratchpadFacts, law_speedups};
 
 /// The version of the document's shape. It grows when a field changes its meaning or goes away; new
 /// fields may come without.
@@ -34,8 +35,13 @@ struct Document<'a> {
     operations: &'a [OperationSummary],
     dram: Dram<'a>,
     sram: &'a [ScratchpadFacts],
+    kept_weights: KeptFacts,
     amdahl: Law,
     roofline: Roofline,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    energy: Option<EnergyDocument<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    area: Option<AreaDocument<'a>>,
     config: &'a Value,
 }
 
@@ -133,6 +139,7 @@ pub fn to_json(run: &Run) -> String {
             bytes_per_second: run.bytes_per_second(),
         },
         sram: &run.scratchpads,
+        kept_weights: run.kept_weights,
         amdahl: Law {
             class: Class::MatMulFree,
             fraction: amdahl.fraction(),
@@ -146,6 +153,8 @@ pub fn to_json(run: &Run) -> String {
                 .collect(),
         },
         roofline: run.roofline(),
+        energy: run.energy.as_ref().map(|facts| energy_document(run, facts)),
+        area: run.energy.as_ref().map(|facts| area_document(run, facts)),
         config: &run.config,
     };
     let text = serde_json::to_string_pretty(&document);

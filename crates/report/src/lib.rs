@@ -8,13 +8,16 @@
 //!
 //! [`list`] renders other tables of a command line. Nothing here reads or writes files.
 
+mod energy;
 mod facts;
 mod json;
 mod number;
 mod table;
 mod text;
 
-pub use facts::{ArrayFacts, ChannelCycles, DramFacts, Run, ScratchpadFacts};
+pub use facts::{
+    ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, Run, ScratchpadFacts,
+};
 pub use json::{SCHEMA_VERSION, to_json};
 pub use table::{Column, list};
 pub use text::{Style, to_text};

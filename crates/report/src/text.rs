@@ -5,6 +5,7 @@ use std::fmt::Write;
 use attribution::{Limit, Speedup};
 use tile_program::{Cause, Class};
 
+use crate::energy;
 use crate::facts::{ArrayFacts, ChannelCycles, Run, law_speedups};
 use crate::number::{
     bare_percent, bytes, bytes_per_second, grouped, percent, seconds, share, si, three_digits,
@@ -24,13 +25,13 @@ pub enum Style {
 }
 
 /// The text under construction.
-struct Page {
+pub(crate) struct Page {
     text: String,
     style: Style,
 }
 
 impl Page {
-    fn heading(&mut self, heading: &str, note: &str) {
+    pub(crate) fn heading(&mut self, heading: &str, note: &str) {
         let (on, off) = match self.style {
             Style::Plain => ("", ""),
             Style::Terminal => ("\u{1b}[1m", "\u{1b}[0m"),
@@ -38,11 +39,11 @@ impl Page {
         self.line(format_args!("\n{on}{heading}{off}{note}"));
     }
 
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+    pub(crate) fn line(&mut self, line: std::fmt::Arguments<'_>) {
         writeln!(self.text, "{line}").expect("a string takes all that fits memory");
     }
 
-    fn table(&mut self, columns: &[Column<'_>], rows: &[Vec<String>]) {
+    pub(crate) fn table(&mut self, columns: &[Column<'_>], rows: &[Vec<String>]) {
         for line in render(columns, rows, WIDTH - 2).lines() {
             self.line(format_args!("  {line}"));
         }
@@ -63,6 +64,10 @@ pub fn to_text(run: &Run, style: Style) -> String {
     arrays(&mut page, run);
     units(&mut page, run);
     memory(&mut page, run);
+    if let Some(facts) = &run.energy {
+        energy::energy(&mut page, run, facts);
+        energy::area(&mut page, run, facts);
+    }
     // The first heading begins with an empty line.
     page.text.split_off(1)
 }
@@ -108,6 +113,18 @@ fn headline(page: &mut Page, run: &Run) {
         )),
     }
     page.line(format_args!("  convention   {}", run.convention()));
+    let kept = run.kept_weights;
+    if kept.matrices > 0 {
+        let (matrices, bytes) = (kept.matrices, bytes(kept.bytes.get()));
+        let how = if kept.warm {
+            "there before the run: it does not load them"
+        } else {
+            "loaded once, at their first use"
+        };
+        page.line(format_args!(
+            "  weights      {matrices} matrices ({bytes}) stay on chip, {how}"
+        ));
+    }
 }
 
 fn plural(count: u64, one: &str, many: &str) -> String {

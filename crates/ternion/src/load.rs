@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use accelerator::{MachineFile, MachineSpec};
-use config::{ConfigError, Document, FieldError, Override};
+use config::{ConfigError, Document, FieldError, Override, among};
+use energy::Technology;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use workload_compiler::{Workload, WorkloadFile};
@@ -66,6 +67,34 @@ pub(crate) fn machine(
     let mut document = open(argument, &[&MACHINES])?;
     change(&mut document, &MACHINES, overrides)?;
     resolve_machine(document)
+}
+
+/// The technology that a machine names, if it names one: a shipped one, or a file beside the
+/// machine's.
+pub(crate) fn technology(spec: &Loaded<MachineSpec>) -> Result<Option<Technology>, ConfigError> {
+    let Some(name) = &spec.value.technology else {
+        return Ok(None);
+    };
+    if let Some(technology) = Technology::shipped(name) {
+        return Ok(Some(technology));
+    }
+    let folder = Path::new(spec.document.name()).parent();
+    let path = folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
+    if !path.is_file() {
+        let names = Technology::names();
+        let error = FieldError::new(
+            "technology",
+            format!(
+                "no technology is called `{name}`, and there is no file `{}`",
+                path.display()
+            ),
+        );
+        return Err(spec.point(&error.help(format!(
+            "shipped are {}; or the path of a file that begins `Technology(`",
+            among(&names)
+        ))));
+    }
+    Technology::read(&Document::load(&path)?).map(Some)
 }
 
 /// A checked workload.

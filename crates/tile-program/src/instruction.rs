@@ -1,6 +1,6 @@
 //! What a unit executes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{Bytes, OperationId, ScratchpadId, UnitId};
@@ -65,7 +65,7 @@ impl GemmTile {
 
 /// What the vector unit does to each element; costs (operations per element) belong to the
 /// machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VectorKind {
     /// Root-mean-square norm: square-accumulate, then scale.

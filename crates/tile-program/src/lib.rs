@@ -31,7 +31,7 @@ pub use instruction::{
     Claim, GemmTile, Instruction, Region, TransferTile, VectorKind, VectorTile, Wait, WaitReason,
     Waits, Work,
 };
-pub use observe::{Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
+pub use observe::{Activity, Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
 pub use program::{GemmShape, Operation, OperationId, Pass, Program};
 pub use size::{Bits, Bytes};
 pub use target::{ArrayTarget, MemoryTarget, ScratchpadId, ScratchpadTarget, Target, UnitId};

@@ -5,7 +5,7 @@
 
 use event_kernel::{Cycle, Cycles};
 
-use crate::{Bytes, Cause, Operation, OperationId, ScratchpadId, UnitId, WaitReason};
+use crate::{Bits, Bytes, Cause, Operation, OperationId, ScratchpadId, UnitId, WaitReason, Work};
 
 /// A unit worked on an instruction in `from..to`.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,22 @@ pub struct Busy<'a> {
     pub macs: u64,
     /// Payload bytes moved to or from main memory in it.
     pub bytes: Bytes,
+}
+
+/// What an instruction moved through the ports of the scratchpads, beside what it did.
+#[derive(Clone, Copy, Debug)]
+pub struct Activity<'a> {
+    /// Who.
+    pub unit: UnitId,
+    /// For what.
+    pub operation: OperationId,
+    /// What it did.
+    pub work: &'a Work,
+    /// Bits read from each scratchpad, by [`ScratchpadId`]. Of the vector unit's traffic nothing is
+    /// known.
+    pub read: [Bits; 3],
+    /// Bits written to each scratchpad.
+    pub written: [Bits; 3],
 }
 
 /// A unit had an instruction at hand in `from..to` and could not start it (or had none: `on` is
@@ -84,6 +100,11 @@ pub trait Observer {
         let _ = busy;
     }
 
+    /// What the instruction that is told `busy` next moved on chip.
+    fn activity(&mut self, activity: &Activity<'_>) {
+        let _ = activity;
+    }
+
     /// A unit begins to wait for another (always followed by `waiting` with the whole span).
     fn wait_begins(&mut self, unit: UnitId, on: UnitId, at: Cycle) {
         let _ = (unit, on, at);
@@ -139,6 +160,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.busy(busy);
     }
 
+    fn activity(&mut self, activity: &Activity<'_>) {
+        self.0.activity(activity);
+        self.1.activity(activity);
+    }
+
     fn wait_begins(&mut self, unit: UnitId, on: UnitId, at: Cycle) {
         self.0.wait_begins(unit, on, at);
         self.1.wait_begins(unit, on, at);
@@ -182,6 +208,10 @@ impl<O: Observer> Observer for &mut O {
 
     fn busy(&mut self, busy: &Busy<'_>) {
         (**self).busy(busy);
+    }
+
+    fn activity(&mut self, activity: &Activity<'_>) {
+        (**self).activity(activity);
     }
 
     fn wait_begins(&mut self, unit: UnitId, on: UnitId, at: Cycle) {

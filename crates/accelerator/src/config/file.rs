@@ -6,6 +6,7 @@ use pe_array::{Convention, Element, Tiles};
 use serde::{Deserialize, Serialize};
 use tile_program::{Dataflow, Family};
 
+use super::serial::Each;
 use super::vector::Costs;
 
 /// A machine file as written.
@@ -17,6 +18,10 @@ pub struct MachineFile {
     /// One line for the list of machines. Default: empty.
     #[serde(default)]
     pub description: String,
+    /// The technology that energy and area are told in: a shipped one (`45nm`, `7nm`) or a file.
+    /// Default: none, and neither is told.
+    #[serde(default)]
+    pub technology: Option<String>,
     /// The reference clock: of the vector unit, scratchpads and DMA, and of arrays that name none.
     pub clock: Clock,
     /// The PE arrays.
@@ -30,6 +35,35 @@ pub struct MachineFile {
     pub dma: DmaFile,
     /// The main memory.
     pub memory: MemoryFile,
+    /// Work outside the machine, during which it stands still. Default: none.
+    #[serde(default)]
+    pub serial: Vec<SerialFile>,
+    /// The link to machines that are equal to this one. Default: none.
+    #[serde(default)]
+    pub link: Option<LinkFile>,
+}
+
+/// Work outside the machine as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Serial", deny_unknown_fields)]
+pub struct SerialFile {
+    /// What it is.
+    pub what: String,
+    /// What it is done once for.
+    pub each: Each,
+    /// How long it takes.
+    pub time: Time,
+}
+
+/// A link as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Link", deny_unknown_fields)]
+pub struct LinkFile {
+    /// Bytes a second in each direction.
+    pub bandwidth: Bandwidth,
+    /// Of one step from machine to machine. Default `Ns(0)`.
+    #[serde(default = "no_time")]
+    pub latency: Time,
 }
 
 /// An array as written.
@@ -141,10 +175,14 @@ const fn port() -> Size {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Dma", default, deny_unknown_fields)]
 pub struct DmaFile {
-    /// Requests under way at once. Default 16.
+    /// Requests under way at once, on each port. Default 16.
     pub requests_in_flight: u64,
     /// Bytes of a request. Default `KiB(4)`.
     pub request: Size,
+    /// Masters side by side, each with a part of every transfer. Default 1.
+    pub ports: u64,
+    /// Bytes that a port moves in a cycle of the machine's clock. Default `Unlimited`.
+    pub port: Or<Unlimited, Size>,
 }
 
 impl Default for DmaFile {
@@ -152,6 +190,8 @@ impl Default for DmaFile {
         Self {
             requests_in_flight: 16,
             request: Size::kibibytes(4),
+            ports: 1,
+            port: Or::word(),
         }
     }
 }

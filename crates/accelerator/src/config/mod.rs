@@ -7,11 +7,13 @@
 mod array;
 mod file;
 mod resolve;
+mod serial;
 mod spec;
 mod vector;
 
 pub use file::MachineFile;
 pub use resolve::resolve;
+pub use serial::{Each, LinkSpec, SerialSpec};
 pub use spec::{
     ArraySpec, DmaSpec, MachineSpec, ScratchpadSpec, VectorCost, VectorLanes, VectorSpec,
 };

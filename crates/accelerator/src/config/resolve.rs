@@ -7,6 +7,7 @@ use tile_program::Bytes;
 
 use super::array;
 use super::file::{DmaFile, IdealFile, MachineFile, MemoryFile, ScratchpadFile, VectorFile};
+use super::serial;
 use super::spec::{ArraySpec, DmaSpec, MachineSpec, ScratchpadSpec, VectorLanes, VectorSpec};
 
 /// The most lanes, requests in flight, startup cycles: past it, a file holds a slip of the
@@ -14,6 +15,8 @@ use super::spec::{ArraySpec, DmaSpec, MachineSpec, ScratchpadSpec, VectorLanes, 
 const MOST: u64 = 1 << 20;
 /// The most banks of a scratchpad.
 const MOST_BANKS: u64 = 1 << 12;
+/// The most ports of a DMA.
+const MOST_PORTS: u64 = 1 << 8;
 /// The largest scratchpad: 1 TiB.
 const LARGEST: Bytes = Bytes(1 << 40);
 /// The largest port or request: 1 MiB.
@@ -46,12 +49,15 @@ pub fn resolve(file: &MachineFile) -> Result<MachineSpec, FieldError> {
     Ok(MachineSpec {
         name: file.name.clone(),
         description: file.description.clone(),
+        technology: file.technology.clone(),
         clock,
         arrays,
         vector,
         scratchpads,
         dma,
         memory,
+        serial: serial::resolve(&file.serial)?,
+        link: file.link.as_ref().map(serial::link).transpose()?,
     })
 }
 
@@ -152,7 +158,12 @@ fn dma(file: &DmaFile) -> Result<DmaSpec, FieldError> {
         );
     }
     let in_flight = file.requests_in_flight;
+    let port = file.port.value();
     Ok(DmaSpec {
+        ports: within("ports", "ports", file.ports, MOST_PORTS)?,
+        port: port
+            .map(|&port| bytes_within("port", port, WIDEST))
+            .transpose()?,
         requests_in_flight: within("requests_in_flight", "requests in flight", in_flight, MOST)?,
         request,
     })

@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use tile_program::{Bytes, Family, ScratchpadId, VectorKind};
 
+use super::serial::{LinkSpec, SerialSpec};
+
 /// A machine whose description makes sense.
 #[derive(Clone, Debug, Serialize)]
 pub struct MachineSpec {
@@ -14,6 +16,9 @@ pub struct MachineSpec {
     pub name: String,
     /// What it is, in a line; may be empty.
     pub description: String,
+    /// The technology that energy and area are told in, by name or file, if they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub technology: Option<String>,
     /// The reference clock: of the vector unit, the scratchpads and the DMA.
     #[serde(rename = "clock_hertz", serialize_with = "hertz")]
     pub clock: Frequency,
@@ -28,6 +33,12 @@ pub struct MachineSpec {
     pub dma: DmaSpec,
     /// The main memory, as its crate takes it; checked.
     pub memory: MemoryConfig,
+    /// Work outside the machine, during which it stands still.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub serial: Vec<SerialSpec>,
+    /// The link to machines equal to this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkSpec>,
 }
 
 /// One PE array.
@@ -133,11 +144,16 @@ impl From<ScratchpadSpec> for sram::Geometry {
 /// The DMA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct DmaSpec {
-    /// Requests under way at once.
+    /// Requests under way at once, on each port.
     pub requests_in_flight: u64,
     /// Bytes of a request: a power of two.
     #[serde(rename = "request_bytes")]
     pub request: Bytes,
+    /// Masters side by side, each with a part of every transfer: at least one.
+    pub ports: u64,
+    /// Bytes that a port moves in a cycle of the machine's clock; `None` without limit.
+    #[serde(rename = "port_bytes")]
+    pub port: Option<Bytes>,
 }
 
 /// Whole hertz as a number, others as the fraction that they are.

@@ -7,18 +7,14 @@ use tile_program::Family;
 use workload_compiler::{Format, Run};
 
 use super::silicon::{TECHNOLOGY, array_of, arrays, technology};
-use super::{Bench, Chapter, TERNARY, refused, run_name};
+use super::{Bench, Chapter, TERNARY, refused};
 use crate::figure::{Axis, Drawn, Line, LineChart, XAxis};
 use crate::reproduce::ReproduceError;
 use crate::sheet::{Sheet, Value, times};
 use crate::what_if::pe_for;
 
 const MODELS: [&str; 2] = ["gpt2-355m", "qwen2.5-0.5b"];
-const RUNS: [Run; 3] = [
-    Run::Decode { context: 128 },
-    Run::Decode { context: 4096 },
-    Run::Prefill { tokens: 64 },
-];
+const RUNS: [Run; 3] = [Run::decode(128), Run::decode(4096), Run::prefill(64)];
 /// Hundredths of the budget that ternary PEs get; 0: one BF16 array does everything.
 const SPLITS: [u64; 5] = [0, 20, 40, 60, 80];
 
@@ -100,7 +96,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
             for run in RUNS {
                 let mut asked = Vec::new();
                 for (_, machine, _) in &machines {
-                    let workload = bench.workload(model, run, TERNARY, machine)?;
+                    let workload = bench.workload(model, &run, TERNARY, machine)?;
                     asked.push((machine.clone(), workload));
                 }
                 let answers = bench.runs(&asked);
@@ -126,7 +122,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                     table.push(vec![
                         spec.name.clone().into(),
                         model.into(),
-                        run_name(run).into(),
+                        run.to_string().into(),
                         Value::Share(*hundredths as f64 / 100.0),
                         ternary,
                         bf16,
@@ -142,7 +138,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                             "{model} on {}, {}: best with {hundredths} % of the arrays' area in \
                              ternary PEs, {} over BF16 alone.",
                             spec.name,
-                            run_name(run),
+                            run,
                             times(gain.unwrap_or(1.0))
                         ));
                     }
@@ -150,7 +146,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                 }
                 if spec.name == bench.edge.name {
                     lines.push(Line {
-                        name: format!("{model}, {}", run_name(run)),
+                        name: format!("{model}, {}", run),
                         marks: points.clone(),
                         points,
                     });

@@ -5,13 +5,13 @@ use tile_program::{Cause, Dataflow, Family};
 use workload_compiler::Run;
 
 use super::parts::{causes, ceiling};
-use super::{Bench, Chapter, TERNARY, refused, run_name};
+use super::{Bench, Chapter, TERNARY, refused};
 use crate::Measured;
 use crate::reproduce::ReproduceError;
 use crate::sheet::{Sheet, Value, times};
 
 const MODELS: [&str; 1] = ["qwen2.5-0.5b"];
-const RUNS: [Run; 2] = [Run::Decode { context: 1024 }, Run::Prefill { tokens: 64 }];
+const RUNS: [Run; 2] = [Run::decode(1024), Run::prefill(64)];
 const DATAFLOWS: [(Dataflow, &str); 3] = [
     (Dataflow::OutputStationary, "OS"),
     (Dataflow::WeightStationary, "WS"),
@@ -64,7 +64,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     for spec in [bench.edge.clone(), bench.cloud.clone()] {
         for &model in bench.models(&MODELS) {
             for run in RUNS {
-                let workload = bench.workload(model, run, TERNARY, &spec)?;
+                let workload = bench.workload(model, &run, TERNARY, &spec)?;
                 let machines = DATAFLOWS.map(|(dataflow, _)| with_dataflow(&spec, dataflow));
                 let asked: Vec<_> = machines
                     .iter()
@@ -84,7 +84,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                     table.push(vec![
                         spec.name.clone().into(),
                         model.into(),
-                        run_name(run).into(),
+                        run.to_string().into(),
                         (*name).into(),
                         run_of.summary.total.get().into(),
                         Value::Quantity(run_of.tokens_per_second()),
@@ -103,7 +103,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                     findings.push(format!(
                         "{model} on {}, {}: {} is the fastest, {} as fast as {}.",
                         spec.name,
-                        run_name(run),
+                        run,
                         best.0,
                         times(worst.1 / best.1),
                         worst.0

@@ -7,13 +7,13 @@ use tile_program::{Class, Family};
 use workload_compiler::{Format, Packing, Run};
 
 use super::parts::{ceiling, speedup};
-use super::{Bench, Chapter, TERNARY, refused, run_name};
+use super::{Bench, Chapter, TERNARY, refused};
 use crate::reproduce::ReproduceError;
 use crate::sheet::{Sheet, Value, times};
 use crate::what_if::{memory_share, pe_for};
 
 const MODELS: [&str; 1] = ["qwen2.5-0.5b"];
-const RUNS: [Run; 2] = [Run::Decode { context: 1024 }, Run::Prefill { tokens: 64 }];
+const RUNS: [Run; 2] = [Run::decode(1024), Run::prefill(64)];
 
 /// Formats, widest first, and tenths of a bit that a weight takes.
 const FORMATS: [(Format, u64); 5] = [
@@ -72,7 +72,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                 let mut asked = Vec::new();
                 for (format, _) in FORMATS {
                     let machine = with_element(&spec, Family::Projection, pe_for(format))?;
-                    let workload = bench.workload(model, run, format, &machine)?;
+                    let workload = bench.workload(model, &run, format, &machine)?;
                     asked.push((machine, workload));
                 }
                 let answers = bench.runs(&asked);
@@ -99,7 +99,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                     table.push(vec![
                         spec.name.clone().into(),
                         model.into(),
-                        run_name(run).into(),
+                        run.to_string().into(),
                         format.to_string().into(),
                         Value::Quantity(tenths as f64 / 10.0),
                         mebibytes(&|class| class == Class::MatMulFree),
@@ -117,7 +117,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                         "{model} on {}, {}: INT8 weights bring {}, ternary {}, binary {}, of a \
                          ceiling of {} over BF16.",
                         spec.name,
-                        run_name(run),
+                        run,
                         times(*int8),
                         times(*ternary),
                         times(*binary),

@@ -11,7 +11,7 @@ use crate::sheet::{Sheet, Value, percent};
 use crate::what_if::memory_share;
 
 const MODELS: [&str; 2] = ["bitnet-b1.58-2b-4t", "qwen2.5-0.5b"];
-const RUN: Run = Run::Decode { context: 2048 };
+const RUN: Run = Run::decode(2048);
 /// Times as many channels as the machine has.
 const CHANNELS: [(u64, u64); 5] = [(1, 4), (1, 2), (1, 1), (2, 1), (4, 1)];
 
@@ -80,7 +80,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let (mut findings, mut lines) = (Vec::new(), Vec::new());
     let models = bench.models(&MODELS);
     for &model in models {
-        let workload = bench.workload(model, RUN, TERNARY, &bench.edge)?;
+        let workload = bench.workload(model, &RUN, TERNARY, &bench.edge)?;
         let mut asked = Vec::new();
         for each in &tries {
             let real = each.real.as_ref().unwrap_or(&each.ideal).clone();

@@ -21,7 +21,7 @@ use serde::Serialize;
 use tile_program::Family;
 use workload_compiler::{
     Format, Heads, ModelChoice, Operators, Overrides, Packing, PrecisionFile, Run, Softmax,
-    Workload, WorkloadFile, resolve,
+    Weights, Workload, WorkloadFile, resolve,
 };
 
 use crate::figure::Drawn;
@@ -74,15 +74,6 @@ pub(crate) const IDEAL: MemoryConfig = MemoryConfig::Ideal(dram::IdealConfig {
     capacity_bytes: u64::MAX,
 });
 
-/// As reports call a run.
-pub(crate) fn run_name(run: Run) -> String {
-    match run {
-        Run::Prefill { tokens } => format!("prefill of {tokens}"),
-        Run::Decode { context } => format!("decode at {context}"),
-        Run::Generate { prompt, tokens } => format!("{tokens} tokens after {prompt}"),
-    }
-}
-
 /// The machine with another memory.
 pub(crate) fn with_memory(spec: &MachineSpec, memory: MemoryConfig) -> MachineSpec {
     MachineSpec {
@@ -113,7 +104,7 @@ impl Bench {
     pub(crate) fn workload(
         &self,
         model: &str,
-        run: Run,
+        run: &Run,
         projection: Format,
         spec: &MachineSpec,
     ) -> Result<Workload, ReproduceError> {
@@ -138,7 +129,7 @@ impl Bench {
         };
         let file = WorkloadFile {
             model: choice,
-            run,
+            run: run.clone(),
             batch: 1,
             precision: PrecisionFile {
                 projection: Some(projection),
@@ -147,6 +138,7 @@ impl Bench {
                 kv_cache: None,
                 activation: None,
             },
+            weights: Weights::Kept,
             operators: Operators::All,
             heads: Heads::Grouped,
             softmax: Softmax::Auto,
@@ -181,10 +173,7 @@ const STUDIES: [Study; 8] = [
 ///
 /// # Errors
 /// If a machine or a figure cannot be made.
-pub(crate) fn chapters(
-    bench: &mut Bench,
-    step: &dyn Fn(),
-) -> Result<Vec<Chapter>, ReproduceError> {
+pub(crate) fn chapters(bench: &mut Bench, step: &dyn Fn()) -> Result<Vec<Chapter>, ReproduceError> {
     let chapters = STUDIES.iter().map(|study| {
         step();
         study(bench)

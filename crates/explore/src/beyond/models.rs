@@ -6,7 +6,7 @@ use accelerator::MachineSpec;
 use workload_compiler::Run;
 
 use super::parts::{PARTS, ceiling, range, shares, speedup};
-use super::{Bench, Chapter, IDEAL, TERNARY, refused, run_name, with_memory};
+use super::{Bench, Chapter, IDEAL, TERNARY, refused, with_memory};
 use crate::Measured;
 use crate::figure::{Drawn, Panel, SharesChart};
 use crate::reproduce::ReproduceError;
@@ -26,11 +26,7 @@ pub(super) const MODELS: [&str; 7] = [
 ];
 
 /// What each model does.
-pub(super) const RUNS: [Run; 3] = [
-    Run::Decode { context: 128 },
-    Run::Decode { context: 4096 },
-    Run::Prefill { tokens: 64 },
-];
+pub(super) const RUNS: [Run; 3] = [Run::decode(128), Run::decode(4096), Run::prefill(64)];
 
 /// A model's run on a machine as it is, and with an ideal memory.
 pub(super) struct Pair {
@@ -51,9 +47,9 @@ pub(super) fn pairs(
     let mut asked = Vec::new();
     for spec in &machines {
         for &model in bench.models(&MODELS) {
-            for &run in runs {
+            for run in runs {
                 let workload = bench.workload(model, run, TERNARY, spec)?;
-                keys.push((spec.name.clone(), model, run));
+                keys.push((spec.name.clone(), model, run.clone()));
                 asked.push((spec.clone(), workload.clone()));
                 asked.push((with_memory(spec, IDEAL), workload));
             }
@@ -108,7 +104,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         let mut row = vec![
             pair.machine.clone().into(),
             pair.model.into(),
-            run_name(pair.run).into(),
+            pair.run.to_string().into(),
             pair.real.summary.total.get().into(),
             Value::Quantity(pair.real.tokens_per_second()),
         ];
@@ -185,7 +181,7 @@ fn figure(bench: &Bench, pairs: &[Pair]) -> Result<Drawn, ReproduceError> {
         parts: PARTS.map(str::to_owned).to_vec(),
         bars: bars
             .iter()
-            .map(|pair| format!("{}, {}", pair.model, run_name(pair.run)))
+            .map(|pair| format!("{}, {}", pair.model, pair.run))
             .collect(),
         panels: vec![panel(&bench.edge), panel(&bench.cloud)],
     };

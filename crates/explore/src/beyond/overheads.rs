@@ -6,7 +6,7 @@ use workload_compiler::Run;
 
 use super::models::pairs;
 use super::parts::{PARTS, bytes, is_attention, makespan, share};
-use super::{Bench, Chapter, run_name};
+use super::{Bench, Chapter};
 use crate::Measured;
 use crate::reproduce::ReproduceError;
 use crate::sheet::{Sheet, Value, percent};
@@ -63,7 +63,7 @@ fn published_fraction(run: &Measured) -> f64 {
     free as f64 / (free + attention).max(1) as f64
 }
 
-const RUNS: [Run; 2] = [Run::Decode { context: 4096 }, Run::Prefill { tokens: 64 }];
+const RUNS: [Run; 2] = [Run::decode(4096), Run::prefill(64)];
 
 const TEXT: &str = "What the published account counts as zero, each as a share of the makespan \
 (what is hidden behind other work costs nothing and is in no share; `vector busy` is all that the \
@@ -95,7 +95,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         let mut row = vec![
             pair.machine.clone().into(),
             pair.model.into(),
-            run_name(pair.run).into(),
+            pair.run.to_string().into(),
         ];
         row.extend(OVERHEADS.map(|kind| {
             Value::Share(share(&pair.real, |operator| {

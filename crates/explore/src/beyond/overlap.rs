@@ -5,7 +5,7 @@ use attribution::Speedup;
 use workload_compiler::{Format, Run};
 
 use super::parts::speedup;
-use super::{Bench, Chapter, IDEAL, refused, run_name, with_memory};
+use super::{Bench, Chapter, IDEAL, refused, with_memory};
 use crate::reproduce::ReproduceError;
 use crate::sheet::{Sheet, Value, times};
 use crate::what_if::{Means, Part, faster, law};
@@ -13,7 +13,7 @@ use crate::what_if::{Means, Part, faster, law};
 /// Serial blocks, grouped queries, and a block whose attention and feed-forward network stand side
 /// by side (Phi-2).
 const MODELS: [&str; 3] = ["gpt2-355m", "phi-2", "llama-3.2-1b"];
-const RUNS: [Run; 2] = [Run::Decode { context: 4096 }, Run::Prefill { tokens: 64 }];
+const RUNS: [Run; 2] = [Run::decode(4096), Run::prefill(64)];
 /// How much faster the projections become.
 const SPEEDUPS: [f64; 3] = [1.0, 4.0, 16.0];
 
@@ -42,7 +42,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let mut least = (f64::INFINITY, String::new());
     for &model in bench.models(&MODELS) {
         for run in RUNS {
-            let workload = bench.workload(model, run, Format::Int8, &spec)?;
+            let workload = bench.workload(model, &run, Format::Int8, &spec)?;
             let mut asked = vec![(spec.clone(), workload.clone())];
             for s in SPEEDUPS {
                 let s = Speedup::new(s).expect("at least 1");
@@ -70,7 +70,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                 table.push(vec![
                     spec.name.clone().into(),
                     model.into(),
-                    run_name(run).into(),
+                    run.to_string().into(),
                     Value::Quantity(s),
                     answer.summary.total.get().into(),
                     Value::Factor(by_law),
@@ -80,7 +80,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                     Value::Factor(bound),
                 ]);
                 let ahead = gain / by_law;
-                let name = format!("{model}, {}, S = {s}", run_name(run));
+                let name = format!("{model}, {}, S = {s}", run);
                 if ahead > most.0 {
                     most = (ahead, name.clone());
                 }

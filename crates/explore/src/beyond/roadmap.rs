@@ -8,7 +8,7 @@ use workload_compiler::{Format, Run, Workload};
 
 use super::parts::speedup;
 use super::silicon::{grown_array, grown_scratchpads, grown_vector, machine, technology};
-use super::{Bench, Chapter, TERNARY, run_name, with_memory};
+use super::{Bench, Chapter, TERNARY, with_memory};
 use crate::published::{self, Form};
 use crate::reproduce::ReproduceError;
 use crate::sheet::{Sheet, Value, times};
@@ -84,7 +84,7 @@ const CLASSES: [(&str, &str); 4] = [
     ("grouped queries, gated", "qwen2.5-0.5b"),
     ("no attention", "matmul-free-lm-370m"),
 ];
-const RUNS: [Run; 2] = [Run::Decode { context: 4096 }, Run::Prefill { tokens: 64 }];
+const RUNS: [Run; 2] = [Run::decode(4096), Run::prefill(64)];
 
 /// Model classes of the published account: one token at these contexts.
 const PUBLISHED: [(&str, &str); 5] = [
@@ -144,7 +144,7 @@ fn rows(bench: &Bench) -> Result<Vec<Row>, ReproduceError> {
         };
         for &(class, model) in classes {
             for run in RUNS {
-                let workload = bench.workload(model, run, TERNARY, spec)?;
+                let workload = bench.workload(model, &run, TERNARY, spec)?;
                 let mut narrow = workload.clone();
                 narrow.precision.lm_head = Format::Int8;
                 narrow.precision.kv_cache = Format::Int8;
@@ -215,7 +215,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
             row.spec.name.clone().into(),
             row.class.into(),
             row.model.into(),
-            run_name(row.workload.run).into(),
+            row.workload.run.to_string().into(),
             Value::Share(base.amdahl().fraction()),
             Value::Quantity(cost.square_millimetres()),
         ];

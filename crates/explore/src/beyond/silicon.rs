@@ -1,7 +1,6 @@
 //! Machines of a given area: what a part may grow by, for so much silicon.
 
 use accelerator::{ArraySpec, MachineSpec, VectorSpec};
-use config::FieldError;
 use energy::{Area, Technology};
 use pe_array::{ArrayModel, Element};
 use tile_program::{Bytes, Family};
@@ -149,6 +148,6 @@ pub(super) fn grown_scratchpads(
 /// Where in a machine file an error of the area table would stand.
 impl From<energy::MissingPe> for ReproduceError {
     fn from(error: energy::MissingPe) -> Self {
-        Self::Field(FieldError::from(error.at("arrays")))
+        Self::Field(error.at("arrays"))
     }
 }

@@ -5,7 +5,7 @@ use attribution::Speedup;
 use config::FieldError;
 use serde::Serialize;
 use tile_program::Cause;
-use workload_compiler::{Run, Workload};
+use workload_compiler::{Lengths, Run, Workload};
 
 use super::{Gap, How, Part, faster, law, nearest_machine};
 use crate::{Measured, Point, PointError, measure_all};
@@ -220,8 +220,8 @@ fn measured(
         let mut workload = workload.clone();
         if let Question::Context(context) = *question {
             workload.run = match workload.run {
-                Run::Prefill { .. } => Run::Prefill { tokens: context },
-                _ => Run::Decode { context },
+                Run::Prefill { .. } => Run::prefill(context),
+                _ => Run::decode(context),
             };
         }
         points.push(Point { machine, workload });
@@ -277,13 +277,18 @@ fn answer(
 /// Contexts to look at: powers of two. For one decoded token from 128 on, up to what the model was
 /// made for or what was asked for; for a prefill prompts from 32 on, up to what was asked for.
 fn contexts(workload: &Workload) -> Vec<u64> {
-    let (first, last) = match workload.run {
-        Run::Decode { context } => {
+    let (first, last) = match &workload.run {
+        Run::Decode {
+            context: Lengths::Same(context),
+        } => {
             let made_for = workload.model.max_context.min(1 << 14);
-            (128, made_for.max(context))
+            (128, made_for.max(*context))
         }
-        Run::Prefill { tokens } => (32, tokens),
-        Run::Generate { .. } => return Vec::new(),
+        Run::Prefill {
+            tokens: Lengths::Same(tokens),
+            chunk: None,
+        } => (32, *tokens),
+        _ => return Vec::new(),
     };
     let doubled = std::iter::successors(Some(first), |context: &u64| context.checked_mul(2));
     doubled.take_while(|&context| context <= last).collect()

@@ -3,19 +3,20 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use accelerator::{Machine, MachineError, MachineSpec, Outcome, RunOptions};
+use accelerator::{MachineError, Outcome, RunOptions};
 use attribution::{Ledger, Summary};
 use chrome_trace::{DEFAULT_EVENT_BUDGET, TraceOptions, TraceWriter};
 use config::ConfigError;
+use energy::{Counter, Counts};
 use event_kernel::Cycle;
-use report::Style;
+use explore::price;
+use report::{EnergyFacts, Style};
 use tile_program::Observer;
-use workload_compiler::{CompiledProgram, Concern, Workload};
 
 use crate::commands::scalesim;
 use crate::facts::facts;
 use crate::failure::Failure;
-use crate::load::{self, Loaded};
+use crate::job::Job;
 use crate::output::OutputFile;
 use crate::progress::Bar;
 
@@ -74,23 +75,11 @@ pub(crate) struct Args {
     max_cycles: Option<u64>,
 }
 
-/// What runs when nothing is named.
-const DEFAULT_MACHINE: &str = "edge-hybrid";
-const DEFAULT_WORKLOAD: &str = "bitnet-b1.58-2b-4t-decode";
-
-/// What is run on what.
-struct Job {
-    spec: Loaded<MachineSpec>,
-    workload: Loaded<Workload>,
-    machine: Machine,
-    program: CompiledProgram,
-}
-
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let (Some(config), Some(topology)) = (&args.scalesim_config, &args.scalesim_topology) {
         return scalesim::run(config, topology);
     }
-    let mut job = Job::load(args)?;
+    let mut job = Job::load(args.hw.as_deref(), args.workload.as_deref(), &args.set)?;
     if args.json.is_some() && args.json == args.trace {
         let error = ConfigError::new("--json and --trace name the same file");
         return Err(error.help("give each its own").into());
@@ -100,49 +89,18 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         .map(|path| OutputFile::create(&path).map(|file| (path, file)))
         .transpose()?;
     let json = args.json.as_deref().map(OutputFile::create).transpose()?;
-    let (outcome, ledger) = match trace {
-        None => {
-            let ledger = Ledger::new(job.machine.target());
-            job.run(args, ledger)?
-        }
-        Some((path, file)) => {
-            let options = job.trace_options(args, &path);
-            let target = job.machine.target();
-            let observers = (
-                Ledger::new(target),
-                TraceWriter::new(file, target, &options),
-            );
-            let (outcome, (ledger, trace)) = job.run(args, observers)?;
-            let (file, statistics) = trace.finish()?;
-            file.finish()?;
-            tracing::info!("{}: {statistics:?}", path.display());
-            (outcome, ledger)
-        }
-    };
-    job.report(&outcome, ledger.summary(), json, args.quiet)
+    let ledger = Ledger::new(job.machine.target());
+    if job.priced.is_none() {
+        let (outcome, ledger) = job.watched(args, trace, ledger)?;
+        return job.report(&outcome, ledger.summary(), None, json, args.quiet);
+    }
+    let counter = Counter::new(job.machine.target());
+    let (outcome, (ledger, counter)) = job.watched(args, trace, (ledger, counter))?;
+    let counts = Some(counter.counts());
+    job.report(&outcome, ledger.summary(), counts, json, args.quiet)
 }
 
 impl Job {
-    fn load(args: &Args) -> Result<Self, Failure> {
-        let overrides = load::overrides(&args.set)?;
-        let hw = args.hw.as_deref().unwrap_or(DEFAULT_MACHINE);
-        let spec = load::machine(hw, &overrides)?;
-        let name = args.workload.as_deref().unwrap_or(DEFAULT_WORKLOAD);
-        let workload = load::workload(name, &overrides)?;
-        let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
-        let program = workload_compiler::compile(workload.value.clone(), machine.target())
-            .map_err(|error| match error.field() {
-                (Concern::Machine, error) => spec.point(&error),
-                (Concern::Workload, error) => workload.point(&error),
-            })?;
-        Ok(Self {
-            spec,
-            workload,
-            machine,
-            program,
-        })
-    }
-
     fn trace_options(&self, args: &Args, path: &Path) -> TraceOptions {
         let clock = self.spec.value.clock;
         TraceOptions {
@@ -151,6 +109,25 @@ impl Job {
             gzip: path.extension().is_some_and(|ending| ending == "gz"),
             ..TraceOptions::new(&self.spec.value.name, &self.workload.name(), clock)
         }
+    }
+
+    /// Runs, and writes the trace if there is to be one.
+    fn watched<O: Observer>(
+        &mut self,
+        args: &Args,
+        trace: Option<(PathBuf, OutputFile)>,
+        observer: O,
+    ) -> Result<(Outcome, O), Failure> {
+        let Some((path, file)) = trace else {
+            return self.run(args, observer);
+        };
+        let options = self.trace_options(args, &path);
+        let writer = TraceWriter::new(file, self.machine.target(), &options);
+        let (outcome, (observer, trace)) = self.run(args, (observer, writer))?;
+        let (file, statistics) = trace.finish()?;
+        file.finish()?;
+        tracing::info!("{}: {statistics:?}", path.display());
+        Ok((outcome, observer))
     }
 
     fn run<O: Observer>(&mut self, args: &Args, observer: O) -> Result<(Outcome, O), Failure> {
@@ -173,11 +150,22 @@ impl Job {
         &self,
         outcome: &Outcome,
         summary: Summary,
+        counts: Option<&Counts>,
         json: Option<OutputFile>,
         quiet: bool,
     ) -> Result<(), Failure> {
         let name = self.workload.name();
-        let run = facts(&self.machine, name, &self.workload.value, outcome, summary);
+        let energy = self
+            .priced
+            .as_ref()
+            .zip(counts)
+            .map(|(priced, counts)| EnergyFacts {
+                technology: priced.technology().name.clone(),
+                node_nm: priced.technology().node_nm,
+                areas: priced.areas().to_vec(),
+                account: price::account(priced, &self.machine, counts, outcome, &summary),
+            });
+        let run = facts(&self.machine, name, &self.program, outcome, summary, energy);
         if let Some(mut file) = json {
             file.write_all(report::to_json(&run).as_bytes())?;
             file.finish()?;

@@ -1,7 +1,7 @@
 //! Dense layers by themselves: a list of matrices, without a language model around them.
 
 use super::builder::Builder;
-use super::{Slot, TensorId};
+use super::{Backing, Placement, Slot, TensorId};
 use crate::error::CompileError;
 use crate::model::DenseLayer;
 
@@ -16,27 +16,54 @@ impl Builder<'_> {
             .iter()
             .flat_map(|layer| (0..layer.count).map(move |_| layer));
         for (index, layer) in (0..).zip(each) {
-            let &DenseLayer {
-                inputs, outputs, ..
-            } = layer;
+            let (inputs, outputs) = (layer.inputs, layer.outputs);
             let input = match last {
+                _ if layer.stored => self.stored((index, "dense_input"), inputs, bits)?,
                 Some((result, width)) if width == inputs => result,
                 _ => self.tensor(self.rows, inputs, bits, slots[0]),
             };
-            let enter = self.enter(index, &entry!("dense"), false)?;
-            let mut part = self.projection(index, &linear!("dense", false), inputs, outputs)?;
-            if let Some(activation) = layer.activation
-                && self.vector()
-            {
-                let step = self.step(Some(index), "activation", activation.kind());
-                part.epilogue.push(step);
+            let result_bits = layer.result_bits.unwrap_or(bits);
+            let result = if layer.stored {
+                self.stored((index, "dense_result"), outputs, result_bits)?
+            } else {
+                self.tensor(self.rows, outputs, result_bits, slots[1])
+            };
+            if let Some(kind) = layer.vector {
+                let mut step = self.step(Some(index), "dense", kind);
+                step.bits = result_bits;
+                self.vector_stage(input, vec![step], result);
+            } else {
+                let enter = self.enter(index, &entry!("dense"), false)?;
+                let mut part = self.projection(index, &linear!("dense", false), inputs, outputs)?;
+                if let Some(activation) = layer.activation
+                    && self.vector()
+                {
+                    let step = self.step(Some(index), "activation", activation.kind());
+                    part.epilogue.push(step);
+                }
+                let section = self.section(part, result);
+                self.projections(input, enter, vec![section])?;
             }
-            let result = self.tensor(self.rows, outputs, bits, slots[1]);
-            let section = self.section(part, result);
-            self.projections(input, enter, vec![section])?;
-            last = Some((result, outputs));
+            last = (!layer.stored).then_some((result, outputs));
             slots.reverse();
         }
         Ok(())
+    }
+
+    /// Rows in main memory, at a place of their own.
+    fn stored(
+        &mut self,
+        key: (u64, &'static str),
+        width: u64,
+        bits: u64,
+    ) -> Result<TensorId, CompileError> {
+        let bytes = width
+            .checked_mul(bits)
+            .map(|bits| bits.div_ceil(8))
+            .and_then(|row| row.checked_next_multiple_of(self.layout.access()))
+            .and_then(|row| row.checked_mul(self.rows));
+        let base = self.layout.place(key, bytes)?;
+        let backing = Backing::Rows(base);
+        Ok(self.tensor_in(self.rows, width, bits, backing, Placement::Memory))
     }
 }

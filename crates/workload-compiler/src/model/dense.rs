@@ -2,6 +2,7 @@
 
 use config::FieldError;
 use serde::{Deserialize, Serialize};
+use tile_program::VectorKind;
 
 use super::{Activation, FeedForward, MOST, Mixer, Model, Norm, NormPlacement, Position};
 
@@ -20,10 +21,37 @@ pub struct DenseLayer {
     /// What follows on the vector unit. Default: nothing.
     #[serde(default)]
     pub activation: Option<Activation>,
+    /// Whether it stands for itself: its input and its result lie in main memory, and no other
+    /// layer's result is its input. Default: no.
+    #[serde(default)]
+    pub stored: bool,
+    /// Work of the vector unit on rows of `inputs` elements in place of the matrix; it has as many
+    /// `outputs`. Default: none.
+    #[serde(default)]
+    pub vector: Option<VectorKind>,
+    /// Bits of an element of the result. Default: those of the activations.
+    #[serde(default)]
+    pub result_bits: Option<u64>,
 }
 
 const fn one() -> u64 {
     1
+}
+
+impl DenseLayer {
+    /// One matrix of `inputs` x `outputs`, everything else left out.
+    #[must_use]
+    pub const fn new(inputs: u64, outputs: u64) -> Self {
+        Self {
+            count: 1,
+            inputs,
+            outputs,
+            activation: None,
+            stored: false,
+            vector: None,
+            result_bits: None,
+        }
+    }
 }
 
 /// More layers than that are a slip of the keyboard.
@@ -32,7 +60,10 @@ const MOST_LAYERS: u64 = 1 << 16;
 /// Weights of all layers; `None` past 64 bits.
 pub(super) fn weights(layers: &[DenseLayer]) -> Option<u64> {
     layers.iter().try_fold(0u64, |sum, layer| {
-        let matrix = layer.inputs.checked_mul(layer.outputs)?;
+        let matrix = match layer.vector {
+            None => layer.inputs.checked_mul(layer.outputs)?,
+            Some(_) => 0,
+        };
         sum.checked_add(matrix.checked_mul(layer.count)?)
     })
 }
@@ -50,6 +81,7 @@ pub(crate) fn dense_model(layers: &[DenseLayer]) -> Result<Model, FieldError> {
             ("count", layer.count, MOST_LAYERS),
             ("inputs", layer.inputs, MOST),
             ("outputs", layer.outputs, MOST),
+            ("result_bits", layer.result_bits.unwrap_or(8), 64),
         ] {
             if !(1..=most).contains(&value) {
                 let path = format!("[{index}].{field}");
@@ -57,6 +89,25 @@ pub(crate) fn dense_model(layers: &[DenseLayer]) -> Result<Model, FieldError> {
                     FieldError::new(path, format!("{value}")).help(format!("from 1 to {most}"))
                 );
             }
+        }
+    }
+    for (index, layer) in layers.iter().enumerate() {
+        if layer.vector.is_some() && layer.inputs != layer.outputs {
+            return Err(FieldError::new(
+                format!("[{index}].outputs"),
+                format!("{} outputs of {} inputs", layer.outputs, layer.inputs),
+            )
+            .help("work of the vector unit gives as many elements as it takes"));
+        }
+        if layer
+            .result_bits
+            .is_some_and(|bits| !bits.is_multiple_of(8))
+        {
+            return Err(FieldError::new(
+                format!("[{index}].result_bits"),
+                "elements that are not whole bytes",
+            )
+            .help("8, 16, 24 or 32"));
         }
     }
     let count = layers.iter().map(|layer| layer.count).sum::<u64>();

@@ -1,0 +1,138 @@
+//! Counts of activity: what a run did on chip, by class.
+
+use event_kernel::Cycle;
+use tile_program::{
+    Activity, Class, GemmTile, Observer, Operation, ScratchpadId, Target, UnitId, VectorKind,
+    VectorTile, Work,
+};
+
+/// How many classes there are.
+pub(crate) const CLASSES: usize = Class::ALL.len();
+/// How many operators a vector unit knows.
+pub(crate) const VECTOR_KINDS: usize = VectorKind::ALL.len();
+
+/// What one array did for one class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ArrayCounts {
+    /// Multiply-accumulates.
+    pub macs: u64,
+    /// Bits of operand A that entered.
+    pub a_bits: u64,
+    /// Bits of operand B that entered.
+    pub b_bits: u64,
+    /// Bits of results and partial sums that left.
+    pub c_bits: u64,
+}
+
+/// What moved through one scratchpad for one class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PadCounts {
+    /// Bits read by arrays and by the DMA.
+    pub read_bits: u64,
+    /// Bits written by arrays and by the DMA.
+    pub written_bits: u64,
+}
+
+/// Counts of a run, each table indexed by `class as usize` first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// By class, then by array in the order of the machine file.
+    pub arrays: [Vec<ArrayCounts>; CLASSES],
+    /// Elements by class, then by `VectorKind as usize`.
+    pub vector: [[u64; VECTOR_KINDS]; CLASSES],
+    /// By class, then by scratchpad.
+    pub pads: [[PadCounts; 3]; CLASSES],
+    /// Bits read from main memory, by class.
+    pub memory_read_bits: [u64; CLASSES],
+    /// Bits written to main memory, by class.
+    pub memory_written_bits: [u64; CLASSES],
+}
+
+impl Counts {
+    fn new(arrays: usize) -> Self {
+        Self {
+            arrays: std::array::from_fn(|_| vec![ArrayCounts::default(); arrays]),
+            vector: [[0; VECTOR_KINDS]; CLASSES],
+            pads: [[PadCounts::default(); 3]; CLASSES],
+            memory_read_bits: [0; CLASSES],
+            memory_written_bits: [0; CLASSES],
+        }
+    }
+}
+
+/// The observer that counts. It holds a few hundred numbers, however long the run.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    /// Place in the machine file of each unit that is an array.
+    arrays: Vec<Option<usize>>,
+    load: UnitId,
+    /// Class of each operation of the current pass.
+    classes: Vec<Class>,
+    counts: Counts,
+}
+
+impl Counter {
+    /// Nothing counted yet.
+    #[must_use]
+    pub fn new(target: &Target) -> Self {
+        let mut arrays = vec![None; target.units()];
+        for (place, array) in target.arrays.iter().enumerate() {
+            arrays[array.unit.index()] = Some(place);
+        }
+        Self {
+            arrays,
+            load: target.load,
+            classes: Vec::new(),
+            counts: Counts::new(target.arrays.len()),
+        }
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+}
+
+impl Observer for Counter {
+    fn pass(&mut self, _name: &str, operations: &[Operation], _at: Cycle) {
+        self.classes.clear();
+        self.classes
+            .extend(operations.iter().map(|operation| operation.class));
+    }
+
+    fn activity(&mut self, activity: &Activity<'_>) {
+        let class = self.classes[activity.operation.index()] as usize;
+        let counts = &mut self.counts;
+        let (read, written) = (activity.read, activity.written);
+        for (pad, (read, written)) in counts.pads[class]
+            .iter_mut()
+            .zip(read.into_iter().zip(written))
+        {
+            pad.read_bits += read.get();
+            pad.written_bits += written.get();
+        }
+        match activity.work {
+            Work::Gemm(tile) => {
+                if let Some(place) = self.arrays[activity.unit.index()] {
+                    let array = &mut counts.arrays[class][place];
+                    array.macs += GemmTile::macs(tile);
+                    array.a_bits += read[ScratchpadId::Activations as usize].get();
+                    array.b_bits += read[ScratchpadId::Weights as usize].get();
+                    array.c_bits += written[ScratchpadId::Outputs as usize].get();
+                }
+            }
+            Work::Vector(VectorTile { kind, elements, .. }) => {
+                counts.vector[class][*kind as usize] += elements;
+            }
+            Work::Transfer(tile) => {
+                let bits = tile.region.bytes().to_bits().get();
+                if activity.unit == self.load {
+                    counts.memory_read_bits[class] += bits;
+                } else {
+                    counts.memory_written_bits[class] += bits;
+                }
+            }
+        }
+    }
+}
