@@ -150,14 +150,14 @@ fn machines(text: &mut String) {
         times(split)
     );
     let memory = MemoryConfig::Ideal(IdealConfig {
-        bandwidth: Bandwidth::BytesPerSecond(12_800_000_000),
+        bandwidth: Bandwidth::BytesPerSecond(4_000_000_000),
         latency_picoseconds: 0,
         capacity_bytes: u64::MAX,
     });
     let spec = MachineSpec { memory, ..edge() };
     let real = asked(&spec, &workload, &[4.0, 64.0]);
     let free = |answer: &&Answer| answer.part == Part::MatMulFree;
-    *text += "**4. Where it ends.** The same with a memory of 12.8 GB/s and INT8 weights. Once the array is \
+    *text += "**4. Where it ends.** The same with a memory of 4 GB/s and INT8 weights. Once the array is \
               faster than the weights arrive, more S changes nothing, and the difference is the \
               memory's.\n\n";
     *text += HEAD;
