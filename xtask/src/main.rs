@@ -3,6 +3,7 @@
 //! It has no dependencies, so that it compiles in a second, and knows nothing of the simulator: it
 //! builds the binary `ternion` and hands over.
 
+mod cost;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ Usage: cargo xtask COMMAND
   simulate ARGS...   build `ternion` in release mode and run `ternion simulate ARGS...`
   ternion ARGS...    the same for any other command: `cargo xtask ternion machines`
   test               everything the tests need, and the tests
+  cost               how host time and instructions grow with layers and tokens
   tidy               check file lengths, headers and forbidden words
 ";
 
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         "simulate" => ternion(&[vec!["simulate".into()], rest].concat()),
         "ternion" => ternion(&rest),
         "test" => test(&rest),
+        "cost" => built().and_then(|binary| cost::cost(&binary).map(|()| ExitCode::SUCCESS)),
         "tidy" => tidy::tidy(&root()).map(|()| ExitCode::SUCCESS),
         "" | "help" | "-h" | "--help" => {
             print!("{HELP}");
@@ -49,8 +52,8 @@ fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Builds the simulator in release mode and runs it where the user stands; its exit code is ours.
-fn ternion(arguments: &[String]) -> Result<ExitCode, String> {
+/// Builds the simulator in release mode.
+fn built() -> Result<PathBuf, String> {
     let mut build = cargo();
     build
         .args(["build", "--release", "--quiet", "--package", "ternion"])
@@ -60,9 +63,13 @@ fn ternion(arguments: &[String]) -> Result<ExitCode, String> {
     }
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root().join("target"), |dir| root().join(dir));
-    let binary = target
-        .join("release")
-        .join(format!("ternion{}", std::env::consts::EXE_SUFFIX));
+    let name = format!("ternion{}", std::env::consts::EXE_SUFFIX);
+    Ok(target.join("release").join(name))
+}
+
+/// Builds the simulator and runs it where the user stands; its exit code is ours.
+fn ternion(arguments: &[String]) -> Result<ExitCode, String> {
+    let binary = built()?;
     let status = Command::new(&binary)
         .args(arguments)
         .status()

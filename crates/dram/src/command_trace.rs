@@ -134,7 +134,7 @@ fn parse_line(line: &str, style: Style) -> Result<Issued, String> {
     } else {
         0
     };
-    Ok(Issued {
+    let issued = Issued {
         cycle,
         command,
         place: Place {
@@ -145,7 +145,14 @@ fn parse_line(line: &str, style: Style) -> Result<Issued, String> {
             row: number(next("row")?, "row")?,
             column: number(next("col")?, "col")?,
         },
-    })
+    };
+    match fields.next() {
+        None => Ok(issued),
+        Some(more) => Err(format!(
+            "`{more}` is a field too many; a command is `{}`",
+            style.header()
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -167,5 +174,6 @@ mod tests {
         assert_eq!(error.unwrap_err().line, 3);
         assert!(parse("2,ACT,0,x,2,77,\n").is_err());
         assert!(parse("2,ACT,0\n").is_err());
+        assert!(parse("2,ACT,0,1,2,77,,\n").is_err());
     }
 }

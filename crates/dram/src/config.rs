@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::{AddressMap, Hash};
 use crate::ideal::IdealConfig;
 use crate::preset::{self, Organisation, Preset};
-use crate::standard::{Rule, Standard};
+use crate::standard::{Rule, Scope, Standard};
 
 /// The memory of a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,7 +223,8 @@ impl Device {
         let rules = standard
             .rules(&preset.timings)
             .map_err(|error| FieldError::new("timings", error))?;
-        check_timings(&preset, config.policy)?;
+        check_timings(&preset)?;
+        check_refresh(&preset, &standard, config.policy)?;
         check_policy(&config.policy, &standard, &preset)?;
         let bytes = preset.organisation.capacity_bytes();
         if bytes
@@ -317,7 +318,7 @@ impl OrganisationChange {
     }
 }
 
-fn check_timings(preset: &Preset, policy: Policy) -> Result<(), FieldError> {
+fn check_timings(preset: &Preset) -> Result<(), FieldError> {
     let cycles = |name: &str| preset.timings.get(name).copied().unwrap_or(0);
     let error = |name: &str, message: String, help: &str| {
         Err(FieldError::new(format!("timings.{name}"), message).help(help))
@@ -334,24 +335,51 @@ fn check_timings(preset: &Preset, policy: Policy) -> Result<(), FieldError> {
             "tRC is tRAS + tRP, but for a cycle of rounding",
         );
     }
-    for (length, interval) in [("tRFC_ab", "tREFI"), ("tRFC_pb", "tREFI_pb")] {
-        let needed = match policy.refresh {
-            RefreshPolicy::AllBank => length == "tRFC_ab",
-            RefreshPolicy::PerBank => length == "tRFC_pb",
-            RefreshPolicy::Off => false,
-        };
-        if needed && cycles(length) + active + precharge >= cycles(interval) && length == "tRFC_ab"
-        {
-            let message = format!(
-                "a refresh of {} cycles does not fit its interval of {}",
-                cycles(length),
-                cycles(interval)
-            );
-            return error(length, message, "the interval must leave time for work");
-        }
-    }
     if cycles("nBL") == 0 {
         return error("nBL", "a burst of 0 cycles".to_owned(), "at least 1");
+    }
+    Ok(())
+}
+
+/// Between two refreshes of a bank there must be time to open a row, use it and close it.
+fn check_refresh(preset: &Preset, standard: &Standard, policy: Policy) -> Result<(), FieldError> {
+    let cycles = |name: &str| preset.timings.get(name).copied().unwrap_or(0);
+    let organisation = &preset.organisation;
+    let banks = organisation.bank_groups * organisation.banks_per_group;
+    let ranks = match standard.refresh.scope {
+        Scope::Unit => organisation.ranks,
+        _ => 1,
+    };
+    let (length, interval, turns) = match policy.refresh {
+        RefreshPolicy::AllBank => ("tRFC_ab", "tREFI", 1),
+        RefreshPolicy::PerBank => ("tRFC_pb", "tREFI_pb", banks * ranks),
+        RefreshPolicy::Off => return Ok(()),
+    };
+    let read = cycles("tRCD_RD") + cycles("tRTP");
+    let write = cycles("tRCD_WR") + cycles("CWL") + cycles("nBL") + cycles("tWR");
+    let row = cycles("tRAS").max(read).max(write) + cycles("tRP");
+    let error = |name: &str, message: String| {
+        Err(FieldError::new(format!("timings.{name}"), message)
+            .help("the interval must leave time for work"))
+    };
+    if cycles(length) + row >= cycles(interval) * turns {
+        let message = format!(
+            "a refresh of {} cycles and a row's {row} do not fit its interval of {}",
+            cycles(length),
+            cycles(interval) * turns
+        );
+        return error(length, message);
+    }
+    let apart = ["tRREFD", "tPBR2PBR"]
+        .into_iter()
+        .find_map(|name| preset.timings.get(name).copied())
+        .unwrap_or_else(|| cycles(length));
+    if turns > 1 && apart >= cycles(interval) {
+        let message = format!(
+            "refreshes of single banks come every {} cycles, but are {apart} apart at least",
+            cycles(interval)
+        );
+        return error(interval, message);
     }
     Ok(())
 }

@@ -63,6 +63,9 @@ pub fn parse_trace(text: &str, capacity_bytes: u64) -> Result<Vec<Request>, Trac
     Ok(requests)
 }
 
+/// Arrivals lie below this cycle: hours of any memory's time.
+const LAST_ARRIVAL: u64 = 1 << 44;
+
 fn parse_line(line: &str) -> Result<Request, &'static str> {
     let mut words = line.split_whitespace();
     let (Some(address), Some(kind), Some(arrival), None) =
@@ -84,7 +87,9 @@ fn parse_line(line: &str) -> Result<Request, &'static str> {
         },
         arrival: arrival
             .parse()
-            .map_err(|_| "the cycle must be a whole number")?,
+            .ok()
+            .filter(|&arrival| arrival < LAST_ARRIVAL)
+            .ok_or("the cycle must be a whole number below 2^44")?,
     })
 }
 

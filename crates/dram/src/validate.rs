@@ -5,7 +5,7 @@
 //! generated again, and every column that a policy determines is compared.
 
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -61,6 +61,8 @@ pub struct Report {
     pub rows: Vec<RowReport>,
     /// Every trace.
     pub traces: Vec<TraceReport>,
+    /// Columns of results that golden.csv lacks: nothing of them is compared.
+    pub missing: Vec<&'static str>,
 }
 
 impl Report {
@@ -111,6 +113,13 @@ impl fmt::Display for Report {
             .iter()
             .filter(|trace| trace.first_difference.is_none())
             .count();
+        if !self.missing.is_empty() {
+            writeln!(
+                f,
+                "not in golden.csv, so not compared: {}",
+                self.missing.join(", ")
+            )?;
+        }
         write!(
             f,
             "{equal} of {} rows exact, {identical} of {} command traces identical",
@@ -145,41 +154,87 @@ pub fn run_folder(
         message: error.to_string(),
     })?;
     let golden = read("golden.csv")?;
-    let traces = command_traces(folder)?;
-    let mut report = Report::default();
-    for (index, row) in csv::Reader::from_reader(golden.as_bytes())
-        .deserialize::<BTreeMap<String, String>>()
-        .enumerate()
-    {
+    let mut traces = command_traces(folder)?;
+    let mut reader = csv::Reader::from_reader(golden.as_bytes());
+    let mut report = Report {
+        missing: missing_columns(&mut reader)?,
+        ..Report::default()
+    };
+    let mut runs = BTreeSet::new();
+    for row in reader.deserialize::<BTreeMap<String, String>>() {
+        let line = runs.len() + 2;
         let error = |message: String| ValidateError {
-            file: format!("golden.csv, line {}", index + 2),
+            file: format!("golden.csv, line {line}"),
             message,
         };
         let row = Golden(row.map_err(|e| error(e.to_string()))?);
-        if !wanted(row.text("run_id"), row.text("config")) {
+        let run = row.text("run_id");
+        if !runs.insert(run.to_owned()) {
+            return Err(error(format!("run `{run}` stands there twice")));
+        }
+        let trace = traces.remove(run);
+        if !wanted(run, row.text("config")) {
             continue;
         }
-        let trace = traces.get(row.text("run_id"));
-        let (result, commands) = compare(&row, &configs, trace.is_some()).map_err(error)?;
-        if let Some((file, text)) = trace {
+        let (result, commands) =
+            compare(&row, &configs, &report.missing, trace.is_some()).map_err(error)?;
+        for (file, text) in trace.into_iter().flatten() {
             let required = result.required;
             report
                 .traces
-                .push(compare_trace(file, text, &commands, required));
+                .push(compare_trace(&file, &text, &commands, required));
         }
         report.rows.push(result);
+    }
+    if let Some((run, files)) = traces.first_key_value() {
+        return Err(ValidateError {
+            file: format!("cmdtrace/{}", files[0].0),
+            message: format!("golden.csv has no run `{run}`"),
+        });
     }
     Ok(report)
 }
 
-/// The files of `cmdtrace/` by run: file name and text.
-fn command_traces(folder: &Path) -> Result<BTreeMap<String, (String, String)>, ValidateError> {
+/// The columns that say what to run.
+const ASKED: [&str; 7] = [
+    "run_id",
+    "config",
+    "family",
+    "params",
+    "n_req",
+    "req_bytes",
+    "interval",
+];
+
+/// The columns of results that a golden.csv lacks.
+fn missing_columns(reader: &mut csv::Reader<&[u8]>) -> Result<Vec<&'static str>, ValidateError> {
+    let error = |message: String| ValidateError {
+        file: "golden.csv, line 1".to_owned(),
+        message,
+    };
+    let headers = reader.headers().map_err(|e| error(e.to_string()))?;
+    let has = |column: &str| headers.iter().any(|header| header == column);
+    if let Some(column) = ASKED.into_iter().find(|column| !has(column)) {
+        return Err(error(format!("the column {column} is missing")));
+    }
+    let missing: Vec<_> = RESULTS.into_iter().filter(|column| !has(column)).collect();
+    if missing.len() == RESULTS.len() {
+        return Err(error("there is no column of results".to_owned()));
+    }
+    Ok(missing)
+}
+
+/// The files of a run in `cmdtrace/`, one a channel: file name and text.
+type Files = Vec<(String, String)>;
+
+/// The files of `cmdtrace/` by run.
+fn command_traces(folder: &Path) -> Result<BTreeMap<String, Files>, ValidateError> {
     let folder = folder.join("cmdtrace");
     let error = |error: std::io::Error| ValidateError {
         file: folder.display().to_string(),
         message: error.to_string(),
     };
-    let mut traces = BTreeMap::new();
+    let mut traces = BTreeMap::<String, Files>::new();
     if !folder.exists() {
         return Ok(traces);
     }
@@ -188,9 +243,10 @@ fn command_traces(folder: &Path) -> Result<BTreeMap<String, (String, String)>, V
         let name = entry.file_name().to_string_lossy().into_owned();
         if let Some((run, _)) = name.split_once('_') {
             let text = fs::read_to_string(entry.path()).map_err(error)?;
-            traces.insert(run.to_owned(), (name.clone(), text));
+            traces.entry(run.to_owned()).or_default().push((name, text));
         }
     }
+    traces.values_mut().for_each(|files| files.sort());
     Ok(traces)
 }
 
@@ -206,7 +262,42 @@ impl Golden {
         text.parse()
             .map_err(|_| format!("`{text}` in column {column} is no whole number"))
     }
+
+    /// A number that may be missing: the simulator's own then.
+    fn number_or_zero(&self, column: &str) -> Result<u64, String> {
+        if self.text(column).is_empty() {
+            Ok(0)
+        } else {
+            self.number(column)
+        }
+    }
 }
+
+/// Every column of results, as [`columns`] and the digest of the requests have them.
+const RESULTS: [&str; 22] = [
+    "n_reads",
+    "n_writes",
+    "cycles",
+    "last_read_done",
+    "last_write_cmd",
+    "last_accept",
+    "avg_read_latency",
+    "max_read_latency",
+    "rd_cmds",
+    "wr_cmds",
+    "act_cmds",
+    "pre_cmds",
+    "preab_cmds",
+    "ref_cmds",
+    "row_hits",
+    "row_misses",
+    "reads_forwarded",
+    "writes_not_issued",
+    "bandwidth_gbps",
+    "bus_util",
+    "max_ch_share",
+    "trace_sha",
+];
 
 /// Whether the policy of a configuration is proven, so that equality is required.
 #[must_use]
@@ -217,8 +308,9 @@ pub fn required(config: &str) -> bool {
 fn compare(
     row: &Golden,
     configs: &BTreeMap<String, ReplicaConfig>,
+    missing: &[&str],
     record: bool,
-) -> Result<(RowReport, Vec<Issued>), String> {
+) -> Result<(RowReport, Vec<Vec<Issued>>), String> {
     let name = row.text("config");
     let config = configs
         .get(name)
@@ -235,14 +327,15 @@ fn compare(
     let options = RunOptions {
         record,
         plain: false,
-        inject_width: row.number("inject_width")?,
-        channels: row.number("channels")?,
+        inject_width: row.number_or_zero("inject_width")?,
+        channels: row.number_or_zero("channels")?,
     };
-    let mut result = run(config, requests, options).map_err(|error| error.to_string())?;
+    let result = run(config, requests, options).map_err(|error| error.to_string())?;
     let mut differences = Vec::new();
     let ours = columns(&result);
     let trace_sha = [("trace_sha", sha[..16].to_owned())];
-    for (column, ours) in ours.into_iter().chain(trace_sha) {
+    let compared = ours.into_iter().chain(trace_sha);
+    for (column, ours) in compared.filter(|(column, _)| !missing.contains(column)) {
         let theirs = row.text(column);
         if theirs != ours {
             differences.push((column.to_owned(), theirs.to_owned(), ours));
@@ -255,7 +348,7 @@ fn compare(
         required: required(name),
         differences,
     };
-    Ok((report, result.commands.swap_remove(0)))
+    Ok((report, result.commands))
 }
 
 /// Every column of golden.csv that a run determines, as the file prints it.
@@ -304,12 +397,26 @@ pub fn columns(result: &RunStatistics) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn compare_trace(file: &str, text: &str, ours: &[Issued], required: bool) -> TraceReport {
+/// The channel that a trace names in its first lines, `# ... channel=3 ...`; else the first.
+fn channel_of_trace(text: &str) -> usize {
+    let mut comments = text.lines().take_while(|line| line.starts_with('#'));
+    comments
+        .find_map(|line| {
+            let mut words = line.split_whitespace();
+            words.find_map(|word| word.strip_prefix("channel=")?.parse().ok())
+        })
+        .unwrap_or(0)
+}
+
+fn compare_trace(file: &str, text: &str, ours: &[Vec<Issued>], required: bool) -> TraceReport {
     let style = command_trace::Style::of(text);
     let theirs: Vec<&str> = text
         .lines()
-        .filter(|line| !line.starts_with('#') && !line.starts_with("clk"))
+        .filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("clk"))
         .collect();
+    let ours = ours
+        .get(channel_of_trace(text))
+        .map_or(&[][..], Vec::as_slice);
     let ours: Vec<String> = ours.iter().map(|issued| style.line(issued)).collect();
     let at = |lines: &[&str], index: usize| {
         lines

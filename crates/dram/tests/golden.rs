@@ -1,7 +1,7 @@
 //! Against the reference results of DRAMsim3 and Ramulator 2 in `tests/reference/dram`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dram::replica::driver::{RunOptions, run};
 use dram::replica::{ReplicaConfig, config};
@@ -107,6 +107,81 @@ fn the_shipped_presets_have_the_numbers_of_the_reference_table() {
         }
     }
     assert!(compared > 450, "{compared} numbers compared");
+}
+
+/// A copy of the folder with these runs alone, in an own place.
+fn some_runs(name: &str, runs: &[&str]) -> (PathBuf, String) {
+    let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&to);
+    fs::create_dir_all(to.join("cmdtrace")).unwrap();
+    fs::copy(folder().join("timings.csv"), to.join("timings.csv")).unwrap();
+    for entry in fs::read_dir(folder().join("cmdtrace")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if runs.iter().any(|run| name.starts_with(&format!("{run}_"))) {
+            let from = folder().join("cmdtrace").join(&name);
+            fs::copy(from, to.join("cmdtrace").join(&name)).unwrap();
+        }
+    }
+    let text = fs::read_to_string(folder().join("golden.csv")).unwrap();
+    let kept = |line: &&str| {
+        let run = line.split(',').next().unwrap_or("");
+        run == "run_id" || runs.contains(&run)
+    };
+    let golden = text.lines().filter(kept).collect::<Vec<_>>().join("\n");
+    fs::write(to.join("golden.csv"), &golden).unwrap();
+    (to, golden)
+}
+
+#[test]
+fn a_folder_with_fewer_columns_is_compared_in_those_it_has() {
+    let (folder, golden) = some_runs("fewer-columns", &["T01", "T09"]);
+    let report = run_folder(&folder, |_, _| true).unwrap();
+    assert_eq!((report.rows.len(), report.traces.len()), (2, 2));
+    assert!(report.passes() && report.missing.is_empty(), "{report}");
+    let renamed = golden.replacen("act_cmds", "activates", 1);
+    let renamed = renamed.replacen("inject_width", "width", 1);
+    fs::write(
+        folder.join("golden.csv"),
+        renamed.replacen(",300,0,", ",301,0,", 1),
+    )
+    .unwrap();
+    let report = run_folder(&folder, |_, _| true).unwrap();
+    assert_eq!(report.missing, ["act_cmds"]);
+    assert!(!report.passes(), "{report}");
+    assert!(
+        report.to_string().contains("not compared: act_cmds"),
+        "{report}"
+    );
+}
+
+#[test]
+fn what_a_folder_cannot_be_compared_in_is_refused_and_never_passed_over() {
+    let (folder, golden) = some_runs("refused", &["T01"]);
+    let lines: Vec<&str> = golden.lines().collect();
+    let error = |golden: String| {
+        fs::write(folder.join("golden.csv"), golden).unwrap();
+        run_folder(&folder, |_, _| true).unwrap_err().to_string()
+    };
+    assert_eq!(
+        error(golden.replacen("family", "kind", 1)),
+        "golden.csv, line 1: the column family is missing"
+    );
+    assert_eq!(
+        error("run_id,config,family,params,n_req,req_bytes,interval\n".to_owned()),
+        "golden.csv, line 1: there is no column of results"
+    );
+    assert_eq!(
+        error(format!("{golden}\n{}\n", lines[1])),
+        "golden.csv, line 3: run `T01` stands there twice"
+    );
+    assert_eq!(
+        error(golden.replacen("d3_ddr4_3200_1ch1rk", "d3_ddr9", 1)),
+        "golden.csv, line 2: timings.csv has no configuration `d3_ddr9`"
+    );
+    assert_eq!(
+        error(lines[0].to_owned()),
+        "cmdtrace/T01_d3_ddr4_3200_1ch1rk_seq_rd.csv: golden.csv has no run `T01`"
+    );
 }
 
 fn requests() -> impl Strategy<Value = Vec<Request>> {

@@ -5,7 +5,7 @@ use attribution::{Amdahl, Ledger, Summary};
 use event_kernel::{Cycle, Frequency};
 use rayon::prelude::*;
 use tile_program::{Bytes, Observer, Operation};
-use workload_compiler::{CompileError, Run, Workload, compile};
+use workload_compiler::{CompileError, Workload, compile};
 
 /// A workload on a machine.
 #[derive(Clone, Debug)]
@@ -97,22 +97,13 @@ impl Point<'_> {
         let (outcome, (ledger, gemms)) = self.machine.run(&mut program, observers, options)?;
         Ok(Measured {
             clock: self.machine.spec().clock,
-            tokens: tokens(&self.workload),
+            tokens: self.workload.tokens(),
             gemms: gemms.0,
             footprint,
             summary: ledger.summary(),
             outcome,
         })
     }
-}
-
-/// Tokens that a run adds to its results, over the whole batch.
-fn tokens(workload: &Workload) -> u64 {
-    let each = match workload.run {
-        Run::Prefill { tokens } | Run::Generate { tokens, .. } => tokens,
-        Run::Decode { .. } => 1,
-    };
-    each * workload.batch
 }
 
 /// Runs all points, as many at once as there are threads. Results stand in the order of the

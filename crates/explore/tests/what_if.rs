@@ -71,7 +71,7 @@ fn break_even_is_said_in_words_and_a_prefill_has_no_contexts() {
         assert!(said.contains(part), "{part}: {said}");
     }
     let prefill = Workload {
-        run: Run::Prefill { tokens: 64 },
+        run: Run::prefill(64),
         ..workload(64)
     };
     assert!(asked(&prefill, &[2.0]).contexts.is_empty());

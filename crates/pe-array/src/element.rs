@@ -100,6 +100,12 @@ pub enum Variant {
         /// Products of a step.
         group: u64,
     },
+    /// So many multipliers (for weights of −1, 0, +1: adders) in front of a tree of adders: a step
+    /// is a piece of a dot product. The stages of the tree belong to `latency`.
+    Dot {
+        /// Products of a step.
+        lanes: u64,
+    },
 }
 
 impl Variant {

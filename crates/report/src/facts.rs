@@ -103,6 +103,17 @@ pub struct ScratchpadFacts {
     pub written: Bytes,
 }
 
+/// Weights that stayed on chip from pass to pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct KeptFacts {
+    /// Matrices.
+    pub matrices: u64,
+    /// Bytes of the weight scratchpad that they held.
+    pub bytes: Bytes,
+    /// They were there before the run began; else their first use loaded them.
+    pub warm: bool,
+}
+
 /// Energy and area in a technology.
 #[derive(Clone, Debug)]
 pub struct EnergyFacts {
@@ -141,6 +152,8 @@ pub struct Run {
     pub arrays: Vec<ArrayFacts>,
     /// The main memory.
     pub dram: DramFacts,
+    /// The weights that stayed on chip.
+    pub kept_weights: KeptFacts,
     /// The scratchpads.
     pub scratchpads: Vec<ScratchpadFacts>,
     /// Energy and area, where the machine names a technology.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tile_program::{Cause, Class};
 
 use crate::energy::{AreaDocument, EnergyDocument, area_document, energy_document};
-use crate::facts::{DramFacts, Run, ScratchpadFacts, law_speedups};
+use crate::facts::{DramFacts, KeptFacts, Run, ScratchpadFacts, law_speedups};
 
 /// The version of the document's shape. It grows when a field changes its meaning or goes away; new
 /// fields may come without.
@@ -35,6 +35,7 @@ struct Document<'a> {
     operations: &'a [OperationSummary],
     dram: Dram<'a>,
     sram: &'a [ScratchpadFacts],
+    kept_weights: KeptFacts,
     amdahl: Law,
     roofline: Roofline,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,6 +139,7 @@ pub fn to_json(run: &Run) -> String {
             bytes_per_second: run.bytes_per_second(),
         },
         sram: &run.scratchpads,
+        kept_weights: run.kept_weights,
         amdahl: Law {
             class: Class::MatMulFree,
             fraction: amdahl.fraction(),

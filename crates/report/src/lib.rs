@@ -15,7 +15,9 @@ mod number;
 mod table;
 mod text;
 
-pub use facts::{ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, Run, ScratchpadFacts};
+pub use facts::{
+    ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, Run, ScratchpadFacts,
+};
 pub use json::{SCHEMA_VERSION, to_json};
 pub use table::{Column, list};
 pub use text::{Style, to_text};

@@ -113,6 +113,18 @@ fn headline(page: &mut Page, run: &Run) {
         )),
     }
     page.line(format_args!("  convention   {}", run.convention()));
+    let kept = run.kept_weights;
+    if kept.matrices > 0 {
+        let (matrices, bytes) = (kept.matrices, bytes(kept.bytes.get()));
+        let how = if kept.warm {
+            "there before the run: it does not load them"
+        } else {
+            "loaded once, at their first use"
+        };
+        page.line(format_args!(
+            "  weights      {matrices} matrices ({bytes}) stay on chip, {how}"
+        ));
+    }
 }
 
 fn plural(count: u64, one: &str, many: &str) -> String {

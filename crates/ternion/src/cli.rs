@@ -3,7 +3,9 @@
 use clap::{ArgAction, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{amdahl, check, completions, dram, list, reproduce, simulate, validate};
+use crate::commands::{
+    amdahl, check, compile, completions, dram, list, reproduce, simulate, validate,
+};
 use crate::failure::Failure;
 
 /// Where do the cycles of a language model go on this accelerator, and what would 1-bit weights buy?
@@ -35,6 +37,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Simulate(Box<simulate::Args>),
+    Compile(compile::Args),
     Amdahl(Box<amdahl::Args>),
     Check(check::Args),
     Reproduce(reproduce::Args),
@@ -50,6 +53,7 @@ impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
             Self::Simulate(args) => simulate::run(&args),
+            Self::Compile(args) => compile::run(&args),
             Self::Amdahl(args) => amdahl::run(&args),
             Self::Check(args) => check::run(&args),
             Self::Reproduce(args) => reproduce::run(&args),

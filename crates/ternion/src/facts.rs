@@ -2,27 +2,28 @@
 
 use accelerator::{ArraySpec, ChannelOutcome, Machine, Outcome};
 use attribution::Summary;
-use report::{ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, Run, ScratchpadFacts};
+use report::{ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, Run, ScratchpadFacts};
 use serde_json::json;
 use tile_program::ScratchpadId;
-use workload_compiler::{self as compiler, Workload};
+use workload_compiler::CompiledProgram;
 
 /// All that a report of a run is made of.
 pub(crate) fn facts(
     machine: &Machine,
     name: String,
-    workload: &Workload,
+    program: &CompiledProgram,
     outcome: &Outcome,
     summary: Summary,
     energy: Option<EnergyFacts>,
 ) -> Run {
+    let (workload, kept) = (program.workload(), program.kept());
     let spec = machine.spec();
     let arrays = machine.target().arrays.iter().zip(&spec.arrays);
     Run {
         machine: spec.name.clone(),
         workload: name,
         clock: spec.clock,
-        tokens: tokens(workload),
+        tokens: workload.tokens(),
         arrays: arrays
             .map(|(target, array)| ArrayFacts {
                 unit: target.unit,
@@ -35,6 +36,11 @@ pub(crate) fn facts(
             })
             .collect(),
         dram: memory(machine, outcome),
+        kept_weights: KeptFacts {
+            matrices: kept.matrices,
+            bytes: kept.bytes,
+            warm: kept.warm,
+        },
         scratchpads: ScratchpadId::ALL
             .into_iter()
             .zip(&outcome.scratchpads)
@@ -54,17 +60,9 @@ pub(crate) fn facts(
     }
 }
 
-/// Tokens that a run adds to its results, over the whole batch.
-fn tokens(workload: &Workload) -> u64 {
-    let each = match workload.run {
-        compiler::Run::Prefill { tokens } | compiler::Run::Generate { tokens, .. } => tokens,
-        compiler::Run::Decode { .. } => 1,
-    };
-    each * workload.batch
-}
-
 fn peak_macs_per_cycle(machine: &Machine, array: &ArraySpec) -> f64 {
-    let pes = (array.array.rows * array.array.columns) as f64;
+    let products = array.array.rows * array.array.columns * array.kind.group;
+    let pes = products as f64;
     let clocks = array.clock.as_hertz_f64() / machine.spec().clock.as_hertz_f64();
     pes * clocks / array.kind.initiation_interval as f64
 }

@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod facts;
 mod failure;
+mod job;
 mod load;
 mod output;
 mod progress;

@@ -48,13 +48,29 @@ pub enum CompileError {
         /// What there is.
         capacity: Bytes,
     },
-    /// Weights, caches and activations together do not fit main memory.
-    #[error("the workload needs {needed} of main memory, the machine has {capacity}")]
+    /// Weights and tables do not fit main memory.
+    #[error("the weights need {needed} of main memory, the machine has {capacity}")]
     MemoryTooSmall {
         /// What is needed.
         needed: Bytes,
         /// What there is.
         capacity: Bytes,
+    },
+    /// Weights fit main memory, but not beside the caches and vectors of so many sequences.
+    #[error(
+        "{sequences} sequences need {needed} of main memory beside {weights} of weights, the machine has {capacity}"
+    )]
+    BatchTooLarge {
+        /// Sequences side by side.
+        sequences: u64,
+        /// What they need.
+        needed: Bytes,
+        /// Weights and tables.
+        weights: Bytes,
+        /// What there is.
+        capacity: Bytes,
+        /// The largest `batch` that fits; 0 if none does.
+        fits: u64,
     },
     /// A size leaves 64 bits.
     #[error("{what} overflow 64 bits")]
@@ -93,7 +109,19 @@ impl CompileError {
             Self::MemoryTooSmall { needed, .. } => (
                 Concern::Machine,
                 FieldError::new("memory", self).help(format!(
-                    "more channels or larger devices ({needed} in all), a smaller batch or context, or narrower formats"
+                    "more channels or larger devices ({needed} in all), a smaller model, or narrower formats"
+                )),
+            ),
+            Self::BatchTooLarge { fits: 0, .. } => (
+                Concern::Workload,
+                FieldError::new("run", self).help(
+                    "fewer sequences or a shorter context, a narrower `precision.kv_cache`, or more memory (hw.memory)",
+                ),
+            ),
+            Self::BatchTooLarge { fits, .. } => (
+                Concern::Workload,
+                FieldError::new("batch", self).help(format!(
+                    "a batch of at most {fits}, a shorter context, a narrower `precision.kv_cache`, or more memory (hw.memory)"
                 )),
             ),
             Self::Overflow { .. } => (

@@ -8,13 +8,15 @@
 //! all of k, each starting on a whole access. Whatever the tile, its part of a strip is contiguous,
 //! so prefill and decode read the same copy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use tile_program::Bytes;
-use tile_program::Region;
+use smallvec::SmallVec;
+use tile_program::{Bytes, Region};
 
 use crate::Format;
 use crate::error::CompileError;
+use crate::passes::Sequences;
 
 /// Where the weights of a GEMM lie, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,17 +120,68 @@ pub(crate) const fn region(address: u64, row_bytes: u64, rows: u64, pitch: u64) 
 /// The cache of keys (or values) of one layer: sequence by sequence, head by head, position after
 /// position, each position's vector padded to whole accesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CacheRegion {
+pub(crate) struct Cache {
     pub(crate) base: u64,
     pub(crate) heads: u64,
     pub(crate) head_dim: u64,
-    /// Positions that it has room for.
-    pub(crate) positions: u64,
     /// Bytes from one position to the next.
     pub(crate) stride: u64,
-    /// First new position of this pass, and new positions of each sequence.
+}
+
+impl Cache {
+    /// The part that some sequences have.
+    pub(crate) const fn of(&self, sequences: &Sequences) -> CacheRegion {
+        CacheRegion {
+            base: self.base + sequences.before * self.heads * self.stride,
+            heads: self.heads,
+            positions: sequences.room,
+            stride: self.stride,
+            past: sequences.past,
+        }
+    }
+
+    /// The regions of new rows `rows` (over all sequences) and columns `columns` (over the heads).
+    pub(crate) fn new_rows(
+        &self,
+        sequences: &[Sequences],
+        rows: Range<u64>,
+        columns: &Range<u64>,
+    ) -> SmallVec<[Region; 1]> {
+        let first = columns.start / self.head_dim;
+        let heads = columns.end.div_ceil(self.head_dim) - first;
+        let mut regions = SmallVec::new();
+        let from = sequences.partition_point(|some| some.row + some.rows() <= rows.start);
+        for some in &sequences[from..] {
+            let cache = self.of(some);
+            let within = rows.start.max(some.row)..rows.end.min(some.row + some.rows());
+            let mut row = within.start;
+            while row < within.end {
+                let sequence = (row - some.row) / some.tokens;
+                let start = some.row + sequence * some.tokens;
+                let end = within.end.min(start + some.tokens);
+                let (from, to) = (some.past + row - start, some.past + end - start);
+                regions.push(cache.region(sequence, first, heads, from, to));
+                row = end;
+            }
+            if within.end == rows.end {
+                break;
+            }
+        }
+        regions
+    }
+}
+
+/// The cache of sequences that are equal, numbered from zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CacheRegion {
+    base: u64,
+    heads: u64,
+    /// Positions that it has room for.
+    positions: u64,
+    /// Bytes from one position to the next.
+    pub(crate) stride: u64,
+    /// The first new position of this pass.
     pub(crate) past: u64,
-    pub(crate) tokens: u64,
 }
 
 impl CacheRegion {
@@ -152,32 +205,6 @@ impl CacheRegion {
             self.positions * self.stride,
         )
     }
-
-    /// The regions of new rows `rows` (over the batch) and columns `columns` (over the heads).
-    pub(crate) fn new_rows(
-        &self,
-        rows: std::ops::Range<u64>,
-        columns: std::ops::Range<u64>,
-    ) -> Vec<Region> {
-        let mut regions = Vec::new();
-        let mut row = rows.start;
-        while row < rows.end {
-            let sequence = row / self.tokens;
-            let end = rows.end.min((sequence + 1) * self.tokens);
-            let (from, to) = (row % self.tokens, (end - 1) % self.tokens + 1);
-            let first = columns.start / self.head_dim;
-            let last = columns.end.div_ceil(self.head_dim);
-            regions.push(self.region(
-                sequence,
-                first,
-                last - first,
-                self.past + from,
-                self.past + to,
-            ));
-            row = end;
-        }
-        regions
-    }
 }
 
 /// Hands out addresses, each aligned to whole accesses.
@@ -187,6 +214,10 @@ pub(crate) struct Layout {
     next: u64,
     weights: BTreeMap<(u64, &'static str), WeightRegion>,
     places: BTreeMap<(u64, &'static str), u64>,
+    /// Bytes of all caches and recurrent states.
+    cached: u64,
+    /// Where the matrices begin that stay on chip from pass to pass.
+    pub(crate) kept: BTreeSet<u64>,
 }
 
 impl Layout {
@@ -196,6 +227,8 @@ impl Layout {
             next: 0,
             weights: BTreeMap::new(),
             places: BTreeMap::new(),
+            cached: 0,
+            kept: BTreeSet::new(),
         }
     }
 
@@ -206,6 +239,16 @@ impl Layout {
     /// Bytes handed out so far.
     pub(crate) const fn footprint(&self) -> u64 {
         self.next
+    }
+
+    /// Bytes of all caches and recurrent states.
+    pub(crate) const fn cached(&self) -> u64 {
+        self.cached
+    }
+
+    /// All matrices that were placed, in the order of layers.
+    pub(crate) fn matrices(&self) -> impl Iterator<Item = (&(u64, &'static str), &WeightRegion)> {
+        self.weights.iter()
     }
 
     /// So many bytes without a name.
@@ -275,6 +318,18 @@ impl Layout {
         }
         let at = self.allocate(bytes)?;
         self.places.insert(key, at);
+        Ok(at)
+    }
+
+    /// The place of what sequences leave from pass to pass.
+    pub(crate) fn cache(
+        &mut self,
+        key: (u64, &'static str),
+        bytes: Option<u64>,
+    ) -> Result<u64, CompileError> {
+        let before = self.next;
+        let at = self.place(key, bytes)?;
+        self.cached += self.next - before;
         Ok(at)
     }
 }

@@ -19,20 +19,26 @@ mod emit;
 mod error;
 mod format;
 mod layout;
+mod listing;
 mod lower;
 mod model;
+mod passes;
 mod plan;
 mod program;
 mod workload;
 
 pub use error::{CompileError, Concern};
 pub use format::{Format, Packing};
+pub use listing::{
+    InstructionListing, Lister, OperationListing, PassListing, ScratchpadBytes, TileSize, Tiles,
+    Totals, WaitListing, WorkListing,
+};
 pub use model::{
     Activation, DenseLayer, FeedForward, Mixer, Model, Norm, NormPlacement, Position, Preset, find,
     from_hugging_face, models, nearest,
 };
-pub use program::{CompiledProgram, compile};
+pub use program::{CompiledProgram, KeptWeights, compile};
 pub use workload::{
-    Heads, ModelChoice, Operators, Overrides, Precision, PrecisionFile, Run, Softmax, Workload,
-    WorkloadFile, resolve,
+    Heads, Lengths, ModelChoice, Operators, Overrides, Precision, PrecisionFile, Run, Softmax,
+    Weights, Workload, WorkloadFile, resolve,
 };

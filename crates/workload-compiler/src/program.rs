@@ -1,17 +1,21 @@
 //! A compiled workload: passes, one after another, made as they are asked for.
 
 use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use tile_program::{Bytes, Family, Instruction, Pass, Program, Target};
+use serde::Serialize;
+use tile_program::{Bytes, Family, Instruction, OperationId, Pass, Program, ScratchpadId, Target};
 
-use crate::emit::{Emitter, PassEmitter};
+use crate::emit::{Emitter, Kept, PassEmitter};
 use crate::error::CompileError;
 use crate::layout::Layout;
-use crate::lower::{Graph, PassShape, Slot, lower, operands};
+use crate::lower::{Graph, Slot, lower, operands};
 use crate::model::Mixer;
+use crate::passes::{PassShape, Passes};
 use crate::plan::{PassPlan, Planner, pitch};
-use crate::workload::{Run, Workload};
+use crate::workload::{Weights, Workload};
 
 /// A workload compiled for a machine.
 ///
@@ -21,13 +25,28 @@ use crate::workload::{Run, Workload};
 pub struct CompiledProgram {
     workload: Workload,
     target: Target,
+    /// The machine without the bytes that weights hold from pass to pass.
+    beside: Target,
+    passes: Passes,
     layout: Layout,
     planner: Planner,
     slots: [u64; Slot::COUNT],
     footprint: Bytes,
+    kept: KeptWeights,
     next: u64,
     /// The books of the run; a pass borrows them until it is over.
     emitter: Rc<RefCell<Option<Emitter>>>,
+}
+
+/// Weights that stay on chip from pass to pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct KeptWeights {
+    /// Matrices.
+    pub matrices: u64,
+    /// Bytes of the weight scratchpad that they hold.
+    pub bytes: Bytes,
+    /// They are there before the run begins; else their first use loads them.
+    pub warm: bool,
 }
 
 /// Compiles a workload for a machine: checks that it can run and lays out main memory.
@@ -45,17 +64,23 @@ pub fn compile(workload: Workload, target: &Target) -> Result<CompiledProgram, C
     if workload.operators.lm_head() && !dense {
         operands(&workload, target, Family::LmHead)?;
     }
+    let passes = Passes::new(&workload);
     let mut program = CompiledProgram {
         layout: Layout::new(target.memory.access.get().max(1)),
-        emitter: Rc::new(RefCell::new(Some(Emitter::new(target)))),
+        emitter: Rc::new(RefCell::new(None)),
         planner: Planner::new(),
         slots: [0; Slot::COUNT],
         footprint: Bytes::ZERO,
+        kept: KeptWeights::default(),
         next: 0,
         target: target.clone(),
+        beside: target.clone(),
+        passes,
         workload,
     };
     program.prepare()?;
+    let kept = Kept::new(program.kept.bytes.get(), program.kept.warm);
+    program.emitter = Rc::new(RefCell::new(Some(Emitter::new(target, kept))));
     Ok(program)
 }
 
@@ -72,32 +97,165 @@ impl CompiledProgram {
         self.footprint
     }
 
+    /// The weights that stay on chip from pass to pass.
+    #[must_use]
+    pub const fn kept(&self) -> KeptWeights {
+        self.kept
+    }
+
+    /// Notes from now on which operations read what which others make.
+    ///
+    /// # Panics
+    /// While a pass is in use.
+    pub fn record_dependencies(&mut self) {
+        let mut emitter = self.emitter.borrow_mut();
+        let emitter = emitter.as_mut().expect("no pass is in use");
+        emitter.record_dependencies();
+    }
+
+    /// For each operation of the latest pass, those whose results it reads; empty unless they are
+    /// recorded and the pass is over.
+    #[must_use]
+    pub fn dependencies(&self) -> Vec<BTreeSet<OperationId>> {
+        let emitter = self.emitter.borrow();
+        let known = emitter.as_ref().and_then(Emitter::dependencies);
+        known.map(<[_]>::to_vec).unwrap_or_default()
+    }
+
     /// Plans the longest pass of each kind, so that what cannot run is known now, and lays out
     /// main memory for all of them.
     fn prepare(&mut self) -> Result<(), CompileError> {
-        let passes = self.passes();
         let mut sizes = [0_u64; Slot::COUNT];
-        let kinds = match self.workload.run {
-            Run::Generate { .. } => vec![0, 1, passes - 1],
-            Run::Prefill { .. } | Run::Decode { .. } => vec![0],
-        };
-        for index in kinds {
-            let shape = self.shape(index);
+        let representatives = self.passes.representatives();
+        let mut streamed = Cost::default();
+        for (&index, &stands_for) in &representatives {
+            let shape = self.passes.shape(index);
             let graph = lower(&self.workload, &self.target, &shape, &mut self.layout)?;
             let plan = self.planner.plan(graph, &self.target)?;
             self.measure(&plan.graph, &mut sizes);
+            streamed.add(&plan, stands_for);
         }
+        let (all, cached) = (self.layout.footprint(), self.layout.cached());
         for (slot, bytes) in self.slots.iter_mut().zip(sizes) {
             *slot = self.layout.take(bytes)?;
         }
-        let needed = Bytes(self.layout.footprint());
-        self.footprint = needed;
-        match self.target.memory.capacity {
-            Some(capacity) if needed > capacity => {
-                Err(CompileError::MemoryTooSmall { needed, capacity })
-            }
-            _ => Ok(()),
+        self.footprint = Bytes(self.layout.footprint());
+        self.check_capacity(Bytes(all - cached))?;
+        self.keep_weights(&representatives, streamed);
+        Ok(())
+    }
+
+    /// Checks that main memory holds weights and tables, and the rest beside them.
+    fn check_capacity(&self, weights: Bytes) -> Result<(), CompileError> {
+        let Some(capacity) = self.target.memory.capacity else {
+            return Ok(());
+        };
+        if weights > capacity {
+            return Err(CompileError::MemoryTooSmall {
+                needed: weights,
+                capacity,
+            });
         }
+        if self.footprint <= capacity {
+            return Ok(());
+        }
+        let needed = self.footprint - weights;
+        let copy = needed.get().div_ceil(self.workload.batch).max(1);
+        Err(CompileError::BatchTooLarge {
+            sequences: self.workload.sequences(),
+            needed,
+            weights,
+            capacity,
+            fits: (capacity - weights).get() / copy,
+        })
+    }
+
+    /// Decides which weights stay on chip from pass to pass: as many as make the run cheapest, those
+    /// first of which a byte saves most, then the larger ones.
+    fn keep_weights(&mut self, representatives: &BTreeMap<u64, u64>, streamed: Cost) {
+        let warm = match self.workload.weights {
+            Weights::Streamed => return,
+            Weights::Kept => false,
+            Weights::Warm => true,
+        };
+        let (passes, with_head) = (self.passes.count(), self.passes.with_head());
+        let mut matrices: Vec<(u64, u64, u64)> = self
+            .layout
+            .matrices()
+            .map(|((_, name), region)| {
+                let uses = match *name {
+                    "lm_head" | "project_out" => with_head,
+                    _ => passes,
+                };
+                let saved = uses.saturating_sub(u64::from(!warm));
+                (saved, region.footprint(), region.base)
+            })
+            .filter(|(saved, _, _)| *saved > 0)
+            .collect();
+        matrices
+            .sort_unstable_by_key(|&(saved, bytes, base)| (Reverse(saved), Reverse(bytes), base));
+        let capacity = self.target.capacity(ScratchpadId::Weights).get();
+        let mut best = (streamed, BTreeSet::new(), 0);
+        for eighths in [2, 4, 6, 7, 8] {
+            let mut left = capacity / 8 * eighths;
+            let mut set = BTreeSet::new();
+            let mut loads = 0;
+            for &(_, bytes, base) in &matrices {
+                if bytes <= left {
+                    left -= bytes;
+                    loads += bytes;
+                    set.insert(base);
+                }
+            }
+            if set.len() == best.1.len() {
+                continue;
+            }
+            let Some(mut cost) = self.cost_beside(representatives, &set, loads) else {
+                continue;
+            };
+            if !warm {
+                cost.traffic = cost.traffic.saturating_add(loads.into());
+            }
+            if cost.product() < best.0.product() {
+                best = (cost, set, loads);
+            }
+        }
+        let (_, set, bytes) = best;
+        self.beside = self.without(bytes);
+        self.kept = KeptWeights {
+            matrices: set.len() as u64,
+            bytes: Bytes(bytes),
+            warm: warm && bytes > 0,
+        };
+        self.layout.kept = set;
+    }
+
+    /// The machine without so many bytes of its weight scratchpad.
+    fn without(&self, bytes: u64) -> Target {
+        let mut target = self.target.clone();
+        target.scratchpads[ScratchpadId::Weights as usize]
+            .capacity
+            .0 -= bytes;
+        target
+    }
+
+    /// What the run costs beside weights that stay; `None` if it cannot be run so.
+    fn cost_beside(
+        &mut self,
+        representatives: &BTreeMap<u64, u64>,
+        kept: &BTreeSet<u64>,
+        bytes: u64,
+    ) -> Option<Cost> {
+        self.layout.kept.clone_from(kept);
+        let target = self.without(bytes);
+        let mut cost = Cost::default();
+        for (&index, &stands_for) in representatives {
+            let shape = self.passes.shape(index);
+            let graph = lower(&self.workload, &target, &shape, &mut self.layout).ok()?;
+            let plan = self.planner.plan(graph, &target).ok()?;
+            cost.add(&plan, stands_for);
+        }
+        Some(cost)
     }
 
     /// The largest tensor of each slot.
@@ -111,37 +269,12 @@ impl CompiledProgram {
         }
     }
 
-    /// What the pass of a number is.
-    fn shape(&self, index: u64) -> PassShape {
-        let batch = self.workload.batch;
-        let prefill = |tokens: u64, positions: u64, counted: u64| PassShape {
-            name: format!("prefill({tokens})"),
-            tokens,
-            past: 0,
-            positions,
-            counted,
-        };
-        let decode = |context: u64, positions: u64| PassShape {
-            name: format!("decode@{context}"),
-            tokens: 1,
-            past: context - 1,
-            positions,
-            counted: batch,
-        };
-        match self.workload.run {
-            Run::Prefill { tokens } => prefill(tokens, tokens, batch * tokens),
-            Run::Decode { context } => decode(context, context),
-            Run::Generate { prompt, tokens } if index == 0 => prefill(prompt, prompt + tokens, 0),
-            Run::Generate { prompt, tokens } => decode(prompt + index, prompt + tokens),
-        }
-    }
-
     /// The plan of a pass that is known to be possible.
     fn plan(&mut self, shape: &PassShape) -> PassPlan {
-        let graph = lower(&self.workload, &self.target, shape, &mut self.layout)
+        let graph = lower(&self.workload, &self.beside, shape, &mut self.layout)
             .expect("the longest pass was lowered when the program was compiled");
         self.planner
-            .plan(graph, &self.target)
+            .plan(graph, &self.beside)
             .expect("the longest pass was planned when the program was compiled")
     }
 }
@@ -153,14 +286,15 @@ impl Program for CompiledProgram {
         if self.next == self.passes() {
             return None;
         }
-        let shape = self.shape(self.next);
+        let shape = self.passes.shape(self.next);
         self.next += 1;
+        let last = self.next == self.passes();
         let plan = self.plan(&shape);
         let emitter = self.emitter.borrow_mut().take();
         let emitter = emitter.expect("the pass before must be used up or dropped");
         let operations = plan.graph.operations.clone();
         let units = crate::emit::Units::new(&self.target);
-        let pass = PassEmitter::new(plan, emitter, &self.slots, units);
+        let pass = PassEmitter::new(plan, emitter, &self.slots, units, last);
         Some(Pass {
             name: shape.name,
             tokens: shape.counted,
@@ -173,10 +307,26 @@ impl Program for CompiledProgram {
     }
 
     fn passes(&self) -> u64 {
-        match self.workload.run {
-            Run::Prefill { .. } | Run::Decode { .. } => 1,
-            Run::Generate { tokens, .. } => 1 + tokens,
-        }
+        self.passes.count()
+    }
+}
+
+/// What passes cost: bytes that their GEMMs and their attention load, and estimated array cycles.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    traffic: u128,
+    cycles: u128,
+}
+
+impl Cost {
+    fn add(&mut self, plan: &PassPlan, times: u64) {
+        let (traffic, cycles) = plan.cost();
+        self.traffic += u128::from(traffic) * u128::from(times);
+        self.cycles += u128::from(cycles) * u128::from(times);
+    }
+
+    const fn product(&self) -> u128 {
+        self.traffic.saturating_mul(self.cycles)
     }
 }
 

@@ -139,6 +139,34 @@ fn a_spoilt_workload_file_is_refused_where_it_is_spoilt() {
     folder.run(&["check", "workload.ron"]).ok();
     for (name, from, to) in [
         ("workload_context_0", "context: 64", "context: 0"),
+        (
+            "workload_one_context_0",
+            "context: 64",
+            "context: [64, 0, 3]",
+        ),
+        ("workload_no_contexts", "context: 64", "context: []"),
+        (
+            "workload_context_text",
+            "context: 64",
+            "context: [64, \"3\"]",
+        ),
+        (
+            "workload_chunk_0",
+            "Decode(context: 64)",
+            "Prefill(tokens: 64, chunk: 0)",
+        ),
+        (
+            "workload_mixed_nothing",
+            "Decode(context: 64)",
+            "Mixed(decode: [64], prefill: 0)",
+        ),
+        (
+            "workload_mixed_too_long",
+            "Decode(context: 64)",
+            "Mixed(decode: [64], prefill: 512, after: 1024)",
+        ),
+        ("workload_batch_of_many", "batch: 1", "batch: 16777217"),
+        ("workload_unknown_weights", "batch: 1", "weights: Cold"),
         ("workload_context_too_long", "context: 64", "context: 4096"),
         (
             "workload_overflow",
@@ -193,6 +221,22 @@ fn files_that_do_not_go_together_are_refused_at_the_field_to_change() {
             &[
                 int8,
                 "hw.memory=Ideal(bandwidth: Unlimited, capacity: MiB(1))",
+            ],
+        ),
+        (
+            "together_batch_too_large",
+            &[
+                int8,
+                "workload.batch=1000",
+                "hw.memory=Ideal(bandwidth: Unlimited, capacity: GiB(1))",
+            ],
+        ),
+        (
+            "together_contexts_too_long",
+            &[
+                int8,
+                "workload.run=Decode(context: [1000, 900])",
+                "hw.memory=Ideal(bandwidth: Unlimited, capacity: MiB(130))",
             ],
         ),
     ] {

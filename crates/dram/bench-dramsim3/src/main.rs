@@ -1,11 +1,14 @@
 //! The real DRAMsim3 beside this crate's replica: same traces, same results, requests a second.
 //!
-//! `cargo run --release [REQUESTS]` in this directory (needs cmake and a C++ compiler). Both get
+//! `cargo run --release [REQUESTS [CONFIGURATION [FAMILY]]]` in this directory (needs cmake and a C++ compiler). Both get
 //! the same requests from memory, one tick after the other; times are processor time of the
-//! simulation alone, the best of three, each over enough runs for the system's clock.
+//! simulation alone, the best of three, each over enough runs for the system's clock. Memory is the
+//! most that a run of ours has allocated at once, the trace left out.
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use dram::replica::driver::{RunOptions, run};
@@ -14,6 +17,39 @@ use dram::request::{Request, generate};
 use dram::{Direction, DramConfig, Memory};
 use dramsim3::MemorySystem;
 use event_kernel::Cycle;
+
+/// The system's allocator, and how many bytes it has given out: now, and at most.
+struct Counting;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
+        MOST.fetch_max(live, Relaxed);
+        // SAFETY: the caller's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: the caller's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The most KiB that a run has allocated at once, beyond what was allocated before.
+fn most_kib(run: impl FnOnce()) -> usize {
+    let before = LIVE.load(Relaxed);
+    MOST.store(before, Relaxed);
+    run();
+    (MOST.load(Relaxed) - before).div_ceil(1024)
+}
 
 /// Parameters by section of DRAMsim3's configuration file; all others are timings.
 const STRUCTURE: [&str; 9] = [
@@ -130,10 +166,7 @@ fn ours(config: &ReplicaConfig, requests: &[Request]) -> (Outcome, f64) {
 
 /// The accelerator's default policy with the same requests, runs of consecutive ones as ranges of
 /// at most 4 KiB, 16 under way.
-fn default_policy(preset: &str, requests: &[Request]) -> f64 {
-    let memory = Memory::dram(&DramConfig::preset(preset, 1)).expect("a shipped preset");
-    let mut channel = memory.channel();
-    let access = memory.access_bytes();
+fn ranges_of(access: u64, requests: &[Request]) -> Vec<(u64, u64, Direction)> {
     let mut ranges: Vec<(u64, u64, Direction)> = Vec::new();
     for request in requests {
         let burst = request.address / access;
@@ -147,9 +180,14 @@ fn default_policy(preset: &str, requests: &[Request]) -> f64 {
             _ => ranges.push((burst, 1, direction)),
         }
     }
+    ranges
+}
+
+fn default_policy(memory: &Memory, ranges: &[(u64, u64, Direction)]) -> f64 {
+    let mut channel = memory.channel();
     let start = Instant::now();
     let begin = seconds(&start);
-    let mut ranges = ranges.into_iter();
+    let mut ranges = ranges.iter().copied();
     let (mut now, mut pending) = (Cycle(0), 0);
     loop {
         while pending < 32 && channel.can_accept() {
@@ -191,6 +229,7 @@ fn main() {
         .nth(1)
         .and_then(|argument| argument.parse().ok())
         .unwrap_or(1_000_000);
+    let wanted = |nth, name: &str| std::env::args().nth(nth).is_none_or(|one| one == name);
     let folder = std::env::temp_dir().join(format!("bench-dramsim3-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a temporary folder");
     println!("{count} requests a run; requests a second in millions, ns a request");
@@ -202,6 +241,10 @@ fn main() {
         ("d3_hbm2_1ch", "HBM2-2000 (alt: DRAMsim3)"),
         ("d3_hbm2_8ch", "HBM2-2000 (alt: DRAMsim3)"),
     ] {
+        if !wanted(2, name) {
+            continue;
+        }
+        let memory = Memory::dram(&DramConfig::preset(preset, 1)).expect("a shipped preset");
         let config = ReplicaConfig::named(name).expect("a shipped configuration");
         let file = folder.join(format!("{name}.ini"));
         std::fs::write(&file, ini(&config)).expect("a temporary file");
@@ -213,16 +256,26 @@ fn main() {
             ("mix_2r1w", "seed=3;span=1073741824", 0),
             ("seq_rd", "base=0", 24),
         ] {
+            if !wanted(3, family) {
+                continue;
+            }
             let requests = generate(family, count, 64, interval, parameters).expect("a family");
             let (their_outcome, their_time) = best(|| theirs(&file, &folder, &requests, width));
             let (our_outcome, our_time) = best(|| ours(&config, &requests));
-            let ((), default_time) = best(|| ((), default_policy(preset, &requests)));
+            let ranges = ranges_of(memory.access_bytes(), &requests);
+            let ((), default_time) = best(|| ((), default_policy(&memory, &ranges)));
+            let replica_kib = most_kib(|| {
+                ours(&config, &requests);
+            });
+            let default_kib = most_kib(|| {
+                default_policy(&memory, &ranges);
+            });
             let equal = their_outcome == our_outcome;
             all_equal &= equal;
             let rate = |time: f64| count as f64 / time / 1e6;
             let each = |time: f64| time * 1e9 / count as f64;
             println!(
-                "{name:26} {family:8} every {interval:2}: {:6.3} ({:5.0} ns), {:7.3} ({:5.1} ns, {:5.1}x, {}), {:7.3} ({:5.1} ns, {:6.1}x)",
+                "{name:26} {family:8} every {interval:2}: {:6.3} ({:5.0} ns), {:7.3} ({:5.1} ns, {:5.1}x, {}), {:7.3} ({:5.1} ns, {:6.1}x); KiB a channel: {}, {}",
                 rate(their_time),
                 each(their_time),
                 rate(our_time),
@@ -232,6 +285,8 @@ fn main() {
                 rate(default_time),
                 each(default_time),
                 their_time / default_time,
+                replica_kib.div_ceil(width),
+                default_kib,
             );
             if !equal {
                 println!("  theirs {their_outcome:?}\n  ours   {our_outcome:?}");

@@ -224,22 +224,40 @@ impl Queue {
         finished
     }
 
+    /// Bytes that the queue holds on the heap.
+    #[cfg(test)]
+    pub(super) fn held_bytes(&self) -> usize {
+        self.visits.capacity() * size_of::<Visit>() + self.ranges.capacity() * size_of::<Range>()
+    }
+
     /// The least number over all ranges of the greatest that holds for it: `by_bursts` of its
-    /// bursts left, and `by_visit` of each of its visits in the window.
+    /// bursts left, and `by_visit` of each of its visits in the window. None is below `by_bursts`
+    /// of one burst.
     pub(super) fn soonest(
         &self,
         by_bursts: impl Fn(u64) -> u64,
         by_visit: impl Fn(&Visit) -> u64,
     ) -> Option<u64> {
-        let mut visits = self.visits.iter().peekable();
-        let mut soonest: Option<u64> = None;
-        for (at, range) in self.ranges.iter().enumerate() {
-            let mut bound = by_bursts(range.left);
-            while let Some(visit) = visits.next_if(|visit| visit.range == self.base + at as u64) {
-                bound = bound.max(by_visit(visit));
+        let index = |visit: &Visit| (visit.range - self.base) as usize;
+        let least = by_bursts(1);
+        let mut soonest = None;
+        // Ranges without a visit in the window lie behind it: the cheap ones first.
+        let behind = self.visits.last().map_or(0, |visit| index(visit) + 1);
+        let behind = self.ranges.range(behind..);
+        if let Some(fewest) = behind.map(|range| range.left).min() {
+            let bound = by_bursts(fewest);
+            if bound == least {
+                return Some(bound);
             }
-            if range.left > 0 && soonest.is_none_or(|soonest| bound < soonest) {
-                soonest = Some(bound);
+            soonest = Some(bound);
+        }
+        for visits in self.visits.chunk_by(|one, other| one.range == other.range) {
+            let range = &self.ranges[index(&visits[0])];
+            let visits = visits.iter().map(&by_visit);
+            let bound = visits.fold(by_bursts(range.left), u64::max);
+            soonest = Some(soonest.map_or(bound, |soonest| bound.min(soonest)));
+            if bound == least {
+                break;
             }
         }
         soonest

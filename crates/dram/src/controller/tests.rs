@@ -177,3 +177,45 @@ proptest! {
         prop_assert_eq!(busy, counters.bus_busy.get());
     }
 }
+
+/// Only the queues of a channel can grow: all else has the size of its device.
+#[test]
+fn what_a_channel_holds_does_not_grow_with_the_run() {
+    let device = Device::new(&DramConfig::preset("HBM3-6400", 1)).unwrap();
+    let held_after = |requests: u64| {
+        let mut controller = Controller::new(&device);
+        let mut random = 1u64;
+        for tag in 0..requests {
+            while !controller.can_accept() {
+                let wake = controller.next_wake().unwrap();
+                controller.advance(wake);
+                controller.take_done().for_each(drop);
+            }
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let direction = if random >> 40 & 3 == 0 {
+                Direction::Write
+            } else {
+                Direction::Read
+            };
+            controller.push(
+                controller.decided,
+                random >> 44,
+                1 + (random >> 62),
+                direction,
+                tag,
+            );
+        }
+        controller
+            .queues
+            .iter()
+            .map(Queue::held_bytes)
+            .sum::<usize>()
+    };
+    let (short, long) = (held_after(2_000), held_after(20_000));
+    assert!(
+        long <= 2 * short && long < 64 << 10,
+        "{short}, then {long} bytes"
+    );
+}

@@ -8,7 +8,6 @@ mod dramsim3;
 pub mod driver;
 pub mod protocol;
 mod ramulator;
-mod ramulator_map;
 
 pub use config::ReplicaConfig;
 pub use driver::{RunStatistics, run};

@@ -18,8 +18,8 @@ use accelerator::{Machine, MachineSpec};
 use config::FieldError;
 use tile_program::{Cause, Family};
 use workload_compiler::{
-    DenseLayer, Format, Heads, ModelChoice, Operators, PrecisionFile, Run, Softmax, Workload,
-    WorkloadFile, resolve,
+    DenseLayer, Format, Heads, ModelChoice, Operators, PrecisionFile, Run, Softmax, Weights,
+    Workload, WorkloadFile, resolve,
 };
 
 use crate::{Measured, Point, measure_all};
@@ -174,20 +174,16 @@ fn workload(app: &App, side: u64) -> Result<Workload, String> {
     let file = WorkloadFile {
         model: ModelChoice::Dense(vec![DenseLayer {
             count: app.layers,
-            inputs: side,
-            outputs: side,
-            activation: None,
-            stored: false,
-            vector: None,
-            result_bits: None,
+            ..DenseLayer::new(side, side)
         }]),
-        run: Run::Prefill { tokens: app.batch },
+        run: Run::prefill(app.batch),
         batch: 1,
         precision: PrecisionFile {
             projection: Some(Format::Int8),
             activation: Some(Format::Int8),
             ..PrecisionFile::default()
         },
+        weights: Weights::Streamed,
         // The counters keep host and vector work apart.
         operators: Operators::Gemms,
         heads: Heads::default(),

@@ -9,7 +9,7 @@ mod golden;
 use serde::Deserialize;
 use workload_compiler::{
     FeedForward, Format, Heads, ModelChoice, Operators, Overrides, PrecisionFile, Preset, Run,
-    Softmax, Workload, WorkloadFile, resolve,
+    Softmax, Weights, Workload, WorkloadFile, resolve,
 };
 
 use crate::Measured;
@@ -83,7 +83,7 @@ pub fn family_rules() -> Vec<FamilyRule> {
 pub fn workload(preset: &Preset, form: Form, context: u64) -> Result<Workload, config::FieldError> {
     let file = WorkloadFile {
         model: model(preset, form),
-        run: Run::Decode { context },
+        run: Run::decode(context),
         batch: 1,
         precision: PrecisionFile {
             projection: Some(Format::Int8),
@@ -92,6 +92,7 @@ pub fn workload(preset: &Preset, form: Form, context: u64) -> Result<Workload, c
             kv_cache: None,
             activation: None,
         },
+        weights: Weights::Kept,
         operators: Operators::BlockGemms,
         heads: Heads::Separate,
         softmax: Softmax::Auto,

@@ -5,8 +5,8 @@ use accelerator::{Machine, MachineSpec};
 use serde::Serialize;
 use tile_program::{Class, Family};
 use workload_compiler::{
-    Format, Heads, ModelChoice, Operators, Packing, PrecisionFile, Run, Softmax, WorkloadFile,
-    resolve,
+    Format, Heads, ModelChoice, Operators, Packing, PrecisionFile, Run, Softmax, Weights,
+    WorkloadFile, resolve,
 };
 
 use super::ReproduceError;
@@ -39,11 +39,7 @@ pub struct BeyondRun {
 /// A model of the published families, one published with ternary weights, and one of today with
 /// grouped queries and a gated feed-forward network.
 const MODELS: [&str; 3] = ["gpt2-355m", "bitnet-b1.58-2b-4t", "llama-3.2-1b"];
-const RUNS: [Run; 3] = [
-    Run::Decode { context: 128 },
-    Run::Decode { context: 4096 },
-    Run::Prefill { tokens: 256 },
-];
+const RUNS: [Run; 3] = [Run::decode(128), Run::decode(4096), Run::prefill(256)];
 
 impl BeyondRun {
     fn new(point: &Point<'_>, run: &Measured, ideal: &Measured) -> Self {
@@ -59,11 +55,7 @@ impl BeyondRun {
         Self {
             machine: point.machine.spec().name.clone(),
             model: point.workload.model.name.clone(),
-            run: match point.workload.run {
-                Run::Prefill { tokens } => format!("prefill of {tokens}"),
-                Run::Decode { context } => format!("decode at {context}"),
-                Run::Generate { prompt, tokens } => format!("{tokens} tokens after {prompt}"),
-            },
+            run: point.workload.run.to_string(),
             total_cycles: total,
             class_shares,
             memory_share: memory_share(run),
@@ -141,6 +133,7 @@ fn file(model: &str, run: Run, spec: &MachineSpec) -> WorkloadFile {
         operators: Operators::All,
         heads: Heads::Grouped,
         softmax: Softmax::Auto,
+        weights: Weights::Kept,
         beyond_max_context: true,
     }
 }

@@ -5,7 +5,7 @@ use attribution::Speedup;
 use config::FieldError;
 use serde::Serialize;
 use tile_program::Cause;
-use workload_compiler::{Run, Workload};
+use workload_compiler::{Lengths, Run, Workload};
 
 use super::{Gap, Means, Part, faster, law, nearest_machine};
 use crate::{Measured, Point, PointError, measure_all};
@@ -181,7 +181,7 @@ fn measured(
         let Ok(machine) = machine else { continue };
         let mut workload = workload.clone();
         if let Question::Context(context) = *question {
-            workload.run = Run::Decode { context };
+            workload.run = Run::decode(context);
         }
         points.push(Point { machine, workload });
     }
@@ -232,7 +232,10 @@ fn answer(part: Part, s: Speedup, baseline: &Measured, run: Result<Measured, Str
 /// Contexts to look at for one decoded token: powers of two from 128 on, up to what the model was
 /// made for, or what was asked for.
 fn contexts(workload: &Workload) -> Vec<u64> {
-    let Run::Decode { context } = workload.run else {
+    let Run::Decode {
+        context: Lengths::Same(context),
+    } = workload.run
+    else {
         return Vec::new();
     };
     let last = workload

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use accelerator::{MachineSpec, TEMPLATE, VectorSpec};
 
-use workload_compiler::{Model, Run, Workload, models as presets};
+use workload_compiler::{Model, models as presets};
 
 use crate::failure::Failure;
 use crate::load;
@@ -89,7 +89,10 @@ fn arrays(spec: &MachineSpec) -> String {
 fn peak_macs_per_cycle(spec: &MachineSpec) -> u64 {
     spec.arrays
         .iter()
-        .map(|array| array.array.rows * array.array.columns / array.kind.initiation_interval)
+        .map(|array| {
+            let products = array.array.rows * array.array.columns * array.kind.group;
+            products / array.kind.initiation_interval
+        })
         .sum()
 }
 
@@ -126,21 +129,13 @@ pub(crate) fn workloads(args: &WorkloadArgs) -> Result<(), Failure> {
         table.row(vec![
             file.name.to_string(),
             workload.model.name.clone(),
-            run(&workload),
+            workload.run.to_string(),
             workload.batch.to_string(),
             format!("{}", workload.precision.projection),
         ]);
     }
     write!(out, "{table}")?;
     Ok(())
-}
-
-fn run(workload: &Workload) -> String {
-    match workload.run {
-        Run::Prefill { tokens } => format!("prefill of {tokens} tokens"),
-        Run::Decode { context } => format!("decode at context {context}"),
-        Run::Generate { prompt, tokens } => format!("{tokens} tokens after a prompt of {prompt}"),
-    }
 }
 
 /// List the models that workloads can name

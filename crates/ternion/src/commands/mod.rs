@@ -2,6 +2,7 @@
 
 pub(crate) mod amdahl;
 pub(crate) mod check;
+pub(crate) mod compile;
 pub(crate) mod completions;
 pub(crate) mod dram;
 pub(crate) mod list;

@@ -3,21 +3,20 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use accelerator::{Machine, MachineError, MachineSpec, Outcome, RunOptions};
+use accelerator::{MachineError, Outcome, RunOptions};
 use attribution::{Ledger, Summary};
 use chrome_trace::{DEFAULT_EVENT_BUDGET, TraceOptions, TraceWriter};
 use config::ConfigError;
-use energy::{Counter, Counts, Priced};
+use energy::{Counter, Counts};
 use event_kernel::Cycle;
 use explore::price;
 use report::{EnergyFacts, Style};
 use tile_program::Observer;
-use workload_compiler::{CompiledProgram, Concern, Workload};
 
 use crate::commands::scalesim;
 use crate::facts::facts;
 use crate::failure::Failure;
-use crate::load::{self, Loaded};
+use crate::job::Job;
 use crate::output::OutputFile;
 use crate::progress::Bar;
 
@@ -76,25 +75,11 @@ pub(crate) struct Args {
     max_cycles: Option<u64>,
 }
 
-/// What runs when nothing is named.
-const DEFAULT_MACHINE: &str = "edge-hybrid";
-const DEFAULT_WORKLOAD: &str = "bitnet-b1.58-2b-4t-decode";
-
-/// What is run on what.
-struct Job {
-    spec: Loaded<MachineSpec>,
-    workload: Loaded<Workload>,
-    machine: Machine,
-    program: CompiledProgram,
-    /// The machine in its technology, if it names one.
-    priced: Option<Priced>,
-}
-
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let (Some(config), Some(topology)) = (&args.scalesim_config, &args.scalesim_topology) {
         return scalesim::run(config, topology);
     }
-    let mut job = Job::load(args)?;
+    let mut job = Job::load(args.hw.as_deref(), args.workload.as_deref(), &args.set)?;
     if args.json.is_some() && args.json == args.trace {
         let error = ConfigError::new("--json and --trace name the same file");
         return Err(error.help("give each its own").into());
@@ -116,31 +101,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 impl Job {
-    fn load(args: &Args) -> Result<Self, Failure> {
-        let overrides = load::overrides(&args.set)?;
-        let hw = args.hw.as_deref().unwrap_or(DEFAULT_MACHINE);
-        let spec = load::machine(hw, &overrides)?;
-        let name = args.workload.as_deref().unwrap_or(DEFAULT_WORKLOAD);
-        let workload = load::workload(name, &overrides)?;
-        let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
-        let priced = load::technology(&spec)?
-            .map(|technology| price::priced(&machine, technology))
-            .transpose()
-            .map_err(|error| spec.point(&error))?;
-        let program = workload_compiler::compile(workload.value.clone(), machine.target())
-            .map_err(|error| match error.field() {
-                (Concern::Machine, error) => spec.point(&error),
-                (Concern::Workload, error) => workload.point(&error),
-            })?;
-        Ok(Self {
-            spec,
-            workload,
-            machine,
-            program,
-            priced,
-        })
-    }
-
     fn trace_options(&self, args: &Args, path: &Path) -> TraceOptions {
         let clock = self.spec.value.clock;
         TraceOptions {
@@ -205,8 +165,7 @@ impl Job {
                 areas: priced.areas().to_vec(),
                 account: price::account(priced, &self.machine, counts, outcome, &summary),
             });
-        let workload = &self.workload.value;
-        let run = facts(&self.machine, name, workload, outcome, summary, energy);
+        let run = facts(&self.machine, name, &self.program, outcome, summary, energy);
         if let Some(mut file) = json {
             file.write_all(report::to_json(&run).as_bytes())?;
             file.finish()?;

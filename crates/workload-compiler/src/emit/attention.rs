@@ -53,7 +53,7 @@ enum Side {
 impl AttentionRun {
     pub(super) fn new(stage: AttentionStage, plan: AttentionPlan, context: &Context) -> Self {
         let cache = |id: TensorId| match context.tensors[id.0].spec.backing {
-            Backing::Cache(region) => region,
+            Backing::Cache(cache) => cache.of(&stage.sequences),
             Backing::Slot(_) | Backing::Rows(_) => unreachable!("keys are backed by a cache"),
         };
         let mut run = Self {
@@ -124,7 +124,7 @@ impl AttentionRun {
         let live = &context.tensors[tensor.0];
         let mut ready = super::emitter::After::default();
         if block.end > cache.past {
-            let base = item.sequence * cache.tokens;
+            let base = self.stage.sequences.row + item.sequence * self.stage.tokens;
             let from = block.start.saturating_sub(cache.past);
             ready = live.ready(&(base + from..base + block.end - cache.past));
         }

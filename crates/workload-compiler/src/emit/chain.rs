@@ -244,26 +244,27 @@ pub(super) struct VectorRun {
 impl VectorRun {
     pub(super) const fn new(stage: VectorStage, rows: u64) -> Self {
         Self {
+            next: stage.out_rows.start,
             stage,
             rows,
-            next: 0,
         }
     }
 
     pub(super) fn step(&mut self, context: &mut Context) -> bool {
         let stage = &self.stage;
-        let out = context.tensors[stage.out.0].spec;
-        let out_rows = self.next..(self.next + self.rows).min(out.rows);
-        let first = stage.first + out_rows.start * stage.stride;
-        let last = stage.first + (out_rows.end - 1) * stage.stride;
+        let width = context.tensors[stage.out.0].spec.width;
+        let all = &stage.out_rows;
+        let out_rows = self.next..(self.next + self.rows).min(all.end);
+        let first = stage.first + (out_rows.start - all.start) * stage.stride;
+        let last = stage.first + (out_rows.end - 1 - all.start) * stage.stride;
         let band = Band {
             rows: first..last + 1,
             stride: stage.stride,
-            width: out.width,
+            width,
             out_rows,
         };
         context.chain(stage.input, &stage.steps, &band, Goal::Tensor(stage.out));
         self.next = band.out_rows.end;
-        self.next < out.rows
+        self.next < stage.out_rows.end
     }
 }

@@ -6,13 +6,16 @@
 //! capacity however the units run against each other; and how far a unit runs ahead (double
 //! buffering and more) follows from what is free, not from a rule.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use smallvec::SmallVec;
 use tile_program::{
     Bytes, Claim, Instruction, OperationId, ScratchpadId, Target, UnitId, Wait, WaitReason, Waits,
     Work,
 };
+
+use super::kept::Kept;
+use super::log::DependencyLog;
 
 /// A set of completions: for each unit in it, so many of its instructions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +27,10 @@ impl After {
             Some((_, known)) => *known = (*known).max(completed),
             None => self.0.push((unit, completed)),
         }
+    }
+
+    pub(super) fn stamps(&self) -> impl Iterator<Item = (UnitId, u64)> {
+        self.0.iter().copied()
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
@@ -153,6 +160,8 @@ pub(crate) struct Step {
     /// What it overwrites must be read, beyond what the bytes it takes ask for.
     pub(crate) overwrites: After,
     takes: [u64; 3],
+    /// Bytes that are taken of those set aside for matrices that stay.
+    keeps: u64,
     gives: SmallVec<[(ScratchpadId, u64, After); 2]>,
 }
 
@@ -166,6 +175,7 @@ impl Step {
             data: After::default(),
             overwrites: After::default(),
             takes: [0; 3],
+            keeps: 0,
             gives: SmallVec::new(),
         }
     }
@@ -179,6 +189,12 @@ impl Step {
     /// Takes the bytes of a buffer when it starts.
     pub(crate) fn take(mut self, buffer: &Buffer) -> Self {
         self.takes[buffer.scratchpad as usize] += buffer.bytes;
+        self
+    }
+
+    /// Takes bytes that were set aside for matrices that stay when it starts.
+    pub(super) const fn keep(mut self, bytes: u64) -> Self {
+        self.keeps = bytes;
         self
     }
 
@@ -205,24 +221,43 @@ pub(crate) struct Emitter {
     /// Next tile of each operation of the pass, and multiply-accumulates emitted.
     tiles: Vec<u32>,
     macs: Vec<u64>,
+    pub(super) kept: Kept,
+    log: Option<DependencyLog>,
 }
 
 impl Emitter {
-    pub(crate) fn new(target: &Target) -> Self {
+    pub(crate) fn new(target: &Target, kept: Kept) -> Self {
         let units = target.units();
         let capacities = ScratchpadId::ALL.map(|id| target.capacity(id).get());
+        let mut free = capacities;
+        free[ScratchpadId::Weights as usize] -= kept.left;
         Self {
             counts: vec![0; units],
             known: vec![vec![0; units]; units],
-            pools: capacities.map(Pool::new),
+            pools: free.map(Pool::new),
             capacities,
             queue: VecDeque::new(),
             tiles: Vec::new(),
             macs: Vec::new(),
+            kept,
+            log: None,
         }
     }
 
+    /// Notes from now on which operations read what which others make.
+    pub(crate) fn record_dependencies(&mut self) {
+        self.log = Some(DependencyLog::default());
+    }
+
+    /// For each operation of the latest pass, those whose results it reads, if that was asked for.
+    pub(crate) fn dependencies(&self) -> Option<&[BTreeSet<OperationId>]> {
+        self.log.as_ref().map(|log| &log.dependencies[..])
+    }
+
     pub(crate) fn begin_pass(&mut self, operations: usize) {
+        if let Some(log) = &mut self.log {
+            log.begin_pass(&self.counts, operations);
+        }
         self.tiles = vec![0; operations];
         self.macs = vec![0; operations];
     }
@@ -236,11 +271,15 @@ impl Emitter {
         &self.macs
     }
 
-    /// Asserts that nothing is held between passes.
-    pub(crate) fn assert_empty(&self) {
+    /// Ends a pass: asserts that nothing is held but what stays.
+    pub(crate) fn end_pass(&mut self) {
+        for matrix in self.kept.matrices.values_mut() {
+            matrix.whole = true;
+        }
+        let kept = [0, self.kept.left + self.kept.held(), 0];
         for (id, pool) in ScratchpadId::ALL.iter().zip(&self.pools) {
             assert_eq!(
-                pool.free(),
+                pool.free() + kept[*id as usize],
                 self.capacities[*id as usize],
                 "bytes of the {} scratchpad are held beyond the pass",
                 id.name()
@@ -271,12 +310,20 @@ impl Emitter {
             data,
             overwrites,
             takes,
+            keeps,
             gives,
         } = step;
+        if let Some(log) = &mut self.log {
+            log.issue(unit, operation, &data);
+        }
         let mut space = overwrites;
         let mut claims: SmallVec<[Claim; 2]> = SmallVec::new();
         for (id, bytes) in ScratchpadId::ALL.into_iter().zip(takes) {
-            if bytes == 0 {
+            let kept = match id {
+                ScratchpadId::Weights => keeps,
+                ScratchpadId::Activations | ScratchpadId::Outputs => 0,
+            };
+            if bytes + kept == 0 {
                 continue;
             }
             let fits = self.pools[id as usize].take(bytes, &mut space);
@@ -287,7 +334,7 @@ impl Emitter {
             );
             claims.push(Claim {
                 scratchpad: id,
-                bytes: Bytes(bytes),
+                bytes: Bytes(bytes + kept),
             });
         }
         let waits = self.waits(unit, &data, &space);

@@ -7,6 +7,7 @@ use tile_program::{GemmTile, OperationId, ScratchpadId, TransferTile, UnitId, Wo
 
 use super::chain::{Band, Goal};
 use super::emitter::{Buffer, Step};
+use super::kept::KeptMatrix;
 use super::pass::Context;
 use crate::lower::{GemmStage, Part, Section};
 use crate::plan::{GemmPlan, Order};
@@ -239,6 +240,10 @@ impl GemmRun {
             if cut.k.start == 0 {
                 step = step.take(&sums[index].buffer);
             }
+            if part.kept {
+                let end = last && tile.last_of_columns && tile.columns.end == section.n;
+                step = Self::use_kept(context, part, step, end);
+            }
             if !self.b_stays() || tile.last_of_columns {
                 step = step.give(b);
             }
@@ -261,6 +266,14 @@ impl GemmRun {
             }
             if self.b_stays() {
                 self.stay[index][cut.index].read(stamp);
+            }
+            if part.kept {
+                context
+                    .emitter
+                    .kept
+                    .matrix(part.weights.base)
+                    .users
+                    .add(stamp);
             }
             sums[index].buffer.written(stamp);
         }
@@ -329,17 +342,48 @@ impl GemmRun {
             tile.columns.end - tile.columns.start,
         );
         let mut buffer = Buffer::new(ScratchpadId::Weights, part.weights.tile_bytes(k, n));
-        let work = Work::Transfer(TransferTile {
-            region: part.weights.region(tile.columns.start, n, cut.k.start, k),
-            scratchpad: ScratchpadId::Weights,
-        });
-        let step = Step::new(context.units.load, at.0, at.1, work).take(&buffer);
-        let stamp = context.emitter.issue(step);
-        buffer.written(stamp);
+        let (base, warm) = (part.weights.base, context.emitter.kept.warm);
+        let matrix = part.kept.then(|| context.emitter.kept.matrix(base));
+        let there = |matrix: &KeptMatrix| warm || matrix.whole || !tile.first_of_columns;
+        if let Some(matrix) = matrix.filter(|matrix| there(matrix)) {
+            buffer.bytes = 0;
+            buffer.ready = matrix.ready.clone();
+        } else {
+            let work = Work::Transfer(TransferTile {
+                region: part.weights.region(tile.columns.start, n, cut.k.start, k),
+                scratchpad: ScratchpadId::Weights,
+            });
+            let step = Step::new(context.units.load, at.0, at.1, work);
+            let step = if part.kept {
+                let bytes = std::mem::take(&mut buffer.bytes);
+                step.keep(context.emitter.kept.take(base, bytes))
+            } else {
+                step.take(&buffer)
+            };
+            let stamp = context.emitter.issue(step);
+            buffer.written(stamp);
+            if part.kept {
+                context.emitter.kept.matrix(base).ready.add(stamp);
+            }
+        }
         if self.b_stays() {
             self.stay[index].push(buffer.clone());
         }
         buffer
+    }
+
+    /// Uses weights that stay: where they are there from the start, the first use takes their
+    /// bytes; `last` in the last pass gives them back.
+    fn use_kept(context: &mut Context, part: &Part, mut step: Step, last: bool) -> Step {
+        let kept = &mut context.emitter.kept;
+        let base = part.weights.base;
+        if kept.warm && kept.matrix(base).held == 0 {
+            step = step.keep(kept.take(base, part.weights.footprint()));
+        }
+        if context.last && last {
+            step = step.give(kept.release(base));
+        }
+        step
     }
 
     /// The array itself leaves the result where it is wanted, when nothing else is to be done.

@@ -22,6 +22,8 @@ pub(super) struct Item {
 pub(super) struct Items {
     batch: u64,
     tokens: u64,
+    /// The first row of the sequences.
+    row: u64,
     from: u64,
     to: u64,
     kv_heads: u64,
@@ -40,6 +42,7 @@ impl Items {
         Self {
             batch: stage.batch,
             tokens: stage.tokens,
+            row: stage.sequences.row,
             from: stage.from,
             to: stage.to,
             kv_heads: stage.kv_heads,
@@ -105,7 +108,7 @@ impl Items {
 
     /// Rows of the query and context tensors.
     pub(super) fn rows(&self, item: &Item) -> Range<u64> {
-        let base = item.sequence * self.tokens;
+        let base = self.row + item.sequence * self.tokens;
         base + item.queries.start..base + item.queries.end
     }
 

@@ -9,8 +9,11 @@ mod chain;
 mod emitter;
 mod gemm;
 mod items;
+mod kept;
+mod log;
 mod pass;
 mod tensor;
 
 pub(crate) use emitter::Emitter;
+pub(crate) use kept::Kept;
 pub(crate) use pass::{PassEmitter, Units};

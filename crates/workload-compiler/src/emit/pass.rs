@@ -27,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) past: After,
     /// Earlier passes are over, and with them the token that this one begins with is known.
     token: After,
+    /// No pass comes after this one.
+    pub(super) last: bool,
 }
 
 /// Units by their work.
@@ -162,10 +164,17 @@ pub(crate) struct PassEmitter {
 }
 
 impl PassEmitter {
-    pub(crate) fn new(plan: PassPlan, mut emitter: Emitter, slots: &Slots, units: Units) -> Self {
+    pub(crate) fn new(
+        plan: PassPlan,
+        mut emitter: Emitter,
+        slots: &Slots,
+        units: Units,
+        last: bool,
+    ) -> Self {
         let PassPlan {
             graph:
                 Graph {
+                    sequences,
                     operations,
                     tensors,
                     stages,
@@ -184,7 +193,7 @@ impl PassEmitter {
         }
         let loads = After::from(count(units.load));
         let begin = |(spec, home): (Tensor, Home)| {
-            let mut live = Live::new(spec, home, slots, access);
+            let mut live = Live::new(spec, home, slots, access, sequences.clone());
             if matches!(spec.backing, Backing::Slot(Slot::Residual)) {
                 live.begin(&token);
             }
@@ -200,6 +209,7 @@ impl PassEmitter {
                 slot_readers: vec![loads; Slot::COUNT],
                 past,
                 token,
+                last,
             },
             stages: stages.into_iter(),
             index: 0,
@@ -223,13 +233,13 @@ impl PassEmitter {
 
     /// Ends the pass and hands the books on.
     pub(crate) fn finish(self) -> Emitter {
-        let emitter = self.context.emitter;
+        let mut emitter = self.context.emitter;
         assert_eq!(
             emitter.macs(),
             &self.macs[..],
             "every multiply-accumulate of an operation is in exactly one tile"
         );
-        emitter.assert_empty();
+        emitter.end_pass();
         emitter
     }
 

@@ -1,6 +1,7 @@
 //! Tensors while a pass is emitted: where they are, and after what their rows are there.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use smallvec::SmallVec;
 use tile_program::{Bytes, Region, ScratchpadId, UnitId};
@@ -8,6 +9,7 @@ use tile_program::{Bytes, Region, ScratchpadId, UnitId};
 use super::emitter::{After, Buffer};
 use crate::layout;
 use crate::lower::{Backing, Slot, Tensor};
+use crate::passes::Sequences;
 use crate::plan::Home;
 
 /// Readiness is kept for so many bands of rows at most.
@@ -28,13 +30,20 @@ pub(crate) struct Live {
     pub(crate) users: After,
     /// Bytes held on chip.
     held: u64,
+    sequences: Rc<[Sequences]>,
 }
 
 /// Addresses of the activation slots.
 pub(crate) type Slots = [u64; Slot::COUNT];
 
 impl Live {
-    pub(crate) fn new(spec: Tensor, home: Home, slots: &Slots, access: u64) -> Self {
+    pub(crate) fn new(
+        spec: Tensor,
+        home: Home,
+        slots: &Slots,
+        access: u64,
+        sequences: Rc<[Sequences]>,
+    ) -> Self {
         let band = spec.rows.div_ceil(BANDS).max(1);
         let bands = spec.rows.div_ceil(band);
         let base = match spec.backing {
@@ -50,6 +59,7 @@ impl Live {
             ready: vec![After::default(); usize::try_from(bands).expect("few bands")],
             users: After::default(),
             held: 0,
+            sequences,
             spec,
             home,
         }
@@ -128,7 +138,7 @@ impl Live {
         columns: &Range<u64>,
     ) -> SmallVec<[Region; 1]> {
         if let Backing::Cache(cache) = self.spec.backing {
-            return cache.new_rows(rows.clone(), columns.clone()).into();
+            return cache.new_rows(&self.sequences, rows.clone(), columns);
         }
         let from = columns.start * self.spec.bits / 8 / self.access * self.access;
         let to = (columns.end * self.spec.bits).div_ceil(8);

@@ -8,8 +8,9 @@ use super::{
     AttentionStage, Backing, GemmStage, Part, Placement, Section, Slot, Stage, TensorId, VectorStep,
 };
 use crate::error::CompileError;
-use crate::layout::CacheRegion;
+use crate::layout::Cache;
 use crate::model::NormPlacement;
+use crate::passes::Sequences;
 use crate::workload::{Heads, Softmax};
 
 pub(super) const PROJECTION: Family = Family::Projection;
@@ -154,17 +155,13 @@ impl Builder<'_> {
         let stride = stride.ok_or(overflow)?;
         let bytes = stride
             .checked_mul(positions)
-            .and_then(|bytes| bytes.checked_mul(model.n_kv_heads))
-            .and_then(|bytes| bytes.checked_mul(self.workload.batch));
-        let base = self.layout.place((layer, name), bytes)?;
-        let region = CacheRegion {
+            .and_then(|bytes| bytes.checked_mul(model.n_kv_heads));
+        let base = self.layout.cache((layer, name), bytes)?;
+        let region = Cache {
             base,
             heads: model.n_kv_heads,
             head_dim: model.head_dim,
-            positions,
             stride,
-            past: self.shape.past,
-            tokens: self.shape.tokens,
         };
         let (rows, width) = (self.rows, model.kv_width());
         Ok(self.tensor_in(
@@ -186,7 +183,7 @@ impl Builder<'_> {
         let q = self.tensor(rows, query_width, attention.a_bits, Slot::Query);
         let (k, v) = (self.cache(layer, "keys")?, self.cache(layer, "values")?);
         let kv_format = self.workload.precision.kv_cache;
-        let narrow = self.vector() && kv_format.is_integer() && self.bits > 8;
+        let narrow = self.vector() && kv_format.is_integer() && self.bits > kv_format.bits();
         let kv_bits = kv_format.bits();
         let q_quantise = attention
             .quantised
@@ -286,17 +283,55 @@ impl Builder<'_> {
         value: TensorId,
         x: TensorId,
     ) -> Result<(), CompileError> {
+        let query_width = self.workload.model.query_width();
+        let bits = self.vector_bits()?;
+        let out = self.tensor(self.rows, query_width, bits, Slot::Context);
+        let all = self.shape.sequences.clone();
+        let mut first = 0;
+        for some in all.iter() {
+            let begun = self.graph.operations.len();
+            self.attend_to(layer, (query, key, value, out), *some)?;
+            if all.len() > 1 {
+                let last = first + some.count - 1;
+                for operation in &mut self.graph.operations[begun..] {
+                    operation.name += &match some.count {
+                        1 => format!("[{first}]"),
+                        _ => format!("[{first}-{last}]"),
+                    };
+                }
+            }
+            first += some.count;
+        }
         let model = &self.workload.model;
-        let (batch, tokens) = (self.workload.batch, self.shape.tokens);
-        let to = self.shape.past + tokens;
-        // Only the last positions of the window; a prefill computes the whole rectangle, masked.
+        let (norm, bias, d) = (
+            model.sub_norms || model.linear_norms,
+            model.linear_bias,
+            model.d_model,
+        );
+        let enter = self.enter(layer, &entry!("o_proj"), norm)?;
+        let part = self.projection(layer, &linear!("o_proj", bias), query_width, d)?;
+        let names = ("attention_post_norm", "attention_residual");
+        self.add_residual(layer, names, out, enter, part, x)
+    }
+
+    /// Scores, softmax and context of sequences that are equal.
+    fn attend_to(
+        &mut self,
+        layer: u64,
+        (query, key, value, out): (TensorId, TensorId, TensorId, TensorId),
+        sequences: Sequences,
+    ) -> Result<(), CompileError> {
+        let model = &self.workload.model;
+        let (batch, tokens) = (sequences.count, sequences.tokens);
+        let to = sequences.past + tokens;
+        // What the first new token's window leaves out, no token sees; for the rest the whole
+        // rectangle is computed, masked.
         let from = match model.window(layer) {
-            Some(window) if tokens == 1 => to - window.min(to),
-            _ => 0,
+            Some(window) => (sequences.past + 1).saturating_sub(window),
+            None => 0,
         };
         let separate = self.workload.heads == Heads::Separate;
         let (kv_heads, group, head_dim) = (model.n_kv_heads, model.group(), model.head_dim);
-        let query_width = model.query_width();
         let (m, count) = if separate {
             (tokens, batch * kv_heads * group)
         } else {
@@ -305,26 +340,18 @@ impl Builder<'_> {
         let attention = operands(self.workload, self.target, Family::Attention)?;
         let span = to - from;
         let l = Some(layer);
-        let scores = GemmShape {
-            m,
-            n: span,
-            k: head_dim,
-            count,
+        let shape = |n, k| GemmShape { m, n, k, count };
+        let gemm = |this: &mut Self, operator, shape| {
+            this.gemm(
+                l,
+                operator,
+                Family::Attention,
+                false,
+                shape,
+                attention.array,
+            )
         };
-        let context = GemmShape {
-            m,
-            n: head_dim,
-            k: span,
-            count,
-        };
-        let scores = self.gemm(
-            l,
-            "scores",
-            Family::Attention,
-            false,
-            scores,
-            attention.array,
-        )?;
+        let scores = gemm(self, "scores", shape(span, head_dim))?;
         let softmax = self
             .vector()
             .then(|| self.step(l, "softmax", VectorKind::Softmax).operation);
@@ -332,25 +359,16 @@ impl Builder<'_> {
             self.step(l, "softmax_quantise", VectorKind::Quantise)
                 .operation
         });
-        let context = self.gemm(
-            l,
-            "context",
-            Family::Attention,
-            false,
-            context,
-            attention.array,
-        )?;
+        let context = gemm(self, "context", shape(head_dim, span))?;
         let dequantise = attention.quantised.then(|| {
             self.step(l, "context_dequantise", VectorKind::Dequantise)
                 .operation
         });
-        let cached = self.shape.past.saturating_sub(from) * batch * kv_heads;
+        let cached = sequences.past.saturating_sub(from) * batch * kv_heads;
         let bytes = cached * (head_dim * self.workload.precision.kv_cache.bits()).div_ceil(8);
         for id in [scores, context] {
             self.graph.operations[id.index()].compulsory_read = Bytes(bytes);
         }
-        let bits = self.vector_bits()?;
-        let out = self.tensor(self.rows, query_width, bits, Slot::Context);
         self.graph.stages.push(Stage::Attention(AttentionStage {
             array: attention.array,
             scores,
@@ -364,6 +382,7 @@ impl Builder<'_> {
             out,
             batch,
             tokens,
+            sequences,
             from,
             to,
             kv_heads,
@@ -373,16 +392,7 @@ impl Builder<'_> {
             online: self.workload.softmax == Softmax::Online,
             a_bits: attention.a_bits,
         }));
-        let model = &self.workload.model;
-        let (norm, bias, d) = (
-            model.sub_norms || model.linear_norms,
-            model.linear_bias,
-            model.d_model,
-        );
-        let enter = self.enter(layer, &entry!("o_proj"), norm)?;
-        let part = self.projection(layer, &linear!("o_proj", bias), query_width, d)?;
-        let names = ("attention_post_norm", "attention_residual");
-        self.add_residual(layer, names, out, enter, part, x)
+        Ok(())
     }
 
     /// A projection whose result is added to the residual stream.

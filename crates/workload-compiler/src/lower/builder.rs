@@ -11,21 +11,8 @@ use super::{
 use crate::error::CompileError;
 use crate::layout::{Layout, WholeTile};
 use crate::model::Mixer;
-use crate::workload::Workload;
-
-/// What one pass is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PassShape {
-    pub(crate) name: String,
-    /// New tokens of each sequence.
-    pub(crate) tokens: u64,
-    /// Positions in the cache before.
-    pub(crate) past: u64,
-    /// Positions that the cache has room for.
-    pub(crate) positions: u64,
-    /// Tokens that the pass adds to the result, over the whole batch.
-    pub(crate) counted: u64,
-}
+use crate::passes::PassShape;
+use crate::workload::{Weights, Workload};
 
 /// What an array does to its operands.
 #[derive(Clone, Copy, Debug)]
@@ -117,13 +104,14 @@ impl<'a> Builder<'a> {
         layout: &'a mut Layout,
     ) -> Self {
         Self {
-            rows: workload.batch * shape.tokens,
+            rows: shape.rows(),
             bits: workload.precision.activation.bits().next_multiple_of(8),
             workload,
             target,
             shape,
             layout,
             graph: Graph {
+                sequences: shape.sequences.clone(),
                 operations: Vec::new(),
                 tensors: Vec::new(),
                 stages: Vec::new(),
@@ -252,7 +240,14 @@ impl<'a> Builder<'a> {
         let shape = GemmShape { m, n, k, count: 1 };
         let free = format.is_matmul_free();
         let operation = self.gemm(layer, linear.name, family, free, shape, operands.array)?;
-        self.graph.operations[operation.index()].compulsory_read = Bytes(weights.compulsory());
+        let kept = self.layout.kept.contains(&weights.base);
+        let first = match linear.name {
+            "project_out" | "lm_head" => self.shape.first_head,
+            _ => self.shape.first,
+        };
+        if !kept || (first && self.workload.weights != Weights::Warm) {
+            self.graph.operations[operation.index()].compulsory_read = Bytes(weights.compulsory());
+        }
         let mut epilogue = Vec::new();
         if operands.quantised {
             epilogue.push(self.step(layer, linear.dequantise, VectorKind::Dequantise));
@@ -265,6 +260,7 @@ impl<'a> Builder<'a> {
         Ok(Part {
             operation,
             weights,
+            kept,
             epilogue,
         })
     }
@@ -316,6 +312,7 @@ impl<'a> Builder<'a> {
             stride: 1,
             steps,
             out,
+            out_rows: 0..self.graph.tensors[out.0].rows,
         }));
     }
 

@@ -19,7 +19,7 @@ impl Builder<'_> {
         }
         let (d, width, vocab) = (model.d_model, model.embedding_dim, model.vocab);
         let learned = model.position == Position::Learned;
-        let position_bytes = model.max_context.max(self.shape.positions).checked_mul(d);
+        let position_bytes = model.max_context.max(self.shape.longest()).checked_mul(d);
         let tied = model.tied_embeddings;
         let row_bits = if tied {
             self.workload.precision.lm_head
@@ -77,7 +77,8 @@ impl Builder<'_> {
                 position_bytes.and_then(|elements| Format::Bf16.bytes(elements)),
             )?;
             let row = d * 2;
-            let table = base + self.shape.past * row;
+            let past = self.shape.sequences.first().map_or(0, |some| some.past);
+            let table = base + past * row;
             let positions = self.tensor_in(
                 rows,
                 d,
@@ -104,9 +105,10 @@ impl Builder<'_> {
         )
     }
 
-    /// Final norm and LM head, for the last token of each sequence.
+    /// Final norm and LM head, for the last token of each sequence whose prompt ends here.
     pub(super) fn head(&mut self, x: TensorId) -> Result<(), CompileError> {
-        if !self.workload.operators.lm_head() {
+        let logits = self.shape.logits();
+        if !self.workload.operators.lm_head() || logits == 0 {
             return Ok(());
         }
         let model = &self.workload.model;
@@ -116,7 +118,6 @@ impl Builder<'_> {
             model.vocab,
             model.norm.kind(),
         );
-        let batch = self.workload.batch;
         let post = model.norm_placement == NormPlacement::Post;
         let family = Family::LmHead;
         let strip = operands(self.workload, self.target, family)?.columns;
@@ -137,14 +138,19 @@ impl Builder<'_> {
             x
         } else {
             let bits = steps.last().map_or(self.bits, |step| step.bits);
-            let last = self.tensor(batch, d, bits, Slot::Final);
-            self.graph.stages.push(Stage::Vector(VectorStage {
-                input: x,
-                first: self.shape.tokens - 1,
-                stride: self.shape.tokens,
-                steps,
-                out: last,
-            }));
+            let last = self.tensor(logits, d, bits, Slot::Final);
+            let mut row = 0;
+            for some in self.shape.sequences.iter().filter(|some| some.logits) {
+                self.graph.stages.push(Stage::Vector(VectorStage {
+                    input: x,
+                    first: some.row + some.tokens - 1,
+                    stride: some.tokens,
+                    steps: steps.clone(),
+                    out: last,
+                    out_rows: row..row + some.count,
+                }));
+                row += some.count;
+            }
             last
         };
         if narrow {
@@ -153,11 +159,11 @@ impl Builder<'_> {
                 dequantise: "project_out_dequantise",
                 bias: None,
             };
-            let mut part = self.part(None, &linear, family, (batch, d, width), strip)?;
+            let mut part = self.part(None, &linear, family, (logits, d, width), strip)?;
             let again = self.quantised_input(None, family, "lm_head_quantise")?;
             let bits = again.last().map_or(self.bits, |step| step.bits);
             part.epilogue.extend(again);
-            let projected = self.tensor(batch, width, bits.max(a_bits), Slot::Embedded);
+            let projected = self.tensor(logits, width, bits.max(a_bits), Slot::Embedded);
             self.simple_gemm(family, hidden, Vec::new(), part, projected)?;
             hidden = projected;
         }
@@ -167,14 +173,14 @@ impl Builder<'_> {
             bias: None,
         };
         self.head_weights()?;
-        let part = self.part(None, &linear, family, (batch, width, vocab), strip)?;
-        let logits = self.tensor_in(
-            batch,
+        let part = self.part(None, &linear, family, (logits, width, vocab), strip)?;
+        let out = self.tensor_in(
+            logits,
             vocab,
             16,
             Backing::Slot(Slot::Logits),
             Placement::Memory,
         );
-        self.simple_gemm(family, hidden, Vec::new(), part, logits)
+        self.simple_gemm(family, hidden, Vec::new(), part, out)
     }
 }

@@ -16,9 +16,13 @@ mod recurrent;
 
 use tile_program::{Class, Family, Operation, OperationId, UnitId, VectorKind};
 
-use crate::layout::{CacheRegion, WeightRegion};
+use std::ops::Range;
+use std::rc::Rc;
 
-pub(crate) use builder::{PassShape, lower, operands};
+use crate::layout::{Cache, WeightRegion};
+use crate::passes::Sequences;
+
+pub(crate) use builder::{lower, operands};
 
 /// A tensor of a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +56,7 @@ pub(crate) enum Backing {
     /// Rows side by side in the region of a slot.
     Slot(Slot),
     /// The new rows of a cache of keys or values.
-    Cache(CacheRegion),
+    Cache(Cache),
     /// Rows at an address of its own (recurrent state).
     Rows(u64),
 }
@@ -100,6 +104,8 @@ pub(crate) struct VectorStep {
 pub(crate) struct Part {
     pub(crate) operation: OperationId,
     pub(crate) weights: WeightRegion,
+    /// The weights stay on chip from pass to pass.
+    pub(crate) kept: bool,
     pub(crate) epilogue: Vec<VectorStep>,
 }
 
@@ -153,9 +159,11 @@ pub(crate) struct VectorStage {
     pub(crate) stride: u64,
     pub(crate) steps: Vec<VectorStep>,
     pub(crate) out: TensorId,
+    /// The rows of the result that it makes.
+    pub(crate) out_rows: Range<u64>,
 }
 
-/// Scores, softmax and context of one layer.
+/// Scores, softmax and context of one layer, for sequences that are equal.
 #[derive(Clone, Debug)]
 pub(crate) struct AttentionStage {
     pub(crate) array: usize,
@@ -172,6 +180,8 @@ pub(crate) struct AttentionStage {
     pub(crate) batch: u64,
     /// New tokens of each sequence.
     pub(crate) tokens: u64,
+    /// Which sequences these are: their rows, and their part of the caches.
+    pub(crate) sequences: Sequences,
     /// First position that is seen, and the position after the last.
     pub(crate) from: u64,
     pub(crate) to: u64,
@@ -264,6 +274,7 @@ impl Stage {
 /// A pass: its operations, tensors and stages.
 #[derive(Clone, Debug)]
 pub(crate) struct Graph {
+    pub(crate) sequences: Rc<[Sequences]>,
     pub(crate) operations: Vec<Operation>,
     pub(crate) tensors: Vec<Tensor>,
     pub(crate) stages: Vec<Stage>,

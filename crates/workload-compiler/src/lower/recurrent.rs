@@ -33,9 +33,10 @@ impl Builder<'_> {
             self.simple_gemm(PROJECTION, mixed, Vec::new(), part, x)?;
             return self.feed_forward(layer, x);
         }
-        let batch = self.workload.batch;
-        let bytes = (batch * d).checked_mul(self.bits / 8);
-        let place = self.layout.place((layer, "state"), bytes)?;
+        let batch = self.shape.count();
+        let all = self.workload.sequences().checked_mul(d);
+        let bytes = all.and_then(|elements| elements.checked_mul(self.bits / 8));
+        let place = self.layout.cache((layer, "state"), bytes)?;
         let backing = Backing::Rows(place);
         let state = self.tensor_in(batch, d, self.bits, backing, Placement::Chip);
         let normed = self.tensor(rows, d, self.bits, Slot::Normed);

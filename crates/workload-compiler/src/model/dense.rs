@@ -38,6 +38,22 @@ const fn one() -> u64 {
     1
 }
 
+impl DenseLayer {
+    /// One matrix of `inputs` x `outputs`, everything else left out.
+    #[must_use]
+    pub const fn new(inputs: u64, outputs: u64) -> Self {
+        Self {
+            count: 1,
+            inputs,
+            outputs,
+            activation: None,
+            stored: false,
+            vector: None,
+            result_bits: None,
+        }
+    }
+}
+
 /// More layers than that are a slip of the keyboard.
 const MOST_LAYERS: u64 = 1 << 16;
 

@@ -17,41 +17,45 @@ pub(super) fn charge(graph: &mut Graph, homes: &[Home]) {
             Stage::Gemm(stage) => ledger.gemm(stage),
             Stage::Vector(stage) => ledger.vector(stage),
             Stage::Attention(stage) => ledger.attention(stage),
-            Stage::Fetch(stage) => ledger.writes.push((stage.operation, stage.out)),
+            Stage::Fetch(stage) => ledger.writes.push((stage.operation, stage.out, None)),
             Stage::Move(_) => {}
         }
     }
     let in_memory = |id: TensorId| homes[id.0] == Home::Memory;
-    let bytes = |id: TensorId| super::residency::bytes(&graph.tensors[id.0]);
+    let bytes = |id: TensorId, rows: Option<u64>| {
+        let tensor = &graph.tensors[id.0];
+        Bytes(rows.map_or_else(
+            || super::residency::bytes(tensor),
+            |rows| rows * super::row_bytes(tensor, tensor.bits),
+        ))
+    };
+    let mut charges = Vec::new();
     for (operation, id, rows) in ledger.reads {
         if in_memory(id) {
-            let tensor = &graph.tensors[id.0];
-            let bytes = rows.map_or(bytes(id), |rows| {
-                rows * super::row_bytes(tensor, tensor.bits)
-            });
-            graph.operations[operation.index()].compulsory_read += Bytes(bytes);
+            charges.push((operation, bytes(id, rows), Bytes::ZERO));
         }
     }
-    for (operation, id) in ledger.writes {
+    for (operation, id, rows) in ledger.writes {
         // New rows of a cache are charged to the append.
         let cache = matches!(graph.tensors[id.0].backing, Backing::Cache(_));
         if in_memory(id) && !cache {
-            graph.operations[operation.index()].compulsory_write += Bytes(bytes(id));
+            charges.push((operation, Bytes::ZERO, bytes(id, rows)));
         }
+    }
+    for (operation, read, written) in charges {
+        let operation = &mut graph.operations[operation.index()];
+        operation.compulsory_read += read;
+        operation.compulsory_write += written;
     }
 }
 
-/// Who reads (all or some rows of) a tensor, and who writes it.
+/// Who reads a tensor and who writes it: all rows, or so many.
 struct Ledger {
     reads: Vec<(OperationId, TensorId, Option<u64>)>,
-    writes: Vec<(OperationId, TensorId)>,
+    writes: Vec<(OperationId, TensorId, Option<u64>)>,
 }
 
 impl Ledger {
-    fn read(&mut self, operation: OperationId, tensor: TensorId) {
-        self.reads.push((operation, tensor, None));
-    }
-
     fn gemm(&mut self, stage: &GemmStage) {
         let first = &stage.sections[0].parts[0];
         let reader = stage
@@ -64,7 +68,7 @@ impl Ledger {
                 .extend(step.with.map(|with| (step.operation, with, None)));
         }
         for section in &stage.sections {
-            self.writes.push((section.stored_by, section.out));
+            self.writes.push((section.stored_by, section.out, None));
             for step in section.parts.iter().flat_map(|part| &part.epilogue) {
                 self.reads
                     .extend(step.with.map(|with| (step.operation, with, None)));
@@ -74,21 +78,23 @@ impl Ledger {
 
     fn vector(&mut self, stage: &VectorStage) {
         let (first, last) = (&stage.steps[0], &stage.steps[stage.steps.len() - 1]);
+        let rows = Some(stage.out_rows.end - stage.out_rows.start);
         if stage.stride == 1 {
-            self.read(first.operation, stage.input);
+            self.reads.push((first.operation, stage.input, rows));
         }
         for step in &stage.steps {
             self.reads
                 .extend(step.with.map(|with| (step.operation, with, None)));
         }
-        self.writes.push((last.operation, stage.out));
+        self.writes.push((last.operation, stage.out, rows));
     }
 
     fn attention(&mut self, stage: &AttentionStage) {
-        self.read(stage.scores, stage.query);
-        self.read(stage.scores, stage.key);
-        self.read(stage.context, stage.value);
+        let rows = Some(stage.sequences.rows());
+        self.reads.push((stage.scores, stage.query, rows));
+        self.reads.push((stage.scores, stage.key, rows));
+        self.reads.push((stage.context, stage.value, rows));
         let writer = stage.dequantise.unwrap_or(stage.context);
-        self.writes.push((writer, stage.out));
+        self.writes.push((writer, stage.out, rows));
     }
 }

@@ -35,10 +35,22 @@ pub(crate) struct SectionProblem {
     pub(crate) n: u64,
     pub(crate) unit_columns: u64,
     pub(crate) parts: u64,
+    /// Parts whose weights are loaded; those of the others are on chip.
+    pub(crate) streamed: u64,
     /// Bits an element of the tile that passes through the activation scratchpad.
     pub(crate) staging_bits: u64,
     /// Of each part; the address does not matter.
     pub(crate) weights: WeightRegion,
+}
+
+impl SectionProblem {
+    /// Bytes of weights that are loaded for a tile of one part.
+    fn tile_bytes(&self, k: u64, n: u64) -> u64 {
+        match self.streamed {
+            0 => 0,
+            _ => self.weights.tile_bytes(k, n),
+        }
+    }
 }
 
 /// An array, as far as tiles go.
@@ -214,7 +226,7 @@ impl GemmProblem {
             let n = Self::n_unit(section);
             let a = self.a_bytes(&shape, 1).0;
             least.0 = least.0.max(a + (n * section.staging_bits).div_ceil(8));
-            least.1 = least.1.max(section.weights.tile_bytes(shape.k, n));
+            least.1 = least.1.max(section.tile_bytes(shape.k, n));
             least.2 = least.2.max(n * self.accumulator_bytes * section.parts);
         }
         least
@@ -303,13 +315,13 @@ impl GemmProblem {
     ) -> Option<(u64, Cost)> {
         let blocks = self.m.div_ceil(shape.m);
         let b_stays = shape.b_stays() && blocks > 1;
-        let all_b = section.weights.footprint().saturating_mul(section.parts);
+        let all_b = section.weights.footprint().saturating_mul(section.streamed);
         let mut best: Option<(u64, Cost)> = None;
         for n in Self::column_sizes(section) {
-            let tile = section.weights.tile_bytes(shape.k, n);
+            let tile = section.tile_bytes(shape.k, n);
             let held = if b_stays {
                 let cuts = self.k.div_ceil(shape.k);
-                tile.saturating_mul(cuts).saturating_mul(section.parts)
+                tile.saturating_mul(cuts).saturating_mul(section.streamed)
             } else {
                 tile
             };
@@ -339,7 +351,7 @@ impl GemmProblem {
             let cost = Cost {
                 traffic: a.saturating_add(b),
                 cycles,
-                off: distance(tile, self.weights),
+                off: distance(section.weights.tile_bytes(shape.k, n), self.weights),
             };
             let score = |cost: &Cost| (cost.product(), cost.off);
             if best

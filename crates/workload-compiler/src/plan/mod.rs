@@ -87,6 +87,7 @@ impl Planner {
             plans: Vec::with_capacity(graph.stages.len()),
             last_use: Vec::new(),
             graph: Graph {
+                sequences: graph.sequences,
                 operations: graph.operations,
                 tensors: graph.tensors,
                 stages: Vec::with_capacity(graph.stages.len()),
@@ -202,7 +203,7 @@ impl Planner {
     ) -> Result<AttentionPlan, CompileError> {
         let problem = AttentionProblem::new(pass, stage, room, target);
         // Contexts differ from pass to pass: what was found for another is of no use for long.
-        if self.attentions.len() > 64 {
+        if self.attentions.len() > 1024 {
             self.attentions.clear();
         }
         let plan = self
@@ -220,6 +221,37 @@ impl PassPlan {
     fn push(&mut self, stage: Stage, plan: StagePlan) {
         self.graph.stages.push(stage);
         self.plans.push(plan);
+    }
+
+    /// Bytes that GEMMs and attention load, and about the cycles of the arrays for the GEMMs.
+    pub(crate) fn cost(&self) -> (u64, u64) {
+        let mut cost = (0_u64, 0_u64);
+        for (stage, plan) in self.graph.stages.iter().zip(&self.plans) {
+            let (traffic, cycles) = match (stage, plan) {
+                (_, StagePlan::Gemm(plan)) => (plan.traffic, plan.cycles),
+                (Stage::Attention(stage), StagePlan::Attention(plan)) => {
+                    (self.keys_and_values(stage, plan), 0)
+                }
+                _ => (0, 0),
+            };
+            cost.0 = cost.0.saturating_add(traffic);
+            cost.1 = cost.1.saturating_add(cycles);
+        }
+        cost
+    }
+
+    /// Bytes of keys and values that attention loads.
+    fn keys_and_values(&self, stage: &AttentionStage, plan: &AttentionPlan) -> u64 {
+        let times = match plan.kept {
+            true => 1,
+            false => stage.tokens.div_ceil(plan.queries),
+        };
+        let row =
+            |id: TensorId| row_bytes(&self.graph.tensors[id.0], self.graph.tensors[id.0].bits);
+        (stage.to - stage.from)
+            .saturating_mul(row(stage.key) + row(stage.value))
+            .saturating_mul(stage.batch)
+            .saturating_mul(times)
     }
 
     /// Notes last uses, and charges activations that lie in memory to those who must move them.
@@ -287,6 +319,7 @@ fn split(
         stride: 1,
         steps,
         out,
+        out_rows: 0..stage.m,
     };
     let held = match home {
         Home::Chip(_) => stage.m * (stage.k * bits).div_ceil(8),
@@ -330,7 +363,7 @@ fn vector_rows(
         operation,
         row,
         2,
-        tensors[stage.out.0].rows,
+        stage.out_rows.end - stage.out_rows.start,
         room,
         target,
     )
@@ -411,6 +444,7 @@ impl GemmProblem {
                 n: section.n,
                 unit_columns: section.unit_columns,
                 parts: section.parts.len() as u64,
+                streamed: section.parts.iter().filter(|part| !part.kept).count() as u64,
                 staging_bits: staging,
                 weights: section.parts[0].weights.without_address(),
             }
@@ -448,7 +482,7 @@ impl AttentionProblem {
             tokens: stage.tokens,
             span: stage.to - stage.from,
             streamed: if on_chip(stage.key) && on_chip(stage.value) {
-                cache.past.saturating_sub(stage.from)
+                stage.sequences.past.saturating_sub(stage.from)
             } else {
                 stage.to - stage.from
             },

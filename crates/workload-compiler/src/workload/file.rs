@@ -6,7 +6,7 @@ use serde::de::value::EnumAccessDeserializer;
 use serde::de::{Deserializer, EnumAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{Heads, Operators, Run, Softmax};
+use super::{Heads, Operators, Run, Softmax, Weights};
 use crate::Format;
 use crate::model::{Activation, DenseLayer, FeedForward};
 
@@ -26,14 +26,19 @@ pub struct WorkloadFile {
     /// A shipped model's name, `HuggingFace("path/config.json")`,
     /// `Variant(of: "llama-7b", d_ff: 4096)` or `Dense([(inputs: 2000, outputs: 2000)])`.
     pub model: ModelChoice,
-    /// `Prefill(tokens: 512)`, `Decode(context: 2048)` or `Generate(prompt: 512, tokens: 128)`.
+    /// `Prefill(tokens: 512)`, `Decode(context: 2048)`, `Generate(prompt: 512, tokens: 128)` or
+    /// `Mixed(decode: [2048, 512], prefill: 256)`.
     pub run: Run,
-    /// Sequences side by side. Default 1.
+    /// Copies of the run's sequences side by side. Default 1.
     #[serde(default = "one")]
     pub batch: u64,
     /// Formats per operator class. Default: what the model was published in.
     #[serde(default)]
     pub precision: PrecisionFile,
+    /// What of the weights stays on chip from pass to pass: what fits (`Kept`, the default), the
+    /// same and there from the start (`Warm`), or nothing (`Streamed`).
+    #[serde(default)]
+    pub weights: Weights,
     /// Which operators are run. Default `All`.
     #[serde(default)]
     pub operators: Operators,

@@ -3,6 +3,7 @@
 
 mod file;
 mod resolve;
+mod run;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,41 +11,7 @@ use crate::{Format, Model};
 
 pub use file::{ModelChoice, Overrides, PrecisionFile, WorkloadFile};
 pub use resolve::resolve;
-
-/// What is run. `Generate` is a prefill of the prompt, then one pass for each further token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Run {
-    /// All tokens of a prompt at once: `Prefill(tokens: 512)`.
-    Prefill {
-        /// Length of the prompt of each sequence.
-        tokens: u64,
-    },
-    /// One new token: `Decode(context: 2048)`.
-    Decode {
-        /// Positions that the new token sees, itself included.
-        context: u64,
-    },
-    /// A prompt, then new tokens one by one: `Generate(prompt: 512, tokens: 128)`.
-    Generate {
-        /// Length of the prompt of each sequence.
-        prompt: u64,
-        /// Passes of one token after it, at contexts prompt + 1, prompt + 2, ...
-        tokens: u64,
-    },
-}
-
-impl Run {
-    /// The longest context that occurs; `None` past 64 bits.
-    #[must_use]
-    pub const fn longest_context(self) -> Option<u64> {
-        match self {
-            Self::Prefill { tokens } => Some(tokens),
-            Self::Decode { context } => Some(context),
-            Self::Generate { prompt, tokens } => prompt.checked_add(tokens),
-        }
-    }
-}
+pub use run::{Lengths, Run};
 
 /// Which operators are run and counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +68,19 @@ pub enum Softmax {
     Online,
 }
 
+/// What of the weights stays in their scratchpad from pass to pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Weights {
+    /// Matrices that fit beside what else the scratchpad must hold: loaded at their first use,
+    /// there for all passes after it.
+    #[default]
+    Kept,
+    /// The same, and there before the run begins: a decode step amid many.
+    Warm,
+    /// Nothing: each pass loads all weights.
+    Streamed,
+}
+
 /// Formats per operator class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Precision {
@@ -123,14 +103,30 @@ pub struct Workload {
     pub model: Model,
     /// What is run.
     pub run: Run,
-    /// Sequences side by side, all of the same length.
+    /// Copies of the run's sequences side by side.
     pub batch: u64,
     /// Formats per operator class.
     pub precision: Precision,
+    /// What of the weights stays on chip from pass to pass.
+    pub weights: Weights,
     /// Which operators are run.
     pub operators: Operators,
     /// How query heads become GEMMs.
     pub heads: Heads,
     /// How scores become probabilities.
     pub softmax: Softmax,
+}
+
+impl Workload {
+    /// Tokens that the run adds to its results, over the whole batch.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        self.run.tokens() * self.batch
+    }
+
+    /// Sequences side by side, over the whole batch.
+    #[must_use]
+    pub fn sequences(&self) -> u64 {
+        self.run.sequences() * self.batch
+    }
 }

@@ -2,7 +2,9 @@
 
 use config::FieldError;
 
-use super::{ModelChoice, Overrides, Precision, PrecisionFile, Run, Workload, WorkloadFile};
+use super::{
+    Lengths, ModelChoice, Overrides, Precision, PrecisionFile, Run, Workload, WorkloadFile,
+};
 use crate::model::{Model, dense_model, find, from_hugging_face, nearest};
 use crate::{Format, Packing};
 
@@ -20,7 +22,8 @@ pub fn resolve(
 ) -> Result<Workload, FieldError> {
     let model = model(&file.model, read)?;
     counted("batch", file.batch, "sequences")?;
-    check_run(file.run)?;
+    check_run(&file.run)?;
+    check_batch(file.batch, &file.run)?;
     let longest = file.run.longest_context().unwrap_or(u64::MAX);
     if longest > model.max_context && !file.beyond_max_context {
         return Err(FieldError::new(
@@ -38,8 +41,9 @@ pub fn resolve(
     let precision = precision(file.precision, &model)?;
     Ok(Workload {
         precision,
-        run: file.run,
+        run: file.run.clone(),
         batch: file.batch,
+        weights: file.weights,
         operators: file.operators,
         heads: file.heads,
         softmax: file.softmax,
@@ -56,15 +60,63 @@ fn counted(field: &str, count: u64, of: &str) -> Result<(), FieldError> {
     }
 }
 
-fn check_run(run: Run) -> Result<(), FieldError> {
+fn lengths(field: &str, lengths: &Lengths, of: &str) -> Result<(), FieldError> {
+    match lengths {
+        Lengths::Same(length) => counted(field, *length, of),
+        Lengths::Each(list) if list.is_empty() => {
+            Err(FieldError::new(field, "no sequences").help("at least one length is needed"))
+        }
+        Lengths::Each(list) => list
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, &length)| counted(&format!("{field}[{index}]"), length, of)),
+    }
+}
+
+fn check_chunk(chunk: Option<u64>) -> Result<(), FieldError> {
+    chunk.map_or(Ok(()), |chunk| counted("run.chunk", chunk, "tokens"))
+}
+
+fn check_run(run: &Run) -> Result<(), FieldError> {
     match run {
-        Run::Prefill { tokens } => counted("run.tokens", tokens, "tokens"),
-        Run::Decode { context } => counted("run.context", context, "positions of context"),
-        Run::Generate { prompt, tokens } => {
-            counted("run.prompt", prompt, "tokens")?;
-            counted("run.tokens", tokens, "tokens")
+        Run::Prefill { tokens, chunk } => {
+            lengths("run.tokens", tokens, "tokens")?;
+            check_chunk(*chunk)
+        }
+        Run::Decode { context } => lengths("run.context", context, "positions of context"),
+        Run::Generate {
+            prompt,
+            tokens,
+            chunk,
+        } => {
+            lengths("run.prompt", prompt, "tokens")?;
+            counted("run.tokens", *tokens, "tokens")?;
+            check_chunk(*chunk)
+        }
+        Run::Mixed {
+            decode,
+            prefill,
+            after,
+        } => {
+            lengths("run.decode", decode, "positions of context")?;
+            counted("run.prefill", *prefill, "tokens")?;
+            match after {
+                0 => Ok(()),
+                _ => counted("run.after", *after, "tokens"),
+            }
         }
     }
+}
+
+fn check_batch(batch: u64, run: &Run) -> Result<(), FieldError> {
+    let sequences = run.sequences();
+    if sequences.saturating_mul(batch) > MOST {
+        return Err(
+            FieldError::new("batch", format!("{batch} copies of {sequences} sequences"))
+                .help(format!("at most {MOST} sequences are taken")),
+        );
+    }
+    Ok(())
 }
 
 fn floating(field: &str, format: Format) -> Result<(), FieldError> {

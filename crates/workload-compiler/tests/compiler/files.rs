@@ -30,8 +30,8 @@ fn every_shipped_workload_compiles() {
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         // Layers repeat; two of them show what the model does.
         workload.model.layers = 2;
-        if let Run::Generate { prompt, .. } = workload.run {
-            workload.run = Run::Generate { prompt, tokens: 2 };
+        if let Run::Generate { tokens, .. } = &mut workload.run {
+            *tokens = 2;
         }
         let target = if workload.precision.projection == Format::Int8 {
             single(128, [512, 512, 256], 16)
@@ -188,7 +188,7 @@ fn mistakes_are_answered_at_their_field_with_a_remedy() {
 
 #[test]
 fn what_a_machine_cannot_run_names_the_file_the_field_and_the_remedy() {
-    let decode = Run::Decode { context: 64 };
+    let decode = Run::decode(64);
     let bf16 = workload(model("gpt2-124m"), decode, Format::Bf16);
     let error = compile(bf16.clone(), &edge()).unwrap_err();
     let (concern, field) = error.field();
@@ -399,11 +399,11 @@ fn a_workload_file_is_written_as_it_is_read() {
 
 #[test]
 fn a_bigger_machine_never_moves_more_bytes() {
-    let run = Run::Prefill { tokens: 200 };
+    let run = Run::prefill(200);
     let mut small = model("llama-2-7b");
     small.layers = 1;
     let bytes = |target| {
-        let workload = workload(small.clone(), run, crate::support::TERNARY);
+        let workload = workload(small.clone(), run.clone(), crate::support::TERNARY);
         let found = check(&mut compile(workload, &target).unwrap(), &target, false);
         found.loaded + found.stored
     };

@@ -4,8 +4,9 @@ use crate::support::{check, hybrid, run_all_ways, single};
 use proptest::prelude::*;
 use tile_program::Target;
 use workload_compiler::{
-    Activation, CompileError, FeedForward, Format, Heads, Mixer, Model, Norm, NormPlacement,
-    Operators, Packing, Position, Precision, Run, Softmax, Workload, compile,
+    Activation, CompileError, FeedForward, Format, Heads, Lengths, Mixer, Model, Norm,
+    NormPlacement, Operators, Packing, Position, Precision, Run, Softmax, Weights, Workload,
+    compile,
 };
 
 fn norms() -> impl Strategy<Value = (Norm, NormPlacement, bool, bool, bool)> {
@@ -27,7 +28,7 @@ prop_compose! {
     fn any_model()(
         layers in 1_u64..3,
         (n_kv_heads, group) in (1_u64..4, 1_u64..4),
-        head_dim in prop::sample::select(vec![8_u64, 16, 20, 64, 80]),
+        head_dim in prop::sample::select(vec![5_u64, 8, 16, 20, 64, 80]),
         wider in any::<bool>(),
         d_ff in 1_u64..700,
         recurrent in prop::bool::weighted(0.2),
@@ -67,10 +68,31 @@ prop_compose! {
 
 fn any_run() -> impl Strategy<Value = Run> {
     prop_oneof![
-        (1_u64..90).prop_map(|tokens| Run::Prefill { tokens }),
-        (1_u64..200).prop_map(|context| Run::Decode { context }),
-        (1_u64..40, 1_u64..4).prop_map(|(prompt, tokens)| Run::Generate { prompt, tokens }),
+        (lengths(90), chunk()).prop_map(|(tokens, chunk)| Run::Prefill { tokens, chunk }),
+        lengths(200).prop_map(|context| Run::Decode { context }),
+        (lengths(40), 1_u64..4, chunk()).prop_map(|(prompt, tokens, chunk)| Run::Generate {
+            prompt,
+            tokens,
+            chunk,
+        }),
+        (lengths(100), 1_u64..40, 0_u64..60).prop_map(|(decode, prefill, after)| Run::Mixed {
+            decode,
+            prefill,
+            after,
+        }),
     ]
+}
+
+/// One length for all sequences, or a few different ones.
+fn lengths(most: u64) -> impl Strategy<Value = Lengths> {
+    prop_oneof![
+        3 => (1..most).prop_map(Lengths::Same),
+        2 => prop::collection::vec(1..most, 1..4).prop_map(Lengths::Each),
+    ]
+}
+
+fn chunk() -> impl Strategy<Value = Option<u64>> {
+    prop::option::weighted(0.4, 10_u64..60)
 }
 
 fn ternary(packing: Packing) -> Format {
@@ -82,9 +104,9 @@ prop_compose! {
         projection in prop::sample::select(if hybrid {
             vec![Format::Binary, ternary(Packing::TwoBits), ternary(Packing::FiveTritsPerByte)]
         } else {
-            vec![Format::Binary, ternary(Packing::FiveTritsPerByte), Format::Int4, Format::Int8, Format::Bf16]
+            vec![Format::Binary, ternary(Packing::TwoBits), ternary(Packing::FiveTritsPerByte), Format::Int4, Format::Int8, Format::Bf16]
         }),
-        attention in prop::sample::select(vec![Format::Int8, Format::Bf16]),
+        attention in prop::sample::select(vec![Format::Int4, Format::Int8, Format::Bf16]),
         lm_head in prop::sample::select(vec![ternary(Packing::TwoBits), Format::Int8, Format::Fp16]),
         kv_cache in prop::sample::select(vec![Format::Int4, Format::Int8, Format::Bf16]),
         activation in prop::sample::select(vec![Format::Int8, Format::Bf16]),
@@ -119,9 +141,10 @@ prop_compose! {
         operators in prop::sample::select(vec![Operators::All, Operators::Blocks, Operators::Gemms, Operators::BlockGemms]),
         heads in prop::sample::select(vec![Heads::Grouped, Heads::Separate]),
         softmax in prop::sample::select(vec![Softmax::Auto, Softmax::Online]),
+        weights in prop::sample::select(vec![Weights::Kept, Weights::Warm, Weights::Streamed]),
         target in Just(target),
     ) -> (Workload, Target) {
-        (Workload { model, run, batch, precision, operators, heads, softmax }, target)
+        (Workload { model, run, batch, precision, weights, operators, heads, softmax }, target)
     }
 }
 
@@ -151,7 +174,7 @@ proptest! {
                     needed: more,
                     ..
                 }) = again
-                    && !matches!(workload.run, Run::Generate { .. })
+                    && matches!(workload.run, Run::Decode { .. } | Run::Mixed { .. })
                 {
                     prop_assert!(
                         (&operation, scratchpad) != (&name, short),

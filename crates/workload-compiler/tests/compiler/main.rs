@@ -3,4 +3,5 @@
 mod files;
 mod laws;
 mod presets;
+mod runs;
 mod support;

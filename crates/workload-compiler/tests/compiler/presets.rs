@@ -91,7 +91,7 @@ fn one_decoded_token_of_every_model_compiles_for_every_machine() {
         let mut small = preset.model.clone();
         small.layers = 2;
         for target in [edge(), cloud()] {
-            let run = Run::Decode { context: 300 };
+            let run = Run::decode(300);
             let mut program = compile(workload(small.clone(), run, TERNARY), &target)
                 .unwrap_or_else(|error| panic!("{}: {error}", preset.slug));
             let found = check(&mut program, &target, false);
@@ -106,7 +106,7 @@ fn a_prefill_of_every_model_compiles_for_every_machine() {
         let mut small = preset.model.clone();
         small.layers = 1;
         for target in [edge(), cloud()] {
-            let run = Run::Prefill { tokens: 130 };
+            let run = Run::prefill(130);
             let mut program = compile(workload(small.clone(), run, TERNARY), &target)
                 .unwrap_or_else(|error| panic!("{}: {error}", preset.slug));
             check(&mut program, &target, false);
@@ -118,15 +118,9 @@ fn a_prefill_of_every_model_compiles_for_every_machine() {
 fn whole_programs_of_real_models_run_in_any_order() {
     let target = edge();
     for (name, run) in [
-        ("bitnet-b1.58-2b-4t", Run::Decode { context: 2048 }),
-        ("gpt2-124m", Run::Prefill { tokens: 128 }),
-        (
-            "matmul-free-lm-370m",
-            Run::Generate {
-                prompt: 20,
-                tokens: 2,
-            },
-        ),
+        ("bitnet-b1.58-2b-4t", Run::decode(2048)),
+        ("gpt2-124m", Run::prefill(128)),
+        ("matmul-free-lm-370m", Run::generate(20, 2)),
     ] {
         let mut model = model(name);
         model.layers = 2;
@@ -146,7 +140,7 @@ fn a_decoded_token_reads_each_weight_and_each_cached_vector_once() {
     let model = model("llama-2-7b");
     let weights = model.block_weights().unwrap() + model.lm_head_weights().unwrap() * 2;
     let cache = model.layers * model.kv_width() * 2 * 2 * 2047;
-    let run = Run::Decode { context: 2048 };
+    let run = Run::decode(2048);
     let target = single(128, [1024, 2048, 512], 16);
     let mut program = compile(workload(model, run, Format::Int8), &target).unwrap();
     let found = check(&mut program, &target, false);
@@ -159,7 +153,7 @@ fn the_accounting_of_the_paper_is_expressible() {
     // K·q of each head is a GEMM of its own, projections are d × d, nothing else is counted.
     let mut model = find("opt-350m").unwrap().model.clone();
     model.layers = 1;
-    let run = Run::Decode { context: 512 };
+    let run = Run::decode(512);
     let mut workload = workload(model, run, Format::Int8);
     workload.operators = Operators::BlockGemms;
     workload.heads = Heads::Separate;
@@ -219,7 +213,7 @@ fn the_accounting_of_the_paper_is_expressible() {
 
 #[test]
 fn small_heads_share_a_tile() {
-    let run = Run::Decode { context: 64 };
+    let run = Run::decode(64);
     let mut small = model("gpt2-124m");
     small.layers = 1;
     let target = edge();
@@ -242,7 +236,7 @@ fn small_heads_share_a_tile() {
 #[test]
 fn weights_are_fetched_ahead_while_other_units_work() {
     // A layer's first weights wait for nobody but the buffers that they fill.
-    let run = Run::Decode { context: 512 };
+    let run = Run::decode(512);
     let target = edge();
     let mut program =
         compile(workload(model("bitnet-b1.58-2b-4t"), run, TERNARY), &target).unwrap();
@@ -264,14 +258,7 @@ fn weights_are_fetched_ahead_while_other_units_work() {
 
 #[test]
 fn a_program_is_the_same_each_time() {
-    let workload = workload(
-        model("qwen3-0.6b"),
-        Run::Generate {
-            prompt: 9,
-            tokens: 2,
-        },
-        TERNARY,
-    );
+    let workload = workload(model("qwen3-0.6b"), Run::generate(9, 2), TERNARY);
     let target = edge();
     let mut first = compile(workload.clone(), &target).unwrap();
     let mut second = compile(workload, &target).unwrap();
@@ -284,14 +271,7 @@ fn a_program_is_the_same_each_time() {
 
 #[test]
 fn a_pass_that_is_dropped_early_leaves_the_next_one_right() {
-    let workload = workload(
-        model("qwen3-0.6b"),
-        Run::Generate {
-            prompt: 9,
-            tokens: 2,
-        },
-        TERNARY,
-    );
+    let workload = workload(model("qwen3-0.6b"), Run::generate(9, 2), TERNARY);
     let target = edge();
     let mut whole = compile(workload.clone(), &target).unwrap();
     let mut dropped = compile(workload, &target).unwrap();
@@ -320,7 +300,7 @@ fn the_vector_work_of_bitnet_is_what_its_published_layer_does() {
     ];
     let mut model = model("bitnet-b1.58-2b-4t");
     model.layers = 1;
-    let mut workload = workload(model, Run::Decode { context: 100 }, TERNARY);
+    let mut workload = workload(model, Run::decode(100), TERNARY);
     workload.operators = Operators::Blocks;
     let mut elements = [0_u64; VectorKind::ALL.len()];
     let mut program = compile(workload, &edge()).unwrap();
@@ -343,10 +323,7 @@ fn the_vector_work_of_bitnet_is_what_its_published_layer_does() {
 fn generate_is_a_prompt_and_then_tokens_each_at_its_own_context() {
     let mut model = model("gpt2-124m");
     model.layers = 1;
-    let run = Run::Generate {
-        prompt: 10,
-        tokens: 3,
-    };
+    let run = Run::generate(10, 3);
     let mut program = compile(workload(model, run, TERNARY), &edge()).unwrap();
     assert_eq!(program.passes(), 4);
     let mut seen = Vec::new();
@@ -375,7 +352,7 @@ fn query_heads_that_share_keys_read_them_once() {
     for heads in [Heads::Grouped, Heads::Separate] {
         let mut model = model("llama-3-8b");
         model.layers = 1;
-        let mut workload = workload(model, Run::Decode { context: 1000 }, TERNARY);
+        let mut workload = workload(model, Run::decode(1000), TERNARY);
         workload.heads = heads;
         let target = edge();
         let mut program = compile(workload, &target).unwrap();

@@ -126,7 +126,7 @@ fn row(first: [String; 4], counters: &Counters, verdict: String) -> Vec<String> 
         counters.shift,
         counters.active + counters.stall,
     ];
-    let mut cells = first.to_vec();
+    let mut cells = Vec::from(first);
     cells.extend(figures.map(|figure| format!("{figure:.1}")));
     cells.push(verdict);
     cells

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tile_program::{Instruction, Pass, Program, Region, ScratchpadId, Target, UnitId, Work};
+use workload_compiler::CompiledProgram;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -34,31 +35,34 @@ pub(crate) struct Checker {
     latest: Vec<Clock>,
     history: Option<Vec<Vec<Clock>>>,
     occupancy: [u64; 3],
+    /// Bytes of weights that stay from pass to pass.
+    kept: u64,
     pages: BTreeMap<u64, Page>,
     pub(crate) found: Checked,
 }
 
 /// Checks a whole program. `thorough` follows every byte of main memory, for small programs.
-pub(crate) fn check(program: &mut impl Program, target: &Target, thorough: bool) -> Checked {
+pub(crate) fn check(program: &mut CompiledProgram, target: &Target, thorough: bool) -> Checked {
     let mut checker = Checker {
         target: target.clone(),
         counts: vec![0; target.units()],
         latest: vec![vec![0; target.units()]; target.units()],
         history: thorough.then(|| vec![Vec::new(); target.units()]),
         occupancy: [0; 3],
+        kept: program.kept().bytes.get(),
         pages: BTreeMap::new(),
         found: Checked::default(),
     };
     let announced = program.passes();
     while let Some(pass) = program.next_pass() {
-        checker.pass(pass);
+        checker.pass(pass, announced);
     }
     assert_eq!(checker.found.passes, announced);
     checker.found
 }
 
 impl Checker {
-    fn pass(&mut self, pass: Pass) {
+    fn pass(&mut self, pass: Pass, announced: u64) {
         let operations = pass.operations;
         let names: BTreeSet<_> = operations.iter().map(|operation| &operation.name).collect();
         assert_eq!(names.len(), operations.len(), "names are unique in a pass");
@@ -108,11 +112,15 @@ impl Checker {
             self.found.stored += stored;
             self.found.macs += operation.macs;
         }
-        assert_eq!(
-            self.occupancy, [0; 3],
-            "scratchpads are empty between passes"
-        );
         self.found.passes += 1;
+        let [activations, weights, outputs] = self.occupancy;
+        assert_eq!((activations, outputs), (0, 0), "empty between passes");
+        let kept = if self.found.passes == announced {
+            0
+        } else {
+            self.kept
+        };
+        assert!(weights <= kept, "{weights} bytes of weights stay");
         self.found.tokens += pass.tokens;
     }
 

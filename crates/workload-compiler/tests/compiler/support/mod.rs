@@ -10,7 +10,7 @@ use tile_program::{
     ArrayTarget, Bits, Bytes, Dataflow, Family, MemoryTarget, ScratchpadTarget, Target, UnitId,
 };
 use workload_compiler::{
-    Format, Heads, Model, Operators, Packing, Precision, Run, Softmax, Workload, find,
+    Format, Heads, Model, Operators, Packing, Precision, Run, Softmax, Weights, Workload, find,
 };
 
 /// An array of a target.
@@ -98,6 +98,7 @@ pub(crate) fn workload(model: Model, run: Run, projection: Format) -> Workload {
         run,
         batch: 1,
         precision: precision(projection),
+        weights: Weights::Kept,
         operators: Operators::All,
         heads: Heads::Grouped,
         softmax: Softmax::Auto,

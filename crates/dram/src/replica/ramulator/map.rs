@@ -3,8 +3,8 @@
 use crate::request::Request;
 use crate::timing::Shape;
 
-use super::config::{ReplicaConfig, ReplicaError};
-use super::driver::Arrived;
+use crate::replica::config::{ReplicaConfig, ReplicaError};
+use crate::replica::driver::Arrived;
 
 /// Bits of each level.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,140 @@
+use super::*;
+use crate::config::{Device, DramConfig};
+use crate::preset;
+
+fn protocol(preset: &str) -> Protocol {
+    let mut config = DramConfig::preset(preset, 1);
+    config.organisation.ranks = Some(2);
+    Protocol::of(&Device::new(&config).unwrap())
+}
+
+fn place(rank: u8, group: u8, bank: u8) -> Place {
+    Place {
+        rank,
+        group,
+        bank,
+        ..Place::default()
+    }
+}
+
+/// Whether a command `gap` cycles after those that a rule counts from breaks its line.
+fn breaks(protocol: &Protocol, rule: &Rule, gap: u64) -> bool {
+    let (from, to) = match rule.scope {
+        Scope::Bank => (place(0, 0, 0), place(0, 0, 0)),
+        Scope::Group => (place(0, 0, 0), place(0, 0, 1)),
+        Scope::Rank => (place(0, 0, 0), place(0, 0, 2)),
+        Scope::Unit | Scope::OtherRank => (place(0, 0, 0), place(1, 0, 0)),
+    };
+    let mut checker = Checker::new(protocol.clone());
+    let mut lines = Vec::new();
+    let begin = 10_000;
+    for repeat in 0..u64::from(rule.window) {
+        let (cycle, command) = (begin + repeat, rule.from);
+        checker.check(
+            &Issued {
+                cycle,
+                command,
+                place: from,
+            },
+            &mut |_| {},
+        );
+    }
+    let (cycle, command) = (begin + gap, rule.to);
+    checker.check(
+        &Issued {
+            cycle,
+            command,
+            place: to,
+        },
+        &mut |violation| {
+            lines.extend(violation.line);
+        },
+    );
+    lines.contains(&rule.line)
+}
+
+#[test]
+fn each_rule_of_each_table_is_broken_one_cycle_early_and_not_on_time() {
+    let mut tried = 0;
+    for name in preset::names() {
+        let protocol = protocol(&name);
+        for rule in protocol.rules.iter().filter(|rule| rule.cycles > 0) {
+            if rule.cycles > u64::from(rule.window) {
+                assert!(breaks(&protocol, rule, rule.cycles - 1), "{name}: {rule:?}");
+            }
+            assert!(!breaks(&protocol, rule, rule.cycles), "{name}: {rule:?}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 1000, "{tried} rules");
+}
+
+fn rules_broken(preset: &str, commands: &[(u64, Command, Place)]) -> Vec<String> {
+    let mut checker = Checker::new(protocol(preset));
+    let mut found = Vec::new();
+    for &(cycle, command, place) in commands {
+        checker.check(
+            &Issued {
+                cycle,
+                command,
+                place,
+            },
+            &mut |violation| {
+                found.push(violation.rule);
+            },
+        );
+    }
+    found
+}
+
+#[test]
+fn wrong_states_are_named() {
+    use Command::{Activate, Activate2, Read, RefreshAll};
+    let bank = place(0, 0, 0);
+    let row = |row| Place { row, ..bank };
+    let broken = rules_broken("DDR4-3200AA", &[(10, Read, bank)]);
+    assert_eq!(broken, ["no row is open"]);
+    let broken = rules_broken("DDR4-3200AA", &[(10, Activate, row(1)), (99, Read, row(2))]);
+    assert_eq!(broken, ["row 1 is open"]);
+    let broken = rules_broken(
+        "DDR4-3200AA",
+        &[(10, Activate, row(1)), (99, Activate, row(2))],
+    );
+    assert_eq!(broken, ["row 1 is open"]);
+    let broken = rules_broken(
+        "DDR4-3200AA",
+        &[(10, Activate, row(1)), (999, RefreshAll, bank)],
+    );
+    assert_eq!(broken, ["bank 0 is open"]);
+    let broken = rules_broken(
+        "DDR4-3200AA",
+        &[(10, Activate, bank), (10, Activate, place(1, 0, 0))],
+    );
+    assert_eq!(broken, ["the command bus is taken until cycle 11"]);
+    let broken = rules_broken(
+        "LPDDR5-6400",
+        &[(10, Activate, bank), (19, Activate2, bank)],
+    );
+    assert_eq!(broken, ["9 cycles after ACT1, at most 8"]);
+    let broken = rules_broken(
+        "LPDDR5-6400",
+        &[
+            (10, Activate, bank),
+            (11, Activate2, bank),
+            (60, Read, bank),
+        ],
+    );
+    assert!(broken[0].starts_with("the data clock stands"), "{broken:?}");
+}
+
+#[test]
+fn a_forgotten_refresh_is_named_after_nine_intervals() {
+    let late = 9 * 12_480 + 1;
+    let on_time = rules_broken(
+        "DDR4-3200AA",
+        &[(late - 1, Command::Activate, place(0, 0, 0))],
+    );
+    assert_eq!(on_time, Vec::<String>::new());
+    let broken = rules_broken("DDR4-3200AA", &[(late, Command::Activate, place(0, 0, 0))]);
+    assert!(broken[0].contains("since the last refresh"), "{broken:?}");
+}

@@ -1,0 +1,53 @@
+//! A machine, a workload, and the one compiled for the other.
+
+use accelerator::{Machine, MachineSpec};
+use energy::Priced;
+use explore::price;
+use workload_compiler::{CompiledProgram, Concern, Workload};
+
+use crate::failure::Failure;
+use crate::load::{self, Loaded};
+
+/// What runs when nothing is named.
+const DEFAULT_MACHINE: &str = "edge-hybrid";
+const DEFAULT_WORKLOAD: &str = "bitnet-b1.58-2b-4t-decode";
+
+/// What is run on what.
+pub(crate) struct Job {
+    pub(crate) spec: Loaded<MachineSpec>,
+    pub(crate) workload: Loaded<Workload>,
+    pub(crate) machine: Machine,
+    pub(crate) program: CompiledProgram,
+    /// The machine in its technology, if it names one.
+    pub(crate) priced: Option<Priced>,
+}
+
+impl Job {
+    /// Opens both files, changes the fields that `--set` names, and compiles.
+    pub(crate) fn load(
+        hw: Option<&str>,
+        workload: Option<&str>,
+        set: &[String],
+    ) -> Result<Self, Failure> {
+        let overrides = load::overrides(set)?;
+        let spec = load::machine(hw.unwrap_or(DEFAULT_MACHINE), &overrides)?;
+        let workload = load::workload(workload.unwrap_or(DEFAULT_WORKLOAD), &overrides)?;
+        let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
+        let priced = load::technology(&spec)?
+            .map(|technology| price::priced(&machine, technology))
+            .transpose()
+            .map_err(|error| spec.point(&error))?;
+        let program = workload_compiler::compile(workload.value.clone(), machine.target())
+            .map_err(|error| match error.field() {
+                (Concern::Machine, error) => spec.point(&error),
+                (Concern::Workload, error) => workload.point(&error),
+            })?;
+        Ok(Self {
+            spec,
+            workload,
+            machine,
+            program,
+            priced,
+        })
+    }
+}

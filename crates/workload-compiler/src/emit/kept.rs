@@ -1,0 +1,72 @@
+//! Weights that stay on chip from pass to pass.
+//!
+//! Their bytes are set aside for the whole run and lent to nobody else: the first instruction that
+//! loads (or, where they are there already, uses) a matrix takes its share, and the last that uses it
+//! in the last pass gives all of it back. So the claims of a program prove its capacity with them as
+//! without.
+
+use std::collections::BTreeMap;
+
+use tile_program::ScratchpadId;
+
+use super::emitter::{After, Buffer};
+
+/// A matrix that stays.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KeptMatrix {
+    /// Bytes that it has taken so far.
+    pub(super) held: u64,
+    /// All that was loaded of it is there after this.
+    pub(super) ready: After,
+    /// Everybody who has used it so far.
+    pub(super) users: After,
+    /// All of it is there: a pass that used it is over.
+    pub(super) whole: bool,
+}
+
+/// The matrices that stay, by their addresses.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// Bytes set aside and not yet taken.
+    pub(super) left: u64,
+    /// They are there before the run begins.
+    pub(super) warm: bool,
+    pub(super) matrices: BTreeMap<u64, KeptMatrix>,
+}
+
+impl Kept {
+    pub(crate) const fn new(bytes: u64, warm: bool) -> Self {
+        Self {
+            left: bytes,
+            warm,
+            matrices: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn matrix(&mut self, base: u64) -> &mut KeptMatrix {
+        self.matrices.entry(base).or_default()
+    }
+
+    /// Bytes that the matrices hold.
+    pub(super) fn held(&self) -> u64 {
+        self.matrices.values().map(|matrix| matrix.held).sum()
+    }
+
+    /// The bytes of a matrix, which nobody needs any more.
+    pub(super) fn release(&mut self, base: u64) -> Buffer {
+        let matrix = self.matrix(base);
+        let mut buffer = Buffer::new(ScratchpadId::Weights, std::mem::take(&mut matrix.held));
+        buffer.users = matrix.users.clone();
+        buffer
+    }
+
+    /// Takes bytes for a matrix.
+    pub(super) fn take(&mut self, base: u64, bytes: u64) -> u64 {
+        self.left = self
+            .left
+            .checked_sub(bytes)
+            .expect("matrices that stay take what was set aside for them");
+        self.matrix(base).held += bytes;
+        bytes
+    }
+}
