@@ -137,6 +137,12 @@ pub(crate) fn resolve(
     })?;
     let (serial, group) = match variant {
         Variant::Parallel => (1, 1),
+        Variant::BitSerial { .. } | Variant::Lookup { .. } if !activation.is_integer() => {
+            let message = format!("{} PEs take no bits or tables", name.text());
+            return Err(
+                FieldError::new("element.variant", message).help("Parallel or Dot(lanes: ..)")
+            );
+        }
         Variant::BitSerial { bits } => {
             positive("bits", bits)?;
             (activation.bits().get().div_ceil(bits), 1)
@@ -340,6 +346,7 @@ mod tests {
             ("Ternary(variant: Lookup(group: 0))", "element.variant"),
             ("Ternary(variant: BitSerial(bits: 99))", "element.variant"),
             ("Int8(variant: Dot(lanes: 0))", "element.variant"),
+            ("Fp16(variant: BitSerial(bits: 1))", "element.variant"),
             ("Int8(variant: Dot(lanes: 5000))", "element.variant"),
         ] {
             assert_eq!(kind(text).unwrap_err().path, path, "{text}");
