@@ -14,7 +14,7 @@ use crate::lower::AttentionPhase;
 
 use super::choice::{Candidate, Contest, Cost, Verdict};
 use super::gemm::{UNLIMITED, distance, sizes};
-use super::team::{Clockwork, Times, makespan};
+use super::team::{Clockwork, SUMS, Times, makespan};
 
 /// Which keys a query may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -364,11 +364,8 @@ impl AttentionProblem {
         if !self.softmax {
             return 0;
         }
-        let tile = VectorTile {
-            kind: VectorKind::Softmax,
-            elements: rows.saturating_mul(span),
-            rows,
-        };
+        let elements = rows.saturating_mul(span);
+        let tile = VectorTile::in_place(VectorKind::Softmax, elements, rows, SUMS);
         target.laws.vector(&tile).unwrap_or(u64::MAX)
     }
 
@@ -376,11 +373,8 @@ impl AttentionProblem {
         if !self.softmax {
             return 0;
         }
-        let tile = VectorTile {
-            kind: VectorKind::Multiply,
-            elements: rows.saturating_mul(self.head_dim),
-            rows,
-        };
+        let elements = rows.saturating_mul(self.head_dim);
+        let tile = VectorTile::in_place(VectorKind::Multiply, elements, rows, SUMS);
         target.laws.vector(&tile).unwrap_or(u64::MAX)
     }
 

@@ -4,7 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
-use tile_program::{ArrayTarget, Dataflow, Family, GemmTile, Target};
+use tile_program::{ArrayTarget, Dataflow, Family, GemmTile, ScratchpadId, Stream, Target};
+
+/// Where vector work lies that is only timed: its time does not depend on that.
+pub(super) const SUMS: Stream = Stream::new(ScratchpadId::Outputs, 32);
 
 /// Cycles of a piece of work on each array of a team.
 pub(crate) type Times = SmallVec<[u64; 4]>;
@@ -19,6 +22,7 @@ pub(crate) fn team(target: &Target, first: usize, family: Option<Family>) -> Vec
             && array.activation == lead.activation
             && array.weight >= lead.weight
             && array.matmul_free == lead.matmul_free
+            && lead.unpacks.iter().all(|packed| array.unpacks.contains(packed))
             && array.whole_tiles == lead.whole_tiles
             // Weights that lie in whole tiles fit arrays of that size alone.
             && (!lead.whole_tiles || (array.rows, array.columns) == (lead.rows, lead.columns))

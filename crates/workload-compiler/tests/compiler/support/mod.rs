@@ -82,6 +82,7 @@ pub(crate) fn array(unit: u16, side: u64, serves: &[Family], bits: (u64, u64, u6
         weight: Bits(bits.1),
         accumulator: Bits(bits.2),
         whole_tiles: false,
+        unpacks: tile_program::Packed::ALL.to_vec(),
     }
 }
 
