@@ -199,16 +199,17 @@ pub struct VectorTile {
 }
 
 impl VectorTile {
-    /// Work on elements that stay where they are, as they are.
+    /// Work on elements of so many bits where they are, in the output scratchpad.
     #[must_use]
-    pub const fn in_place(kind: VectorKind, elements: u64, rows: u64, at: Stream) -> Self {
+    pub const fn on_sums(kind: VectorKind, elements: u64, rows: u64, bits: u64) -> Self {
+        let sums = Stream::new(ScratchpadId::Outputs, bits);
         Self {
             kind,
             elements,
             rows,
-            source: at,
+            source: sums,
             operand: None,
-            result: at,
+            result: sums,
         }
     }
 }

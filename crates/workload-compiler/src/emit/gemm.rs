@@ -290,15 +290,20 @@ impl GemmRun {
         for (part, sums) in section.parts.iter().zip(sums) {
             while sums.buffers.len() > 1 {
                 let other = sums.buffers.pop().expect("just counted");
-                let at = Stream::new(ScratchpadId::Outputs, 8 * self.accumulator_bytes);
                 let kept_on_chip = context.tensors[section.out.0].on_chip().is_some();
                 // Where nothing follows, the last sum goes where it is wanted.
                 let last = sums.buffers.len() == 1 && part.epilogue.is_empty() && kept_on_chip;
                 let elements = rows * (tile.columns.end - tile.columns.start);
+                let bits = 8 * self.accumulator_bytes;
+                let add = VectorTile::on_sums(VectorKind::Add, elements, rows, bits);
                 let work = Work::Vector(VectorTile {
-                    operand: Some(at),
-                    result: if last { context.home(section.out) } else { at },
-                    ..VectorTile::in_place(VectorKind::Add, elements, rows, at)
+                    operand: Some(add.source),
+                    result: if last {
+                        context.home(section.out)
+                    } else {
+                        add.result
+                    },
+                    ..add
                 });
                 let sum = &mut sums.buffers[0];
                 let step = Step::new(context.units.vector, part.operation, sums.tile, work)

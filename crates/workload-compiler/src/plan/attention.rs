@@ -14,7 +14,7 @@ use crate::lower::AttentionPhase;
 
 use super::choice::{Candidate, Contest, Cost, Verdict};
 use super::gemm::{UNLIMITED, distance, sizes};
-use super::team::{Clockwork, SUMS, Times, makespan};
+use super::team::{Clockwork, Times, makespan};
 
 /// Which keys a query may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -365,7 +365,8 @@ impl AttentionProblem {
             return 0;
         }
         let elements = rows.saturating_mul(span);
-        let tile = VectorTile::in_place(VectorKind::Softmax, elements, rows, SUMS);
+        let bits = 8 * self.accumulator_bytes;
+        let tile = VectorTile::on_sums(VectorKind::Softmax, elements, rows, bits);
         target.laws.vector(&tile).unwrap_or(u64::MAX)
     }
 
@@ -374,7 +375,8 @@ impl AttentionProblem {
             return 0;
         }
         let elements = rows.saturating_mul(self.head_dim);
-        let tile = VectorTile::in_place(VectorKind::Multiply, elements, rows, SUMS);
+        let bits = 8 * self.accumulator_bytes;
+        let tile = VectorTile::on_sums(VectorKind::Multiply, elements, rows, bits);
         target.laws.vector(&tile).unwrap_or(u64::MAX)
     }
 

@@ -20,7 +20,7 @@ use std::cmp::Reverse;
 use tile_program::{GemmTile, LoopOrder, Packed, Reuse, Target, Tiling, VectorKind, VectorTile};
 
 use super::choice::{Candidate, Contest, Cost, Verdict};
-use super::team::{Clockwork, SUMS, Times, makespan};
+use super::team::{Clockwork, Times, makespan};
 use crate::format::{gcd, lcm};
 use crate::layout::WeightRegion;
 
@@ -54,7 +54,7 @@ pub(crate) struct GemmProblem {
     pub(crate) m: u64,
     pub(crate) k: u64,
     pub(crate) a_bits: u64,
-    /// How weights lie, if they are unpacked on the way to the array.
+    /// How the weights lie, if they must be unpacked.
     pub(crate) packed: Option<Packed>,
     pub(crate) a_on_chip: bool,
     /// Row-wise entry on the way in: bits an element that it holds at once.
@@ -498,7 +498,8 @@ impl GemmProblem {
         }
         let elements = self.m.saturating_mul(section.n);
         let elements = elements.saturating_mul((shape.splits - 1) * section.parts);
-        let tile = VectorTile::in_place(VectorKind::Add, elements, self.m, SUMS);
+        let bits = 8 * self.accumulator_bytes;
+        let tile = VectorTile::on_sums(VectorKind::Add, elements, self.m, bits);
         target.laws.vector(&tile).unwrap_or(u64::MAX)
     }
 }

@@ -4,10 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
-use tile_program::{ArrayTarget, Dataflow, Family, GemmTile, ScratchpadId, Stream, Target};
-
-/// Where vector work lies that is only timed: its time does not depend on that.
-pub(super) const SUMS: Stream = Stream::new(ScratchpadId::Outputs, 32);
+use tile_program::{ArrayTarget, Dataflow, Family, GemmTile, Target};
 
 /// Cycles of a piece of work on each array of a team.
 pub(crate) type Times = SmallVec<[u64; 4]>;
@@ -24,6 +21,7 @@ pub(crate) fn team(target: &Target, first: usize, family: Option<Family>) -> Vec
             && array.matmul_free == lead.matmul_free
             && lead.unpacks.iter().all(|packed| array.unpacks.contains(packed))
             && array.whole_tiles == lead.whole_tiles
+            && array.unpacks == lead.unpacks
             // Weights that lie in whole tiles fit arrays of that size alone.
             && (!lead.whole_tiles || (array.rows, array.columns) == (lead.rows, lead.columns))
     }));
