@@ -5,8 +5,8 @@ use accelerator::{Machine, MachineSpec};
 use serde::Serialize;
 use tile_program::{Class, Family};
 use workload_compiler::{
-    Format, Heads, ModelChoice, Operators, Packing, PrecisionFile, Run, Softmax, Weights,
-    WorkloadFile, resolve,
+    Format, Fusion, Heads, MaskedKeys, ModelChoice, Operators, Packing, PrecisionFile, Run,
+    Softmax, Weights, WorkloadFile, resolve,
 };
 
 use super::ReproduceError;
@@ -133,6 +133,8 @@ fn file(model: &str, run: Run, spec: &MachineSpec) -> WorkloadFile {
         operators: Operators::All,
         heads: Heads::Grouped,
         softmax: Softmax::Auto,
+        masked_keys: MaskedKeys::Compute,
+        fusion: Fusion::Full,
         weights: Weights::Kept,
         beyond_max_context: true,
     }
