@@ -292,7 +292,8 @@ impl GemmRun {
                 let other = sums.buffers.pop().expect("just counted");
                 let kept_on_chip = context.tensors[section.out.0].on_chip().is_some();
                 // Where nothing follows, the last sum goes where it is wanted.
-                let last = sums.buffers.len() == 1 && part.epilogue.is_empty() && kept_on_chip;
+                let alone = section.parts.len() == 1 && part.epilogue.is_empty();
+                let last = sums.buffers.len() == 1 && alone && kept_on_chip;
                 let elements = rows * (tile.columns.end - tile.columns.start);
                 let bits = 8 * self.accumulator_bytes;
                 let add = VectorTile::on_sums(VectorKind::Add, elements, rows, bits);

@@ -19,7 +19,6 @@ pub(crate) fn team(target: &Target, first: usize, family: Option<Family>) -> Vec
             && array.activation == lead.activation
             && array.weight >= lead.weight
             && array.matmul_free == lead.matmul_free
-            && lead.unpacks.iter().all(|packed| array.unpacks.contains(packed))
             && array.whole_tiles == lead.whole_tiles
             && array.unpacks == lead.unpacks
             // Weights that lie in whole tiles fit arrays of that size alone.
