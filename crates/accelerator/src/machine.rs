@@ -1,12 +1,14 @@
 //! A machine that can run programs.
 
+use std::sync::Arc;
+
 use dram::{Causes, Counters, Memory};
 use event_kernel::{Cycle, Cycles, Frequency, Limits, Simulation, Timeline};
 use pe_array::{ArrayModel, Feed, Rate, Tiles};
 use sram::Scratchpad;
 use tile_program::{
-    ArrayTarget, Bits, Bytes, MemoryTarget, Observer, Program, ScratchpadId, ScratchpadTarget,
-    Target, UnitId,
+    ArrayTarget, Bits, Bytes, MemoryTarget, Observer, Packed, Program, ScratchpadId,
+    ScratchpadTarget, Target, UnitId,
 };
 
 use crate::MachineError;
@@ -14,6 +16,7 @@ use crate::compute::Compute;
 use crate::config::{ArraySpec, MachineSpec};
 use crate::dma::{Dma, Window};
 use crate::engine::{ArrayEngine, Engine};
+use crate::laws::MachineLaws;
 use crate::memory::{ChannelUnit, MemoryPorts, Side};
 use crate::sequencer::{Progress, Sequencer};
 use crate::world::{Issue, UnitState, World};
@@ -68,10 +71,12 @@ pub struct ScratchpadOutcome {
     pub filled: Bytes,
     /// Bytes that the DMA read from it.
     pub drained: Bytes,
-    /// Bytes that arrays read from it: operands at the width of the PEs, and partial sums.
+    /// Bytes that arrays and the vector unit read from it.
     pub read: Bytes,
-    /// Bytes that arrays wrote to it: results and partial sums.
+    /// Bytes that they wrote to it.
     pub written: Bytes,
+    /// Bytes that its ports carried for them: a partial sum that is added to is one access.
+    pub accesses: Bytes,
 }
 
 impl Machine {
@@ -91,7 +96,7 @@ impl Machine {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let memory = Memory::new(&spec.memory, spec.clock).map_err(|e| e.inside("memory"))?;
-        let target = target(&spec, &memory);
+        let target = target(&spec, &arrays, &memory);
         Ok(Self {
             spec,
             arrays,
@@ -153,7 +158,7 @@ impl Machine {
         let sequencer = Sequencer::new(program, progress, arrays.collect());
         let mut world = self.world(&timeline, observer, sequencer);
         let mut simulation = Simulation::new(timeline);
-        self.add_components(&mut simulation, &world);
+        self.add_components(&mut simulation);
         let ended = simulation.run(&mut world, limits);
         if let Some(fault) = world.fault {
             return Err(fault);
@@ -220,23 +225,14 @@ impl Machine {
         usize::try_from(self.memory.channels()).expect("channel counts are checked")
     }
 
-    fn add_components<'r, O: Observer + 'r>(
-        &self,
-        simulation: &mut Simulation<'r, World<'r, O>>,
-        world: &World<'r, O>,
-    ) {
+    fn add_components<'r, O: Observer + 'r>(&self, simulation: &mut Simulation<'r, World<'r, O>>) {
         let reference = simulation.timeline().domain(0);
-        let feed = self.feeds(world);
-        for (index, (spec, model)) in self.spec.arrays.iter().zip(&self.arrays).enumerate() {
+        for (index, engine) in engines(&self.spec, &self.arrays).into_iter().enumerate() {
             let domain = simulation.timeline().domain(2 + index);
-            let feed = feed(spec);
-            let engine = Engine::Array(ArrayEngine {
-                name: spec.name.clone(),
-                model: *model,
-                feed,
-            });
             let unit = self.target.arrays[index].unit;
-            simulation.add(&*spec.name, domain, Compute::new(Issue::new(unit), engine));
+            let name = engine.name.clone();
+            let compute = Compute::new(Issue::new(unit), Engine::Array(engine));
+            simulation.add(name, domain, compute);
         }
         let vector = Issue::new(self.target.vector);
         let engine = Engine::Vector(self.spec.vector.clone());
@@ -269,28 +265,44 @@ impl Machine {
             );
         }
     }
+}
 
-    /// The rates at which the scratchpads feed an array, in elements a cycle of its clock.
-    fn feeds<O>(&self, world: &World<'_, O>) -> impl Fn(&ArraySpec) -> Feed {
-        let sides = ScratchpadId::ALL.map(|id| world.scratchpads[id as usize].side_rate());
-        let reference = self.spec.clock.as_fraction();
-        move |array| {
-            let own = array.clock.as_fraction();
-            // Scratchpads run on the reference clock: bytes a reference cycle · own / reference.
-            let rate = |pad: ScratchpadId, element: Bits| {
-                let (bytes, cycles) = sides[pad as usize]?.as_fraction();
-                let per_second = [8 * bytes, reference.0, own.1].map(u128::from);
-                let elements = per_second.into_iter().product::<u128>();
-                let cycles = [cycles, reference.1, own.0, element.get()].map(u128::from);
-                reduced(elements, cycles.into_iter().product())
-            };
-            Feed {
-                a: rate(ScratchpadId::Activations, array.kind.activation.bits()),
-                b: rate(ScratchpadId::Weights, array.kind.weight.bits()),
-                c: rate(ScratchpadId::Outputs, array.kind.accumulator.bits()),
-            }
-        }
+/// The rates at which the scratchpads feed an array, in elements a cycle of its clock, and those of
+/// packed weights, by packing.
+fn feeds(spec: &MachineSpec) -> impl Fn(&ArraySpec) -> (Feed, [Option<Rate>; Packed::ALL.len()]) {
+    let sides = spec
+        .scratchpads
+        .map(|pad| Scratchpad::new(pad.map(Into::into)).side_rate());
+    let reference = spec.clock.as_fraction();
+    move |array| {
+        let own = array.clock.as_fraction();
+        // Scratchpads run on the reference clock: bytes a reference cycle · own / reference.
+        let rate = |pad: ScratchpadId, tenths: u64| {
+            let (bytes, cycles) = sides[pad as usize]?.as_fraction();
+            let per_second = [80 * bytes, reference.0, own.1].map(u128::from);
+            let elements = per_second.into_iter().product::<u128>();
+            let cycles = [cycles, reference.1, own.0, tenths].map(u128::from);
+            reduced(elements, cycles.into_iter().product())
+        };
+        let port = |pad, element: Bits| rate(pad, 10 * element.get());
+        let feed = Feed {
+            a: port(ScratchpadId::Activations, array.kind.activation.bits()),
+            b: port(ScratchpadId::Weights, array.kind.weight.bits()),
+            c: port(ScratchpadId::Outputs, array.kind.accumulator.bits()),
+        };
+        let unpack = array.unpack.rate();
+        let packed = Packed::ALL.map(|packed| {
+            let port = rate(ScratchpadId::Weights, packed.tenths());
+            [port, unpack].into_iter().flatten().min_by(slower)
+        });
+        (feed, packed)
     }
+}
+
+/// The order of two rates.
+fn slower(one: &Rate, other: &Rate) -> std::cmp::Ordering {
+    let cross = |a: &Rate, b: &Rate| u64::from(a.elements()) * u64::from(b.cycles());
+    cross(one, other).cmp(&cross(other, one))
 }
 
 /// A rate in lowest terms; `None`, which is no limit, if its terms need more than 32 bits even so:
@@ -304,7 +316,7 @@ fn reduced(elements: u128, cycles: u128) -> Option<Rate> {
     Rate::new(term(elements)?, term(cycles)?)
 }
 
-fn target(spec: &MachineSpec, memory: &Memory) -> Target {
+fn target(spec: &MachineSpec, models: &[ArrayModel], memory: &Memory) -> Target {
     let unit = |index: usize| UnitId(u16::try_from(index).expect("array counts are checked"));
     let arrays = spec
         .arrays
@@ -322,6 +334,7 @@ fn target(spec: &MachineSpec, memory: &Memory) -> Target {
             weight: array.kind.weight.bits(),
             accumulator: array.kind.accumulator.bits(),
             whole_tiles: array.tiles == Tiles::Whole,
+            unpacks: array.unpack.formats.clone(),
         });
     let others = spec.arrays.len();
     Target {
@@ -337,7 +350,23 @@ fn target(spec: &MachineSpec, memory: &Memory) -> Target {
             capacity: Some(Bytes(memory.capacity_bytes())),
             access: Bytes(memory.access_bytes()),
         },
+        laws: Arc::new(MachineLaws::new(spec, engines(spec, models), memory)),
     }
+}
+
+/// The arrays with what feeds them.
+fn engines(spec: &MachineSpec, models: &[ArrayModel]) -> Vec<ArrayEngine> {
+    let feed = feeds(spec);
+    let engine = |(array, model): (&ArraySpec, &ArrayModel)| {
+        let (feed, packed) = feed(array);
+        ArrayEngine {
+            name: array.name.clone(),
+            model: *model,
+            feed,
+            packed,
+        }
+    };
+    spec.arrays.iter().zip(models).map(engine).collect()
 }
 
 fn outcome<O>(world: &World<'_, O>, memory_end: Cycle) -> Outcome {
@@ -352,6 +381,7 @@ fn outcome<O>(world: &World<'_, O>, memory_end: Cycle) -> Outcome {
                 drained: pad.drained(),
                 read: pad.read().to_bytes_ceil(),
                 written: pad.written().to_bytes_ceil(),
+                accesses: pad.accesses().to_bytes_ceil(),
             }
         }),
         channels: world.memory.outcomes(memory_end),

@@ -3,6 +3,8 @@
 //!
 //!     cargo run -p chrome-trace --example made_up_run -- FILE[.gz] [PASSES]
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::File;
@@ -48,6 +50,7 @@ fn target() -> Target {
         weight: Bits(2),
         accumulator: Bits(24),
         whole_tiles: false,
+        unpacks: tile_program::Packed::ALL.to_vec(),
     };
     Target {
         arrays: vec![array(TERNARY, "ternary"), array(BF16, "bf16")],
@@ -61,6 +64,7 @@ fn target() -> Target {
             capacity: None,
             access: Bytes(64),
         },
+        laws: Arc::new(()),
     }
 }
 

@@ -125,8 +125,14 @@ impl Timing {
             if rule.scope == Scope::Bank {
                 of.bank.push(effect(0));
             }
+            // A command to a whole rank waits for all its banks: telling its first group is enough.
+            let whole = matches!(rule.to, Command::PrechargeAll | Command::RefreshAll)
+                && matches!(rule.scope, Scope::Rank | Scope::OtherRank | Scope::Unit);
             for (from, reached) in of.groups.iter_mut().enumerate() {
-                for group in (0..groups).filter(|&group| shape.reaches(rule.scope, from, group)) {
+                let told = (0..groups)
+                    .filter(|&group| shape.reaches(rule.scope, from, group))
+                    .filter(|group| !whole || group.is_multiple_of(shape.groups));
+                for group in told {
                     raise(reached, effect(group));
                 }
             }
@@ -159,7 +165,8 @@ impl Timing {
         (group, self.rank_of[usize::from(group)])
     }
 
-    /// The earliest cycle of a command to a bank.
+    /// The earliest cycle of a command to a bank; of a command to a whole rank, what the bank
+    /// demands: it can go at the greatest of all banks of the rank.
     #[inline]
     #[must_use]
     pub fn earliest(&self, command: Command, bank: usize) -> u64 {

@@ -8,6 +8,7 @@
 //! * [`what_if`] asks what a part made S times faster brings: by Amdahl's law, and on the machine.
 //! * [`beyond`] asks what the published account leaves out.
 //! * [`reproduce`](mod@reproduce) answers the published question for all models, contexts and machines.
+//! * [`machines`] sets predictions beside what was published of real machines.
 //! * [`price`] tells energy and area of a machine and its run.
 //! * [`figure`] draws, as SVG and PNG.
 //!
@@ -19,6 +20,7 @@ pub mod beyond;
 pub mod counters;
 pub mod figure;
 mod lab;
+pub mod machines;
 mod point;
 pub mod price;
 pub mod published;

@@ -143,6 +143,9 @@ pub(crate) struct Law {
     pub(crate) feed: Feed,
     /// Steps that a fold streams: T; a step is a product, or a group of products.
     pub(crate) steps: u64,
+    /// GEMMs whose blocks lie on the diagonal of each fold: off it, stationary operands are zeros
+    /// that nobody reads, and OS sums are left where they are.
+    pub(crate) side_by_side: u64,
 }
 
 impl Law {
@@ -168,8 +171,12 @@ impl Law {
             Dataflow::InputStationary => (self.feed.b, self.feed.a),
         };
         let row_pace = Pace::of(fold.rows * kind.group, row_rate);
-        let column_pace = Pace::of(fold.columns * kind.group, column_rate);
+        // A row of the fold belongs to one block: so many of its columns hold something.
+        let own = fold.columns / self.side_by_side;
+        let entering = if stationary { own } else { fold.columns };
+        let column_pace = Pace::of(entering * kind.group, column_rate);
         let result_pace = Pace::of(fold.columns, self.feed.c);
+        let shifted_pace = Pace::of(own, self.feed.c);
         // What enters with each step: both operands (OS), or one operand against one result.
         let pace = row_pace.slower(if stationary { result_pace } else { column_pace });
         let steps = self.steps.checked_mul(interval)?;
@@ -182,9 +189,9 @@ impl Law {
         };
         let (drain, drain_stall) = match (timing, stationary) {
             (Convention::ScaleSim, true) => (0, 0),
-            (Convention::ScaleSim, false) => (0, shifted(result_pace)?),
+            (Convention::ScaleSim, false) => (0, shifted(shifted_pace)?),
             (_, true) => (1, 0),
-            (_, false) => (fold.rows, shifted(result_pace)?),
+            (_, false) => (fold.rows, shifted(shifted_pace)?),
         };
         let spans = Spans {
             load,

@@ -46,6 +46,22 @@ pub enum TileError {
         /// Number of such GEMMs.
         repeat: u64,
     },
+    /// GEMMs that are to run side by side do not fit the array at once.
+    #[error(
+        "{repeat} GEMMs of M = {m}, N = {n}, K = {k} cannot run {side_by_side} at a time; a group must divide their number and fit the array in one fold, off-diagonal zeros and all"
+    )]
+    SideBySide {
+        /// Rows of A and C.
+        m: u64,
+        /// Columns of B and C.
+        n: u64,
+        /// Columns of A.
+        k: u64,
+        /// Number of such GEMMs.
+        repeat: u64,
+        /// How many were to run at a time.
+        side_by_side: u64,
+    },
     /// A sum may leave the accumulator.
     #[error(
         "sums of K = {k} products may overflow the {accumulator}-bit accumulator of {kind} PEs, which holds K up to {greatest}; choose a wider accumulator"
@@ -188,29 +204,78 @@ impl ArrayModel {
     /// (the tile's own; see [`ArrayModel::check_reduction`] for that of an operation).
     pub fn tile(&self, tile: &GemmTile, feed: &Feed) -> Result<TileTiming, TileError> {
         let &GemmTile {
-            m, n, k, repeat, ..
+            m,
+            n,
+            k,
+            repeat,
+            side_by_side,
+            ..
         } = tile;
-        for (dimension, value) in [("M", m), ("N", n), ("K", k), ("repeat", repeat)] {
+        let sizes = [("M", m), ("N", n), ("K", k), ("repeat", repeat)];
+        for (dimension, value) in sizes.into_iter().chain([("side_by_side", side_by_side)]) {
             if value == 0 {
                 return Err(TileError::Zero { dimension });
             }
         }
         self.check_reduction(k)?;
+        if side_by_side > 1
+            && (side_by_side > self.most_side_by_side(m, n, k)
+                || !repeat.is_multiple_of(side_by_side))
+        {
+            return Err(TileError::SideBySide {
+                m,
+                n,
+                k,
+                repeat,
+                side_by_side,
+            });
+        }
         self.timing(tile, feed)
             .ok_or(TileError::Overflow { m, n, k, repeat })
     }
 
-    fn timing(&self, tile: &GemmTile, feed: &Feed) -> Option<TileTiming> {
-        // A lookup PE takes a group of products a step; the last group need not be full.
-        let k = tile.k.div_ceil(self.array.kind.group);
-        let (rows, columns, steps) = match self.array.dataflow {
-            Dataflow::OutputStationary => (tile.m, tile.n, k),
-            Dataflow::WeightStationary => (k, tile.n, tile.m),
-            Dataflow::InputStationary => (k, tile.m, tile.n),
+    /// How many independent GEMMs of a shape fit the array at once, in blocks that share neither
+    /// rows nor columns: ⌊R/Sr⌋ or ⌊C/Sc⌋, whichever is less; 0 if not even one does in one fold.
+    /// WS and IS hold zeros off the diagonal, which stationary bits (−1, +1) cannot; `ScaleSim`
+    /// counts one GEMM at a time.
+    #[must_use]
+    pub fn most_side_by_side(&self, m: u64, n: u64, k: u64) -> u64 {
+        let (rows, columns, _) = self.spatial(m, n, k);
+        let fit = (self.array.rows / rows).min(self.array.columns / columns);
+        let no_zero = match self.array.dataflow {
+            Dataflow::OutputStationary => false,
+            Dataflow::WeightStationary => self.array.kind.weight == Format::Bit,
+            Dataflow::InputStationary => self.array.kind.activation == Format::Bit,
         };
+        if no_zero || self.array.timing == Convention::ScaleSim || self.array.tiles == Tiles::Whole
+        {
+            fit.min(1)
+        } else {
+            fit
+        }
+    }
+
+    /// Rows and columns of the array that a GEMM spreads over, and the steps that it streams.
+    fn spatial(&self, m: u64, n: u64, k: u64) -> (u64, u64, u64) {
+        // A lookup PE takes a group of products a step; the last group need not be full.
+        let k = k.div_ceil(self.array.kind.group);
+        match self.array.dataflow {
+            Dataflow::OutputStationary => (m, n, k),
+            Dataflow::WeightStationary => (k, n, m),
+            Dataflow::InputStationary => (k, m, n),
+        }
+    }
+
+    fn timing(&self, tile: &GemmTile, feed: &Feed) -> Option<TileTiming> {
+        let (rows, columns, steps) = self.spatial(tile.m, tile.n, tile.k);
+        let side_by_side = tile.side_by_side;
         let macs = product([tile.m, tile.n, tile.k, tile.repeat])?;
         let (rows, columns, moved) = match self.array.tiles {
-            Tiles::AsUsed => (rows, columns, *tile),
+            Tiles::AsUsed => (
+                rows.checked_mul(side_by_side)?,
+                columns.checked_mul(side_by_side)?,
+                *tile,
+            ),
             Tiles::Whole => {
                 let rows = rows.checked_next_multiple_of(self.array.rows)?;
                 let n = columns.checked_next_multiple_of(self.array.columns)?;
@@ -220,12 +285,13 @@ impl ArrayModel {
         };
         let rows = Cut::new(rows, self.array.rows);
         let columns = Cut::new(columns, self.array.columns);
-        let cut = Folds::new(rows, columns, tile.repeat)?;
+        let cut = Folds::new(rows, columns, tile.repeat / side_by_side)?;
         let traffic = self.traffic(&moved, rows.blocks(), columns.blocks())?;
         let law = Law {
             array: self.array,
             feed: *feed,
             steps,
+            side_by_side,
         };
         TileTiming::new(law, cut, macs, traffic)
     }

@@ -46,7 +46,10 @@ fn element() -> impl Strategy<Value = Element> {
             variant: Variant::Parallel
         }),
         Just(Element::Bf16 { accumulator: None }),
-        Just(Element::Fp16 { accumulator: None }),
+        Just(Element::Fp16 {
+            accumulator: None,
+            variant: Variant::Parallel
+        }),
     ]
 }
 
@@ -74,26 +77,30 @@ fn case() -> impl Strategy<Value = Case> {
         })
 }
 
+/// What the law says of a tile on a `Serial` array of one product a cycle.
+fn serial_law(
+    (rows, columns): (usize, usize),
+    element: Element,
+    dataflow: Dataflow,
+    tile: GemmTile,
+) -> u64 {
+    let config = ArrayConfig {
+        rows: rows as u64,
+        columns: columns as u64,
+        element,
+        dataflow,
+        timing: Convention::Serial,
+        initiation_interval: Some(1),
+        latency: Some(1),
+    };
+    let model = ArrayModel::new(&config).unwrap();
+    model.tile(&tile, &Feed::UNLIMITED).unwrap().total.get()
+}
+
 impl Case {
     fn law(&self, dataflow: Dataflow) -> u64 {
-        let config = ArrayConfig {
-            rows: self.rows as u64,
-            columns: self.columns as u64,
-            element: self.element,
-            dataflow,
-            timing: Convention::Serial,
-            initiation_interval: Some(1),
-            latency: Some(1),
-        };
-        let tile = GemmTile {
-            m: self.m as u64,
-            n: self.n as u64,
-            k: self.k as u64,
-            repeat: 1,
-            accumulate: false,
-        };
-        let model = ArrayModel::new(&config).unwrap();
-        model.tile(&tile, &Feed::UNLIMITED).unwrap().total.get()
+        let tile = GemmTile::one(self.m as u64, self.n as u64, self.k as u64);
+        serial_law((self.rows, self.columns), self.element, dataflow, tile)
     }
 
     /// The sum in the order in which the dataflow adds.
@@ -169,5 +176,86 @@ proptest! {
             let b = Matrix::from_fn(case.k, case.n, |i, j| case.b[i * case.n + j]);
             case.check(floats, &a, &b)?;
         }
+    }
+}
+
+/// Heads that fill a part of an array each, and the array.
+fn heads() -> impl Strategy<Value = (usize, [usize; 3], [usize; 2], Dataflow, Vec<u8>)> {
+    let shape = (
+        1usize..5,
+        [1usize..5, 1usize..5, 1usize..5],
+        [0usize..4, 0usize..4],
+        prop::sample::select(DATAFLOWS.to_vec()),
+    );
+    shape.prop_flat_map(|(heads, [m, n, k], spare, dataflow)| {
+        prop::collection::vec(any::<u8>(), heads * (m * k + k * n))
+            .prop_map(move |values| (heads, [m, n, k], spare, dataflow, values))
+    })
+}
+
+proptest! {
+    /// Blocks on the diagonal share neither rows nor columns: all heads are right, and take the time
+    /// of one fold as high and as wide as all of them.
+    #[test]
+    fn heads_side_by_side_are_right_in_the_time_of_one_fold(
+        (heads, [m, n, k], [rows, columns], dataflow, values) in heads()
+    ) {
+        let element = Element::Int8 {
+            activation: None,
+            weight: None,
+            accumulator: None,
+            variant: Variant::Parallel,
+        };
+        let (spread, across) = match dataflow {
+            Dataflow::OutputStationary => (m, n),
+            Dataflow::WeightStationary => (k, n),
+            Dataflow::InputStationary => (k, m),
+        };
+        let size = (heads * spread + rows, heads * across + columns);
+        let arithmetic = Integers::of(&element.kind().unwrap()).unwrap();
+        let grid = Grid::new(size.0, size.1, arithmetic);
+        let value = |index: usize| i32::from(values[index] as i8);
+        let a_of = |head: usize, i: usize, j: usize| value(head * m * k + i * k + j);
+        let b_of = |head: usize, i: usize, j: usize| {
+            value(heads * m * k + head * k * n + i * n + j)
+        };
+        let zero = |same: bool, value: i32| if same { value } else { 0 };
+        // What stays is on the diagonal; what streams stands side by side.
+        let (a, b) = match dataflow {
+            Dataflow::OutputStationary => (
+                Matrix::from_fn(heads * m, k, |i, j| a_of(i / m, i % m, j)),
+                Matrix::from_fn(k, heads * n, |i, j| b_of(j / n, i, j % n)),
+            ),
+            Dataflow::WeightStationary => (
+                Matrix::from_fn(m, heads * k, |i, j| a_of(j / k, i, j % k)),
+                Matrix::from_fn(heads * k, heads * n, |i, j| {
+                    zero(i / k == j / n, b_of(i / k, i % k, j % n))
+                }),
+            ),
+            Dataflow::InputStationary => (
+                Matrix::from_fn(heads * m, heads * k, |i, j| {
+                    zero(i / m == j / k, a_of(i / m, i % m, j % k))
+                }),
+                Matrix::from_fn(heads * k, n, |i, j| b_of(i / k, i % k, j)),
+            ),
+        };
+        let (c, cycles) = grid.gemm(dataflow, &a, &b);
+        for head in 0..heads {
+            for i in 0..m {
+                for j in 0..n {
+                    let row = if dataflow == Dataflow::WeightStationary { i } else { head * m + i };
+                    let column = if dataflow == Dataflow::InputStationary { j } else { head * n + j };
+                    let expected: i32 =
+                        (0..k).map(|l| a_of(head, i, l) * b_of(head, l, j)).sum();
+                    prop_assert_eq!(c[(row, column)], i64::from(expected));
+                }
+            }
+        }
+        let tile = GemmTile {
+            repeat: heads as u64,
+            side_by_side: heads as u64,
+            ..GemmTile::one(m as u64, n as u64, k as u64)
+        };
+        prop_assert_eq!(cycles.get(), serial_law(size, element, dataflow, tile));
     }
 }

@@ -31,7 +31,9 @@ fn gemm(m: u64, n: u64, k: u64) -> GemmTile {
         n,
         k,
         repeat: 1,
+        side_by_side: 1,
         accumulate: false,
+        packed: None,
     }
 }
 

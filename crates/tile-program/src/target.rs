@@ -1,6 +1,9 @@
 //! What a compiler must know of a machine.
 
-use crate::{Bits, Bytes, Dataflow, Family};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{Bits, Bytes, Dataflow, Family, GemmTile, Packed, VectorTile};
 
 /// A unit of the machine that executes instructions in order: an array, the vector unit, the
 /// load or the store side of the DMA.
@@ -67,6 +70,8 @@ pub struct ArrayTarget {
     pub accumulator: Bits,
     /// Whether it takes weights in whole tiles of `rows` x `columns`, one at a time, padded.
     pub whole_tiles: bool,
+    /// The packings of weights that it can unpack, beside weights as wide as its PEs take them.
+    pub unpacks: Vec<Packed>,
 }
 
 /// One scratchpad, as a compiler sees it.
@@ -85,9 +90,38 @@ pub struct MemoryTarget {
     pub access: Bytes,
 }
 
+/// How long work takes on a machine, by the machine's own laws: what a compiler weighs one way to
+/// cut an operation against another with. Cycles are those of the reference clock, rounded up.
+pub trait Laws: fmt::Debug + Send + Sync {
+    /// From the start of a tile on an array (by its place in [`Target::arrays`]) until an equal one
+    /// may start right behind it; `None` if the array cannot run it.
+    fn array(&self, array: usize, tile: &GemmTile) -> Option<u64>;
+
+    /// Of the vector unit; `None` past 64 bits.
+    fn vector(&self, tile: &VectorTile) -> Option<u64>;
+
+    /// For which so many bytes keep the main memory's bus busy.
+    fn memory(&self, bytes: Bytes) -> u64;
+}
+
+/// Nothing takes time: for machines that are compiled for by nobody.
+impl Laws for () {
+    fn array(&self, _: usize, _: &GemmTile) -> Option<u64> {
+        Some(0)
+    }
+
+    fn vector(&self, _: &VectorTile) -> Option<u64> {
+        Some(0)
+    }
+
+    fn memory(&self, _: Bytes) -> u64 {
+        0
+    }
+}
+
 /// What a compiler must know of a machine. Units are numbered densely from zero; each array, the
 /// vector unit, load and store are distinct units.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Target {
     /// The PE arrays.
     pub arrays: Vec<ArrayTarget>,
@@ -101,6 +135,8 @@ pub struct Target {
     pub scratchpads: [ScratchpadTarget; 3],
     /// The main memory.
     pub memory: MemoryTarget,
+    /// How long work takes.
+    pub laws: Arc<dyn Laws>,
 }
 
 impl Target {

@@ -39,6 +39,6 @@ pub use model::{
 };
 pub use program::{CompiledProgram, KeptWeights, compile};
 pub use workload::{
-    Heads, Lengths, ModelChoice, Operators, Overrides, Precision, PrecisionFile, Run, Softmax,
-    Weights, Workload, WorkloadFile, resolve,
+    Fusion, Heads, Lengths, MaskedKeys, ModelChoice, Operators, Overrides, Precision,
+    PrecisionFile, Run, Softmax, Weights, Workload, WorkloadFile, resolve,
 };

@@ -127,13 +127,15 @@ impl CompiledProgram {
     fn prepare(&mut self) -> Result<(), CompileError> {
         let mut sizes = [0_u64; Slot::COUNT];
         let representatives = self.passes.representatives();
-        let mut streamed = Cost::default();
+        let mut streamed: u64 = 0;
         for (&index, &stands_for) in &representatives {
             let shape = self.passes.shape(index);
             let graph = lower(&self.workload, &self.target, &shape, &mut self.layout)?;
-            let plan = self.planner.plan(graph, &self.target)?;
+            let plan = self
+                .planner
+                .plan(graph, self.workload.fusion, &self.target)?;
             self.measure(&plan.graph, &mut sizes);
-            streamed.add(&plan, stands_for);
+            streamed = streamed.saturating_add(plan.cycles().saturating_mul(stands_for));
         }
         let (all, cached) = (self.layout.footprint(), self.layout.cached());
         for (slot, bytes) in self.slots.iter_mut().zip(sizes) {
@@ -172,7 +174,7 @@ impl CompiledProgram {
 
     /// Decides which weights stay on chip from pass to pass: as many as make the run cheapest, those
     /// first of which a byte saves most, then the larger ones.
-    fn keep_weights(&mut self, representatives: &BTreeMap<u64, u64>, streamed: Cost) {
+    fn keep_weights(&mut self, representatives: &BTreeMap<u64, u64>, streamed: u64) {
         let warm = match self.workload.weights {
             Weights::Streamed => return,
             Weights::Kept => false,
@@ -207,16 +209,16 @@ impl CompiledProgram {
                     set.insert(base);
                 }
             }
-            if set.len() == best.1.len() {
+            if set == best.1 {
                 continue;
             }
             let Some(mut cost) = self.cost_beside(representatives, &set, loads) else {
                 continue;
             };
             if !warm {
-                cost.traffic = cost.traffic.saturating_add(loads.into());
+                cost = cost.saturating_add(self.target.laws.memory(Bytes(loads)));
             }
-            if cost.product() < best.0.product() {
+            if cost < best.0 {
                 best = (cost, set, loads);
             }
         }
@@ -239,21 +241,24 @@ impl CompiledProgram {
         target
     }
 
-    /// What the run costs beside weights that stay; `None` if it cannot be run so.
+    /// About the cycles of the run beside weights that stay; `None` if it cannot be run so.
     fn cost_beside(
         &mut self,
         representatives: &BTreeMap<u64, u64>,
         kept: &BTreeSet<u64>,
         bytes: u64,
-    ) -> Option<Cost> {
+    ) -> Option<u64> {
         self.layout.kept.clone_from(kept);
         let target = self.without(bytes);
-        let mut cost = Cost::default();
+        let mut cost: u64 = 0;
         for (&index, &stands_for) in representatives {
             let shape = self.passes.shape(index);
             let graph = lower(&self.workload, &target, &shape, &mut self.layout).ok()?;
-            let plan = self.planner.plan(graph, &target).ok()?;
-            cost.add(&plan, stands_for);
+            let plan = self
+                .planner
+                .plan(graph, self.workload.fusion, &target)
+                .ok()?;
+            cost = cost.saturating_add(plan.cycles().saturating_mul(stands_for));
         }
         Some(cost)
     }
@@ -274,7 +279,7 @@ impl CompiledProgram {
         let graph = lower(&self.workload, &self.beside, shape, &mut self.layout)
             .expect("the longest pass was lowered when the program was compiled");
         self.planner
-            .plan(graph, &self.beside)
+            .plan(graph, self.workload.fusion, &self.beside)
             .expect("the longest pass was planned when the program was compiled")
     }
 }
@@ -308,25 +313,6 @@ impl Program for CompiledProgram {
 
     fn passes(&self) -> u64 {
         self.passes.count()
-    }
-}
-
-/// What passes cost: bytes that their GEMMs and their attention load, and estimated array cycles.
-#[derive(Clone, Copy, Debug, Default)]
-struct Cost {
-    traffic: u128,
-    cycles: u128,
-}
-
-impl Cost {
-    fn add(&mut self, plan: &PassPlan, times: u64) {
-        let (traffic, cycles) = plan.cost();
-        self.traffic += u128::from(traffic) * u128::from(times);
-        self.cycles += u128::from(cycles) * u128::from(times);
-    }
-
-    const fn product(&self) -> u128 {
-        self.traffic.saturating_mul(self.cycles)
     }
 }
 

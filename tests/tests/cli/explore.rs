@@ -35,10 +35,26 @@ fn a_golden_file_that_asks_for_what_is_not_there_is_refused_at_its_place() {
         (two("opt-1.3b,128"), ":2:1:", "3 heads"),
         (two(""), ":1:1:", "no figures"),
         (String::new(), ":1:1:", "empty"),
-        ("model,context_length\nopt-1.3b,128\n".into(), ":1:1:", "no column"),
-        ("model,tokens_per_second\nopt-1.3b,1\n".into(), ":1:1:", "`context_length`"),
-        ("context_length,tokens_per_second\n128,1\n".into(), ":1:1:", "`model`"),
-        (format!("{GOLDEN},watts\nopt-1.3b,128,1,1\n"), ":1:40:", "`watts`"),
+        (
+            "model,context_length\nopt-1.3b,128\n".into(),
+            ":1:1:",
+            "no column",
+        ),
+        (
+            "model,tokens_per_second\nopt-1.3b,1\n".into(),
+            ":1:1:",
+            "`context_length`",
+        ),
+        (
+            "context_length,tokens_per_second\n128,1\n".into(),
+            ":1:1:",
+            "`model`",
+        ),
+        (
+            format!("{GOLDEN},watts\nopt-1.3b,128,1,1\n"),
+            ":1:40:",
+            "`watts`",
+        ),
         (format!("{GOLDEN},model\n"), ":1:40:", "two columns"),
     ] {
         let folder = Folder::new();
@@ -197,13 +213,22 @@ fn reproduction_is_the_same_bytes_at_any_number_of_threads() {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{text}{:?}", output.stderr);
         assert!(text.contains("42 of 42 cells exact"), "{text}");
-        for question in ["Whole models", "zero", "ideal", "BF16", "stationary", "build next"] {
+        for question in [
+            "Whole models",
+            "zero",
+            "ideal",
+            "BF16",
+            "stationary",
+            "build next",
+        ] {
             assert!(text.contains(question), "{question}: {text}");
         }
     }
     let names = |out: &str| {
         let entries = std::fs::read_dir(folder.path(out)).expect("a folder");
-        let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
         names.sort();
         names
     };
@@ -233,10 +258,17 @@ fn reproduction_is_the_same_bytes_at_any_number_of_threads() {
         assert_eq!(csv.lines().count(), rows.len() + 1, "{name}");
     }
     let html = folder.read("one/index.html");
-    assert_eq!(html.matches("<svg").count(), report.matches(".svg)").count());
+    assert_eq!(
+        html.matches("<svg").count(),
+        report.matches(".svg)").count()
+    );
     // A file in the way is told before anything is run.
     folder.write("taken", "");
     let run = folder.run(&["reproduce", "--quick", "--out", "taken"]);
     assert_eq!(run.code, 2);
-    assert!(run.stderr.contains("cannot make the folder"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("cannot make the folder"),
+        "{}",
+        run.stderr
+    );
 }

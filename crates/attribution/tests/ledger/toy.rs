@@ -1,5 +1,7 @@
 //! A small in-order machine that keeps the full record of its run: the oracle's side of the tests.
 
+use std::sync::Arc;
+
 use event_kernel::{Cycle, Cycles};
 use proptest::prelude::*;
 use tile_program::{
@@ -27,6 +29,7 @@ pub(crate) fn target() -> Target {
         weight: Bits(8),
         accumulator: Bits(32),
         whole_tiles: false,
+        unpacks: tile_program::Packed::ALL.to_vec(),
     };
     Target {
         arrays: (0..ARRAYS).map(array).collect(),
@@ -40,6 +43,7 @@ pub(crate) fn target() -> Target {
             capacity: None,
             access: Bytes(64),
         },
+        laws: Arc::new(()),
     }
 }
 

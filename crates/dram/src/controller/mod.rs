@@ -20,7 +20,7 @@ mod trains;
 
 use crate::checker::{Checker, Protocol};
 use crate::command::{Command, Issued, Place};
-use crate::config::{Device, Page, Policy, Scheduler};
+use crate::config::{Device, Page, Policy, RefreshPolicy, Scheduler};
 use crate::memory::{Counters, Direction, Done};
 use crate::standard::{CommandBus, Rule, Scope};
 use crate::timing::{Shape, Timing};
@@ -35,15 +35,16 @@ const NEVER: u64 = u64::MAX;
 
 /// Commands whose earliest cycles are asked for; those with automatic precharge go when those
 /// without can.
-const ASKED: [Command; 7] = [
-    Command::Activate,
-    Command::Precharge,
-    Command::PrechargeAll,
-    Command::Read,
-    Command::Write,
-    Command::RefreshAll,
-    Command::RefreshBank,
-];
+fn asked(refresh: RefreshPolicy) -> Vec<Command> {
+    use Command::{Activate, Precharge, PrechargeAll, Read, RefreshAll, RefreshBank, Write};
+    let mut asked = vec![Activate, Precharge, Read, Write];
+    match refresh {
+        RefreshPolicy::AllBank => asked.extend([PrechargeAll, RefreshAll]),
+        RefreshPolicy::PerBank => asked.push(RefreshBank),
+        RefreshPolicy::Off => {}
+    }
+    asked
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Bank {
@@ -156,7 +157,7 @@ impl Controller {
                 Page::Closed => u32::MAX,
             },
         };
-        let timing = Timing::new(shape, &device.rules, &ASKED);
+        let timing = Timing::new(shape, &device.rules, &asked(device.policy.refresh));
         Self {
             numbers,
             policy: device.policy,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{DramConfig, RefreshPolicy};
+use crate::config::DramConfig;
 use crate::preset;
 use proptest::prelude::*;
 

@@ -20,8 +20,8 @@ use dram::MemoryConfig;
 use serde::Serialize;
 use tile_program::Family;
 use workload_compiler::{
-    Format, Heads, ModelChoice, Operators, Overrides, Packing, PrecisionFile, Run, Softmax,
-    Weights, Workload, WorkloadFile, resolve,
+    Format, Fusion, Heads, MaskedKeys, ModelChoice, Operators, Overrides, Packing, PrecisionFile,
+    Run, Softmax, Weights, Workload, WorkloadFile, resolve,
 };
 
 use crate::figure::Drawn;
@@ -139,6 +139,8 @@ impl Bench {
                 activation: None,
             },
             weights: Weights::Kept,
+            masked_keys: MaskedKeys::default(),
+            fusion: Fusion::default(),
             operators: Operators::All,
             heads: Heads::Grouped,
             softmax: Softmax::Auto,

@@ -18,8 +18,8 @@ use accelerator::{Machine, MachineSpec};
 use config::FieldError;
 use tile_program::{Cause, Family};
 use workload_compiler::{
-    DenseLayer, Format, Heads, ModelChoice, Operators, PrecisionFile, Run, Softmax, Weights,
-    Workload, WorkloadFile, resolve,
+    DenseLayer, Format, Fusion, Heads, MaskedKeys, ModelChoice, Operators, PrecisionFile, Run,
+    Softmax, Weights, Workload, WorkloadFile, resolve,
 };
 
 use crate::{Measured, Point, measure_all};
@@ -188,6 +188,8 @@ fn workload(app: &App, side: u64) -> Result<Workload, String> {
         operators: Operators::Gemms,
         heads: Heads::default(),
         softmax: Softmax::default(),
+        masked_keys: MaskedKeys::default(),
+        fusion: Fusion::default(),
         beyond_max_context: true,
     };
     resolve(&file, |path| Err(format!("{path} is not asked for"))).map_err(|error| {

@@ -8,8 +8,8 @@ mod golden;
 
 use serde::Deserialize;
 use workload_compiler::{
-    FeedForward, Format, Heads, ModelChoice, Operators, Overrides, PrecisionFile, Preset, Run,
-    Softmax, Weights, Workload, WorkloadFile, resolve,
+    FeedForward, Format, Fusion, Heads, MaskedKeys, ModelChoice, Operators, Overrides,
+    PrecisionFile, Preset, Run, Softmax, Weights, Workload, WorkloadFile, resolve,
 };
 
 use crate::Measured;
@@ -96,6 +96,8 @@ pub fn workload(preset: &Preset, form: Form, context: u64) -> Result<Workload, c
         operators: Operators::BlockGemms,
         heads: Heads::Separate,
         softmax: Softmax::Auto,
+        masked_keys: MaskedKeys::Compute,
+        fusion: Fusion::Full,
         // Published up to 4096, twice what most of these models were made for.
         beyond_max_context: true,
     };

@@ -65,7 +65,10 @@ pub fn pe_for(format: Format) -> Element {
             variant,
         },
         Format::Bf16 => Element::Bf16 { accumulator },
-        Format::Fp16 => Element::Fp16 { accumulator },
+        Format::Fp16 => Element::Fp16 {
+            accumulator,
+            variant,
+        },
     }
 }
 
@@ -110,8 +113,8 @@ pub fn nearest_machine(spec: &MachineSpec, part: Part, s: Speedup, means: Means)
 /// The machine with the arrays of a part `s` times faster.
 ///
 /// An array that serves others too is split: the part gets a copy of its own, the rest keeps the
-/// array as it is. No two arrays share work, so the split alone speeds up what can overlap, and
-/// nothing else.
+/// array as it is. The two serve different operators and share no work, so the split alone speeds
+/// up what can overlap, and nothing else.
 ///
 /// # Errors
 /// If no whole number of columns or rows, no clock, no PE is `s` times what it was.

@@ -242,7 +242,9 @@ impl Case {
             n,
             k,
             repeat: self.repeat,
+            side_by_side: 1,
             accumulate: false,
+            packed: None,
         };
         model.tile(&tile, &self.feed)
     }

@@ -109,7 +109,9 @@ pub(crate) fn timing(model: &ArrayModel, m: u64, n: u64, k: u64) -> Result<TileT
         n,
         k,
         repeat: 1,
+        side_by_side: 1,
         accumulate: false,
+        packed: None,
     };
     model.tile(&tile, &Feed::UNLIMITED)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tile_program::{Bytes, Program};
+use tile_program::{Bytes, DecidedBy, Program, TileChoice, Tiling};
 use workload_compiler::{
     InstructionListing, KeptWeights, Lister, OperationListing, PassListing, TileSize, Tiles, Totals,
 };
@@ -195,6 +195,10 @@ impl Text {
         };
         writeln!(out, "\n{what} of pass {}, {}", pass.index, pass.name)?;
         write!(out, "{}", table(&rows, self.operations))?;
+        if let Some(table) = tilings(&pass.operations) {
+            writeln!(out, "\nTilings of pass {}, {}", pass.index, pass.name)?;
+            write!(out, "{table}")?;
+        }
         if !instructions.is_empty() {
             writeln!(out, "\nInstructions of pass {}, {}", pass.index, pass.name)?;
         }
@@ -304,6 +308,73 @@ fn table(rows: &[OperationListing], each: bool) -> Table {
         table.row(cells);
     }
     table
+}
+
+/// How GEMMs are cut, and why: a row for each choice that was made.
+fn tilings(operations: &[OperationListing]) -> Option<Table> {
+    let header = [
+        "  operator",
+        "count",
+        "m x n x k",
+        "outer loop",
+        "loaded once",
+        "arrays",
+        "heads side by side",
+        "parts of k",
+        "bytes",
+        "array cycles",
+        "tried",
+        "why",
+    ];
+    let mut choices: Vec<(&str, TileChoice, u64)> = Vec::new();
+    for operation in operations {
+        let Some(choice) = operation.tiling else {
+            continue;
+        };
+        let known = |(name, other, _): &&mut (&str, TileChoice, u64)| {
+            (*name, other) == (operation.operator, &choice)
+        };
+        match choices.iter_mut().find(known) {
+            Some((_, _, count)) => *count += 1,
+            None => choices.push((operation.operator, choice, 1)),
+        }
+    }
+    let mut table = Table::new(&header, &[1, 5, 6, 7, 8, 9, 10]);
+    for (operator, choice, count) in &choices {
+        let chosen = &choice.chosen;
+        table.row(vec![
+            format!("  {operator}"),
+            count.to_string(),
+            format!("{} x {} x {}", chosen.m, chosen.n, chosen.k),
+            chosen.order.name().replace('_', " "),
+            chosen.reuse.name().to_owned(),
+            chosen.arrays.to_string(),
+            chosen.side_by_side.to_string(),
+            chosen.splits_of_k.to_string(),
+            grouped(chosen.bytes.get()),
+            grouped(chosen.cycles),
+            grouped(choice.candidates),
+            why(choice),
+        ]);
+    }
+    (!choices.is_empty()).then_some(table)
+}
+
+/// What tipped the scale.
+fn why(choice: &TileChoice) -> String {
+    let chosen = &choice.chosen;
+    let next = choice.alternative.as_ref();
+    let more = |of: &dyn Fn(&Tiling) -> u64| {
+        let next = next.map_or(0, of);
+        format!("{} against {}", grouped(of(chosen)), grouped(next))
+    };
+    match choice.decided_by {
+        DecidedBy::OnlyChoice => "nothing else fits".to_owned(),
+        DecidedBy::Capacity => "a better one does not fit".to_owned(),
+        DecidedBy::Traffic => format!("fewer bytes: {}", more(&|tiling| tiling.bytes.get())),
+        DecidedBy::ArrayTime => format!("fewer array cycles: {}", more(&|tiling| tiling.cycles)),
+        DecidedBy::Overlap => "costs the same as others, overlaps better".to_owned(),
+    }
 }
 
 /// The most frequent sizes: `20 of 1 x 512 x 2560 (m x n x k), 5 of 1 x 256 x 2560`.

@@ -1,22 +1,22 @@
 //! Attention, item by item.
 //!
 //! An item is a block of queries of some heads of a sequence against all keys (whole rows) or one
-//! block of keys (online). Its scores go through softmax; its context is summed up over the items
+//! block of keys (online). Arrays that share the work each have items of their own. Its scores go through softmax; its context is summed up over the items
 //! of the block of queries. With pipelining the next item's scores stand before this item's
 //! context in program order, so that the array has work while the vector unit does softmax.
 
 use std::ops::Range;
 
 use tile_program::{
-    GemmTile, OperationId, ScratchpadId, TransferTile, UnitId, VectorKind, VectorTile, Work,
+    GemmTile, OperationId, ScratchpadId, Stream, TransferTile, UnitId, VectorKind, VectorTile, Work,
 };
 
 use super::emitter::{Buffer, Step};
 use super::items::{Item, Items};
 use super::pass::Context;
 use crate::layout::CacheRegion;
-use crate::lower::{AttentionStage, Backing, TensorId};
-use crate::plan::AttentionPlan;
+use crate::lower::{AttentionPhase, AttentionStage, Backing, TensorId};
+use crate::plan::{AttentionPlan, accumulator_bytes, times};
 
 /// An item whose scores are done.
 struct Pending {
@@ -27,12 +27,29 @@ struct Pending {
 
 /// Attention of a layer in the course of being emitted.
 pub(super) struct AttentionRun {
+    layer: Layer,
+    /// Those that still have work.
+    lanes: Vec<Lane>,
+    /// The unit of items that no lane has taken yet.
+    next_unit: u64,
+}
+
+/// What does not change while a layer's attention is emitted.
+struct Layer {
     stage: AttentionStage,
     plan: AttentionPlan,
     items: Items,
     cache: [CacheRegion; 2],
-    unit: UnitId,
     accumulator_bytes: u64,
+}
+
+/// What one array is at.
+struct Lane {
+    /// The array's place in the target.
+    array: usize,
+    unit: UnitId,
+    /// Cycles that it has been given.
+    load: u64,
     next: Option<Item>,
     pending: Option<Pending>,
     /// The present block of queries, while items share it.
@@ -56,43 +73,131 @@ impl AttentionRun {
             Backing::Cache(cache) => cache.of(&stage.sequences),
             Backing::Slot(_) | Backing::Rows(_) => unreachable!("keys are backed by a cache"),
         };
-        let mut run = Self {
-            cache: [cache(stage.key), cache(stage.value)],
-            unit: context.units.arrays[stage.array],
-            accumulator_bytes: context.units.accumulators[stage.array],
-            items: Items::new(&stage, &plan),
-            stage,
-            plan,
+        let team = context.team(stage.array, stage.scores);
+        let lanes = usize::try_from(plan.lanes).expect("no more lanes than arrays");
+        let lane = |&array: &usize| Lane {
+            array,
+            unit: context.units.target.arrays[array].unit,
+            load: 0,
             next: None,
             pending: None,
             query: None,
             context: None,
             kept: [Vec::new(), Vec::new()],
         };
-        run.next = Some(run.items.first());
-        run
+        Self {
+            lanes: team[..lanes].iter().map(lane).collect(),
+            next_unit: 0,
+            layer: Layer {
+                cache: [cache(stage.key), cache(stage.value)],
+                accumulator_bytes: accumulator_bytes(&context.units.target, &team),
+                items: Items::new(&stage, &plan),
+                stage,
+                plan,
+            },
+        }
     }
 
-    /// Emits the scores of an item and the context of the one before (or of the same).
+    /// Emits the scores of an item and the context of the one before (or of the same), on the array
+    /// that has been given the least.
     pub(super) fn step(&mut self, context: &mut Context) -> bool {
-        let Some(item) = self.next.take() else {
-            let last = self
-                .pending
-                .take()
-                .expect("an item is pending until the end");
-            self.context(context, last);
-            return false;
-        };
-        self.next = self.items.after(&item);
-        let done = self.scores(context, item);
-        if self.plan.pipelined {
-            if let Some(before) = self.pending.replace(done) {
-                self.context(context, before);
-            }
-            return true;
+        let units = self.layer.items.units();
+        let lane = self.lanes.iter_mut().min_by_key(|lane| lane.load);
+        let lane = lane.expect("a lane is left until the end");
+        if lane.next.is_none() && self.next_unit < units {
+            lane.next = Some(self.layer.items.first(self.next_unit));
+            self.next_unit += 1;
         }
-        self.context(context, done);
-        self.next.is_some()
+        if let Some(item) = &lane.next {
+            let cycles = self.layer.cycles(context, lane.array, item);
+            lane.load = lane.load.saturating_add(cycles);
+        }
+        self.layer.step(context, lane);
+        if self.next_unit == units {
+            self.lanes
+                .retain(|lane| lane.next.is_some() || lane.pending.is_some());
+        }
+        !self.lanes.is_empty()
+    }
+}
+
+impl Layer {
+    /// A step of one lane.
+    fn step(&self, context: &mut Context, lane: &mut Lane) {
+        let Some(item) = lane.next.take() else {
+            if let Some(last) = lane.pending.take() {
+                self.context(context, lane, last);
+            }
+            return;
+        };
+        lane.next = self.items.after(&item);
+        match self.stage.phase {
+            AttentionPhase::Fused => {}
+            AttentionPhase::Scores(_) => {
+                self.scores(context, lane, item);
+                return;
+            }
+            AttentionPhase::Context(rows) => {
+                let probabilities = self.load_probabilities(context, rows, &item);
+                let loaded = Pending {
+                    item,
+                    probabilities,
+                };
+                self.context(context, lane, loaded);
+                return;
+            }
+        }
+        let done = self.scores(context, lane, item);
+        if !self.plan.pipelined {
+            self.context(context, lane, done);
+        } else if let Some(before) = lane.pending.replace(done) {
+            self.context(context, lane, before);
+        }
+    }
+
+    /// Cycles of an item on an array, to share items out by; with one array it makes no difference.
+    fn cycles(&self, context: &Context, array: usize, item: &Item) -> u64 {
+        if self.plan.lanes == 1 {
+            return 0;
+        }
+        let (m, repeat) = self.items.shape(item);
+        let (span, depth) = (item.keys.end - item.keys.start, self.stage.head_dim);
+        let cycles = |n, k| {
+            let tile = GemmTile {
+                repeat,
+                ..GemmTile::one(m, n, k)
+            };
+            times(&context.units.target, &[array], &tile)[0]
+        };
+        cycles(span, depth).saturating_add(cycles(depth, span))
+    }
+
+    /// Rows and columns that a block of keys of an item has in scores that lie in memory.
+    fn in_memory(&self, item: &Item, block: &Range<u64>) -> (Range<u64>, Range<u64>) {
+        let stage = &self.stage;
+        let head = item.sequence * stage.kv_heads + item.heads.start;
+        let heads = item.heads.end - item.heads.start;
+        let tokens = item.queries.end - item.queries.start;
+        let first = (head * stage.tokens + item.queries.start) * stage.group;
+        let columns = block.start - stage.from..block.end - stage.from;
+        (first..first + heads * tokens * stage.group, columns)
+    }
+
+    /// Probabilities that a softmax of its own has left in memory, block by block.
+    fn load_probabilities(
+        &self,
+        context: &mut Context,
+        from: TensorId,
+        item: &Item,
+    ) -> Vec<Buffer> {
+        let operation = self.stage.context;
+        let blocks = self.items.blocks(item);
+        let load = |block: Range<u64>| {
+            let at = (operation, context.emitter.tile(operation));
+            let (rows, columns) = self.in_memory(item, &block);
+            context.load_piece(at, from, &rows, 1, &columns)
+        };
+        blocks.map(load).collect()
     }
 
     fn last_queries(&self, item: &Item) -> bool {
@@ -101,8 +206,9 @@ impl AttentionRun {
 
     /// A block of keys or values: what must be complete before use, and the buffer to give back.
     fn operand(
-        &mut self,
+        &self,
         context: &mut Context,
+        lane: &mut Lane,
         side: Side,
         at: (OperationId, u32),
         item: &Item,
@@ -112,9 +218,12 @@ impl AttentionRun {
         let index = usize::try_from(index).expect("blocks of keys are few");
         let place = side as usize;
         let keep = self.plan.kept;
-        if keep && item.queries.start > 0 {
-            let buffer = self.kept[place][index].clone();
-            return (buffer.ready.clone(), buffer);
+        let first_queries = item.queries.start == 0;
+        if keep
+            && !first_queries
+            && let Some(buffer) = lane.kept[place].get(index)
+        {
+            return (buffer.ready.clone(), buffer.clone());
         }
         let tensor = match side {
             Side::Keys => self.stage.key,
@@ -154,18 +263,19 @@ impl AttentionRun {
         ready.merge(&buffer.ready);
         buffer.ready = ready.clone();
         if keep {
-            if index == 0 {
-                self.kept[place].clear();
+            if first_queries && index == 0 {
+                lane.kept[place].clear();
             }
-            self.kept[place].push(buffer.clone());
+            lane.kept[place].push(buffer.clone());
         }
         (ready, buffer)
     }
 
     /// Gives a block back, or notes who used it.
     fn used(
-        &mut self,
+        &self,
         context: &mut Context,
+        lane: &mut Lane,
         side: Side,
         block: &Range<u64>,
         stamp: (UnitId, u64),
@@ -174,7 +284,7 @@ impl AttentionRun {
         if self.plan.kept
             && let Some(buffer) = usize::try_from(index)
                 .ok()
-                .and_then(|index| self.kept[side as usize].get_mut(index))
+                .and_then(|index| lane.kept[side as usize].get_mut(index))
         {
             buffer.read(stamp);
         }
@@ -187,37 +297,36 @@ impl AttentionRun {
         }
     }
 
-    fn scores(&mut self, context: &mut Context, item: Item) -> Pending {
+    fn scores(&self, context: &mut Context, lane: &mut Lane, item: Item) -> Pending {
         let (m, repeat) = self.items.shape(&item);
         let rows = self.items.rows(&item);
         let vector = self.stage.softmax.is_some();
         let mut sums = Buffer::new(ScratchpadId::Outputs, 0);
         let mut probabilities = Vec::new();
-        let first_keys = item.keys.start == self.stage.from;
-        let last_keys = item.keys.end == self.stage.to;
+        let (first_keys, last_keys) = (item.is_first(), item.is_last());
         for block in self.items.blocks(&item) {
             let operation = self.stage.scores;
             let at = (operation, context.emitter.tile(operation));
-            let (ready, keys) = self.operand(context, Side::Keys, at, &item, &block);
+            let (ready, keys) = self.operand(context, lane, Side::Keys, at, &item, &block);
             if first_keys && block.start == item.keys.start {
-                self.query = self.load_query(context, at, &item);
+                lane.query = self.load_query(context, at, &item);
             }
             let n = block.end - block.start;
-            let work = Work::Gemm(GemmTile {
-                m,
-                n,
-                k: self.stage.head_dim,
-                repeat,
-                accumulate: false,
-            });
+            let work = context.pack(
+                lane.array,
+                GemmTile {
+                    repeat,
+                    ..GemmTile::one(m, n, self.stage.head_dim)
+                },
+            );
             let mut piece = Buffer::new(
                 ScratchpadId::Outputs,
                 m * repeat * n * self.accumulator_bytes,
             );
-            let mut step = Step::new(self.unit, at.0, at.1, work)
+            let mut step = Step::new(lane.unit, at.0, at.1, work)
                 .after(&ready)
                 .take(&piece);
-            step = match &self.query {
+            step = match &lane.query {
                 Some(query) => step.after(&query.ready),
                 None => step.after(&context.tensors[self.stage.query.0].ready(&rows)),
             };
@@ -226,24 +335,32 @@ impl AttentionRun {
             }
             if last_keys
                 && block.end == item.keys.end
-                && let Some(query) = self.query.take()
+                && let Some(query) = lane.query.take()
             {
                 step = step.give(query);
             }
             let mut drained = None;
-            if !vector {
+            let to_memory = match self.stage.phase {
+                AttentionPhase::Scores(scores) => Some(scores),
+                AttentionPhase::Fused | AttentionPhase::Context(_) => None,
+            };
+            if !vector && to_memory.is_none() {
                 let bytes = (m * repeat * n * self.stage.a_bits).div_ceil(8);
                 let buffer = Buffer::new(ScratchpadId::Activations, bytes);
                 step = step.take(&buffer).give(piece.clone());
                 drained = Some(buffer);
             }
             let stamp = context.emitter.issue(step);
-            self.used(context, Side::Keys, &block, stamp);
-            match &mut self.query {
+            self.used(context, lane, Side::Keys, &block, stamp);
+            match &mut lane.query {
                 Some(query) => query.read(stamp),
                 None => context.tensor(self.stage.query).read(stamp),
             }
-            if let Some(mut buffer) = drained {
+            if let Some(scores) = to_memory {
+                piece.written(stamp);
+                let (rows, columns) = self.in_memory(&item, &block);
+                context.store_piece(at, piece, scores, &rows, &columns);
+            } else if let Some(mut buffer) = drained {
                 buffer.written(stamp);
                 probabilities.push(buffer);
             } else {
@@ -253,7 +370,7 @@ impl AttentionRun {
                 sums.users.merge(&piece.users);
             }
         }
-        if vector {
+        if vector && self.stage.phase == AttentionPhase::Fused {
             probabilities.push(self.softmax(context, &item, sums));
         }
         Pending {
@@ -276,30 +393,45 @@ impl AttentionRun {
         Some(context.load_piece(at, tensor, &rows, 1, &columns))
     }
 
+    /// Where scores and sums are while they are worked on.
+    const fn sums(&self) -> Stream {
+        Stream::new(ScratchpadId::Outputs, 8 * self.accumulator_bytes)
+    }
+
     /// Softmax over the item's scores; quantised where the array wants integers.
     fn softmax(&self, context: &mut Context, item: &Item, sums: Buffer) -> Buffer {
         let (m, repeat) = self.items.shape(item);
         let elements = m * repeat * (item.keys.end - item.keys.start);
-        let work = |kind| {
+        let scores = self.sums();
+        let probabilities = Stream::new(ScratchpadId::Activations, self.stage.a_bits);
+        let work = |kind, result| {
             Work::Vector(VectorTile {
                 kind,
                 elements,
                 rows: m * repeat,
+                source: scores,
+                operand: None,
+                result,
             })
+        };
+        let softmax = match self.stage.quantise {
+            Some(_) => work(VectorKind::Softmax, scores),
+            None => work(VectorKind::Softmax, probabilities),
         };
         let bytes = (elements * self.stage.a_bits).div_ceil(8);
         let mut result = Buffer::new(ScratchpadId::Activations, bytes);
         let operation = self.stage.softmax.expect("asked for");
         let tile = context.emitter.tile(operation);
         let vector = context.units.vector;
-        let step = Step::new(vector, operation, tile, work(VectorKind::Softmax));
+        let step = Step::new(vector, operation, tile, softmax);
         let mut step = step.after(&sums.ready);
         if let Some(operation) = self.stage.quantise {
             let stamp = context.emitter.issue(step);
             let mut sums = sums;
             sums.written(stamp);
             let tile = context.emitter.tile(operation);
-            step = Step::new(vector, operation, tile, work(VectorKind::Quantise));
+            let quantise = work(VectorKind::Quantise, probabilities);
+            step = Step::new(vector, operation, tile, quantise);
             step = step.after(&sums.ready).give(sums);
         } else {
             step = step.give(sums);
@@ -309,25 +441,30 @@ impl AttentionRun {
         result
     }
 
-    fn context(&mut self, context: &mut Context, pending: Pending) {
+    fn context(&self, context: &mut Context, lane: &mut Lane, pending: Pending) {
         let Pending {
             item,
             mut probabilities,
         } = pending;
         let (m, repeat) = self.items.shape(&item);
         let elements = m * repeat * self.stage.head_dim;
-        let first_keys = item.keys.start == self.stage.from;
-        let last_keys = item.keys.end == self.stage.to;
+        let (first_keys, last_keys) = (item.is_first(), item.is_last());
         let operation = self.stage.context;
-        let mut sums = self.context.take().unwrap_or_else(|| {
+        let mut sums = lane.context.take().unwrap_or_else(|| {
             Buffer::new(ScratchpadId::Outputs, elements * self.accumulator_bytes)
         });
-        if !first_keys && let Some(softmax) = self.stage.softmax {
+        if !first_keys
+            && self.stage.phase == AttentionPhase::Fused
+            && let Some(softmax) = self.stage.softmax
+        {
             let tile = context.emitter.tile(softmax);
             let work = Work::Vector(VectorTile {
                 kind: VectorKind::Multiply,
                 elements,
                 rows: m * repeat,
+                source: self.sums(),
+                operand: None,
+                result: self.sums(),
             });
             let step = Step::new(context.units.vector, softmax, tile, work).after(&sums.ready);
             let stamp = context.emitter.issue(step);
@@ -338,16 +475,17 @@ impl AttentionRun {
         let blocks: Vec<_> = self.items.blocks(&item).collect();
         for (index, block) in blocks.iter().enumerate() {
             let at = (operation, context.emitter.tile(operation));
-            let (ready, values) = self.operand(context, Side::Values, at, &item, block);
-            let work = Work::Gemm(GemmTile {
-                m,
-                n: self.stage.head_dim,
-                k: block.end - block.start,
-                repeat,
-                accumulate: !first_keys || index > 0,
-            });
+            let (ready, values) = self.operand(context, lane, Side::Values, at, &item, block);
+            let work = context.pack(
+                lane.array,
+                GemmTile {
+                    repeat,
+                    accumulate: !first_keys || index > 0,
+                    ..GemmTile::one(m, self.stage.head_dim, block.end - block.start)
+                },
+            );
             let source = if whole { 0 } else { index };
-            let mut step = Step::new(self.unit, at.0, at.1, work)
+            let mut step = Step::new(lane.unit, at.0, at.1, work)
                 .after(&ready)
                 .after(&sums.ready)
                 .after(&probabilities[source].ready);
@@ -367,14 +505,14 @@ impl AttentionRun {
             } else {
                 context.emitter.issue(step)
             };
-            self.used(context, Side::Values, block, stamp);
+            self.used(context, lane, Side::Values, block, stamp);
             probabilities[source].read(stamp);
             sums.written(stamp);
         }
         if last_keys {
             self.leave(context, &item, sums);
         } else {
-            self.context = Some(sums);
+            lane.context = Some(sums);
         }
     }
 
@@ -420,6 +558,9 @@ impl AttentionRun {
             kind: VectorKind::Dequantise,
             elements: count * width,
             rows: count,
+            source: self.sums(),
+            operand: None,
+            result: context.home(out),
         });
         let bytes = context.tensors[out.0].piece(count, width);
         let chip = context.tensors[out.0].on_chip();

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use tile_program::ScratchpadId;
+use tile_program::{OperationId, ScratchpadId, Stream, UnitId};
 
 use super::emitter::{After, Buffer, Step};
-use super::pass::Context;
+use super::pass::{Context, Streams};
 use crate::lower::{TensorId, VectorStage, VectorStep};
 
 /// Where the result of a chain goes.
@@ -79,6 +79,14 @@ impl Context {
         })
     }
 
+    /// A step has updated its state, if it has one.
+    fn updated(&mut self, step: &VectorStep, stamp: (UnitId, u64)) {
+        if let Some(state) = step.state {
+            let all = 0..self.tensors[state.0].spec.rows;
+            self.tensor(state).written(&all, stamp);
+        }
+    }
+
     /// Runs a chain over a band; the buffer is the caller's if it asked for one.
     pub(super) fn chain(
         &mut self,
@@ -86,6 +94,7 @@ impl Context {
         steps: &[VectorStep],
         band: &Band,
         goal: Goal,
+        stored_by: Option<OperationId>,
     ) -> Option<Buffer> {
         let first = &steps[0];
         let tile = self.emitter.tile(first.operation);
@@ -105,11 +114,23 @@ impl Context {
                 self.emitter.tile(work.operation)
             };
             let operand = self.operand(work, tile, &band.out_rows, &columns);
+            let last = index + 1 == steps.len();
+            let streams = Streams {
+                source: match &current {
+                    Some(buffer) => Stream::new(buffer.scratchpad, bits),
+                    None => self.home(input),
+                },
+                operand: self.stream(work.with),
+                result: match goal {
+                    Goal::Tensor(out) if last => self.home(out),
+                    _ => Stream::new(ScratchpadId::Activations, work.bits),
+                },
+            };
             let mut step = Step::new(
                 self.units.vector,
                 work.operation,
                 tile,
-                Self::vector_work(work, band.count(), band.width),
+                Self::vector_work(work, band.count(), band.width, streams),
             );
             match &current {
                 Some(buffer) => step = step.after(&buffer.ready),
@@ -118,7 +139,10 @@ impl Context {
             if let Some(operand) = &operand {
                 step = step.after(&operand.ready);
             }
-            let last = index + 1 == steps.len();
+            if let Some(state) = work.state {
+                let state = &self.tensors[state.0];
+                step = step.after(&state.ready(&(0..state.spec.rows)));
+            }
             if last {
                 let reads = Reads {
                     input,
@@ -126,7 +150,7 @@ impl Context {
                     current,
                     operand,
                 };
-                return self.end_chain(work, step, reads, band, goal);
+                return self.end_chain(work, step, reads, band, (goal, stored_by));
             }
             let made = current.is_none().then(|| {
                 let bytes = (band.count() * band.width * work.bits).div_ceil(8);
@@ -141,6 +165,7 @@ impl Context {
                 step = step.give(buffer);
             }
             let stamp = self.emitter.issue(step);
+            self.updated(work, stamp);
             if current.is_none() {
                 self.tensors[input.0].read(stamp);
             }
@@ -163,7 +188,7 @@ impl Context {
         mut step: Step,
         reads: Reads,
         band: &Band,
-        goal: Goal,
+        (goal, stored_by): (Goal, Option<OperationId>),
     ) -> Option<Buffer> {
         let Reads {
             input,
@@ -208,6 +233,7 @@ impl Context {
             result = Some(fresh);
         }
         let stamp = self.emitter.issue(step);
+        self.updated(work, stamp);
         if held_input {
             self.tensors[input.0].read(stamp);
         }
@@ -222,7 +248,8 @@ impl Context {
             (Some((out, None)), Some(mut buffer)) => {
                 buffer.written(stamp);
                 let columns = 0..band.width;
-                self.store_piece((operation, tile), buffer, out, &band.out_rows, &columns);
+                let writer = (stored_by.unwrap_or(operation), tile);
+                self.store_piece(writer, buffer, out, &band.out_rows, &columns);
                 None
             }
             (None, Some(mut buffer)) => {
@@ -263,7 +290,8 @@ impl VectorRun {
             width,
             out_rows,
         };
-        context.chain(stage.input, &stage.steps, &band, Goal::Tensor(stage.out));
+        let goal = Goal::Tensor(stage.out);
+        context.chain(stage.input, &stage.steps, &band, goal, stage.stored_by);
         self.next = band.out_rows.end;
         self.next < stage.out_rows.end
     }

@@ -218,6 +218,8 @@ pub(crate) struct Emitter {
     pools: [Pool; 3],
     capacities: [u64; 3],
     queue: VecDeque<Instruction>,
+    /// What every instruction waits for.
+    barrier: After,
     /// Next tile of each operation of the pass, and multiply-accumulates emitted.
     tiles: Vec<u32>,
     macs: Vec<u64>,
@@ -237,6 +239,7 @@ impl Emitter {
             pools: free.map(Pool::new),
             capacities,
             queue: VecDeque::new(),
+            barrier: After::default(),
             tiles: Vec::new(),
             macs: Vec::new(),
             kept,
@@ -255,11 +258,21 @@ impl Emitter {
     }
 
     pub(crate) fn begin_pass(&mut self, operations: usize) {
+        self.barrier = After::default();
         if let Some(log) = &mut self.log {
             log.begin_pass(&self.counts, operations);
         }
         self.tiles = vec![0; operations];
         self.macs = vec![0; operations];
+    }
+
+    /// Whatever is appended from here on waits for whatever has been appended so far.
+    pub(crate) fn separate(&mut self) {
+        let target = (0_u16..).zip(&self.counts);
+        self.barrier = After::default();
+        for (unit, &count) in target {
+            self.barrier.add((UnitId(unit), count));
+        }
     }
 
     pub(crate) fn pop(&mut self) -> Option<Instruction> {
@@ -337,6 +350,8 @@ impl Emitter {
                 bytes: Bytes(bytes + kept),
             });
         }
+        let mut data = data;
+        data.merge(&self.barrier);
         let waits = self.waits(unit, &data, &space);
         self.counts[unit.index()] += 1;
         let stamp = (unit, self.counts[unit.index()]);
@@ -361,15 +376,20 @@ impl Emitter {
         stamp
     }
 
-    /// Gives a buffer back with the last instruction that was appended.
+    /// Gives a buffer back with the last instruction that was appended; whatever has taken its bytes
+    /// has started by then, though it be on another of several arrays.
     pub(crate) fn give_with_last(&mut self, buffer: Buffer) {
         if buffer.bytes == 0 {
             return;
         }
-        let last = self
-            .queue
-            .back_mut()
-            .expect("a stage ends with an instruction");
+        let unit = self.queue.back().map(|last| last.unit);
+        let unit = unit.expect("a stage ends with an instruction");
+        let waits = self.waits(unit, &buffer.ready, &After::default());
+        let last = self.queue.back_mut().expect("just seen");
+        for wait in waits {
+            last.waits.retain(|known| known.unit != wait.unit);
+            last.waits.push(wait);
+        }
         let stamp = (last.unit, self.counts[last.unit.index()]);
         let bytes = Bytes(buffer.bytes);
         match last

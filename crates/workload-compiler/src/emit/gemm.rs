@@ -2,22 +2,28 @@
 
 use std::ops::Range;
 
-use smallvec::SmallVec;
-use tile_program::{GemmTile, OperationId, ScratchpadId, TransferTile, UnitId, Work};
+use smallvec::{SmallVec, smallvec};
+use tile_program::{
+    GemmTile, LoopOrder, OperationId, ScratchpadId, Stream, TransferTile, UnitId, VectorKind,
+    VectorTile, Work,
+};
 
 use super::chain::{Band, Goal};
 use super::emitter::{Buffer, Step};
 use super::kept::KeptMatrix;
-use super::pass::Context;
+use super::pass::{Context, Streams};
 use crate::lower::{GemmStage, Part, Section};
-use crate::plan::{GemmPlan, Order};
+use crate::plan::{GemmPlan, Times, accumulator_bytes, assign, times};
 
 /// A GEMM stage in the course of being emitted. One step is one tile of C of one section, with all
 /// of its k.
 pub(super) struct GemmRun {
     stage: GemmStage,
     plan: GemmPlan,
-    unit: UnitId,
+    /// The arrays that share the work, the cycles that each has been given, and those of a tile.
+    team: Vec<usize>,
+    loads: Vec<u64>,
+    known: Vec<((u64, u64, u64), Times)>,
     accumulator_bytes: u64,
     /// A is held where the tensor is held.
     a_held: bool,
@@ -47,12 +53,19 @@ struct Tile {
 /// A cut of k.
 struct Cut {
     k: Range<u64>,
+    /// Its number, in the order in which cuts are emitted.
     index: usize,
+    /// Which of the parts of k that are summed apart it belongs to; its first cut, or its last.
+    split: usize,
+    first: bool,
+    last: bool,
+    /// The last of the tile.
+    end: bool,
 }
 
-/// The sums of a part.
+/// The sums of a part of a section, one for each part of k.
 struct Sums {
-    buffer: Buffer,
+    buffers: SmallVec<[Buffer; 1]>,
     tile: u32,
 }
 
@@ -60,9 +73,12 @@ impl GemmRun {
     pub(super) fn new(stage: GemmStage, plan: GemmPlan, context: &Context) -> Self {
         let a_held =
             context.tensors[stage.input.0].on_chip().is_some() && stage.prologue.is_empty();
+        let team = context.team(stage.array, stage.sections[0].parts[0].operation);
         Self {
-            unit: context.units.arrays[stage.array],
-            accumulator_bytes: context.units.accumulators[stage.array],
+            accumulator_bytes: accumulator_bytes(&context.units.target, &team),
+            loads: vec![0; team.len()],
+            known: Vec::new(),
+            team,
             stage,
             plan,
             a_held,
@@ -77,12 +93,12 @@ impl GemmRun {
 
     /// Whether a block of rows of A stays for all columns.
     fn a_stays(&self) -> bool {
-        self.plan.stays && self.plan.order == Order::RowsOuter && !self.a_held
+        self.plan.stays && self.plan.order == LoopOrder::RowsOuter && !self.a_held
     }
 
     /// Whether weights stay while the rows pass.
     fn b_stays(&self) -> bool {
-        self.plan.stays && self.plan.order == Order::ColumnsOuter && self.plan.m < self.stage.m
+        self.plan.stays && self.plan.order == LoopOrder::ColumnsOuter && self.plan.m < self.stage.m
     }
 
     /// Emits one tile of C; false at the end.
@@ -111,7 +127,7 @@ impl GemmRun {
     fn advance(&mut self, tile: &Tile) -> bool {
         let all = self.stage.sections[self.section].n;
         match self.plan.order {
-            Order::RowsOuter => {
+            LoopOrder::RowsOuter => {
                 self.column = tile.columns.end;
                 if self.column < all {
                     return true;
@@ -125,7 +141,7 @@ impl GemmRun {
                 self.row = tile.rows.end;
                 self.row < self.stage.m
             }
-            Order::ColumnsOuter => {
+            LoopOrder::ColumnsOuter => {
                 self.row = tile.rows.end;
                 if self.row < self.stage.m {
                     return true;
@@ -162,7 +178,8 @@ impl GemmRun {
                 out_rows: from..to,
                 width: self.stage.k,
             };
-            let piece = context.chain(self.stage.input, &self.stage.prologue, &band, Goal::Buffer);
+            let steps = &self.stage.prologue;
+            let piece = context.chain(self.stage.input, steps, &band, Goal::Buffer, None);
             if let Some(piece) = piece {
                 block.bytes += piece.bytes;
                 block.ready.merge(&piece.ready);
@@ -173,15 +190,83 @@ impl GemmRun {
         block
     }
 
+    /// The arrays that sum the parts of k of a tile: each time the one that is done with it first.
+    fn share(
+        &mut self,
+        context: &Context,
+        section: &Section,
+        tile: &Tile,
+    ) -> SmallVec<[UnitId; 1]> {
+        let target = &context.units.target;
+        let cuts = self.stage.k.div_ceil(self.plan.k);
+        let length = cuts.div_ceil(self.plan.splits);
+        let unit = |place: usize| target.arrays[place].unit;
+        if self.team.len() == 1 {
+            return smallvec![unit(self.team[0])];
+        }
+        let m = tile.rows.end - tile.rows.start;
+        let n = tile.columns.end - tile.columns.start;
+        let part = (length * self.plan.k).min(self.stage.k);
+        let mut units = SmallVec::new();
+        let mut from = 0;
+        while from < self.stage.k {
+            let key = (m, n, part.min(self.stage.k - from));
+            from += part;
+            let known = self.known.iter().position(|(known, _)| *known == key);
+            let index = known.unwrap_or_else(|| {
+                let tile = GemmTile {
+                    packed: self.stage.packed,
+                    ..GemmTile::one(key.0, key.1, key.2)
+                };
+                let mut cycles = times(target, &self.team, &tile);
+                for cycles in &mut cycles {
+                    *cycles = cycles.saturating_mul(section.parts.len() as u64);
+                }
+                self.known.push((key, cycles));
+                self.known.len() - 1
+            });
+            units.push(unit(
+                self.team[assign(&mut self.loads, &self.known[index].1)],
+            ));
+        }
+        units
+    }
+
+    /// The cuts of k: of parts that are summed apart, turn by turn.
+    fn cuts(&self) -> impl Iterator<Item = Cut> + use<> {
+        let (all, size) = (self.stage.k, self.plan.k);
+        let cuts = all.div_ceil(size);
+        let length = cuts.div_ceil(self.plan.splits);
+        let splits = cuts.div_ceil(length);
+        let order = (0..length).flat_map(move |turn| {
+            let numbers = (0..splits).map(move |split| (split, turn, split * length + turn));
+            numbers.filter(move |&(_, _, number)| number < cuts)
+        });
+        order
+            .enumerate()
+            .map(move |(index, (split, turn, number))| Cut {
+                k: number * size..((number + 1) * size).min(all),
+                index,
+                split: usize::try_from(split).expect("no more parts than arrays"),
+                first: turn == 0,
+                last: turn + 1 == length || number + 1 == cuts,
+                end: index as u64 + 1 == cuts,
+            })
+    }
+
     /// One tile of C, all of k, and what follows on it.
     fn tile(&mut self, context: &mut Context, section: &Section, tile: &Tile) {
         let elements = (tile.rows.end - tile.rows.start) * (tile.columns.end - tile.columns.start);
         let bytes = elements * self.accumulator_bytes;
+        let units = self.share(context, section, tile);
         let mut sums: SmallVec<[Sums; 2]> = section
             .parts
             .iter()
             .map(|part| Sums {
-                buffer: Buffer::new(ScratchpadId::Outputs, bytes),
+                buffers: units
+                    .iter()
+                    .map(|_| Buffer::new(ScratchpadId::Outputs, bytes))
+                    .collect(),
                 tile: context.emitter.tile(part.operation),
             })
             .collect();
@@ -191,16 +276,50 @@ impl GemmRun {
         if tile.first_of_block {
             self.block.clear();
         }
-        let mut from = 0;
-        for index in 0.. {
-            let k = from..(from + self.plan.k).min(self.stage.k);
-            from = k.end;
-            self.cut(context, section, tile, &mut sums, &Cut { k, index });
-            if from == self.stage.k {
-                break;
+        for cut in self.cuts() {
+            let unit = units[cut.split];
+            self.cut(context, section, tile, &mut sums, (unit, &cut));
+        }
+        self.add_up(context, section, tile, &mut sums);
+        self.leave(context, section, tile, sums);
+    }
+
+    /// The vector unit adds up what several arrays have summed.
+    fn add_up(&self, context: &mut Context, section: &Section, tile: &Tile, sums: &mut [Sums]) {
+        let rows = tile.rows.end - tile.rows.start;
+        for (part, sums) in section.parts.iter().zip(sums) {
+            while sums.buffers.len() > 1 {
+                let other = sums.buffers.pop().expect("just counted");
+                let kept_on_chip = context.tensors[section.out.0].on_chip().is_some();
+                // Where nothing follows, the last sum goes where it is wanted.
+                let alone = section.parts.len() == 1 && part.epilogue.is_empty();
+                let last = sums.buffers.len() == 1 && alone && kept_on_chip;
+                let elements = rows * (tile.columns.end - tile.columns.start);
+                let bits = 8 * self.accumulator_bytes;
+                let add = VectorTile::on_sums(VectorKind::Add, elements, rows, bits);
+                let work = Work::Vector(VectorTile {
+                    operand: Some(add.source),
+                    result: if last {
+                        context.home(section.out)
+                    } else {
+                        add.result
+                    },
+                    ..add
+                });
+                let sum = &mut sums.buffers[0];
+                let step = Step::new(context.units.vector, part.operation, sums.tile, work)
+                    .after(&sum.ready)
+                    .after(&other.ready);
+                if last {
+                    let empty = Buffer::new(ScratchpadId::Outputs, 0);
+                    let sum = std::mem::replace(&mut sums.buffers[0], empty);
+                    context.deliver(step, section, tile, [sum, other].into_iter(), None, None);
+                    return;
+                }
+                let stamp = context.emitter.issue(step.give(other));
+                sums.buffers[0].written(stamp);
             }
         }
-        self.leave(context, section, tile, sums);
     }
 
     /// One cut of k for all parts of a tile.
@@ -210,10 +329,9 @@ impl GemmRun {
         section: &Section,
         tile: &Tile,
         sums: &mut [Sums],
-        cut: &Cut,
+        (unit, cut): (UnitId, &Cut),
     ) {
         let mut a: Option<Buffer> = None;
-        let last = cut.k.end == self.stage.k;
         let parts = section.parts.len();
         for (index, part) in section.parts.iter().enumerate() {
             let at = (part.operation, sums[index].tile);
@@ -228,33 +346,37 @@ impl GemmRun {
                 None => context.tensors[self.stage.input.0].ready(&tile.rows),
             };
             let work = Work::Gemm(GemmTile {
-                m: tile.rows.end - tile.rows.start,
-                n: tile.columns.end - tile.columns.start,
-                k: cut.k.end - cut.k.start,
-                repeat: 1,
-                accumulate: cut.k.start > 0,
+                accumulate: !cut.first,
+                packed: self.stage.packed,
+                ..GemmTile::one(
+                    tile.rows.end - tile.rows.start,
+                    tile.columns.end - tile.columns.start,
+                    cut.k.end - cut.k.start,
+                )
             });
-            let mut step = Step::new(self.unit, at.0, at.1, work)
+            let mut step = Step::new(unit, at.0, at.1, work)
                 .after(&b.ready)
                 .after(&a_ready);
-            if cut.k.start == 0 {
-                step = step.take(&sums[index].buffer);
+            let apart = sums[index].buffers.len() > 1;
+            let sum = &mut sums[index].buffers[cut.split];
+            if cut.first {
+                step = step.take(sum);
             }
             if part.kept {
-                let end = last && tile.last_of_columns && tile.columns.end == section.n;
+                let end = cut.end && tile.last_of_columns && tile.columns.end == section.n;
                 step = Self::use_kept(context, part, step, end);
             }
             if !self.b_stays() || tile.last_of_columns {
                 step = step.give(b);
             }
             if last_part
-                && self.a_ends(tile, last)
+                && self.a_ends(tile, cut.end)
                 && let Some(buffer) = a.take()
             {
                 step = step.give(buffer);
             }
-            let stamp = if last && last_part && part.epilogue.is_empty() {
-                self.drain(context, step, section, tile, &mut sums[index].buffer)
+            let stamp = if cut.last && !apart && last_part && part.epilogue.is_empty() {
+                self.drain(context, step, section, tile, sum)
             } else {
                 context.emitter.issue(step)
             };
@@ -268,14 +390,9 @@ impl GemmRun {
                 self.stay[index][cut.index].read(stamp);
             }
             if part.kept {
-                context
-                    .emitter
-                    .kept
-                    .matrix(part.weights.base)
-                    .users
-                    .add(stamp);
+                context.emitter.kept.used(part.weights.base, stamp);
             }
-            sums[index].buffer.written(stamp);
+            sum.written(stamp);
         }
         if let Some(buffer) = a {
             let index = self.block_index(cut);
@@ -381,7 +498,9 @@ impl GemmRun {
             step = step.keep(kept.take(base, part.weights.footprint()));
         }
         if context.last && last {
-            step = step.give(kept.release(base));
+            // Whatever took the bytes may be on another array.
+            let buffer = kept.release(base);
+            step = step.after(&buffer.ready).give(buffer);
         }
         step
     }
@@ -433,9 +552,23 @@ impl GemmRun {
                 let at = context.emitter.tile(work.operation);
                 let last = index + 1 == parts && number + 1 == steps;
                 let operand = context.operand(work, at, &tile.rows, &tile.columns);
-                let vector = Context::vector_work(work, rows, columns);
+                let sums_at = Stream::new(ScratchpadId::Outputs, 8 * self.accumulator_bytes);
+                let streams = Streams {
+                    source: sums_at,
+                    // A product of two results reads both.
+                    operand: match context.stream(work.with) {
+                        None if last && parts > 1 => Some(sums_at),
+                        operand => operand,
+                    },
+                    result: if last {
+                        context.home(section.out)
+                    } else {
+                        sums_at
+                    },
+                };
+                let vector = Context::vector_work(work, rows, columns, streams);
                 let mut step = Step::new(context.units.vector, work.operation, at, vector)
-                    .after(&sums[index].buffer.ready);
+                    .after(&sums[index].buffers[0].ready);
                 if let Some(operand) = &operand {
                     step = step.after(&operand.ready);
                 }
@@ -445,7 +578,7 @@ impl GemmRun {
                 }
                 if last {
                     let all = std::mem::take(&mut sums);
-                    let sums = all.into_iter().map(|sums| sums.buffer);
+                    let sums = all.into_iter().flat_map(|sums| sums.buffers);
                     context.deliver(step, section, tile, sums, operand, work.state);
                     return;
                 }
@@ -457,15 +590,17 @@ impl GemmRun {
                 if let Some(tensor) = tensor {
                     context.tensor(tensor).read(stamp);
                 }
-                sums[index].buffer.written(stamp);
+                sums[index].buffers[0].written(stamp);
             }
         }
         // No vector work: the sums are drained already, or go to memory as they are.
         let Sums {
-            buffer,
+            mut buffers,
             tile: number,
         } = sums.pop().expect("a section has a part");
-        if buffer.bytes > 0 {
+        if let Some(buffer) = buffers.pop()
+            && buffer.bytes > 0
+        {
             let at = (section.stored_by, number);
             context.store_piece(at, buffer, section.out, &tile.rows, &tile.columns);
         }
@@ -495,8 +630,8 @@ impl Context {
         let loaded = operand.and_then(|operand| operand.buffer);
         let mut staged = None;
         match chip {
-            // A residual on chip is updated where it is.
-            Some(_) if operand_tensor == Some(out) => {
+            // A residual on chip is updated where it is; what is overwritten holds its bytes already.
+            Some(_) if operand_tensor == Some(out) || self.tensors[out.0].is_full(bytes) => {
                 step.overwrites.merge(&self.tensors[out.0].users);
             }
             Some(scratchpad) => {

@@ -1,11 +1,11 @@
-//! How attention is cut into items, and which rows and columns an item has.
+//! How attention is cut into units and items, and which rows and columns an item has.
 
 use std::ops::Range;
 
 use crate::lower::AttentionStage;
-use crate::plan::AttentionPlan;
+use crate::plan::{AttentionPlan, Mask};
 
-/// One item.
+/// One item: what goes through softmax together.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) sequence: u64,
@@ -15,84 +15,99 @@ pub(super) struct Item {
     pub(super) queries: Range<u64>,
     /// Positions, all blocks of the item together.
     pub(super) keys: Range<u64>,
+    /// Positions of all items of this block of queries.
+    pub(super) span: Range<u64>,
 }
 
-/// All items of a layer's attention.
-#[derive(Clone, Copy, Debug)]
+impl Item {
+    pub(super) const fn is_first(&self) -> bool {
+        self.keys.start == self.span.start
+    }
+
+    pub(super) const fn is_last(&self) -> bool {
+        self.keys.end == self.span.end
+    }
+}
+
+/// All items of a layer's attention. Items of a unit share what stays on chip, and so an array:
+/// those of a block of queries, or (where keys and values stay) of all queries of its heads.
+#[derive(Clone, Debug)]
 pub(super) struct Items {
     batch: u64,
     tokens: u64,
     /// The first row of the sequences.
     row: u64,
-    from: u64,
-    to: u64,
     kv_heads: u64,
     group: u64,
     head_dim: u64,
     separate: bool,
-    /// Sizes of an item.
-    heads: u64,
-    queries: u64,
-    keys: u64,
-    whole_rows: bool,
+    mask: Mask,
+    plan: AttentionPlan,
 }
 
 impl Items {
-    pub(super) const fn new(stage: &AttentionStage, plan: &AttentionPlan) -> Self {
+    pub(super) fn new(stage: &AttentionStage, plan: &AttentionPlan) -> Self {
         Self {
             batch: stage.batch,
             tokens: stage.tokens,
             row: stage.sequences.row,
-            from: stage.from,
-            to: stage.to,
             kv_heads: stage.kv_heads,
             group: stage.group,
             head_dim: stage.head_dim,
             separate: stage.separate,
-            heads: plan.heads,
-            queries: plan.queries,
-            keys: plan.keys,
-            whole_rows: plan.whole_rows,
+            mask: stage.mask(),
+            plan: plan.clone(),
         }
     }
 
-    pub(super) fn first(&self) -> Item {
-        self.item(0, 0, 0, self.from)
+    const fn query_blocks(&self) -> u64 {
+        if self.plan.kept {
+            1
+        } else {
+            self.tokens.div_ceil(self.plan.queries)
+        }
     }
 
-    fn item(&self, sequence: u64, head: u64, query: u64, key: u64) -> Item {
-        let keys = if self.whole_rows {
-            self.from..self.to
+    /// How many units there are.
+    pub(super) const fn units(&self) -> u64 {
+        self.batch * self.kv_heads.div_ceil(self.plan.heads) * self.query_blocks()
+    }
+
+    /// The first item of a unit: blocks of queries turn first, then heads, then sequences.
+    pub(super) fn first(&self, unit: u64) -> Item {
+        let blocks = self.query_blocks();
+        let heads = self.kv_heads.div_ceil(self.plan.heads);
+        let sequence = unit / blocks / heads;
+        let head = unit / blocks % heads * self.plan.heads;
+        self.item(sequence, head, unit % blocks * self.plan.queries, None)
+    }
+
+    fn item(&self, sequence: u64, head: u64, query: u64, key: Option<u64>) -> Item {
+        let queries = query..(query + self.plan.queries).min(self.tokens);
+        let span = self.mask.keys(&queries, &self.plan);
+        let key = key.unwrap_or(span.start);
+        let keys = if self.plan.whole_rows {
+            span.clone()
         } else {
-            key..(key + self.keys).min(self.to)
+            key..(key + self.plan.keys).min(span.end)
         };
         Item {
             sequence,
-            heads: head..(head + self.heads).min(self.kv_heads),
-            queries: query..(query + self.queries).min(self.tokens),
+            heads: head..(head + self.plan.heads).min(self.kv_heads),
+            queries,
             keys,
+            span,
         }
     }
 
-    /// The item after this one: keys turn first, then queries, heads, sequences.
+    /// The item of the same unit after this one: keys turn first, then queries.
     pub(super) fn after(&self, item: &Item) -> Option<Item> {
-        if item.keys.end < self.to {
-            return Some(self.item(
-                item.sequence,
-                item.heads.start,
-                item.queries.start,
-                item.keys.end,
-            ));
+        let (sequence, head) = (item.sequence, item.heads.start);
+        if !item.is_last() {
+            return Some(self.item(sequence, head, item.queries.start, Some(item.keys.end)));
         }
-        let from = self.from;
-        if item.queries.end < self.tokens {
-            return Some(self.item(item.sequence, item.heads.start, item.queries.end, from));
-        }
-        if item.heads.end < self.kv_heads {
-            return Some(self.item(item.sequence, item.heads.end, 0, from));
-        }
-        let sequence = item.sequence + 1;
-        (sequence < self.batch).then(|| self.item(sequence, 0, 0, from))
+        let more = self.plan.kept && item.queries.end < self.tokens;
+        more.then(|| self.item(sequence, head, item.queries.end, None))
     }
 
     /// Query rows of one GEMM, and how many GEMMs.
@@ -120,7 +135,7 @@ impl Items {
 
     /// The blocks of an item's keys.
     pub(super) fn blocks(&self, item: &Item) -> impl Iterator<Item = Range<u64>> + use<> {
-        let (keys, end) = (self.keys, item.keys.end);
+        let (keys, end) = (self.plan.keys, item.keys.end);
         let mut from = item.keys.start;
         std::iter::from_fn(move || {
             let block = from..(from + keys).min(end);

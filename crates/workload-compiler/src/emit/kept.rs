@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use tile_program::ScratchpadId;
+use tile_program::{ScratchpadId, UnitId};
 
 use super::emitter::{After, Buffer};
 
@@ -18,6 +18,8 @@ pub(super) struct KeptMatrix {
     pub(super) held: u64,
     /// All that was loaded of it is there after this.
     pub(super) ready: After,
+    /// Whoever used it first has taken its bytes, where it is there from the start.
+    pub(super) first: After,
     /// Everybody who has used it so far.
     pub(super) users: After,
     /// All of it is there: a pass that used it is over.
@@ -47,6 +49,15 @@ impl Kept {
         self.matrices.entry(base).or_default()
     }
 
+    /// Somebody has used a matrix.
+    pub(super) fn used(&mut self, base: u64, stamp: (UnitId, u64)) {
+        let matrix = self.matrix(base);
+        if matrix.users == After::default() {
+            matrix.first = stamp.into();
+        }
+        matrix.users.add(stamp);
+    }
+
     /// Bytes that the matrices hold.
     pub(super) fn held(&self) -> u64 {
         self.matrices.values().map(|matrix| matrix.held).sum()
@@ -56,6 +67,8 @@ impl Kept {
     pub(super) fn release(&mut self, base: u64) -> Buffer {
         let matrix = self.matrix(base);
         let mut buffer = Buffer::new(ScratchpadId::Weights, std::mem::take(&mut matrix.held));
+        buffer.ready = matrix.ready.clone();
+        buffer.ready.merge(&matrix.first);
         buffer.users = matrix.users.clone();
         buffer
     }

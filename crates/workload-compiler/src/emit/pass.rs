@@ -1,9 +1,11 @@
 //! A pass, stage by stage.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use tile_program::{
-    Instruction, OperationId, ScratchpadId, Target, TransferTile, UnitId, VectorTile, Work,
+    Family, GemmTile, Instruction, OperationId, ScratchpadId, Stream, Target, TransferTile, UnitId,
+    VectorTile, Work,
 };
 
 use super::attention::AttentionRun;
@@ -14,13 +16,17 @@ use super::tensor::{Live, Slots};
 use crate::lower::{
     Backing, FetchStage, Graph, MoveStage, Slot, Stage, Tensor, TensorId, VectorStep,
 };
-use crate::plan::{Home, PassPlan, StagePlan};
+use crate::plan::{Home, PassPlan, StagePlan, packed};
 
 /// What stages share while they are emitted.
 pub(crate) struct Context {
     pub(crate) emitter: Emitter,
     pub(crate) tensors: Vec<Live>,
     pub(crate) units: Units,
+    /// Of each operation.
+    families: Vec<Option<Family>>,
+    /// How many GEMMs stand side by side, by array and tile.
+    packed: BTreeMap<(usize, u64, u64, u64, u64), u64>,
     /// Who has read each region of activations: several tensors share one.
     slot_readers: Vec<After>,
     /// What earlier passes wrote to main memory (caches, states) is there after this.
@@ -31,12 +37,19 @@ pub(crate) struct Context {
     pub(super) last: bool,
 }
 
+/// What vector work reads and writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Streams {
+    pub(crate) source: Stream,
+    pub(crate) operand: Option<Stream>,
+    pub(crate) result: Stream,
+}
+
 /// Units by their work.
 #[derive(Clone, Debug)]
 pub(crate) struct Units {
+    pub(crate) target: Target,
     pub(crate) arrays: Vec<UnitId>,
-    /// Bytes of a result as it leaves an array.
-    pub(crate) accumulators: Vec<u64>,
     pub(crate) vector: UnitId,
     pub(crate) load: UnitId,
     pub(crate) store: UnitId,
@@ -48,10 +61,7 @@ impl Units {
         let arrays = &target.arrays;
         Self {
             arrays: arrays.iter().map(|array| array.unit).collect(),
-            accumulators: arrays
-                .iter()
-                .map(|array| array.accumulator.get().div_ceil(8))
-                .collect(),
+            target: target.clone(),
             vector: target.vector,
             load: target.load,
             store: target.store,
@@ -61,6 +71,27 @@ impl Units {
 }
 
 impl Context {
+    /// The arrays that share a stage, by their places in the target: its own first.
+    pub(crate) fn team(&self, array: usize, operation: OperationId) -> Vec<usize> {
+        let family = self.families[operation.index()];
+        crate::plan::team(&self.units.target, array, family)
+    }
+
+    /// A tile of independent GEMMs, as many of them side by side as are faster so.
+    pub(crate) fn pack(&mut self, array: usize, tile: GemmTile) -> Work {
+        if tile.repeat == 1 {
+            return Work::Gemm(tile);
+        }
+        let side_by_side = *self
+            .packed
+            .entry((array, tile.m, tile.n, tile.k, tile.repeat))
+            .or_insert_with(|| packed(&self.units.target, array, tile).side_by_side);
+        Work::Gemm(GemmTile {
+            side_by_side,
+            ..tile
+        })
+    }
+
     pub(crate) fn tensor(&mut self, id: TensorId) -> &mut Live {
         &mut self.tensors[id.0]
     }
@@ -130,7 +161,12 @@ impl Context {
     }
 
     /// Vector work on `rows` rows of `columns` elements.
-    pub(crate) fn vector_work(step: &VectorStep, rows: u64, columns: u64) -> Work {
+    pub(crate) fn vector_work(
+        step: &VectorStep,
+        rows: u64,
+        columns: u64,
+        streams: Streams,
+    ) -> Work {
         let elements = rows * columns * step.share.0 / step.share.1;
         let rows = step
             .group
@@ -139,7 +175,23 @@ impl Context {
             kind: step.kind,
             elements: elements.max(1),
             rows,
+            source: streams.source,
+            operand: streams.operand,
+            result: streams.result,
         })
+    }
+
+    /// Where the elements of a tensor are while they are worked on: where it is held, or in the
+    /// activation scratchpad, through which it passes.
+    pub(crate) fn home(&self, tensor: TensorId) -> Stream {
+        let live = &self.tensors[tensor.0];
+        let scratchpad = live.on_chip().unwrap_or(ScratchpadId::Activations);
+        Stream::new(scratchpad, live.spec.bits)
+    }
+
+    /// The same of a second operand, if there is one.
+    pub(crate) fn stream(&self, operand: Option<TensorId>) -> Option<Stream> {
+        operand.map(|tensor| self.home(tensor))
     }
 }
 
@@ -158,6 +210,8 @@ pub(crate) struct PassEmitter {
     stages: std::vec::IntoIter<(Stage, StagePlan)>,
     index: usize,
     run: Option<Run>,
+    /// A stage begins when the one before it has ended.
+    one_after_another: bool,
     last_use: Vec<usize>,
     /// Multiply-accumulates that each operation must come to.
     macs: Vec<u64>,
@@ -171,6 +225,7 @@ impl PassEmitter {
         units: Units,
         last: bool,
     ) -> Self {
+        let one_after_another = plan.one_after_another;
         let PassPlan {
             graph:
                 Graph {
@@ -182,6 +237,7 @@ impl PassEmitter {
             homes,
             plans,
             last_use,
+            one_after_another: _,
         } = plan;
         emitter.begin_pass(operations.len());
         let access = units.access;
@@ -206,6 +262,11 @@ impl PassEmitter {
                 emitter,
                 tensors,
                 units,
+                families: operations
+                    .iter()
+                    .map(|operation| operation.family)
+                    .collect(),
+                packed: BTreeMap::new(),
                 slot_readers: vec![loads; Slot::COUNT],
                 past,
                 token,
@@ -214,6 +275,7 @@ impl PassEmitter {
             stages: stages.into_iter(),
             index: 0,
             run: None,
+            one_after_another,
             last_use,
             macs: operations.iter().map(|operation| operation.macs).collect(),
         }
@@ -250,6 +312,9 @@ impl PassEmitter {
             let Some((stage, plan)) = self.stages.next() else {
                 return false;
             };
+            if self.one_after_another {
+                context.emitter.separate();
+            }
             self.run = Some(begin(stage, plan, context));
             return true;
         };

@@ -126,6 +126,7 @@ impl Live {
     pub(crate) fn release(&mut self) -> Option<Buffer> {
         let scratchpad = self.on_chip()?;
         let mut buffer = Buffer::new(scratchpad, std::mem::take(&mut self.held));
+        buffer.ready = self.ready(&(0..self.spec.rows));
         buffer.users = self.users.clone();
         Some(buffer)
     }

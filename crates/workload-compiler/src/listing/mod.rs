@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 use tile_program::{
-    Bytes, Class, GemmShape, Instruction, Operation, Program, ScratchpadId, Target, UnitId,
-    VectorKind, Work,
+    Bytes, Class, GemmShape, Instruction, Operation, Program, ScratchpadId, Target, TileChoice,
+    UnitId, VectorKind, Work,
 };
 
 use crate::CompiledProgram;
@@ -111,6 +111,8 @@ pub struct OperationListing {
     pub held: ScratchpadBytes,
     /// The operations whose results it reads, in program order.
     pub waits_for: Vec<String>,
+    /// How its GEMMs were cut into tiles, and why so; of several operations, that of the first.
+    pub tiling: Option<TileChoice>,
 }
 
 impl OperationListing {
@@ -131,6 +133,7 @@ impl OperationListing {
             compulsory_write: operation.compulsory_write,
             held: ScratchpadBytes::default(),
             waits_for: Vec::new(),
+            tiling: operation.tiling,
         }
     }
 

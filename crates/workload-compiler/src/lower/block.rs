@@ -5,13 +5,14 @@ use tile_program::{Bytes, Class, Family, GemmShape, VectorKind};
 use super::builder::{Builder, operands};
 use super::names::{Entry, Linear};
 use super::{
-    AttentionStage, Backing, GemmStage, Part, Placement, Section, Slot, Stage, TensorId, VectorStep,
+    AttentionPhase, AttentionStage, Backing, GemmStage, Part, Placement, Section, Slot, Stage,
+    TensorId, VectorStep,
 };
 use crate::error::CompileError;
 use crate::layout::Cache;
 use crate::model::NormPlacement;
 use crate::passes::Sequences;
-use crate::workload::{Heads, Softmax};
+use crate::workload::{Heads, MaskedKeys, Softmax};
 
 pub(super) const PROJECTION: Family = Family::Projection;
 
@@ -82,6 +83,7 @@ impl Builder<'_> {
             m: self.rows,
             k: self.graph.tensors[input.0].width,
             a_bits: operands.a_bits,
+            packed: operands.packed,
             sections,
         }));
         Ok(())
@@ -330,6 +332,7 @@ impl Builder<'_> {
             Some(window) => (sequences.past + 1).saturating_sub(window),
             None => 0,
         };
+        let window = model.window(layer);
         let separate = self.workload.heads == Heads::Separate;
         let (kv_heads, group, head_dim) = (model.n_kv_heads, model.group(), model.head_dim);
         let (m, count) = if separate {
@@ -370,6 +373,7 @@ impl Builder<'_> {
             self.graph.operations[id.index()].compulsory_read = Bytes(bytes);
         }
         self.graph.stages.push(Stage::Attention(AttentionStage {
+            phase: AttentionPhase::Fused,
             array: attention.array,
             scores,
             softmax,
@@ -390,6 +394,8 @@ impl Builder<'_> {
             head_dim,
             separate,
             online: self.workload.softmax == Softmax::Online,
+            skips_masked: self.workload.masked_keys == MaskedKeys::Skip,
+            window,
             a_bits: attention.a_bits,
         }));
         Ok(())

@@ -148,6 +148,7 @@ impl Builder<'_> {
                     steps: steps.clone(),
                     out: last,
                     out_rows: row..row + some.count,
+                    stored_by: None,
                 }));
                 row += some.count;
             }

@@ -14,10 +14,12 @@ mod ends;
 mod feed_forward;
 mod recurrent;
 
-use tile_program::{Class, Family, Operation, OperationId, UnitId, VectorKind};
+use tile_program::{Class, Family, Operation, OperationId, Packed, UnitId, VectorKind};
 
 use std::ops::Range;
 use std::rc::Rc;
+
+use crate::plan::Mask;
 
 use crate::layout::{Cache, WeightRegion};
 use crate::passes::Sequences;
@@ -43,6 +45,15 @@ pub(crate) enum Slot {
     Hidden,
     Candidate,
     Final,
+    /// Scores and probabilities that are not fused.
+    Scores,
+    Probabilities,
+    /// Results of operators that are not fused: sums of a matrix, of its sibling, of every other
+    /// step.
+    Sums,
+    Beside,
+    Even,
+    Odd,
     Logits,
 }
 
@@ -147,6 +158,8 @@ pub(crate) struct GemmStage {
     pub(crate) k: u64,
     /// Width of an element of A as the array reads it.
     pub(crate) a_bits: u64,
+    /// How the weights lie, if they must be unpacked.
+    pub(crate) packed: Option<Packed>,
     pub(crate) sections: Vec<Section>,
 }
 
@@ -161,11 +174,25 @@ pub(crate) struct VectorStage {
     pub(crate) out: TensorId,
     /// The rows of the result that it makes.
     pub(crate) out_rows: Range<u64>,
+    /// Who is charged for writing the result to main memory, where that is not the last step.
+    pub(crate) stored_by: Option<OperationId>,
+}
+
+/// Which part of attention a stage is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum AttentionPhase {
+    /// All of it: scores never leave the chip.
+    Fused,
+    /// Scores, written to a tensor.
+    Scores(TensorId),
+    /// Context, from a tensor of probabilities.
+    Context(TensorId),
 }
 
 /// Scores, softmax and context of one layer, for sequences that are equal.
 #[derive(Clone, Debug)]
 pub(crate) struct AttentionStage {
+    pub(crate) phase: AttentionPhase,
     pub(crate) array: usize,
     pub(crate) scores: OperationId,
     /// Softmax, then quantisation of the probabilities where the array wants integers.
@@ -192,8 +219,40 @@ pub(crate) struct AttentionStage {
     /// Each query head its own GEMM.
     pub(crate) separate: bool,
     pub(crate) online: bool,
+    /// Keys that the mask hides from a whole block of queries are left out.
+    pub(crate) skips_masked: bool,
+    /// Positions that a query sees at most.
+    pub(crate) window: Option<u64>,
     /// Width of queries and probabilities as the array reads them.
     pub(crate) a_bits: u64,
+}
+
+impl AttentionStage {
+    /// The operation that the stage is known by.
+    pub(crate) fn main(&self) -> OperationId {
+        match self.phase {
+            AttentionPhase::Fused | AttentionPhase::Scores(_) => self.scores,
+            AttentionPhase::Context(_) => self.context,
+        }
+    }
+
+    /// Its GEMMs.
+    pub(crate) fn operations(&self) -> Vec<OperationId> {
+        match self.phase {
+            AttentionPhase::Fused => vec![self.scores, self.context],
+            AttentionPhase::Scores(_) | AttentionPhase::Context(_) => vec![self.main()],
+        }
+    }
+
+    pub(crate) fn mask(&self) -> Mask {
+        Mask {
+            from: self.from,
+            to: self.to,
+            past: self.to - self.tokens,
+            window: self.window,
+            skips: self.skips_masked && self.tokens > 1,
+        }
+    }
 }
 
 /// Rows of a table, fetched one a token.
@@ -236,7 +295,7 @@ impl Stage {
             Self::Move(stage) => stage.operation,
             Self::Vector(stage) => stage.steps[0].operation,
             Self::Gemm(stage) => stage.sections[0].parts[0].operation,
-            Self::Attention(stage) => stage.scores,
+            Self::Attention(stage) => stage.main(),
         };
         &operations[id.index()].name
     }
@@ -266,7 +325,11 @@ impl Stage {
                 }
                 tensors
             }
-            Self::Attention(stage) => vec![stage.query, stage.key, stage.value, stage.out],
+            Self::Attention(stage) => match stage.phase {
+                AttentionPhase::Fused => vec![stage.query, stage.key, stage.value, stage.out],
+                AttentionPhase::Scores(scores) => vec![stage.query, stage.key, scores],
+                AttentionPhase::Context(rows) => vec![rows, stage.value, stage.out],
+            },
         }
     }
 }

@@ -4,7 +4,9 @@
 use tile_program::{Bytes, OperationId};
 
 use super::residency::Home;
-use crate::lower::{AttentionStage, Backing, GemmStage, Graph, Stage, TensorId, VectorStage};
+use crate::lower::{
+    AttentionPhase, AttentionStage, Backing, GemmStage, Graph, Stage, TensorId, VectorStage,
+};
 
 /// Adds them to the operations.
 pub(super) fn charge(graph: &mut Graph, homes: &[Home]) {
@@ -86,15 +88,24 @@ impl Ledger {
             self.reads
                 .extend(step.with.map(|with| (step.operation, with, None)));
         }
-        self.writes.push((last.operation, stage.out, rows));
+        let writer = stage.stored_by.unwrap_or(last.operation);
+        self.writes.push((writer, stage.out, rows));
     }
 
     fn attention(&mut self, stage: &AttentionStage) {
         let rows = Some(stage.sequences.rows());
-        self.reads.push((stage.scores, stage.query, rows));
-        self.reads.push((stage.scores, stage.key, rows));
-        self.reads.push((stage.context, stage.value, rows));
-        let writer = stage.dequantise.unwrap_or(stage.context);
-        self.writes.push((writer, stage.out, rows));
+        if let AttentionPhase::Context(probabilities) = stage.phase {
+            self.reads.push((stage.context, probabilities, None));
+        } else {
+            self.reads.push((stage.scores, stage.query, rows));
+            self.reads.push((stage.scores, stage.key, rows));
+        }
+        if let AttentionPhase::Scores(scores) = stage.phase {
+            self.writes.push((stage.scores, scores, None));
+        } else {
+            self.reads.push((stage.context, stage.value, rows));
+            let writer = stage.dequantise.unwrap_or(stage.context);
+            self.writes.push((writer, stage.out, rows));
+        }
     }
 }

@@ -10,24 +10,19 @@
 //! | [`Order::ColumnsOuter`] | a block of columns of B | ⌈N/n⌉·A + B |
 //! | either | nothing | ⌈N/n⌉·A + ⌈M/m⌉·B |
 //!
-//! All combinations of a grid of sizes that fit the scratchpads are tried. The least product of
-//! exact traffic and estimated array cycles wins (a product, because bandwidth against cycles is
-//! the machine's affair: whichever of the two binds, a factor saved in it counts the same); then
-//! tiles near a good size for overlap.
+//! All combinations of a grid of sizes that fit the scratchpads are tried, also without double
+//! buffers, and with k summed in several parts where several arrays work. What each costs is known:
+//! exact traffic, and the time of the arrays by the machine's own law. The least time wins, units
+//! overlapping (see [`Cost`]); then tiles near a good size for overlap.
 
-use tile_program::Dataflow;
+use std::cmp::Reverse;
 
+use tile_program::{GemmTile, LoopOrder, Packed, Reuse, Target, Tiling, VectorKind, VectorTile};
+
+use super::choice::{Candidate, Contest, Cost, Verdict};
+use super::team::{Clockwork, Times, makespan};
 use crate::format::{gcd, lcm};
 use crate::layout::WeightRegion;
-
-/// Which loop is outermost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Order {
-    /// Blocks of rows of A, then columns of B.
-    RowsOuter,
-    /// Blocks of columns of B, then rows of A.
-    ColumnsOuter,
-}
 
 /// A section, as far as its tiles go.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,42 +48,26 @@ impl SectionProblem {
     }
 }
 
-/// An array, as far as tiles go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Array {
-    pub(crate) rows: u64,
-    pub(crate) columns: u64,
-    pub(crate) dataflow: Dataflow,
-}
-
-impl Array {
-    /// About the cycles of a tile: folds, each with its stream and a wavefront in and out. Only
-    /// to compare tiles; what a tile takes is the machine's law.
-    pub(crate) fn cycles(&self, m: u64, n: u64, k: u64) -> u64 {
-        let (rows, columns, stream) = match self.dataflow {
-            Dataflow::OutputStationary => (m, n, k),
-            Dataflow::WeightStationary => (k, n, m),
-            Dataflow::InputStationary => (k, m, n),
-        };
-        let folds = rows
-            .div_ceil(self.rows)
-            .saturating_mul(columns.div_ceil(self.columns));
-        folds.saturating_mul(stream + self.rows + self.columns)
-    }
-}
-
 /// A GEMM stage, as far as its tiles go.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct GemmProblem {
     pub(crate) m: u64,
     pub(crate) k: u64,
     pub(crate) a_bits: u64,
+    /// How the weights lie, if they must be unpacked.
+    pub(crate) packed: Option<Packed>,
     pub(crate) a_on_chip: bool,
     /// Row-wise entry on the way in: bits an element that it holds at once.
     pub(crate) entry_bits: Option<u64>,
     pub(crate) sections: Vec<SectionProblem>,
+    /// Bytes that results, and what is added to them, move to or from main memory, however they are
+    /// cut.
+    pub(crate) other_bytes: u64,
     pub(crate) accumulator_bytes: u64,
-    pub(crate) array: Array,
+    /// Places in the target of the arrays that share the work.
+    pub(crate) team: Vec<usize>,
+    /// PE rows of the first.
+    pub(crate) rows: u64,
     pub(crate) access: u64,
     pub(crate) activations: u64,
     pub(crate) weights: u64,
@@ -98,25 +77,64 @@ pub(crate) struct GemmProblem {
 /// Tiles of a GEMM stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GemmPlan {
-    pub(crate) order: Order,
+    pub(crate) order: LoopOrder,
     /// The operand of the outer loop stays, all of its k.
     pub(crate) stays: bool,
     pub(crate) m: u64,
     pub(crate) k: u64,
     /// Columns of a tile, for each section.
     pub(crate) n: Vec<u64>,
+    /// Parts of k that are summed apart.
+    pub(crate) splits: u64,
     /// Rows of the entry at a time.
     pub(crate) entry_rows: u64,
-    /// Room for the next tile beside the present one.
+    /// Room for the next tile beside the present ones.
     pub(crate) double: bool,
-    /// Bytes of A and B that are loaded.
-    pub(crate) traffic: u64,
-    /// About the cycles of the array.
-    pub(crate) cycles: u64,
+    /// What is loaded once.
+    pub(crate) reuse: Reuse,
+    /// Arrays that share the work.
+    pub(crate) arrays: u64,
+    pub(crate) cost: Cost,
 }
+
+impl Candidate for GemmPlan {
+    fn cost(&self) -> Cost {
+        self.cost
+    }
+
+    fn cuts_like(&self, other: &Self) -> bool {
+        (self.m, self.k, &self.n, self.splits, self.reuse)
+            == (other.m, other.k, &other.n, other.splits, other.reuse)
+    }
+}
+
+impl GemmPlan {
+    /// As operations carry it, for one section.
+    pub(crate) fn tiling(&self, section: usize) -> Tiling {
+        Tiling {
+            m: self.m,
+            n: self.n[section],
+            k: self.k,
+            order: self.order,
+            reuse: self.reuse,
+            arrays: self.arrays,
+            side_by_side: 1,
+            splits_of_k: self.splits,
+            cycles: self.cost.array,
+            bytes: tile_program::Bytes(self.cost.bytes),
+        }
+    }
+}
+
+/// A plan and how it was found.
+pub(crate) type GemmChoice = (GemmPlan, Verdict<GemmPlan>);
 
 /// A tile of weights that is long enough to stream well and short enough to overlap.
 const GOOD_TILE_BYTES: u64 = 256 << 10;
+
+/// What is left of a scratchpad without limits is at least this: 2^60 bytes hold whatever a program
+/// can address.
+pub(crate) const UNLIMITED: u64 = 1 << 60;
 
 /// Sizes to try, largest first: all, halved again and again; and `unit`, doubled again and again.
 /// All but the first are whole units.
@@ -189,8 +207,8 @@ impl GemmProblem {
     fn row_sizes(&self) -> Vec<u64> {
         let mut rows = sizes(self.m, 1);
         for size in &mut rows {
-            if *size > self.array.rows && *size < self.m {
-                *size = size.next_multiple_of(self.array.rows).min(self.m);
+            if *size > self.rows && *size < self.m {
+                *size = size.next_multiple_of(self.rows).min(self.m);
             }
         }
         rows.dedup();
@@ -198,10 +216,15 @@ impl GemmProblem {
     }
 
     /// Bytes of A, and of what its entry holds, in the activation scratchpad; rows of the entry.
-    fn a_bytes(&self, shape: &Shape, buffers: u64) -> (u64, u64) {
+    fn a_bytes(&self, shape: &Shape) -> (u64, u64) {
         if self.a_on_chip {
             return (0, 1);
         }
+        let buffers = if shape.a_stays() {
+            shape.buffers.min(2)
+        } else {
+            shape.buffers
+        };
         let k = if shape.a_stays() { self.k } else { shape.k };
         let block = shape.m.saturating_mul((k * self.a_bits).div_ceil(8));
         let block = block.saturating_mul(buffers);
@@ -216,15 +239,17 @@ impl GemmProblem {
     /// What the smallest tile needs: activations, weights, outputs.
     pub(crate) fn least(&self) -> (u64, u64, u64) {
         let shape = Shape {
-            order: Order::ColumnsOuter,
+            order: LoopOrder::ColumnsOuter,
             stays: false,
             m: 1,
             k: self.k_unit(),
+            splits: 1,
+            buffers: 1,
         };
         let mut least = (0, 0, 0);
         for section in &self.sections {
             let n = Self::n_unit(section);
-            let a = self.a_bytes(&shape, 1).0;
+            let a = self.a_bytes(&shape).0;
             least.0 = least.0.max(a + (n * section.staging_bits).div_ceil(8));
             least.1 = least.1.max(section.tile_bytes(shape.k, n));
             least.2 = least.2.max(n * self.accumulator_bytes * section.parts);
@@ -233,33 +258,53 @@ impl GemmProblem {
     }
 
     /// The best tiles, or `None` if nothing fits.
-    pub(crate) fn solve(&self) -> Option<GemmPlan> {
-        self.best(2).or_else(|| self.best(1))
+    pub(crate) fn solve(&self, target: &Target) -> Option<GemmChoice> {
+        let clockwork = Clockwork::new(target, &self.team);
+        let contest = self.contest(target, &clockwork);
+        let unbounded = Self {
+            activations: UNLIMITED,
+            weights: UNLIMITED,
+            outputs: UNLIMITED,
+            ..self.clone()
+        };
+        contest.end(unbounded.contest(target, &clockwork).best_cost())
     }
 
-    fn best(&self, buffers: u64) -> Option<GemmPlan> {
-        let mut best: Option<(Score, GemmPlan)> = None;
+    fn contest(&self, target: &Target, clockwork: &Clockwork<'_>) -> Contest<Tie, GemmPlan> {
+        let mut contest = Contest::new();
         for shape in self.shapes() {
-            if let Some((score, plan)) = self.candidate(&shape, buffers)
-                && best.as_ref().is_none_or(|(least, _)| score < *least)
-            {
-                best = Some((score, plan));
+            if let Some((plan, tie)) = self.candidate(&shape, target, clockwork) {
+                contest.offer(plan, tie);
             }
         }
-        best.map(|(_, plan)| plan)
+        contest
     }
 
-    /// All combinations of loop order, m and k.
+    /// All combinations of loop order, m, k, parts of k and number of buffers.
     fn shapes(&self) -> Vec<Shape> {
+        let arrays = self.team.len() as u64;
+        // One tile; one for each array and one more; two for each.
+        let mut depths = vec![2 * arrays, arrays + 1, 1];
+        depths.dedup();
         let mut shapes = Vec::new();
         for m in self.row_sizes() {
             for k in self.cut_sizes() {
-                for order in [Order::RowsOuter, Order::ColumnsOuter] {
-                    for stays in [true, false] {
-                        // An entry needs whole rows, once.
-                        let entry = self.entry_bits.is_some();
-                        if !entry || (order, stays) == (Order::RowsOuter, true) {
-                            shapes.push(Shape { order, stays, m, k });
+                for splits in self.splits(k) {
+                    for order in [LoopOrder::RowsOuter, LoopOrder::ColumnsOuter] {
+                        for stays in [true, false] {
+                            // An entry needs whole rows, once.
+                            let entry = self.entry_bits.is_some();
+                            if entry && (order, stays) != (LoopOrder::RowsOuter, true) {
+                                continue;
+                            }
+                            shapes.extend(depths.iter().map(|&buffers| Shape {
+                                order,
+                                stays,
+                                m,
+                                k,
+                                splits,
+                                buffers,
+                            }));
                         }
                     }
                 }
@@ -268,36 +313,68 @@ impl GemmProblem {
         shapes
     }
 
-    fn candidate(&self, shape: &Shape, buffers: u64) -> Option<(Score, GemmPlan)> {
-        let (a_bytes, entry_rows) = self.a_bytes(shape, buffers);
+    /// In how many parts k may be summed: at most one for each array, of whole cuts.
+    fn splits(&self, k: u64) -> Vec<u64> {
+        let cuts = self.k.div_ceil(k);
+        let arrays = self.team.len() as u64;
+        let mut splits = vec![1];
+        let mut parts = 2;
+        while parts <= arrays.min(cuts) {
+            splits.push(parts);
+            parts *= 2;
+        }
+        if arrays > 1 && arrays <= cuts && !arrays.is_power_of_two() {
+            splits.push(arrays);
+        }
+        splits
+    }
+
+    fn candidate(
+        &self,
+        shape: &Shape,
+        target: &Target,
+        clockwork: &Clockwork<'_>,
+    ) -> Option<(GemmPlan, Tie)> {
+        let (a_bytes, entry_rows) = self.a_bytes(shape);
         let room = self.activations.checked_sub(a_bytes)?;
-        let mut sum = Cost::default();
+        let mut cost = Cost {
+            serial: shape.buffers == 1,
+            ..Cost::default()
+        };
+        let (mut off, mut blocks) = (0_u64, 0);
+        let mut bytes = self.other_bytes;
         let mut columns = Vec::with_capacity(self.sections.len());
         for section in &self.sections {
-            let (n, cost) = self.columns(section, shape, buffers, room)?;
-            sum.traffic = sum.traffic.saturating_add(cost.traffic);
-            sum.cycles = sum.cycles.saturating_add(cost.cycles);
-            sum.off = sum.off.saturating_add(cost.off);
-            columns.push(n);
+            let best = self.columns(section, shape, room, target, clockwork)?;
+            cost.array = cost.array.saturating_add(best.cost.array);
+            cost.vector = cost.vector.saturating_add(best.cost.vector);
+            bytes = bytes.saturating_add(best.cost.bytes);
+            off = off.saturating_add(best.off);
+            blocks = section.n.div_ceil(best.n).max(blocks);
+            columns.push(best.n);
         }
         if shape.a_stays() && !self.a_on_chip && self.entry_bits.is_none() {
-            sum.traffic = sum.traffic.saturating_add(self.all_a());
+            bytes = bytes.saturating_add(self.all_a());
         }
+        let rows = self.m.div_ceil(shape.m);
+        let inputs_once = self.a_on_chip || shape.a_stays() || blocks == 1;
         let plan = GemmPlan {
             order: shape.order,
             stays: shape.stays,
             m: shape.m,
             k: shape.k,
             n: columns,
+            splits: shape.splits,
             entry_rows,
-            double: buffers == 2,
-            traffic: sum.traffic,
-            cycles: sum.cycles,
+            double: shape.buffers > 1,
+            reuse: Reuse::of(inputs_once, shape.b_stays() || rows == 1),
+            arrays: self.team.len() as u64,
+            cost: cost.and_bytes(bytes, target),
         };
         let cuts = self.k.div_ceil(shape.k);
         Some((
-            (sum.product(), cuts, sum.off, self.m.div_ceil(shape.m)),
             plan,
+            (Reverse(shape.buffers), shape.splits, cuts, off, rows),
         ))
     }
 
@@ -310,29 +387,33 @@ impl GemmProblem {
         &self,
         section: &SectionProblem,
         shape: &Shape,
-        buffers: u64,
         room: u64,
-    ) -> Option<(u64, Cost)> {
+        target: &Target,
+        clockwork: &Clockwork<'_>,
+    ) -> Option<Columns> {
         let blocks = self.m.div_ceil(shape.m);
         let b_stays = shape.b_stays() && blocks > 1;
         let all_b = section.weights.footprint().saturating_mul(section.streamed);
-        let mut best: Option<(u64, Cost)> = None;
+        let cuts = self.k.div_ceil(shape.k);
+        let mut best: Option<(u64, Columns)> = None;
         for n in Self::column_sizes(section) {
             let tile = section.tile_bytes(shape.k, n);
             let held = if b_stays {
-                let cuts = self.k.div_ceil(shape.k);
-                tile.saturating_mul(cuts).saturating_mul(section.streamed)
+                let all = tile.saturating_mul(cuts).saturating_mul(section.streamed);
+                all.saturating_mul(shape.buffers.min(2))
             } else {
-                tile
+                tile.saturating_mul(shape.buffers)
             };
             let elements = shape.m.saturating_mul(n);
             let sums = elements
                 .saturating_mul(self.accumulator_bytes)
-                .saturating_mul(section.parts);
+                .saturating_mul(section.parts * shape.splits);
+            // The parts of a tile are the tiles of several arrays.
+            let sums = sums.saturating_mul(shape.buffers.div_ceil(shape.splits));
             let staging = elements.saturating_mul(section.staging_bits).div_ceil(8);
-            if held.saturating_mul(buffers) > self.weights
-                || sums.saturating_mul(buffers) > self.outputs
-                || staging.saturating_mul(buffers) > room
+            if held > self.weights
+                || sums > self.outputs
+                || staging.saturating_mul(shape.buffers) > room
             {
                 continue;
             }
@@ -347,79 +428,111 @@ impl GemmProblem {
             } else {
                 all_b.saturating_mul(blocks)
             };
-            let cycles = self.cycles(section, shape, n);
-            let cost = Cost {
-                traffic: a.saturating_add(b),
-                cycles,
+            let found = Columns {
+                n,
+                cost: Cost {
+                    array: self.array_cycles(section, shape, n, clockwork),
+                    vector: self.vector_cycles(section, shape, target),
+                    serial: shape.buffers == 1,
+                    ..Cost::default()
+                }
+                .and_bytes(a.saturating_add(b), target),
                 off: distance(section.weights.tile_bytes(shape.k, n), self.weights),
             };
-            let score = |cost: &Cost| (cost.product(), cost.off);
+            let rank = found.cost.rank();
             if best
                 .as_ref()
-                .is_none_or(|(_, least)| score(&cost) < score(least))
+                .is_none_or(|(least, best)| (rank, found.off) < (*least, best.off))
             {
-                best = Some((n, cost));
+                best = Some((rank, found));
             }
         }
-        best
+        best.map(|(_, columns)| columns)
     }
 
-    /// About the array's cycles for all tiles of a section, rests included.
-    fn cycles(&self, section: &SectionProblem, shape: &Shape, n: u64) -> u64 {
+    /// Cycles of the arrays for all tiles of a section, rests included.
+    fn array_cycles(
+        &self,
+        section: &SectionProblem,
+        shape: &Shape,
+        n: u64,
+        clockwork: &Clockwork<'_>,
+    ) -> u64 {
         let pieces = |all: u64, size: u64| {
             [
                 (all / size, size),
                 (u64::from(!all.is_multiple_of(size)), all % size),
             ]
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
         };
-        let mut cycles: u64 = 0;
+        let cuts = self.k.div_ceil(shape.k);
+        // Parts of k: so many of whole cuts, and a rest.
+        let part_k = cuts.div_ceil(shape.splits).saturating_mul(shape.k);
+        let mut work: Vec<(u64, Times)> = Vec::with_capacity(8);
         for (rows, m) in pieces(self.m, shape.m) {
             for (columns, n) in pieces(section.n, n) {
-                for (cuts, k) in pieces(self.k, shape.k) {
-                    let tiles = rows * columns * cuts;
-                    if tiles > 0 {
-                        let tile = self.array.cycles(m, n, k);
-                        cycles = cycles.saturating_add(tile.saturating_mul(tiles));
+                for (parts, k) in pieces(self.k, part_k) {
+                    let mut sum = Times::from_elem(0, self.team.len());
+                    for (count, k) in pieces(k, shape.k) {
+                        let tile = clockwork.tile(&GemmTile {
+                            packed: self.packed,
+                            ..GemmTile::one(m, n, k)
+                        });
+                        let count = count.saturating_mul(section.parts);
+                        for (sum, cycles) in sum.iter_mut().zip(tile) {
+                            *sum = sum.saturating_add(cycles.saturating_mul(count));
+                        }
                     }
+                    work.push((rows.saturating_mul(columns).saturating_mul(parts), sum));
                 }
             }
         }
-        cycles.saturating_mul(section.parts)
+        makespan(&work)
+    }
+
+    /// Cycles of the vector unit for adding up parts of k.
+    fn vector_cycles(&self, section: &SectionProblem, shape: &Shape, target: &Target) -> u64 {
+        if shape.splits == 1 {
+            return 0;
+        }
+        let elements = self.m.saturating_mul(section.n);
+        let elements = elements.saturating_mul((shape.splits - 1) * section.parts);
+        let bits = 8 * self.accumulator_bytes;
+        let tile = VectorTile::on_sums(VectorKind::Add, elements, self.m, bits);
+        target.laws.vector(&tile).unwrap_or(u64::MAX)
     }
 }
 
 /// A choice of loop order and sizes.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
-    order: Order,
+    order: LoopOrder,
     stays: bool,
     m: u64,
     k: u64,
+    /// Parts of k that are summed apart.
+    splits: u64,
+    /// Tiles that there is room for at once.
+    buffers: u64,
 }
 
 impl Shape {
     fn a_stays(&self) -> bool {
-        self.stays && self.order == Order::RowsOuter
+        self.stays && self.order == LoopOrder::RowsOuter
     }
 
     fn b_stays(&self) -> bool {
-        self.stays && self.order == Order::ColumnsOuter
+        self.stays && self.order == LoopOrder::ColumnsOuter
     }
 }
 
-/// What a choice costs: bytes, cycles, distance from a good size of tile.
-#[derive(Clone, Copy, Debug, Default)]
-struct Cost {
-    traffic: u64,
-    cycles: u64,
+/// Columns of a tile of a section.
+struct Columns {
+    n: u64,
+    cost: Cost,
     off: u64,
 }
 
-impl Cost {
-    fn product(&self) -> u128 {
-        u128::from(self.traffic.max(1)) * u128::from(self.cycles.max(1))
-    }
-}
-
-/// Product of traffic and cycles, cuts of k, distance from a good size, blocks of rows.
-type Score = (u128, u64, u64, u64);
+/// More buffers first; then fewer parts of k, fewer cuts, tiles near a good size, fewer blocks.
+type Tie = (Reverse<u64>, u64, u64, u64, u64);

@@ -2,25 +2,30 @@
 
 mod attention;
 mod charge;
+mod choice;
+mod fusion;
 mod gemm;
 mod residency;
+mod team;
 
 use std::collections::BTreeMap;
 
-use tile_program::{ScratchpadId, Target};
+use tile_program::{Dataflow, OperationId, ScratchpadId, Target};
 
 use crate::error::CompileError;
 use crate::lower::{
-    AttentionStage, Backing, GemmStage, Graph, Placement, Stage, Tensor, TensorId, VectorStage,
-    VectorStep,
+    AttentionPhase, AttentionStage, Backing, GemmStage, Graph, Placement, Stage, Tensor, TensorId,
+    VectorStage, VectorStep,
 };
+use crate::workload::Fusion;
 
-pub(crate) use attention::AttentionPlan;
-use attention::AttentionProblem;
-pub(crate) use gemm::{GemmPlan, Order};
-use gemm::{GemmProblem, SectionProblem};
+use attention::{AttentionChoice, AttentionProblem};
+pub(crate) use attention::{AttentionPlan, Mask};
+pub(crate) use gemm::GemmPlan;
+use gemm::{GemmChoice, GemmProblem, SectionProblem};
 pub(crate) use residency::Home;
 use residency::Residency;
+pub(crate) use team::{Times, assign, packed, team, times};
 
 /// How a stage is run.
 #[derive(Clone, Debug)]
@@ -39,13 +44,15 @@ pub(crate) struct PassPlan {
     pub(crate) plans: Vec<StagePlan>,
     /// The last stage that touches each tensor.
     pub(crate) last_use: Vec<usize>,
+    /// A stage begins when the one before it has ended.
+    pub(crate) one_after_another: bool,
 }
 
 /// Plans passes; remembers what it found, since layers and passes repeat.
 #[derive(Debug)]
 pub(crate) struct Planner {
-    gemms: BTreeMap<GemmProblem, Option<GemmPlan>>,
-    attentions: BTreeMap<AttentionProblem, Option<AttentionPlan>>,
+    gemms: BTreeMap<GemmProblem, Option<GemmChoice>>,
+    attentions: BTreeMap<AttentionProblem, Option<AttentionChoice>>,
 }
 
 /// What a stage finds in the scratchpads.
@@ -65,15 +72,23 @@ impl Planner {
     }
 
     /// Plans a pass.
-    pub(crate) fn plan(&mut self, graph: Graph, target: &Target) -> Result<PassPlan, CompileError> {
+    pub(crate) fn plan(
+        &mut self,
+        graph: Graph,
+        fusion: Fusion,
+        target: &Target,
+    ) -> Result<PassPlan, CompileError> {
+        let graph = fusion::unfuse(graph, fusion, target);
         let residency = Residency::of(&graph, target, true)?;
-        match self.plan_with(graph.clone(), target, &residency) {
+        let mut pass = match self.plan_with(graph.clone(), target, &residency) {
             Err(CompileError::TileDoesNotFit { .. }) => {
                 let residency = Residency::of(&graph, target, false)?;
-                self.plan_with(graph, target, &residency)
+                self.plan_with(graph, target, &residency)?
             }
-            done => done,
-        }
+            done => done?,
+        };
+        pass.one_after_another = fusion == Fusion::None;
+        Ok(pass)
     }
 
     fn plan_with(
@@ -86,6 +101,7 @@ impl Planner {
             homes: residency.homes.clone(),
             plans: Vec::with_capacity(graph.stages.len()),
             last_use: Vec::new(),
+            one_after_another: false,
             graph: Graph {
                 sequences: graph.sequences,
                 operations: graph.operations,
@@ -102,8 +118,7 @@ impl Planner {
             match stage {
                 Stage::Gemm(gemm) => self.gemm(&mut pass, gemm, room, target)?,
                 Stage::Attention(attention) => {
-                    let plan = self.attention(&pass, &attention, room, target)?;
-                    pass.push(Stage::Attention(attention), StagePlan::Attention(plan));
+                    self.attention(&mut pass, attention, room, target)?;
                 }
                 Stage::Vector(vector) => {
                     let rows = vector_rows(&pass, &vector, room, target)?;
@@ -142,8 +157,9 @@ impl Planner {
         let fail = |needs| too_small(&name, needs, room, target);
         if stage.prologue.is_empty() {
             let problem = GemmProblem::new(pass, &stage, on_chip, None, room, target);
-            let plan = self.solve(&problem).ok_or_else(|| fail(problem.least()))?;
-            pass.push(Stage::Gemm(stage), StagePlan::Gemm(plan));
+            let choice = self.solve(&problem, target);
+            let choice = choice.ok_or_else(|| fail(problem.least()))?;
+            pass.push_gemm(stage, choice);
             return Ok(());
         }
         let rows = u64::max(stage.m, 1);
@@ -154,13 +170,15 @@ impl Planner {
         let result_bits = stage.prologue.last().map_or(input.bits, |step| step.bits);
         let result_bytes = rows * (stage.k * result_bits).div_ceil(8);
         // Candidates: apart and kept on chip; riding along; apart through main memory.
-        let mut best: Option<(u128, GemmPlan, Option<Home>)> = None;
-        let mut offer = |plan: Option<GemmPlan>, home: Option<Home>, bytes: u64| {
-            let Some(plan) = plan else { return };
-            let traffic = plan.traffic + entry_bytes + bytes;
-            let cost = u128::from(traffic.max(1)) * u128::from(plan.cycles.max(1));
-            if best.as_ref().is_none_or(|(least, _, _)| cost < *least) {
-                best = Some((cost, plan, home));
+        let mut best: Option<(u64, GemmChoice, Option<Home>)> = None;
+        let mut offer = |choice: Option<GemmChoice>, home: Option<Home>, bytes: u64| {
+            let Some(choice) = choice else { return };
+            let cost = choice.0.cost.and_bytes(entry_bytes + bytes, target);
+            if best
+                .as_ref()
+                .is_none_or(|(least, _, _)| cost.cycles() < *least)
+            {
+                best = Some((cost.cycles(), choice, home));
             }
         };
         if result_bytes <= room.activations / 2 {
@@ -170,50 +188,67 @@ impl Planner {
             };
             let problem = GemmProblem::new(pass, &stage, true, None, room, target);
             let home = Home::Chip(ScratchpadId::Activations);
-            offer(self.solve(&problem), Some(home), 0);
+            offer(self.solve(&problem, target), Some(home), 0);
         }
         let width = Some(entry_width(pass, &stage));
         let fused = GemmProblem::new(pass, &stage, false, width, room, target);
-        offer(self.solve(&fused), None, 0);
+        offer(self.solve(&fused, target), None, 0);
         let apart = GemmProblem::new(pass, &stage, false, None, room, target);
-        offer(self.solve(&apart), Some(Home::Memory), result_bytes);
-        let (_, plan, home) = best.ok_or_else(|| fail(apart.least()))?;
+        offer(self.solve(&apart, target), Some(Home::Memory), result_bytes);
+        let (_, choice, home) = best.ok_or_else(|| fail(apart.least()))?;
         match home {
-            None => pass.push(Stage::Gemm(stage), StagePlan::Gemm(plan)),
-            Some(home) => split(pass, stage, plan, home, room, target)?,
+            None => pass.push_gemm(stage, choice),
+            Some(home) => split(pass, stage, choice, home, room, target)?,
         }
         Ok(())
     }
 
-    fn solve(&mut self, problem: &GemmProblem) -> Option<GemmPlan> {
-        if let Some(plan) = self.gemms.get(problem) {
-            return plan.clone();
+    fn solve(&mut self, problem: &GemmProblem, target: &Target) -> Option<GemmChoice> {
+        if let Some(choice) = self.gemms.get(problem) {
+            return choice.clone();
         }
-        let plan = problem.solve();
-        self.gemms.insert(problem.clone(), plan.clone());
-        plan
+        let choice = problem.solve(target);
+        self.gemms.insert(problem.clone(), choice.clone());
+        choice
     }
 
     fn attention(
         &mut self,
-        pass: &PassPlan,
-        stage: &AttentionStage,
+        pass: &mut PassPlan,
+        stage: AttentionStage,
         room: Room,
         target: &Target,
-    ) -> Result<AttentionPlan, CompileError> {
-        let problem = AttentionProblem::new(pass, stage, room, target);
+    ) -> Result<(), CompileError> {
+        let problem = AttentionProblem::new(pass, &stage, room, target);
         // Contexts differ from pass to pass: what was found for another is of no use for long.
         if self.attentions.len() > 1024 {
             self.attentions.clear();
         }
-        let plan = self
-            .attentions
-            .entry(problem)
-            .or_insert_with_key(AttentionProblem::solve);
-        plan.clone().ok_or_else(|| {
-            let name = &pass.graph.operations[stage.scores.index()].name;
+        let choice = match self.attentions.get(&problem) {
+            Some(choice) => choice.clone(),
+            None => {
+                let mut choice = problem.solve(target);
+                if let Some((plan, _)) = &mut choice {
+                    plan.pairs = problem.pairs(plan);
+                }
+                self.attentions.insert(problem.clone(), choice.clone());
+                choice
+            }
+        };
+        let (plan, verdict) = choice.ok_or_else(|| {
+            let name = &pass.graph.operations[stage.main().index()].name;
             too_small(name, problem.least(), room, target)
-        })
+        })?;
+        let tiling = verdict.choice(&plan, |plan| problem.tiling(plan, target));
+        for id in stage.operations() {
+            let operation = &mut pass.graph.operations[id.index()];
+            operation.tiling = Some(tiling);
+            // What the mask hides from a whole block is not computed.
+            let heads = stage.batch * stage.kv_heads * stage.group;
+            operation.macs = plan.pairs * heads * stage.head_dim;
+        }
+        pass.push(Stage::Attention(stage), StagePlan::Attention(plan));
+        Ok(())
     }
 }
 
@@ -223,35 +258,24 @@ impl PassPlan {
         self.plans.push(plan);
     }
 
-    /// Bytes that GEMMs and attention load, and about the cycles of the arrays for the GEMMs.
-    pub(crate) fn cost(&self) -> (u64, u64) {
-        let mut cost = (0_u64, 0_u64);
-        for (stage, plan) in self.graph.stages.iter().zip(&self.plans) {
-            let (traffic, cycles) = match (stage, plan) {
-                (_, StagePlan::Gemm(plan)) => (plan.traffic, plan.cycles),
-                (Stage::Attention(stage), StagePlan::Attention(plan)) => {
-                    (self.keys_and_values(stage, plan), 0)
-                }
-                _ => (0, 0),
-            };
-            cost.0 = cost.0.saturating_add(traffic);
-            cost.1 = cost.1.saturating_add(cycles);
+    fn push_gemm(&mut self, stage: GemmStage, (plan, verdict): GemmChoice) {
+        for (index, section) in stage.sections.iter().enumerate() {
+            let tiling = verdict.choice(&plan, |plan| plan.tiling(index));
+            for part in &section.parts {
+                self.graph.operations[part.operation.index()].tiling = Some(tiling);
+            }
         }
-        cost
+        self.push(Stage::Gemm(stage), StagePlan::Gemm(plan));
     }
 
-    /// Bytes of keys and values that attention loads.
-    fn keys_and_values(&self, stage: &AttentionStage, plan: &AttentionPlan) -> u64 {
-        let times = match plan.kept {
-            true => 1,
-            false => stage.tokens.div_ceil(plan.queries),
-        };
-        let row =
-            |id: TensorId| row_bytes(&self.graph.tensors[id.0], self.graph.tensors[id.0].bits);
-        (stage.to - stage.from)
-            .saturating_mul(row(stage.key) + row(stage.value))
-            .saturating_mul(stage.batch)
-            .saturating_mul(times)
+    /// About the cycles of its GEMMs and its attention.
+    pub(crate) fn cycles(&self) -> u64 {
+        let cycles = self.plans.iter().map(|plan| match plan {
+            StagePlan::Gemm(plan) => plan.cost.cycles(),
+            StagePlan::Attention(plan) => plan.cost.cycles(),
+            StagePlan::Rows(_) => 0,
+        });
+        cycles.fold(0, u64::saturating_add)
     }
 
     /// Notes last uses, and charges activations that lie in memory to those who must move them.
@@ -296,7 +320,7 @@ fn entry_width(pass: &PassPlan, stage: &GemmStage) -> u64 {
 fn split(
     pass: &mut PassPlan,
     mut stage: GemmStage,
-    plan: GemmPlan,
+    choice: GemmChoice,
     home: Home,
     room: Room,
     target: &Target,
@@ -319,6 +343,7 @@ fn split(
         stride: 1,
         steps,
         out,
+        stored_by: None,
         out_rows: 0..stage.m,
     };
     let held = match home {
@@ -332,7 +357,7 @@ fn split(
     let rows = vector_rows(pass, &vector, left, target)?;
     pass.push(Stage::Vector(vector), StagePlan::Rows(rows));
     stage.input = out;
-    pass.push(Stage::Gemm(stage), StagePlan::Gemm(plan));
+    pass.push_gemm(stage, choice);
     Ok(())
 }
 
@@ -427,8 +452,14 @@ impl GemmProblem {
         room: Room,
         target: &Target,
     ) -> Self {
-        let array = &target.arrays[stage.array];
+        let team = stage_team(
+            pass,
+            target,
+            stage.array,
+            stage.sections[0].parts[0].operation,
+        );
         let in_memory = |id: TensorId| pass.homes[id.0] == Home::Memory;
+        let mut other_bits: u64 = 0;
         let sections = stage.sections.iter().map(|section| {
             let out = section.out;
             let steps = || section.parts.iter().flat_map(|part| &part.epilogue);
@@ -437,9 +468,14 @@ impl GemmProblem {
                 .filter(|&with| in_memory(with))
                 .map(|with| pass.graph.tensors[with.0].bits)
                 .sum();
-            if in_memory(out) && steps().next().is_some() {
-                staging += pass.graph.tensors[out.0].bits;
+            let mut moved = staging;
+            if in_memory(out) {
+                moved += pass.graph.tensors[out.0].bits;
+                if steps().next().is_some() {
+                    staging = moved;
+                }
             }
+            other_bits = other_bits.saturating_add(moved.saturating_mul(stage.m * section.n));
             SectionProblem {
                 n: section.n,
                 unit_columns: section.unit_columns,
@@ -453,15 +489,14 @@ impl GemmProblem {
             m: stage.m,
             k: stage.k,
             a_bits: stage.a_bits,
+            packed: stage.packed,
             a_on_chip: on_chip,
             entry_bits: entry,
             sections: sections.collect(),
-            accumulator_bytes: array.accumulator.get().div_ceil(8),
-            array: gemm::Array {
-                rows: array.rows,
-                columns: array.columns,
-                dataflow: array.dataflow,
-            },
+            other_bytes: other_bits / 8,
+            accumulator_bytes: accumulator_bytes(target, &team),
+            rows: target.arrays[stage.array].rows,
+            team,
             access: target.memory.access.get(),
             activations: room.activations,
             weights: room.weights,
@@ -472,26 +507,38 @@ impl GemmProblem {
 
 impl AttentionProblem {
     fn new(pass: &PassPlan, stage: &AttentionStage, room: Room, target: &Target) -> Self {
-        let array = &target.arrays[stage.array];
+        let team = stage_team(pass, target, stage.array, stage.scores);
         let Backing::Cache(cache) = pass.graph.tensors[stage.key.0].backing else {
             unreachable!("keys are backed by a cache")
         };
         let on_chip = |id: TensorId| pass.homes[id.0] != Home::Memory;
-        let out = pass.graph.tensors[stage.out.0];
-        Self {
-            tokens: stage.tokens,
-            span: stage.to - stage.from,
-            streamed: if on_chip(stage.key) && on_chip(stage.value) {
-                stage.sequences.past.saturating_sub(stage.from)
+        let moved = |id: TensorId| {
+            let tensor = &pass.graph.tensors[id.0];
+            if on_chip(id) {
+                0
             } else {
-                stage.to - stage.from
+                residency::bytes(tensor)
+            }
+        };
+        let out = pass.graph.tensors[stage.out.0];
+        let fused = stage.phase == AttentionPhase::Fused;
+        Self {
+            batch: stage.batch,
+            tokens: stage.tokens,
+            mask: stage.mask(),
+            phase: stage.phase,
+            streamed_to: if on_chip(stage.key) && on_chip(stage.value) {
+                stage.sequences.past
+            } else {
+                stage.to
             },
             kv_heads: stage.kv_heads,
             group: stage.group,
             head_dim: stage.head_dim,
+            separate: stage.separate,
             stride: cache.stride,
             a_bits: stage.a_bits,
-            accumulator_bytes: array.accumulator.get().div_ceil(8),
+            accumulator_bytes: accumulator_bytes(target, &team),
             query_bits: if on_chip(stage.query) {
                 0
             } else {
@@ -502,11 +549,42 @@ impl AttentionProblem {
             } else {
                 out.bits
             },
-            whole_rows_allowed: !stage.online,
-            columns: array.columns,
+            other_bytes: match stage.phase {
+                AttentionPhase::Fused => moved(stage.query).saturating_add(moved(stage.out)),
+                AttentionPhase::Scores(rows) => moved(stage.query).saturating_add(moved(rows)),
+                AttentionPhase::Context(rows) => moved(rows).saturating_add(moved(stage.out)),
+            },
+            whole_rows_allowed: fused && !stage.online,
+            softmax: fused && stage.softmax.is_some(),
+            columns: target.arrays[stage.array].columns,
+            packs: team
+                .iter()
+                .map(|&index| &target.arrays[index])
+                // Elsewhere keys fill the rows that other heads would stand in.
+                .filter(|array| array.dataflow == Dataflow::OutputStationary)
+                .map(|array| (array.columns / stage.head_dim).min(array.rows))
+                .fold(1, u64::max),
+            team,
             activations: room.activations,
             weights: room.weights,
             outputs: room.outputs,
         }
     }
+}
+
+/// The arrays that share a stage, the stage's own first.
+fn stage_team(
+    pass: &PassPlan,
+    target: &Target,
+    array: usize,
+    operation: OperationId,
+) -> Vec<usize> {
+    let family = pass.graph.operations[operation.index()].family;
+    team(target, array, family)
+}
+
+/// Bytes of a sum, on whichever array of a team it is the widest.
+pub(crate) fn accumulator_bytes(target: &Target, team: &[usize]) -> u64 {
+    let bytes = |&array: &usize| target.arrays[array].accumulator.get().div_ceil(8);
+    team.iter().map(bytes).max().unwrap_or(0)
 }

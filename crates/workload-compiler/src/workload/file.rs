@@ -6,7 +6,7 @@ use serde::de::value::EnumAccessDeserializer;
 use serde::de::{Deserializer, EnumAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{Heads, Operators, Run, Softmax, Weights};
+use super::{Fusion, Heads, MaskedKeys, Operators, Run, Softmax, Weights};
 use crate::Format;
 use crate::model::{Activation, DenseLayer, FeedForward};
 
@@ -50,6 +50,15 @@ pub struct WorkloadFile {
     /// block (`Online`).
     #[serde(default)]
     pub softmax: Softmax,
+    /// Whether a prefill leaves out keys that the mask hides from a whole block of queries (`Skip`,
+    /// the default) or computes the full rectangle (`Compute`).
+    #[serde(default)]
+    pub masked_keys: MaskedKeys,
+    /// How much is done with a tile while it is on chip: `Full` (the default), `AllButAttention`
+    /// (scores and probabilities go through main memory) or `None` (every result does, kernel after
+    /// kernel).
+    #[serde(default)]
+    pub fusion: Fusion,
     /// Allows contexts longer than the model was made for. Default false.
     #[serde(default)]
     pub beyond_max_context: bool,

@@ -68,6 +68,32 @@ pub enum Softmax {
     Online,
 }
 
+/// How much is done with a tile while it is on chip.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fusion {
+    /// Row-wise and element-wise work rides on the tiles of GEMMs, vectors that fit stay on chip,
+    /// scores never leave it.
+    #[default]
+    Full,
+    /// The same, but scores are written to main memory, softmax reads and writes them there, and
+    /// the context reads them.
+    AllButAttention,
+    /// Each operator is a kernel of its own: it reads its operands from main memory and writes its
+    /// result there, and the next begins when it has ended.
+    None,
+}
+
+/// What a prefill does about keys that the mask hides from a whole block of queries: positions after
+/// its last one, and those that have left its sliding window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MaskedKeys {
+    /// They are left out: the triangle, to within a block.
+    #[default]
+    Skip,
+    /// Their scores are computed and masked: the full rectangle.
+    Compute,
+}
+
 /// What of the weights stays in their scratchpad from pass to pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Weights {
@@ -115,6 +141,10 @@ pub struct Workload {
     pub heads: Heads,
     /// How scores become probabilities.
     pub softmax: Softmax,
+    /// Whether a prefill computes what the mask hides.
+    pub masked_keys: MaskedKeys,
+    /// How much is done with a tile while it is on chip.
+    pub fusion: Fusion,
 }
 
 impl Workload {

@@ -47,6 +47,8 @@ pub fn resolve(
         operators: file.operators,
         heads: file.heads,
         softmax: file.softmax,
+        masked_keys: file.masked_keys,
+        fusion: file.fusion,
         model,
     })
 }

@@ -1,12 +1,12 @@
 //! What holds of every program: random models, runs and machines.
 
-use crate::support::{check, hybrid, run_all_ways, single};
+use crate::support::{check, hybrid, run_all_ways, single, with_arrays};
 use proptest::prelude::*;
-use tile_program::Target;
+use tile_program::{ArrayTarget, Dataflow, Target};
 use workload_compiler::{
-    Activation, CompileError, FeedForward, Format, Heads, Lengths, Mixer, Model, Norm,
-    NormPlacement, Operators, Packing, Position, Precision, Run, Softmax, Weights, Workload,
-    compile,
+    Activation, CompileError, FeedForward, Format, Fusion, Heads, Lengths, MaskedKeys, Mixer,
+    Model, Norm, NormPlacement, Operators, Packing, Position, Precision, Run, Softmax, Weights,
+    Workload, compile,
 };
 
 fn norms() -> impl Strategy<Value = (Norm, NormPlacement, bool, bool, bool)> {
@@ -120,6 +120,8 @@ prop_compose! {
     fn any_machine()(
         is_hybrid in any::<bool>(),
         side in prop::sample::select(vec![4_u64, 16, 24, 64]),
+        dataflow in prop::sample::select(vec![Dataflow::OutputStationary, Dataflow::WeightStationary, Dataflow::InputStationary]),
+        further in prop::collection::vec(prop::sample::select(vec![4_u64, 8, 32]), 0..4),
         activations in 1_u64..60,
         weights in 1_u64..60,
         outputs in 1_u64..40,
@@ -128,7 +130,16 @@ prop_compose! {
         let kib = [activations, weights, outputs];
         let mut target = if is_hybrid { hybrid(side, kib) } else { single(side, kib, 16) };
         target.memory.access = tile_program::Bytes(access);
-        (is_hybrid, target)
+        // Further arrays beside each, of other sizes.
+        let mut arrays = target.arrays.clone();
+        for (index, side) in further.into_iter().enumerate() {
+            let like = &target.arrays[index % target.arrays.len()];
+            arrays.push(ArrayTarget { rows: side, columns: 2 * side, ..like.clone() });
+        }
+        for array in &mut arrays {
+            array.dataflow = dataflow;
+        }
+        (is_hybrid, with_arrays(&target, arrays))
     }
 }
 
@@ -141,10 +152,12 @@ prop_compose! {
         operators in prop::sample::select(vec![Operators::All, Operators::Blocks, Operators::Gemms, Operators::BlockGemms]),
         heads in prop::sample::select(vec![Heads::Grouped, Heads::Separate]),
         softmax in prop::sample::select(vec![Softmax::Auto, Softmax::Online]),
+        masked_keys in prop::sample::select(vec![MaskedKeys::Skip, MaskedKeys::Compute]),
+        fusion in prop::sample::select(vec![Fusion::Full, Fusion::AllButAttention, Fusion::None]),
         weights in prop::sample::select(vec![Weights::Kept, Weights::Warm, Weights::Streamed]),
         target in Just(target),
     ) -> (Workload, Target) {
-        (Workload { model, run, batch, precision, weights, operators, heads, softmax }, target)
+        (Workload { model, run, batch, precision, weights, operators, heads, softmax, masked_keys, fusion }, target)
     }
 }
 

@@ -6,12 +6,67 @@ mod run;
 pub(crate) use checker::check;
 pub(crate) use run::run_all_ways;
 
+use std::sync::Arc;
+
 use tile_program::{
-    ArrayTarget, Bits, Bytes, Dataflow, Family, MemoryTarget, ScratchpadTarget, Target, UnitId,
+    ArrayTarget, Bits, Bytes, Dataflow, Family, GemmTile, Laws, MemoryTarget, ScratchpadTarget,
+    Target, UnitId, VectorTile,
 };
 use workload_compiler::{
-    Format, Heads, Model, Operators, Packing, Precision, Run, Softmax, Weights, Workload, find,
+    Format, Fusion, Heads, MaskedKeys, Model, Operators, Packing, Precision, Run, Softmax, Weights,
+    Workload, find,
 };
+
+/// About the time of real units: folds, each with its stream and a wavefront in and out; 64 lanes;
+/// 32 bytes a cycle.
+#[derive(Debug)]
+struct RoughLaws(Vec<ArrayTarget>);
+
+impl Laws for RoughLaws {
+    fn array(&self, array: usize, tile: &GemmTile) -> Option<u64> {
+        let array = &self.0[array];
+        let (rows, columns, stream) = match array.dataflow {
+            Dataflow::OutputStationary => (tile.m, tile.n, tile.k),
+            Dataflow::WeightStationary => (tile.k, tile.n, tile.m),
+            Dataflow::InputStationary => (tile.k, tile.m, tile.n),
+        };
+        let (rows, columns) = (rows * tile.side_by_side, columns * tile.side_by_side);
+        let folds = rows.div_ceil(array.rows) * columns.div_ceil(array.columns);
+        let fold = stream + rows.min(array.rows) + columns.min(array.columns);
+        Some(folds * fold * (tile.repeat / tile.side_by_side))
+    }
+
+    fn vector(&self, tile: &VectorTile) -> Option<u64> {
+        Some(tile.elements.div_ceil(64))
+    }
+
+    fn memory(&self, bytes: Bytes) -> u64 {
+        bytes.get() / 32
+    }
+}
+
+/// The rough laws of some arrays.
+pub(crate) fn laws(arrays: &[ArrayTarget]) -> Arc<dyn Laws> {
+    Arc::new(RoughLaws(arrays.to_vec()))
+}
+
+/// A machine with other arrays, units numbered anew.
+pub(crate) fn with_arrays(target: &Target, mut arrays: Vec<ArrayTarget>) -> Target {
+    let unit = |index: usize| UnitId(u16::try_from(index).unwrap());
+    for (index, array) in arrays.iter_mut().enumerate() {
+        array.unit = unit(index);
+        array.name = format!("array{index}");
+    }
+    let others = arrays.len();
+    Target {
+        vector: unit(others),
+        load: unit(others + 1),
+        store: unit(others + 2),
+        laws: laws(&arrays),
+        arrays,
+        ..target.clone()
+    }
+}
 
 /// An array of a target.
 pub(crate) fn array(unit: u16, side: u64, serves: &[Family], bits: (u64, u64, u64)) -> ArrayTarget {
@@ -27,21 +82,22 @@ pub(crate) fn array(unit: u16, side: u64, serves: &[Family], bits: (u64, u64, u6
         weight: Bits(bits.1),
         accumulator: Bits(bits.2),
         whole_tiles: false,
+        unpacks: tile_program::Packed::ALL.to_vec(),
     }
 }
 
 /// A machine with a ternary and a BF16 array; scratchpads in KiB: activations, weights, outputs.
 pub(crate) fn hybrid(side: u64, kib: [u64; 3]) -> Target {
+    let arrays = vec![
+        array(0, side, &[Family::Projection], (8, 2, 24)),
+        array(
+            1,
+            side / 2,
+            &[Family::Attention, Family::LmHead],
+            (16, 16, 32),
+        ),
+    ];
     Target {
-        arrays: vec![
-            array(0, side, &[Family::Projection], (8, 2, 24)),
-            array(
-                1,
-                side / 2,
-                &[Family::Attention, Family::LmHead],
-                (16, 16, 32),
-            ),
-        ],
         vector: UnitId(2),
         load: UnitId(3),
         store: UnitId(4),
@@ -52,19 +108,17 @@ pub(crate) fn hybrid(side: u64, kib: [u64; 3]) -> Target {
             capacity: None,
             access: Bytes(64),
         },
+        laws: laws(&arrays),
+        arrays,
     }
 }
 
 /// A machine with one array for everything.
 pub(crate) fn single(side: u64, kib: [u64; 3], bits: u64) -> Target {
-    let all = [Family::Projection, Family::Attention, Family::LmHead];
-    Target {
-        arrays: vec![array(0, side, &all, (bits, bits, 32))],
-        vector: UnitId(1),
-        load: UnitId(2),
-        store: UnitId(3),
-        ..hybrid(side, kib)
-    }
+    with_arrays(
+        &hybrid(side, kib),
+        vec![array(0, side, &Family::ALL, (bits, bits, 32))],
+    )
 }
 
 /// The edge machine of the design: 256 KiB, 512 KiB, 128 KiB.
@@ -102,6 +156,8 @@ pub(crate) fn workload(model: Model, run: Run, projection: Format) -> Workload {
         operators: Operators::All,
         heads: Heads::Grouped,
         softmax: Softmax::Auto,
+        masked_keys: MaskedKeys::Skip,
+        fusion: Fusion::Full,
     }
 }
 

@@ -1,0 +1,68 @@
+//! What the machine tells a compiler about time: the same laws by which it runs.
+
+use dram::Memory;
+use event_kernel::Frequency;
+use tile_program::{Bytes, GemmTile, Laws, VectorTile};
+
+use crate::config::{MachineSpec, VectorSpec};
+use crate::engine::ArrayEngine;
+
+/// The laws of a machine's units.
+#[derive(Debug)]
+pub(crate) struct MachineLaws {
+    /// Each with its clock.
+    arrays: Vec<(ArrayEngine, Frequency)>,
+    vector: VectorSpec,
+    /// The reference clock.
+    clock: Frequency,
+    /// Of the memory's bus; `None` without limit.
+    bytes_per_second: Option<u64>,
+}
+
+impl MachineLaws {
+    pub(crate) fn new(spec: &MachineSpec, arrays: Vec<ArrayEngine>, memory: &Memory) -> Self {
+        let clocks = spec.arrays.iter().map(|array| array.clock);
+        Self {
+            arrays: arrays.into_iter().zip(clocks).collect(),
+            vector: spec.vector.clone(),
+            clock: spec.clock,
+            // A rate to compare by; time itself is the memory's affair.
+            bytes_per_second: memory.peak_bytes_per_second().map(|rate| rate as u64),
+        }
+    }
+}
+
+impl Laws for MachineLaws {
+    fn array(&self, array: usize, tile: &GemmTile) -> Option<u64> {
+        let (engine, own) = &self.arrays[array];
+        let timing = engine.tile(tile).ok()?;
+        let cycles = timing.next_start(&timing).get();
+        if *own == self.clock {
+            return Some(cycles);
+        }
+        let (own, reference) = (own.as_fraction(), self.clock.as_fraction());
+        let numerator = [cycles, own.1, reference.0].map(u128::from);
+        let numerator: u128 = numerator.into_iter().product();
+        let denominator = u128::from(own.0) * u128::from(reference.1);
+        u64::try_from(numerator.div_ceil(denominator)).ok()
+    }
+
+    fn vector(&self, tile: &VectorTile) -> Option<u64> {
+        match &self.vector {
+            VectorSpec::Free => Some(0),
+            VectorSpec::Lanes(lanes) => lanes
+                .cycles(tile.kind, tile.elements)
+                .map(event_kernel::Cycles::get),
+        }
+    }
+
+    fn memory(&self, bytes: Bytes) -> u64 {
+        let Some(rate) = self.bytes_per_second else {
+            return 0;
+        };
+        let (numerator, denominator) = self.clock.as_fraction();
+        let cycles = u128::from(bytes.get()) * u128::from(numerator);
+        let cycles = cycles.div_ceil(u128::from(denominator) * u128::from(rate.max(1)));
+        u64::try_from(cycles).unwrap_or(u64::MAX)
+    }
+}
