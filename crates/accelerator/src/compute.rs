@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 
 use event_kernel::{Component, Context, Cycle, Cycles, Phase, WaitsFor};
 use smallvec::SmallVec;
-use tile_program::{Activity, Bound, Bytes, Cause, FoldSpan, Instruction, Observer, Work};
+use tile_program::{
+    Activity, Bits, Bound, Bytes, Cause, FoldSpan, Instruction, Observer, ScratchpadId, Work,
+};
 
 use crate::MachineError;
-use crate::engine::{Engine, Timing};
+use crate::engine::{Engine, Timing, Traffic};
 use crate::world::{Completion, Issue, World};
 
 struct Flight {
@@ -16,6 +18,8 @@ struct Flight {
     start: Cycle,
     end: Cycle,
     timing: Timing,
+    /// By scratchpad.
+    traffic: [Traffic; 3],
 }
 
 /// A unit that works on one instruction at a time, or on the head of the next while the results
@@ -45,12 +49,8 @@ impl Compute {
             return false;
         };
         let next = world.unit(self.issue.unit).queue.front();
-        match self.flight(
-            instruction,
-            bound,
-            context.now(),
-            next.map(|next| &next.work),
-        ) {
+        let next = next.map(|next| next.work);
+        match self.flight(world, context, instruction, bound, next.as_ref()) {
             Ok(flight) => self.flights.push_back(flight),
             Err(error) => {
                 world.fail(context, error);
@@ -60,16 +60,30 @@ impl Compute {
         true
     }
 
-    fn flight(
+    fn flight<O: Observer>(
         &mut self,
+        world: &mut World<'_, O>,
+        context: &Context<'_>,
         instruction: Instruction,
         bound: Bound,
-        start: Cycle,
         next: Option<&Work>,
     ) -> Result<Flight, MachineError> {
-        let timing = self.engine.time(&instruction.work)?;
+        let start = context.now();
+        let mut timing = self.engine.time(&instruction.work)?;
         let until_next = self.engine.next_start(&timing, next)?;
-        self.free_at = start.checked_add(until_next).ok_or(MachineError::TooLong)?;
+        let traffic = self.engine.traffic(&instruction.work, &timing);
+        // Its accesses are spread over the time until another instruction may make its own.
+        let alone = if next.is_some() {
+            until_next
+        } else {
+            timing.total
+        };
+        let accesses = traffic.map(|traffic| traffic.accesses);
+        let delay = delay(world, context, (start, alone), accesses).ok_or(MachineError::TooLong)?;
+        timing.delay(delay);
+        let free_at = start.checked_add(until_next);
+        let free_at = free_at.and_then(|edge| edge.checked_add(delay));
+        self.free_at = free_at.ok_or(MachineError::TooLong)?;
         let end = start
             .checked_add(timing.total)
             .ok_or(MachineError::TooLong)?;
@@ -84,6 +98,7 @@ impl Compute {
             start,
             end,
             timing,
+            traffic,
         })
     }
 
@@ -99,16 +114,16 @@ impl Compute {
         let accounted = world.units[unit.index()].accounted;
         let at = to_reference(flight.end);
         let parts = self.account(flight, (accounted, at), &to_reference);
-        let traffic = self.engine.traffic(&flight.timing);
-        for (scratchpad, read, written) in traffic {
-            world.pad(scratchpad).count_used(read, written);
+        for (scratchpad, moved) in ScratchpadId::ALL.into_iter().zip(flight.traffic) {
+            let pad = world.pad(scratchpad);
+            pad.count_used(moved.read, moved.written, moved.accesses);
         }
         world.observer.activity(&Activity {
             unit,
             operation: flight.instruction.operation,
             work: &flight.instruction.work,
-            read: traffic.map(|(_, read, _)| read),
-            written: traffic.map(|(_, _, written)| written),
+            read: flight.traffic.map(|moved| moved.read),
+            written: flight.traffic.map(|moved| moved.written),
         });
         let macs = match &flight.instruction.work {
             Work::Gemm(tile) => tile.macs(),
@@ -206,6 +221,31 @@ impl Compute {
             }
         }
     }
+}
+
+/// How much longer than alone an instruction takes, in cycles of its unit: other units may keep the
+/// ports of the scratchpads busy. `None` past 64 bits.
+fn delay<O: Observer>(
+    world: &mut World<'_, O>,
+    context: &Context<'_>,
+    (start, alone): (Cycle, Cycles),
+    accesses: [Bits; 3],
+) -> Option<Cycles> {
+    if alone.is_zero() {
+        return Some(Cycles::ZERO);
+    }
+    let (own, reference) = (context.domain(), world.reference);
+    let timeline = context.timeline();
+    let end = start.checked_add(alone)?;
+    let from = timeline.convert(own, start, reference);
+    let to = timeline.convert(own, end, reference);
+    let span = to - from;
+    let shared = sram::share(&mut world.scratchpads, from.get(), span, accesses);
+    if shared <= span {
+        return Some(Cycles::ZERO);
+    }
+    let later = timeline.convert(reference, from.checked_add(shared)?, own);
+    Some(later.saturating_since(end))
 }
 
 impl<O: Observer> Component<World<'_, O>> for Compute {

@@ -35,9 +35,6 @@ pub(crate) struct Dma {
     first: u64,
     /// By port.
     in_flight: Vec<Bytes>,
-    /// When the scratchpad's port has taken in (or given out) all data so far, by scratchpad, in
-    /// parts of a cycle: as many to the cycle as the port's rate has bytes.
-    port_free_at: [u128; 3],
 }
 
 struct Transfer {
@@ -130,7 +127,6 @@ impl Dma {
             transfers: VecDeque::new(),
             first: 0,
             in_flight: vec![Bytes::ZERO; window.ports],
-            port_free_at: [0; 3],
         }
     }
 
@@ -229,14 +225,8 @@ impl Dma {
             Side::Load => pad.count_filled(arrival.bytes),
             Side::Store => pad.count_drained(arrival.bytes),
         }
-        // Data passes the scratchpad's port as it arrives, no faster than the port.
-        let end = pad.side_rate().map_or(arrival.at, |rate| {
-            let (bytes, cycles) = rate.as_fraction();
-            let free_at = &mut self.port_free_at[scratchpad as usize];
-            let busy = u128::from(arrival.bytes.get()) * u128::from(cycles);
-            *free_at = (*free_at + busy).max(u128::from(arrival.at.get()) * u128::from(bytes));
-            Cycle(u64::try_from(free_at.div_ceil(bytes.into())).unwrap_or(u64::MAX))
-        });
+        // Both sides of the DMA share the ports, in the order of arrival.
+        let end = Cycle(pad.pass_dma(arrival.at.get(), arrival.bytes));
         if arrival.moved >= transfer.memory_end {
             transfer.memory_end = arrival.moved;
             transfer.last_channel = arrival.channel;

@@ -1,9 +1,9 @@
 //! How long an instruction takes on an array or on the vector unit.
 
 use event_kernel::Cycles;
-use pe_array::{ArrayModel, Convention, Feed, TileTiming};
+use pe_array::{ArrayModel, Convention, Feed, Rate, TileTiming};
 use smallvec::{SmallVec, smallvec};
-use tile_program::{Bits, Cause, GemmTile, ScratchpadId, Work};
+use tile_program::{Bits, Cause, GemmTile, Packed, VectorTile, Work};
 
 use crate::MachineError;
 use crate::config::VectorSpec;
@@ -36,7 +36,10 @@ pub(crate) enum Engine {
 pub(crate) struct ArrayEngine {
     pub(crate) name: String,
     pub(crate) model: ArrayModel,
+    /// The rates at which the scratchpads feed it weights as wide as its PEs take them.
     pub(crate) feed: Feed,
+    /// The same of packed weights, which its unpack unit may slow: indexed by `Packed as usize`.
+    pub(crate) packed: [Option<Rate>; Packed::ALL.len()],
 }
 
 impl ArrayEngine {
@@ -45,7 +48,81 @@ impl ArrayEngine {
             array: self.name.clone(),
             source,
         };
-        self.model.tile(tile, &self.feed).map_err(wrong)
+        let b = match tile.packed {
+            Some(packed) => self.packed[packed as usize],
+            None => self.feed.b,
+        };
+        let feed = Feed { b, ..self.feed };
+        self.model.tile(tile, &feed).map_err(wrong)
+    }
+}
+
+/// Bits that an instruction moves through the ports of a scratchpad.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) read: Bits,
+    pub(crate) written: Bits,
+    /// What the ports carry: a partial sum that is added to is read and written in one access.
+    pub(crate) accesses: Bits,
+}
+
+impl ArrayEngine {
+    fn traffic(&self, tile: &GemmTile, timing: &TileTiming) -> [Traffic; 3] {
+        let kind = self.model.kind();
+        let bits = |elements: u64, width: Bits| Bits(elements.saturating_mul(width.get()));
+        let (moved, sum) = (&timing.traffic, kind.accumulator.bits());
+        let read = |read| Traffic {
+            read,
+            written: Bits::ZERO,
+            accesses: read,
+        };
+        let weights = match tile.packed {
+            Some(packed) => {
+                let tenths = u128::from(moved.b_reads) * u128::from(packed.tenths());
+                Bits(u64::try_from(tenths.div_ceil(10)).unwrap_or(u64::MAX))
+            }
+            None => bits(moved.b_reads, kind.weight.bits()),
+        };
+        let written = bits(moved.c_writes, sum);
+        [
+            read(bits(moved.a_reads, kind.activation.bits())),
+            read(weights),
+            Traffic {
+                read: bits(moved.c_reads, sum),
+                written,
+                accesses: written,
+            },
+        ]
+    }
+}
+
+fn vector_traffic(tile: &VectorTile, sweeps: u64) -> [Traffic; 3] {
+    let mut traffic = [Traffic::default(); 3];
+    let bits = |width: Bits| Bits(tile.elements.saturating_mul(width.get()));
+    let source = bits(tile.source.width).get().saturating_mul(sweeps);
+    traffic[tile.source.scratchpad as usize].read += Bits(source);
+    if let Some(operand) = tile.operand {
+        traffic[operand.scratchpad as usize].read += bits(operand.width);
+    }
+    traffic[tile.result.scratchpad as usize].written += bits(tile.result.width);
+    for pad in &mut traffic {
+        pad.accesses = pad.read + pad.written;
+    }
+    traffic
+}
+
+impl Timing {
+    /// Other units keep the scratchpads' ports busy: it takes so much longer.
+    pub(crate) fn delay(&mut self, cycles: Cycles) {
+        if cycles.is_zero() {
+            return;
+        }
+        self.total += cycles;
+        self.occupied += cycles;
+        // Before what leaves at the end.
+        let drains = |part: &&(Cause, Cycles)| part.0 == Cause::Drain;
+        let place = self.parts.len() - self.parts.iter().rev().take_while(drains).count();
+        self.parts.insert(place, (Cause::SramPort, cycles));
     }
 }
 
@@ -84,23 +161,15 @@ impl Engine {
         }
     }
 
-    /// What an instruction reads from and writes to the scratchpads; of the vector unit's traffic
-    /// nothing is known.
-    pub(crate) fn traffic(&self, timing: &Timing) -> [(ScratchpadId, Bits, Bits); 3] {
-        let (Self::Array(array), Some(tile)) = (self, &timing.tile) else {
-            return ScratchpadId::ALL.map(|id| (id, Bits::ZERO, Bits::ZERO));
-        };
-        let kind = array.model.kind();
-        let bits = |elements: u64, width: Bits| Bits(elements.saturating_mul(width.get()));
-        let (traffic, sum) = (&tile.traffic, kind.accumulator.bits());
-        let a = bits(traffic.a_reads, kind.activation.bits());
-        let b = bits(traffic.b_reads, kind.weight.bits());
-        let (read, written) = (bits(traffic.c_reads, sum), bits(traffic.c_writes, sum));
-        [
-            (ScratchpadId::Activations, a, Bits::ZERO),
-            (ScratchpadId::Weights, b, Bits::ZERO),
-            (ScratchpadId::Outputs, read, written),
-        ]
+    /// What an instruction moves through the ports of each scratchpad.
+    pub(crate) fn traffic(&self, work: &Work, timing: &Timing) -> [Traffic; 3] {
+        match (self, work, &timing.tile) {
+            (Self::Array(array), Work::Gemm(tile), Some(timing)) => array.traffic(tile, timing),
+            (Self::Vector(VectorSpec::Lanes(lanes)), Work::Vector(tile), _) => {
+                vector_traffic(tile, lanes.cost(tile.kind).passes)
+            }
+            _ => [Traffic::default(); 3],
+        }
     }
 
     /// From the start of an instruction until the next may start, which is `next` if it is known.

@@ -30,7 +30,7 @@ mod world;
 
 pub use config::{
     ArraySpec, DmaSpec, Each, LinkSpec, MachineFile, MachineSpec, ScratchpadSpec, SerialSpec,
-    TEMPLATE, VectorCost, VectorLanes, VectorSpec, resolve,
+    TEMPLATE, UnpackSpec, VectorCost, VectorLanes, VectorSpec, resolve,
 };
 pub use error::MachineError;
 pub use machine::{ChannelOutcome, Machine, Outcome, RunOptions, ScratchpadOutcome};

@@ -7,8 +7,8 @@ use event_kernel::{Cycle, Cycles, Frequency, Limits, Simulation, Timeline};
 use pe_array::{ArrayModel, Feed, Rate, Tiles};
 use sram::Scratchpad;
 use tile_program::{
-    ArrayTarget, Bits, Bytes, MemoryTarget, Observer, Program, ScratchpadId, ScratchpadTarget,
-    Target, UnitId,
+    ArrayTarget, Bits, Bytes, MemoryTarget, Observer, Packed, Program, ScratchpadId,
+    ScratchpadTarget, Target, UnitId,
 };
 
 use crate::MachineError;
@@ -71,10 +71,12 @@ pub struct ScratchpadOutcome {
     pub filled: Bytes,
     /// Bytes that the DMA read from it.
     pub drained: Bytes,
-    /// Bytes that arrays read from it: operands at the width of the PEs, and partial sums.
+    /// Bytes that arrays and the vector unit read from it.
     pub read: Bytes,
-    /// Bytes that arrays wrote to it: results and partial sums.
+    /// Bytes that they wrote to it.
     pub written: Bytes,
+    /// Bytes that its ports carried for them: a partial sum that is added to is one access.
+    pub accesses: Bytes,
 }
 
 impl Machine {
@@ -265,8 +267,9 @@ impl Machine {
     }
 }
 
-/// The rates at which the scratchpads feed an array, in elements a cycle of its clock.
-fn feeds(spec: &MachineSpec) -> impl Fn(&ArraySpec) -> Feed {
+/// The rates at which the scratchpads feed an array, in elements a cycle of its clock, and those of
+/// packed weights, by packing.
+fn feeds(spec: &MachineSpec) -> impl Fn(&ArraySpec) -> (Feed, [Option<Rate>; Packed::ALL.len()]) {
     let sides = spec
         .scratchpads
         .map(|pad| Scratchpad::new(pad.map(Into::into)).side_rate());
@@ -274,19 +277,32 @@ fn feeds(spec: &MachineSpec) -> impl Fn(&ArraySpec) -> Feed {
     move |array| {
         let own = array.clock.as_fraction();
         // Scratchpads run on the reference clock: bytes a reference cycle · own / reference.
-        let rate = |pad: ScratchpadId, element: Bits| {
+        let rate = |pad: ScratchpadId, tenths: u64| {
             let (bytes, cycles) = sides[pad as usize]?.as_fraction();
-            let per_second = [8 * bytes, reference.0, own.1].map(u128::from);
+            let per_second = [80 * bytes, reference.0, own.1].map(u128::from);
             let elements = per_second.into_iter().product::<u128>();
-            let cycles = [cycles, reference.1, own.0, element.get()].map(u128::from);
+            let cycles = [cycles, reference.1, own.0, tenths].map(u128::from);
             reduced(elements, cycles.into_iter().product())
         };
-        Feed {
-            a: rate(ScratchpadId::Activations, array.kind.activation.bits()),
-            b: rate(ScratchpadId::Weights, array.kind.weight.bits()),
-            c: rate(ScratchpadId::Outputs, array.kind.accumulator.bits()),
-        }
+        let port = |pad, element: Bits| rate(pad, 10 * element.get());
+        let feed = Feed {
+            a: port(ScratchpadId::Activations, array.kind.activation.bits()),
+            b: port(ScratchpadId::Weights, array.kind.weight.bits()),
+            c: port(ScratchpadId::Outputs, array.kind.accumulator.bits()),
+        };
+        let unpack = array.unpack.rate();
+        let packed = Packed::ALL.map(|packed| {
+            let port = rate(ScratchpadId::Weights, packed.tenths());
+            [port, unpack].into_iter().flatten().min_by(slower)
+        });
+        (feed, packed)
     }
+}
+
+/// The order of two rates.
+fn slower(one: &Rate, other: &Rate) -> std::cmp::Ordering {
+    let cross = |a: &Rate, b: &Rate| u64::from(a.elements()) * u64::from(b.cycles());
+    cross(one, other).cmp(&cross(other, one))
 }
 
 /// A rate in lowest terms; `None`, which is no limit, if its terms need more than 32 bits even so:
@@ -318,6 +334,7 @@ fn target(spec: &MachineSpec, models: &[ArrayModel], memory: &Memory) -> Target 
             weight: array.kind.weight.bits(),
             accumulator: array.kind.accumulator.bits(),
             whole_tiles: array.tiles == Tiles::Whole,
+            unpacks: array.unpack.formats.clone(),
         });
     let others = spec.arrays.len();
     Target {
@@ -340,10 +357,14 @@ fn target(spec: &MachineSpec, models: &[ArrayModel], memory: &Memory) -> Target 
 /// The arrays with what feeds them.
 fn engines(spec: &MachineSpec, models: &[ArrayModel]) -> Vec<ArrayEngine> {
     let feed = feeds(spec);
-    let engine = |(array, model): (&ArraySpec, &ArrayModel)| ArrayEngine {
-        name: array.name.clone(),
-        model: *model,
-        feed: feed(array),
+    let engine = |(array, model): (&ArraySpec, &ArrayModel)| {
+        let (feed, packed) = feed(array);
+        ArrayEngine {
+            name: array.name.clone(),
+            model: *model,
+            feed,
+            packed,
+        }
     };
     spec.arrays.iter().zip(models).map(engine).collect()
 }
@@ -360,6 +381,7 @@ fn outcome<O>(world: &World<'_, O>, memory_end: Cycle) -> Outcome {
                 drained: pad.drained(),
                 read: pad.read().to_bytes_ceil(),
                 written: pad.written().to_bytes_ceil(),
+                accesses: pad.accesses().to_bytes_ceil(),
             }
         }),
         channels: world.memory.outcomes(memory_end),

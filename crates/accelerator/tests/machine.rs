@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use smallvec::smallvec;
 use tile_program::{
     Bytes, Cause, Claim, Class, GemmShape, GemmTile, Instruction, NoObserver, Operation,
-    OperationId, Pass, Program, Region, ScratchpadId, TransferTile, UnitId, VectorKind, VectorTile,
-    Wait, WaitReason, Work,
+    OperationId, Packed, Pass, Program, Region, ScratchpadId, Stream, TransferTile, UnitId,
+    VectorKind, VectorTile, Wait, WaitReason, Work,
 };
 
 const ARRAY: UnitId = UnitId(0);
@@ -58,13 +58,18 @@ impl Program for Script {
 }
 
 fn machine(array_clock: &str, memory: &str) -> Machine {
+    ported(array_clock, memory, "capacity: KiB(4)", "Unlimited")
+}
+
+/// The same with scratchpads of this form for operands, and this unpack unit.
+fn ported(array_clock: &str, memory: &str, pad: &str, unpack: &str) -> Machine {
     let text = format!(
         r#"Machine(
             name: "test", clock: MHz(1000),
             arrays: [(name: "array", element: Int8(), rows: 4, columns: 4, clock: {array_clock},
-                      dataflow: OutputStationary, timing: ScaleSim)],
+                      dataflow: OutputStationary, timing: ScaleSim, unpack: {unpack})],
             vector: (lanes: 4, startup_cycles: 2),
-            scratchpads: (activations: (capacity: KiB(4)), weights: (capacity: KiB(4)),
+            scratchpads: (activations: ({pad}), weights: ({pad}),
                           outputs: Unlimited),
             dma: (requests_in_flight: 4, request: Bytes(64)),
             memory: {memory},
@@ -86,6 +91,7 @@ fn gemm(m: u64, n: u64, k: u64, waits: &[Wait]) -> Instruction {
         repeat: 1,
         side_by_side: 1,
         accumulate: false,
+        packed: None,
     };
     instruction(ARRAY, 0, Work::Gemm(tile), waits)
 }
@@ -95,6 +101,9 @@ fn norm(elements: u64, waits: &[Wait]) -> Instruction {
         kind: VectorKind::Add,
         elements,
         rows: 1,
+        source: Stream::new(ScratchpadId::Activations, 16),
+        operand: None,
+        result: Stream::new(ScratchpadId::Activations, 16),
     };
     instruction(VECTOR, 1, Work::Vector(tile), waits)
 }
@@ -181,6 +190,62 @@ fn independent_units_work_at_once() {
     assert_eq!(outcome.total, Cycles(106));
     let vector = summary.classes[Class::Vector as usize];
     assert_eq!((vector.busy, vector.hidden), (Cycles(102), Cycles(102)));
+}
+
+/// A side of 4 bytes a cycle.
+const NARROW: &str = "capacity: KiB(4), banks: 1, port: Bytes(8)";
+
+#[test]
+fn units_at_once_share_the_ports_of_a_scratchpad_oldest_first() {
+    let machine = ported("MHz(1000)", IDEAL, NARROW, "Unlimited");
+    // The vector unit reads 800 bytes and writes 800: 400 cycles, of which its lanes need 102.
+    let (outcome, summary) = run(&machine, vec![vec![norm(400, &[])]]).unwrap();
+    assert_eq!(outcome.total, Cycles(400));
+    assert_eq!(
+        summary.units[VECTOR.index()]
+            .by_cause(Cause::SramPort)
+            .get(),
+        298
+    );
+    // The array reads 400 bytes in its 106 cycles, and is first in the order of units: the vector
+    // unit gets the rest. 2000 bytes take 500 cycles, less the little that rounding leaves.
+    let both = vec![gemm(4, 4, 100, &[]), norm(400, &[])];
+    let (outcome, summary) = run(&machine, vec![both]).unwrap();
+    assert!(
+        (500..=502).contains(&outcome.total.get()),
+        "{}",
+        outcome.total
+    );
+    assert_eq!(summary.units[ARRAY.index()].busy, Cycles(106));
+    assert_eq!(outcome.scratchpads[0].accesses, Bytes(2000));
+}
+
+#[test]
+fn an_unpack_unit_limits_the_weights_that_are_packed() {
+    let machine = ported(
+        "MHz(1000)",
+        IDEAL,
+        "capacity: KiB(4)",
+        "(weights_per_cycle: 2, formats: [TwoBits])",
+    );
+    let with = |packed| {
+        let Work::Gemm(tile) = gemm(4, 4, 100, &[]).work else {
+            unreachable!("a GEMM")
+        };
+        let tile = GemmTile { packed, ..tile };
+        let (outcome, _) = run(
+            &machine,
+            vec![vec![instruction(ARRAY, 0, Work::Gemm(tile), &[])]],
+        )
+        .unwrap();
+        outcome
+    };
+    assert_eq!(with(None).total, Cycles(106));
+    // 4 columns want 4 weights a step: two cycles.
+    let packed = with(Some(Packed::TwoBits));
+    assert_eq!(packed.total, Cycles(206));
+    // 400 weights of 2 bits.
+    assert_eq!(packed.scratchpads[1].read, Bytes(100));
 }
 
 #[test]
@@ -293,11 +358,20 @@ proptest! {
     /// The ledger asserts every join and both sums; here beside: the machine is deterministic, and
     /// who watches changes nothing.
     #[test]
-    fn the_books_of_any_run_balance(script in programs(), clock in 1usize..4, real: bool) {
+    fn the_books_of_any_run_balance(script in programs(), clock in 1usize..4, real: bool, narrow: bool) {
         let clock = ["MHz(1000)", "MHz(700)", "MHz(1300)"][clock - 1];
-        let machine = machine(clock, if real { DRAM } else { IDEAL });
+        let memory = if real { DRAM } else { IDEAL };
+        let pad = if narrow { NARROW } else { "capacity: KiB(4)" };
+        let machine = ported(clock, memory, pad, "Unlimited");
         let (outcome, summary) = run(&machine, script.clone()).unwrap();
         prop_assert_eq!(outcome.total, summary.total);
+        // Neither side of a scratchpad ever carried more than its ports do.
+        let side = if narrow { 4 } else { 256 };
+        for pad in &outcome.scratchpads[..2] {
+            let most = side * outcome.total.get();
+            prop_assert!(pad.accesses.get() <= most, "{pad:?}: at most {most}");
+            prop_assert!(pad.filled.get() + pad.drained.get() <= most, "{pad:?}: at most {most}");
+        }
         let channels: Vec<_> =
             outcome.channels.iter().map(|channel| channel.cycles.total()).collect();
         prop_assert!(channels.iter().all(|&cycles| cycles == channels[0]), "{channels:?}");

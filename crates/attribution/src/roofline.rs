@@ -50,6 +50,9 @@ pub struct Roofline {
 
 impl Roofline {
     /// Of a run on a machine with these peaks.
+    ///
+    /// # Panics
+    /// If the run took less time than its floor, rounding aside: our own mistake.
     #[must_use]
     pub fn of(summary: &Summary, peaks: &Peaks) -> Self {
         let moved = summary.bytes_read + summary.bytes_written;
@@ -62,6 +65,12 @@ impl Roofline {
             compute_cycles = compute_cycles.max(macs as f64 / peak);
         }
         let floor_cycles = memory_cycles.max(compute_cycles);
+        let total = summary.total.get() as f64;
+        // A unit with a clock of its own may end within the last cycle of the reference clock.
+        assert!(
+            total + 1.0 >= floor_cycles,
+            "a run of {total} cycles is faster than its floor of {floor_cycles}"
+        );
         Self {
             floor_bytes,
             memory_cycles,
@@ -72,7 +81,7 @@ impl Roofline {
             } else {
                 Limit::Compute
             },
-            ratio: (floor_cycles > 0.0).then(|| summary.total.get() as f64 / floor_cycles),
+            ratio: (floor_cycles > 0.0).then(|| total / floor_cycles),
             macs_per_byte: (floor_bytes > 0).then(|| summary.macs as f64 / floor_bytes as f64),
         }
     }

@@ -50,6 +50,7 @@ fn target() -> Target {
         weight: Bits(2),
         accumulator: Bits(24),
         whole_tiles: false,
+        unpacks: tile_program::Packed::ALL.to_vec(),
     };
     Target {
         arrays: vec![array(TERNARY, "ternary"), array(BF16, "bf16")],

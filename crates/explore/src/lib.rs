@@ -7,6 +7,7 @@
 //! * [`counters`] sets the ledger of a machine's array beside the counters of the hardware.
 //! * [`what_if`] asks what a part made S times faster brings: by Amdahl's law, and on the machine.
 //! * [`reproduce`](mod@reproduce) answers the published question for all models, contexts and machines.
+//! * [`machines`] sets predictions beside what was published of real machines.
 //! * [`price`] tells energy and area of a machine and its run.
 //! * [`figure`] draws, as SVG and PNG.
 //!
@@ -16,6 +17,7 @@
 
 pub mod counters;
 pub mod figure;
+pub mod machines;
 mod point;
 pub mod price;
 pub mod published;

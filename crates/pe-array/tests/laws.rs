@@ -33,6 +33,7 @@ fn gemm(m: u64, n: u64, k: u64) -> GemmTile {
         repeat: 1,
         side_by_side: 1,
         accumulate: false,
+        packed: None,
     }
 }
 

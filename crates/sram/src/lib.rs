@@ -11,11 +11,16 @@
 //!            └── fill half ┴ use half┘
 //! ```
 //!
-//! A scratchpad of a single bank is shared in time: each side gets every other cycle.
+//! A scratchpad of a single bank is shared in time: each side gets every other cycle. How the units
+//! of a side share its ports is set down at [`share`].
 
+mod port;
 mod rate;
 
+pub use port::share;
 pub use rate::Rate;
+
+use port::{DmaPorts, Ports};
 
 use tile_program::{Bits, Bytes};
 
@@ -53,6 +58,9 @@ pub struct Scratchpad {
     drained: Bytes,
     read: Bits,
     written: Bits,
+    accesses: Bits,
+    pub(crate) ports: Ports,
+    dma: DmaPorts,
 }
 
 impl Scratchpad {
@@ -68,6 +76,9 @@ impl Scratchpad {
             drained: none,
             read: Bits::ZERO,
             written: Bits::ZERO,
+            accesses: Bits::ZERO,
+            ports: Ports::default(),
+            dma: DmaPorts::default(),
         }
     }
 
@@ -122,10 +133,26 @@ impl Scratchpad {
         self.drained += bytes;
     }
 
-    /// Records what an array read from it and wrote to it.
-    pub fn count_used(&mut self, read: Bits, written: Bits) {
+    /// Records what a computing unit read from it and wrote to it, and what of that its ports
+    /// carried: a partial sum that is added to is read and written in one access.
+    pub fn count_used(&mut self, read: Bits, written: Bits, accesses: Bits) {
         self.read += read;
         self.written += written;
+        self.accesses += accesses;
+    }
+
+    /// The first cycle at which data of the DMA that is there at a cycle has passed the ports.
+    pub fn pass_dma(&mut self, at: u64, data: Bytes) -> u64 {
+        match self.side_rate() {
+            Some(rate) => self.dma.pass(rate, at, data),
+            None => at,
+        }
+    }
+
+    /// What the ports that face the computing units carried.
+    #[must_use]
+    pub fn accesses(&self) -> Bits {
+        self.accesses
     }
 
     /// Bytes held now.
@@ -152,13 +179,13 @@ impl Scratchpad {
         self.drained
     }
 
-    /// What arrays read from it.
+    /// What arrays and the vector unit read from it.
     #[must_use]
     pub fn read(&self) -> Bits {
         self.read
     }
 
-    /// What arrays wrote to it.
+    /// What arrays and the vector unit wrote to it.
     #[must_use]
     pub fn written(&self) -> Bits {
         self.written

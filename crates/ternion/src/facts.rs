@@ -61,7 +61,8 @@ pub(crate) fn facts(
 }
 
 fn peak_macs_per_cycle(machine: &Machine, array: &ArraySpec) -> f64 {
-    let pes = (array.array.rows * array.array.columns) as f64;
+    // A lookup PE takes a group of products in a step.
+    let pes = (array.array.rows * array.array.columns * array.kind.group) as f64;
     let clocks = array.clock.as_hertz_f64() / machine.spec().clock.as_hertz_f64();
     pes * clocks / array.kind.initiation_interval as f64
 }

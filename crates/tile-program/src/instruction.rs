@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{Bytes, OperationId, ScratchpadId, UnitId};
+use crate::{Bits, Bytes, OperationId, Packed, ScratchpadId, UnitId};
 
 /// Why an instruction must wait for another unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +57,9 @@ pub struct GemmTile {
     pub side_by_side: u64,
     /// Whether the result is added to partial sums already in the output scratchpad.
     pub accumulate: bool,
+    /// How weights lie where they are narrower than the PEs take them, and are unpacked on the way
+    /// from the scratchpad to the array; `None` for an operand as wide as the PEs'.
+    pub packed: Option<Packed>,
 }
 
 impl GemmTile {
@@ -70,6 +73,7 @@ impl GemmTile {
             repeat: 1,
             side_by_side: 1,
             accumulate: false,
+            packed: None,
         }
     }
 
@@ -157,6 +161,26 @@ impl VectorKind {
     }
 }
 
+/// Where the elements of vector work are, one for each that is worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stream {
+    /// Which scratchpad.
+    pub scratchpad: ScratchpadId,
+    /// Width of an element.
+    pub width: Bits,
+}
+
+impl Stream {
+    /// Elements of so many bits in a scratchpad.
+    #[must_use]
+    pub const fn new(scratchpad: ScratchpadId, bits: u64) -> Self {
+        Self {
+            scratchpad,
+            width: Bits(bits),
+        }
+    }
+}
+
 /// Work of the vector unit on elements in the scratchpads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct VectorTile {
@@ -166,6 +190,28 @@ pub struct VectorTile {
     pub elements: u64,
     /// Independent rows: a reduction (norm, softmax, absmax) runs over one row.
     pub rows: u64,
+    /// What is read, in each sweep over the elements.
+    pub source: Stream,
+    /// A second operand, read once.
+    pub operand: Option<Stream>,
+    /// What is written, once.
+    pub result: Stream,
+}
+
+impl VectorTile {
+    /// Work on elements of so many bits where they are, in the output scratchpad.
+    #[must_use]
+    pub const fn on_sums(kind: VectorKind, elements: u64, rows: u64, bits: u64) -> Self {
+        let sums = Stream::new(ScratchpadId::Outputs, bits);
+        Self {
+            kind,
+            elements,
+            rows,
+            source: sums,
+            operand: None,
+            result: sums,
+        }
+    }
 }
 
 /// Bytes in main memory: `rows` rows of `row_bytes` each, `pitch` bytes apart.

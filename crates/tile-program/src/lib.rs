@@ -21,6 +21,7 @@
 mod class;
 mod instruction;
 mod observe;
+mod packed;
 mod program;
 mod size;
 mod target;
@@ -28,10 +29,11 @@ mod tiling;
 
 pub use class::{Cause, Class, Dataflow, Family};
 pub use instruction::{
-    Claim, GemmTile, Instruction, Region, TransferTile, VectorKind, VectorTile, Wait, WaitReason,
-    Waits, Work,
+    Claim, GemmTile, Instruction, Region, Stream, TransferTile, VectorKind, VectorTile, Wait,
+    WaitReason, Waits, Work,
 };
 pub use observe::{Activity, Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
+pub use packed::Packed;
 pub use program::{GemmShape, Operation, OperationId, Pass, Program};
 pub use size::{Bits, Bytes};
 pub use target::{ArrayTarget, Laws, MemoryTarget, ScratchpadId, ScratchpadTarget, Target, UnitId};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Bits, Bytes, Dataflow, Family, GemmTile, VectorTile};
+use crate::{Bits, Bytes, Dataflow, Family, GemmTile, Packed, VectorTile};
 
 /// A unit of the machine that executes instructions in order: an array, the vector unit, the
 /// load or the store side of the DMA.
@@ -70,6 +70,8 @@ pub struct ArrayTarget {
     pub accumulator: Bits,
     /// Whether it takes weights in whole tiles of `rows` x `columns`, one at a time, padded.
     pub whole_tiles: bool,
+    /// The packings of weights that it can unpack, beside weights as wide as its PEs take them.
+    pub unpacks: Vec<Packed>,
 }
 
 /// One scratchpad, as a compiler sees it.

@@ -1,7 +1,7 @@
 //! Why a workload cannot be compiled for a machine.
 
 use config::FieldError;
-use tile_program::{Bytes, Family, ScratchpadId};
+use tile_program::{Bytes, Family, Packed, ScratchpadId};
 
 /// Which of the two files an error concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,18 @@ pub enum CompileError {
         index: usize,
         /// What it takes.
         takes: u64,
+    },
+    /// Weights lie packed as the array of their family cannot unpack them.
+    #[error("array `{array}` cannot unpack {packed}, as the weights of {what} lie")]
+    NoUnpacker {
+        /// Which weights: a field of `precision`.
+        what: &'static str,
+        /// How they lie.
+        packed: Packed,
+        /// The array.
+        array: String,
+        /// Its place among the arrays of the machine.
+        index: usize,
     },
     /// Not even the smallest tile of an operation fits a scratchpad.
     #[error("`{operation}` needs at least {needed} in the {} scratchpad, which holds {capacity}", scratchpad.name())]
@@ -97,6 +109,17 @@ impl CompileError {
                 Concern::Workload,
                 FieldError::new(format!("precision.{what}"), self).help(format!(
                     "choose a format of at most {takes} bits, or a wider element for hw.arrays[{index}]"
+                )),
+            ),
+            Self::NoUnpacker {
+                what,
+                packed,
+                index,
+                ..
+            } => (
+                Concern::Machine,
+                FieldError::new(format!("arrays[{index}].unpack.formats"), self).help(format!(
+                    "add {packed}, or choose a format for workload.precision.{what} that the array unpacks"
                 )),
             ),
             Self::TileDoesNotFit {

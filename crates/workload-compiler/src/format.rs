@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use tile_program::Packed;
 
 /// How ternary weights are packed.
 #[derive(
@@ -38,20 +39,26 @@ pub enum Format {
 }
 
 impl Format {
-    /// Tenths of a bit that an element takes in memory.
-    const fn tenths(self) -> u64 {
+    /// How weights of this format lie in memory.
+    #[must_use]
+    pub const fn packed(self) -> Packed {
         match self {
-            Self::Binary => 10,
+            Self::Binary => Packed::OneBit,
             Self::Ternary {
                 packing: Packing::FiveTritsPerByte,
-            } => 16,
+            } => Packed::FiveTritsPerByte,
             Self::Ternary {
                 packing: Packing::TwoBits,
-            } => 20,
-            Self::Int4 => 40,
-            Self::Int8 => 80,
-            Self::Bf16 | Self::Fp16 => 160,
+            } => Packed::TwoBits,
+            Self::Int4 => Packed::FourBits,
+            Self::Int8 => Packed::EightBits,
+            Self::Bf16 | Self::Fp16 => Packed::SixteenBits,
         }
+    }
+
+    /// Tenths of a bit that an element takes in memory.
+    const fn tenths(self) -> u64 {
+        self.packed().tenths()
     }
 
     /// Whole bytes that hold so many elements side by side; `None` past 64 bits.

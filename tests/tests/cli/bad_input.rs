@@ -211,6 +211,14 @@ fn files_that_do_not_go_together_are_refused_at_the_field_to_change() {
     let int8 = "workload.precision=(attention: Int8, lm_head: Int8, projection: Int8)";
     for (name, changes) in [
         ("together_too_wide", &["workload.batch=1"][..]),
+        (
+            "together_no_unpacker",
+            &[
+                int8,
+                "workload.precision=(attention: Int8, lm_head: Int8, projection: Ternary())",
+                "hw.arrays[0].unpack=(weights_per_cycle: 64, formats: [FourBits])",
+            ],
+        ),
         ("together_not_served", &["hw.arrays[0].serves=[Projection]"]),
         (
             "together_no_room_for_a_tile",

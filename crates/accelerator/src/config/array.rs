@@ -3,11 +3,11 @@
 use config::FieldError;
 use event_kernel::Frequency;
 use pe_array::{ArrayConfig, ArrayModel};
-use tile_program::Family;
+use tile_program::{Family, Packed};
 
-use super::file::ArrayFile;
+use super::file::{ArrayFile, UnpackFile};
 use super::resolve::frequency;
-use super::spec::ArraySpec;
+use super::spec::{ArraySpec, UnpackSpec};
 
 /// Units are numbered in 16 bits, and no machine comes near.
 const MOST_ARRAYS: usize = 1 << 10;
@@ -78,7 +78,38 @@ fn resolve(array: &ArrayFile, machine_clock: Frequency) -> Result<ArraySpec, Fie
         serves: serves(&array.serves)?,
         kind: ArrayModel::new(&config)?.with_tiles(array.tiles)?.kind(),
         tiles: array.tiles,
+        unpack: unpack(array.unpack.value()).map_err(|error| error.inside("unpack"))?,
         array: config,
+    })
+}
+
+/// The most weights that an unpack unit gives in a cycle.
+const MOST_UNPACKED: u64 = 1 << 24;
+
+fn unpack(file: Option<&UnpackFile>) -> Result<UnpackSpec, FieldError> {
+    let Some(file) = file else {
+        return Ok(UnpackSpec {
+            weights_per_cycle: None,
+            formats: Packed::ALL.to_vec(),
+        });
+    };
+    let rate = file.weights_per_cycle;
+    let small = u32::try_from(rate)
+        .ok()
+        .filter(|_| (1..=MOST_UNPACKED).contains(&rate))
+        .ok_or_else(|| {
+            FieldError::new("weights_per_cycle", format!("{rate} weights a cycle"))
+                .help(format!("from 1 to {MOST_UNPACKED}, or `unpack: Unlimited`"))
+        })?;
+    for (index, format) in file.formats.iter().enumerate() {
+        if file.formats[..index].contains(format) {
+            let message = format!("{format} is named twice");
+            return Err(FieldError::new(format!("formats[{index}]"), message).help("name it once"));
+        }
+    }
+    Ok(UnpackSpec {
+        weights_per_cycle: Some(small),
+        formats: file.formats.clone(),
     })
 }
 

@@ -4,7 +4,7 @@ use config::{Bandwidth, Clock, Keyword, Or, Size, Time, Unlimited};
 use dram::DramConfig;
 use pe_array::{Convention, Element, Tiles};
 use serde::{Deserialize, Serialize};
-use tile_program::{Dataflow, Family};
+use tile_program::{Dataflow, Family, Packed};
 
 use super::serial::Each;
 use super::vector::Costs;
@@ -86,6 +86,10 @@ pub struct ArrayFile {
     /// How large the tiles of weights are that it takes. Default `AsUsed`.
     #[serde(default)]
     pub tiles: Tiles,
+    /// What unpacks its weights. Default `Unlimited`: any packing, as fast as the scratchpad's
+    /// ports give it.
+    #[serde(default = "Or::word")]
+    pub unpack: Or<Unlimited, UnpackFile>,
     /// The operator families it takes. Default: all.
     #[serde(default = "all_families")]
     pub serves: Vec<Family>,
@@ -106,6 +110,21 @@ const fn overlapped() -> Convention {
 
 fn all_families() -> Vec<Family> {
     Family::ALL.to_vec()
+}
+
+/// An unpack unit as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Unpack", deny_unknown_fields)]
+pub struct UnpackFile {
+    /// Weights that it gives in a cycle of the array's clock.
+    pub weights_per_cycle: u64,
+    /// The packings that it takes. Default: all.
+    #[serde(default = "all_packings")]
+    pub formats: Vec<Packed>,
+}
+
+fn all_packings() -> Vec<Packed> {
+    Packed::ALL.to_vec()
 }
 
 /// The word `Free`: a vector unit that costs nothing.

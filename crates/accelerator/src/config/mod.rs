@@ -15,7 +15,8 @@ pub use file::MachineFile;
 pub use resolve::resolve;
 pub use serial::{Each, LinkSpec, SerialSpec};
 pub use spec::{
-    ArraySpec, DmaSpec, MachineSpec, ScratchpadSpec, VectorCost, VectorLanes, VectorSpec,
+    ArraySpec, DmaSpec, MachineSpec, ScratchpadSpec, UnpackSpec, VectorCost, VectorLanes,
+    VectorSpec,
 };
 
 /// A machine file with every field, its default and what it means.

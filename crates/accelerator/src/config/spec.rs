@@ -2,10 +2,10 @@
 
 use dram::MemoryConfig;
 use event_kernel::{Cycles, Frequency};
-use pe_array::{ArrayConfig, PeKind, Tiles};
+use pe_array::{ArrayConfig, PeKind, Rate, Tiles};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use tile_program::{Bytes, Family, ScratchpadId, VectorKind};
+use tile_program::{Bytes, Family, Packed, ScratchpadId, VectorKind};
 
 use super::serial::{LinkSpec, SerialSpec};
 
@@ -55,8 +55,27 @@ pub struct ArraySpec {
     pub array: ArrayConfig,
     /// How large the tiles of weights are that it takes.
     pub tiles: Tiles,
+    /// What unpacks its weights.
+    pub unpack: UnpackSpec,
     /// The PE with its kind's defaults filled in, and the array's own interval and latency.
     pub kind: PeKind,
+}
+
+/// What makes weights as wide as the PEs take them, on their way from the scratchpad.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnpackSpec {
+    /// Weights in a cycle of the array's clock; `None`: as many as the port gives.
+    pub weights_per_cycle: Option<u32>,
+    /// The packings that it takes, each once.
+    pub formats: Vec<Packed>,
+}
+
+impl UnpackSpec {
+    /// Its rate, if it is limited.
+    #[must_use]
+    pub fn rate(&self) -> Option<Rate> {
+        Rate::new(self.weights_per_cycle?, 1)
+    }
 }
 
 /// The vector unit.

@@ -29,6 +29,7 @@ pub(crate) fn target() -> Target {
         weight: Bits(8),
         accumulator: Bits(32),
         whole_tiles: false,
+        unpacks: tile_program::Packed::ALL.to_vec(),
     };
     Target {
         arrays: (0..ARRAYS).map(array).collect(),

@@ -34,8 +34,8 @@ pub fn nearest_machine(s: Speedup) -> f64 {
 /// The machine with the arrays of a part `s` times faster.
 ///
 /// An array that serves others too is split: the part gets a copy of its own, the rest keeps the
-/// array as it is. No two arrays share work, so the split alone speeds up what can overlap, and
-/// nothing else.
+/// array as it is. The two serve different operators and share no work, so the split alone speeds
+/// up what can overlap, and nothing else.
 ///
 /// # Errors
 /// If no whole number of columns, or no clock, is `s` times what it was.

@@ -244,6 +244,7 @@ impl Case {
             repeat: self.repeat,
             side_by_side: 1,
             accumulate: false,
+            packed: None,
         };
         model.tile(&tile, &self.feed)
     }

@@ -111,6 +111,7 @@ pub(crate) fn timing(model: &ArrayModel, m: u64, n: u64, k: u64) -> Result<TileT
         repeat: 1,
         side_by_side: 1,
         accumulate: false,
+        packed: None,
     };
     model.tile(&tile, &Feed::UNLIMITED)
 }

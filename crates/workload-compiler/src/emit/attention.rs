@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use tile_program::{
-    GemmTile, OperationId, ScratchpadId, TransferTile, UnitId, VectorKind, VectorTile, Work,
+    GemmTile, OperationId, ScratchpadId, Stream, TransferTile, UnitId, VectorKind, VectorTile, Work,
 };
 
 use super::emitter::{Buffer, Step};
@@ -393,30 +393,45 @@ impl Layer {
         Some(context.load_piece(at, tensor, &rows, 1, &columns))
     }
 
+    /// Where scores and sums are while they are worked on.
+    const fn sums(&self) -> Stream {
+        Stream::new(ScratchpadId::Outputs, 8 * self.accumulator_bytes)
+    }
+
     /// Softmax over the item's scores; quantised where the array wants integers.
     fn softmax(&self, context: &mut Context, item: &Item, sums: Buffer) -> Buffer {
         let (m, repeat) = self.items.shape(item);
         let elements = m * repeat * (item.keys.end - item.keys.start);
-        let work = |kind| {
+        let scores = self.sums();
+        let probabilities = Stream::new(ScratchpadId::Activations, self.stage.a_bits);
+        let work = |kind, result| {
             Work::Vector(VectorTile {
                 kind,
                 elements,
                 rows: m * repeat,
+                source: scores,
+                operand: None,
+                result,
             })
+        };
+        let softmax = match self.stage.quantise {
+            Some(_) => work(VectorKind::Softmax, scores),
+            None => work(VectorKind::Softmax, probabilities),
         };
         let bytes = (elements * self.stage.a_bits).div_ceil(8);
         let mut result = Buffer::new(ScratchpadId::Activations, bytes);
         let operation = self.stage.softmax.expect("asked for");
         let tile = context.emitter.tile(operation);
         let vector = context.units.vector;
-        let step = Step::new(vector, operation, tile, work(VectorKind::Softmax));
+        let step = Step::new(vector, operation, tile, softmax);
         let mut step = step.after(&sums.ready);
         if let Some(operation) = self.stage.quantise {
             let stamp = context.emitter.issue(step);
             let mut sums = sums;
             sums.written(stamp);
             let tile = context.emitter.tile(operation);
-            step = Step::new(vector, operation, tile, work(VectorKind::Quantise));
+            let quantise = work(VectorKind::Quantise, probabilities);
+            step = Step::new(vector, operation, tile, quantise);
             step = step.after(&sums.ready).give(sums);
         } else {
             step = step.give(sums);
@@ -447,6 +462,9 @@ impl Layer {
                 kind: VectorKind::Multiply,
                 elements,
                 rows: m * repeat,
+                source: self.sums(),
+                operand: None,
+                result: self.sums(),
             });
             let step = Step::new(context.units.vector, softmax, tile, work).after(&sums.ready);
             let stamp = context.emitter.issue(step);
@@ -540,6 +558,9 @@ impl Layer {
             kind: VectorKind::Dequantise,
             elements: count * width,
             rows: count,
+            source: self.sums(),
+            operand: None,
+            result: context.home(out),
         });
         let bytes = context.tensors[out.0].piece(count, width);
         let chip = context.tensors[out.0].on_chip();

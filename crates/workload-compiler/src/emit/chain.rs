@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use tile_program::{OperationId, ScratchpadId, UnitId};
+use tile_program::{OperationId, ScratchpadId, Stream, UnitId};
 
 use super::emitter::{After, Buffer, Step};
-use super::pass::Context;
+use super::pass::{Context, Streams};
 use crate::lower::{TensorId, VectorStage, VectorStep};
 
 /// Where the result of a chain goes.
@@ -114,11 +114,23 @@ impl Context {
                 self.emitter.tile(work.operation)
             };
             let operand = self.operand(work, tile, &band.out_rows, &columns);
+            let last = index + 1 == steps.len();
+            let streams = Streams {
+                source: match &current {
+                    Some(buffer) => Stream::new(buffer.scratchpad, bits),
+                    None => self.home(input),
+                },
+                operand: self.stream(work.with),
+                result: match goal {
+                    Goal::Tensor(out) if last => self.home(out),
+                    _ => Stream::new(ScratchpadId::Activations, work.bits),
+                },
+            };
             let mut step = Step::new(
                 self.units.vector,
                 work.operation,
                 tile,
-                Self::vector_work(work, band.count(), band.width),
+                Self::vector_work(work, band.count(), band.width, streams),
             );
             match &current {
                 Some(buffer) => step = step.after(&buffer.ready),
@@ -131,7 +143,6 @@ impl Context {
                 let state = &self.tensors[state.0];
                 step = step.after(&state.ready(&(0..state.spec.rows)));
             }
-            let last = index + 1 == steps.len();
             if last {
                 let reads = Reads {
                     input,

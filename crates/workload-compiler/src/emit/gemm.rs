@@ -4,14 +4,14 @@ use std::ops::Range;
 
 use smallvec::{SmallVec, smallvec};
 use tile_program::{
-    GemmTile, LoopOrder, OperationId, ScratchpadId, TransferTile, UnitId, VectorKind, VectorTile,
-    Work,
+    GemmTile, LoopOrder, OperationId, ScratchpadId, Stream, TransferTile, UnitId, VectorKind,
+    VectorTile, Work,
 };
 
 use super::chain::{Band, Goal};
 use super::emitter::{Buffer, Step};
 use super::kept::KeptMatrix;
-use super::pass::Context;
+use super::pass::{Context, Streams};
 use crate::lower::{GemmStage, Part, Section};
 use crate::plan::{GemmPlan, Times, accumulator_bytes, assign, times};
 
@@ -214,7 +214,11 @@ impl GemmRun {
             from += part;
             let known = self.known.iter().position(|(known, _)| *known == key);
             let index = known.unwrap_or_else(|| {
-                let mut cycles = times(target, &self.team, &GemmTile::one(key.0, key.1, key.2));
+                let tile = GemmTile {
+                    packed: self.stage.packed,
+                    ..GemmTile::one(key.0, key.1, key.2)
+                };
+                let mut cycles = times(target, &self.team, &tile);
                 for cycles in &mut cycles {
                     *cycles = cycles.saturating_mul(section.parts.len() as u64);
                 }
@@ -286,18 +290,27 @@ impl GemmRun {
         for (part, sums) in section.parts.iter().zip(sums) {
             while sums.buffers.len() > 1 {
                 let other = sums.buffers.pop().expect("just counted");
+                let kept_on_chip = context.tensors[section.out.0].on_chip().is_some();
+                // Where nothing follows, the last sum goes where it is wanted.
+                let alone = section.parts.len() == 1 && part.epilogue.is_empty();
+                let last = sums.buffers.len() == 1 && alone && kept_on_chip;
+                let elements = rows * (tile.columns.end - tile.columns.start);
+                let bits = 8 * self.accumulator_bytes;
+                let add = VectorTile::on_sums(VectorKind::Add, elements, rows, bits);
                 let work = Work::Vector(VectorTile {
-                    kind: VectorKind::Add,
-                    elements: rows * (tile.columns.end - tile.columns.start),
-                    rows,
+                    operand: Some(add.source),
+                    result: if last {
+                        context.home(section.out)
+                    } else {
+                        add.result
+                    },
+                    ..add
                 });
                 let sum = &mut sums.buffers[0];
                 let step = Step::new(context.units.vector, part.operation, sums.tile, work)
                     .after(&sum.ready)
                     .after(&other.ready);
-                let kept_on_chip = context.tensors[section.out.0].on_chip().is_some();
-                if sums.buffers.len() == 1 && part.epilogue.is_empty() && kept_on_chip {
-                    // Nothing follows: the last sum goes where it is wanted.
+                if last {
                     let empty = Buffer::new(ScratchpadId::Outputs, 0);
                     let sum = std::mem::replace(&mut sums.buffers[0], empty);
                     context.deliver(step, section, tile, [sum, other].into_iter(), None, None);
@@ -334,6 +347,7 @@ impl GemmRun {
             };
             let work = Work::Gemm(GemmTile {
                 accumulate: !cut.first,
+                packed: self.stage.packed,
                 ..GemmTile::one(
                     tile.rows.end - tile.rows.start,
                     tile.columns.end - tile.columns.start,
@@ -538,7 +552,21 @@ impl GemmRun {
                 let at = context.emitter.tile(work.operation);
                 let last = index + 1 == parts && number + 1 == steps;
                 let operand = context.operand(work, at, &tile.rows, &tile.columns);
-                let vector = Context::vector_work(work, rows, columns);
+                let sums_at = Stream::new(ScratchpadId::Outputs, 8 * self.accumulator_bytes);
+                let streams = Streams {
+                    source: sums_at,
+                    // A product of two results reads both.
+                    operand: match context.stream(work.with) {
+                        None if last && parts > 1 => Some(sums_at),
+                        operand => operand,
+                    },
+                    result: if last {
+                        context.home(section.out)
+                    } else {
+                        sums_at
+                    },
+                };
+                let vector = Context::vector_work(work, rows, columns, streams);
                 let mut step = Step::new(context.units.vector, work.operation, at, vector)
                     .after(&sums[index].buffers[0].ready);
                 if let Some(operand) = &operand {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use tile_program::{
-    Family, GemmTile, Instruction, OperationId, ScratchpadId, Target, TransferTile, UnitId,
+    Family, GemmTile, Instruction, OperationId, ScratchpadId, Stream, Target, TransferTile, UnitId,
     VectorTile, Work,
 };
 
@@ -35,6 +35,14 @@ pub(crate) struct Context {
     token: After,
     /// No pass comes after this one.
     pub(super) last: bool,
+}
+
+/// What vector work reads and writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Streams {
+    pub(crate) source: Stream,
+    pub(crate) operand: Option<Stream>,
+    pub(crate) result: Stream,
 }
 
 /// Units by their work.
@@ -153,7 +161,12 @@ impl Context {
     }
 
     /// Vector work on `rows` rows of `columns` elements.
-    pub(crate) fn vector_work(step: &VectorStep, rows: u64, columns: u64) -> Work {
+    pub(crate) fn vector_work(
+        step: &VectorStep,
+        rows: u64,
+        columns: u64,
+        streams: Streams,
+    ) -> Work {
         let elements = rows * columns * step.share.0 / step.share.1;
         let rows = step
             .group
@@ -162,7 +175,23 @@ impl Context {
             kind: step.kind,
             elements: elements.max(1),
             rows,
+            source: streams.source,
+            operand: streams.operand,
+            result: streams.result,
         })
+    }
+
+    /// Where the elements of a tensor are while they are worked on: where it is held, or in the
+    /// activation scratchpad, through which it passes.
+    pub(crate) fn home(&self, tensor: TensorId) -> Stream {
+        let live = &self.tensors[tensor.0];
+        let scratchpad = live.on_chip().unwrap_or(ScratchpadId::Activations);
+        Stream::new(scratchpad, live.spec.bits)
+    }
+
+    /// The same of a second operand, if there is one.
+    pub(crate) fn stream(&self, operand: Option<TensorId>) -> Option<Stream> {
+        operand.map(|tensor| self.home(tensor))
     }
 }
 

@@ -83,6 +83,7 @@ impl Builder<'_> {
             m: self.rows,
             k: self.graph.tensors[input.0].width,
             a_bits: operands.a_bits,
+            packed: operands.packed,
             sections,
         }));
         Ok(())

@@ -1,7 +1,7 @@
 //! Builds the graph of a pass: operations, tensors and stages around the blocks.
 
 use tile_program::{
-    Bytes, Class, Family, GemmShape, Operation, OperationId, Target, UnitId, VectorKind,
+    Bytes, Class, Family, GemmShape, Operation, OperationId, Packed, Target, UnitId, VectorKind,
 };
 
 use super::{
@@ -24,6 +24,8 @@ pub(crate) struct Operands {
     pub(crate) quantised: bool,
     /// Columns of the array: the width of a strip of weights.
     pub(crate) columns: u64,
+    /// How its weights lie, if they must be unpacked.
+    pub(crate) packed: Option<Packed>,
     /// The whole tiles in which it wants weights, if it does.
     pub(crate) whole: WholeTile,
 }
@@ -72,6 +74,17 @@ pub(crate) fn operands(
     if family == Family::Attention && format.bits() > array.activation.get() {
         return Err(too_wide(format.bits(), array.activation.get()));
     }
+    // Weights as wide as the PEs take them, and what attention reads, need no unpacking.
+    let lies = format.packed();
+    let packed = family != Family::Attention && lies.tenths() < 10 * array.weight.get();
+    if packed && !array.unpacks.contains(&lies) {
+        return Err(CompileError::NoUnpacker {
+            what,
+            packed: lies,
+            array: array.name.clone(),
+            index,
+        });
+    }
     let vector_bits = precision.activation.bits();
     let integers = match family {
         Family::Attention => format.is_integer(),
@@ -92,6 +105,7 @@ pub(crate) fn operands(
         a_bits: a_bits.next_multiple_of(8),
         quantised,
         columns: array.columns,
+        packed: packed.then_some(lies),
         whole: array.whole_tiles.then_some((array.rows, array.columns)),
     })
 }
@@ -294,6 +308,7 @@ impl<'a> Builder<'a> {
             m,
             k,
             a_bits: operands.a_bits,
+            packed: operands.packed,
             sections: vec![Section {
                 n,
                 unit_columns: 1,

@@ -14,7 +14,7 @@ mod ends;
 mod feed_forward;
 mod recurrent;
 
-use tile_program::{Class, Family, Operation, OperationId, UnitId, VectorKind};
+use tile_program::{Class, Family, Operation, OperationId, Packed, UnitId, VectorKind};
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -158,6 +158,8 @@ pub(crate) struct GemmStage {
     pub(crate) k: u64,
     /// Width of an element of A as the array reads it.
     pub(crate) a_bits: u64,
+    /// How the weights lie, if they must be unpacked.
+    pub(crate) packed: Option<Packed>,
     pub(crate) sections: Vec<Section>,
 }
 

@@ -364,11 +364,9 @@ impl AttentionProblem {
         if !self.softmax {
             return 0;
         }
-        let tile = VectorTile {
-            kind: VectorKind::Softmax,
-            elements: rows.saturating_mul(span),
-            rows,
-        };
+        let elements = rows.saturating_mul(span);
+        let bits = 8 * self.accumulator_bytes;
+        let tile = VectorTile::on_sums(VectorKind::Softmax, elements, rows, bits);
         target.laws.vector(&tile).unwrap_or(u64::MAX)
     }
 
@@ -376,11 +374,9 @@ impl AttentionProblem {
         if !self.softmax {
             return 0;
         }
-        let tile = VectorTile {
-            kind: VectorKind::Multiply,
-            elements: rows.saturating_mul(self.head_dim),
-            rows,
-        };
+        let elements = rows.saturating_mul(self.head_dim);
+        let bits = 8 * self.accumulator_bytes;
+        let tile = VectorTile::on_sums(VectorKind::Multiply, elements, rows, bits);
         target.laws.vector(&tile).unwrap_or(u64::MAX)
     }
 

@@ -20,8 +20,8 @@ pub(super) fn unfuse(graph: Graph, fusion: Fusion, target: &Target) -> Graph {
     };
     for stage in graph.stages {
         match stage {
-            Stage::Attention(stage) => parts.attention(stage),
-            Stage::Gemm(stage) if fusion == Fusion::None => parts.gemm(stage),
+            Stage::Attention(stage) => parts.attention(&stage),
+            Stage::Gemm(stage) if fusion == Fusion::None => parts.gemm(&stage),
             Stage::Vector(stage) if fusion == Fusion::None => parts.vector(stage),
             stage => parts.stages.push(stage),
         }
@@ -60,7 +60,7 @@ impl Parts<'_> {
     }
 
     /// Scores to memory; softmax from there and back; context from there.
-    fn attention(&mut self, stage: AttentionStage) {
+    fn attention(&mut self, stage: &AttentionStage) {
         let rows = stage.batch * stage.kv_heads * stage.tokens * stage.group;
         let span = stage.to - stage.from;
         let steps = [
@@ -112,7 +112,7 @@ impl Parts<'_> {
         self.stages.push(Stage::Attention(AttentionStage {
             phase: AttentionPhase::Context(probabilities),
             skips_masked: false,
-            ..stage
+            ..stage.clone()
         }));
     }
 
@@ -153,7 +153,7 @@ impl Parts<'_> {
     }
 
     /// Each matrix and each step a stage of its own.
-    fn gemm(&mut self, stage: GemmStage) {
+    fn gemm(&mut self, stage: &GemmStage) {
         let mut input = stage.input;
         if let Some(last) = stage.prologue.last() {
             let shape = (stage.m, stage.k, last.bits);
@@ -174,7 +174,7 @@ impl Parts<'_> {
             let parts = section.parts.len();
             for (index, part) in section.parts.iter().enumerate() {
                 let last = index + 1 == parts;
-                before = Some(self.part(&stage, input, section, part, (last, before)));
+                before = Some(self.part(stage, input, section, part, (last, before)));
             }
         }
     }

@@ -17,7 +17,7 @@
 
 use std::cmp::Reverse;
 
-use tile_program::{GemmTile, LoopOrder, Reuse, Target, Tiling, VectorKind, VectorTile};
+use tile_program::{GemmTile, LoopOrder, Packed, Reuse, Target, Tiling, VectorKind, VectorTile};
 
 use super::choice::{Candidate, Contest, Cost, Verdict};
 use super::team::{Clockwork, Times, makespan};
@@ -54,6 +54,8 @@ pub(crate) struct GemmProblem {
     pub(crate) m: u64,
     pub(crate) k: u64,
     pub(crate) a_bits: u64,
+    /// How the weights lie, if they must be unpacked.
+    pub(crate) packed: Option<Packed>,
     pub(crate) a_on_chip: bool,
     /// Row-wise entry on the way in: bits an element that it holds at once.
     pub(crate) entry_bits: Option<u64>,
@@ -473,7 +475,10 @@ impl GemmProblem {
                 for (parts, k) in pieces(self.k, part_k) {
                     let mut sum = Times::from_elem(0, self.team.len());
                     for (count, k) in pieces(k, shape.k) {
-                        let tile = clockwork.tile(&GemmTile::one(m, n, k));
+                        let tile = clockwork.tile(&GemmTile {
+                            packed: self.packed,
+                            ..GemmTile::one(m, n, k)
+                        });
                         let count = count.saturating_mul(section.parts);
                         for (sum, cycles) in sum.iter_mut().zip(tile) {
                             *sum = sum.saturating_add(cycles.saturating_mul(count));
@@ -493,11 +498,8 @@ impl GemmProblem {
         }
         let elements = self.m.saturating_mul(section.n);
         let elements = elements.saturating_mul((shape.splits - 1) * section.parts);
-        let tile = VectorTile {
-            kind: VectorKind::Add,
-            elements,
-            rows: self.m,
-        };
+        let bits = 8 * self.accumulator_bytes;
+        let tile = VectorTile::on_sums(VectorKind::Add, elements, self.m, bits);
         target.laws.vector(&tile).unwrap_or(u64::MAX)
     }
 }

@@ -489,6 +489,7 @@ impl GemmProblem {
             m: stage.m,
             k: stage.k,
             a_bits: stage.a_bits,
+            packed: stage.packed,
             a_on_chip: on_chip,
             entry_bits: entry,
             sections: sections.collect(),

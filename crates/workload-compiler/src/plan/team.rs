@@ -20,6 +20,7 @@ pub(crate) fn team(target: &Target, first: usize, family: Option<Family>) -> Vec
             && array.weight >= lead.weight
             && array.matmul_free == lead.matmul_free
             && array.whole_tiles == lead.whole_tiles
+            && array.unpacks == lead.unpacks
             // Weights that lie in whole tiles fit arrays of that size alone.
             && (!lead.whole_tiles || (array.rows, array.columns) == (lead.rows, lead.columns))
     }));

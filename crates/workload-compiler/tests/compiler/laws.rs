@@ -139,7 +139,7 @@ prop_compose! {
         for array in &mut arrays {
             array.dataflow = dataflow;
         }
-        (is_hybrid, with_arrays(target, arrays))
+        (is_hybrid, with_arrays(&target, arrays))
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn laws(arrays: &[ArrayTarget]) -> Arc<dyn Laws> {
 }
 
 /// A machine with other arrays, units numbered anew.
-pub(crate) fn with_arrays(target: Target, mut arrays: Vec<ArrayTarget>) -> Target {
+pub(crate) fn with_arrays(target: &Target, mut arrays: Vec<ArrayTarget>) -> Target {
     let unit = |index: usize| UnitId(u16::try_from(index).unwrap());
     for (index, array) in arrays.iter_mut().enumerate() {
         array.unit = unit(index);
@@ -64,7 +64,7 @@ pub(crate) fn with_arrays(target: Target, mut arrays: Vec<ArrayTarget>) -> Targe
         store: unit(others + 2),
         laws: laws(&arrays),
         arrays,
-        ..target
+        ..target.clone()
     }
 }
 
@@ -82,6 +82,7 @@ pub(crate) fn array(unit: u16, side: u64, serves: &[Family], bits: (u64, u64, u6
         weight: Bits(bits.1),
         accumulator: Bits(bits.2),
         whole_tiles: false,
+        unpacks: tile_program::Packed::ALL.to_vec(),
     }
 }
 
@@ -115,7 +116,7 @@ pub(crate) fn hybrid(side: u64, kib: [u64; 3]) -> Target {
 /// A machine with one array for everything.
 pub(crate) fn single(side: u64, kib: [u64; 3], bits: u64) -> Target {
     with_arrays(
-        hybrid(side, kib),
+        &hybrid(side, kib),
         vec![array(0, side, &Family::ALL, (bits, bits, 32))],
     )
 }

@@ -1,0 +1,259 @@
+//! Laws of every run.
+
+use attribution::{Peaks, Roofline};
+use proptest::prelude::*;
+use tile_program::Cause;
+
+use crate::support::{Run, machine, run};
+
+/// A machine and a workload, as an architect would write them, with a few numbers drawn.
+#[derive(Clone, Debug)]
+struct Draw {
+    rows: u64,
+    columns: u64,
+    dataflow: &'static str,
+    lanes: u64,
+    /// KiB of activations and weights.
+    kib: (u64, u64),
+    /// KiB of results.
+    outputs: u64,
+    port: u64,
+    /// MB a second of an ideal memory; DRAM if there is none.
+    bandwidth: Option<u64>,
+    model: &'static str,
+    run: String,
+    batch: u64,
+}
+
+impl Draw {
+    fn machine(&self) -> String {
+        let &Draw {
+            rows,
+            columns,
+            dataflow,
+            lanes,
+            kib: (activations, weights),
+            outputs,
+            port,
+            ..
+        } = self;
+        let memory = match self.bandwidth {
+            Some(bandwidth) => format!("Ideal(bandwidth: MBps({bandwidth}), latency: Ns(80))"),
+            None => r#"Dram(standard: "LPDDR5-6400", channels: 2)"#.to_owned(),
+        };
+        format!(
+            r#"Machine(
+                name: "random", clock: MHz(500),
+                arrays: [
+                    (name: "ternary", element: Ternary(), rows: {rows}, columns: {columns},
+                     dataflow: {dataflow}, serves: [Projection],
+                     unpack: (weights_per_cycle: 64)),
+                    (name: "bf16", element: Bf16(), rows: 4, columns: {columns},
+                     dataflow: OutputStationary, serves: [Attention, LmHead]),
+                ],
+                vector: (lanes: {lanes}),
+                scratchpads: (
+                    activations: (capacity: KiB({activations}), port: Bytes({port})),
+                    weights: (capacity: KiB({weights}), port: Bytes({port})),
+                    outputs: (capacity: KiB({outputs}), port: Bytes({port})),
+                ),
+                memory: {memory},
+            )"#
+        )
+    }
+
+    fn workload(&self) -> String {
+        let Draw {
+            model, run, batch, ..
+        } = self;
+        format!(
+            r#"Workload(
+                model: Variant(of: "{model}", layers: 1, d_model: 128, n_heads: 4, d_ff: 192,
+                               vocab: 300),
+                run: {run}, batch: {batch},
+                precision: (projection: Ternary(packing: FiveTritsPerByte)),
+            )"#
+        )
+    }
+
+    fn run(&self) -> Option<Run> {
+        run(&machine(&self.machine()), &self.workload())
+    }
+}
+
+prop_compose! {
+    fn draws()(
+        rows in prop::sample::select(vec![4u64, 8, 16, 24]),
+        columns in prop::sample::select(vec![8u64, 16, 32]),
+        dataflow in prop::sample::select(vec![
+            "WeightStationary", "OutputStationary", "InputStationary"]),
+        lanes in prop::sample::select(vec![4u64, 16, 64]),
+        kib in (prop::sample::select(vec![8u64, 16, 64]), prop::sample::select(vec![4u64, 16, 64])),
+        outputs in prop::sample::select(vec![8u64, 32]),
+        port in prop::sample::select(vec![2u64, 8, 64]),
+        bandwidth in prop::option::weighted(0.7, prop::sample::select(vec![300u64, 2_000, 20_000])),
+        model in prop::sample::select(vec!["llama-7b", "gpt2-124m", "bitnet-b1.58-3b"]),
+        decode: bool,
+        tokens in 1u64..24,
+        batch in 1u64..4,
+    ) -> Draw {
+        let run = if decode {
+            format!("Decode(context: {})", 3 * tokens)
+        } else {
+            format!("Prefill(tokens: {tokens})")
+        };
+        Draw { rows, columns, dataflow, lanes, kib, outputs, port, bandwidth, model, run, batch }
+    }
+}
+
+/// What holds of every run by itself.
+fn check(run: &Run) -> Result<(), TestCaseError> {
+    let Run {
+        machine,
+        outcome,
+        summary,
+    } = run;
+    let total = summary.total.get();
+    prop_assert_eq!(outcome.total, summary.total);
+    for unit in &summary.units {
+        let sum: u64 = unit.buckets.iter().map(|bucket| bucket.cycles.get()).sum();
+        prop_assert_eq!(sum, total, "{}", unit.name);
+    }
+    let path: u64 = summary.makespan.iter().map(|cell| cell.cycles.get()).sum();
+    prop_assert_eq!(path, total);
+    for operation in &summary.operations {
+        prop_assert_eq!(
+            operation.macs,
+            operation.declared_macs,
+            "{}",
+            operation.name
+        );
+    }
+    prop_assert!(summary.bytes_read >= summary.compulsory_read);
+    prop_assert!(summary.bytes_written >= summary.compulsory_write);
+    // Neither side of a scratchpad carries more than its ports do.
+    for (spec, pad) in machine.spec().scratchpads.iter().zip(&outcome.scratchpads) {
+        let spec = spec.expect("all are limited");
+        let most = spec.banks * spec.port.get() * total / 2;
+        prop_assert!(
+            pad.accesses.get() <= most,
+            "{:?} carry at most {}",
+            pad,
+            most
+        );
+        prop_assert!(
+            (pad.filled + pad.drained).get() <= most,
+            "{:?} carry at most {}",
+            pad,
+            most
+        );
+    }
+    // Useful MACs and bytes stay below the peaks: this panics if they do not.
+    let bandwidth = machine
+        .memory()
+        .peak_bytes_per_second()
+        .expect("it is limited");
+    let clock = machine.spec().clock.as_hertz_f64();
+    let arrays = machine.target().arrays.iter().zip(&machine.spec().arrays);
+    let peaks = Peaks {
+        memory_bytes_per_cycle: bandwidth / clock,
+        array_macs_per_cycle: arrays
+            .map(|(target, spec)| {
+                let interval = spec.kind.initiation_interval as f64;
+                (
+                    target.unit,
+                    (target.rows * target.columns) as f64 / interval,
+                )
+            })
+            .collect(),
+    };
+    let roofline = Roofline::of(summary, &peaks);
+    // On chip nothing is there before the run, so the floor is all compulsory bytes.
+    let compulsory = summary.compulsory_read + summary.compulsory_write;
+    prop_assert_eq!(roofline.floor_bytes, compulsory.get());
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn every_account_sums_and_no_floor_is_broken(draw in draws()) {
+        if let Some(run) = draw.run() {
+            check(&run)?;
+        }
+    }
+
+    /// The program does not depend on the bandwidth, and where no two units want more of a port than
+    /// it has, none is later for getting its data sooner.
+    #[test]
+    fn more_bandwidth_never_makes_a_run_slower(draw in draws(), more in 2u64..5) {
+        let bandwidth = draw.bandwidth.unwrap_or(1_000);
+        let draw = Draw { bandwidth: Some(bandwidth), port: WIDE, ..draw };
+        let faster = Draw { bandwidth: Some(bandwidth * more), ..draw.clone() };
+        if let (Some(run), Some(faster)) = (draw.run(), faster.run()) {
+            prop_assert!(faster.summary.total <= run.summary.total,
+                "{} cycles, and {} with {} times the bandwidth",
+                run.summary.total, faster.summary.total, more);
+        }
+    }
+}
+
+/// Bytes of a bank's port that is never full: half of 8 ports is more than all units together want.
+const WIDE: u64 = 512;
+
+/// Ports are taken oldest first. Where they are full, data that comes sooner lets another unit be the
+/// older one, and the order of the work changes, not always for the better.
+#[test]
+fn where_ports_are_full_more_bandwidth_may_cost_a_little() {
+    let draw = |bandwidth| Draw {
+        rows: 4,
+        columns: 16,
+        dataflow: "WeightStationary",
+        lanes: 4,
+        kib: (8, 4),
+        outputs: 8,
+        port: 8,
+        bandwidth: Some(bandwidth),
+        model: "gpt2-124m",
+        run: "Prefill(tokens: 18)".into(),
+        batch: 2,
+    };
+    let total = |bandwidth| {
+        let run = draw(bandwidth).run().expect("it fits");
+        run.summary.total.get()
+    };
+    let (slow, fast) = (total(20_000), total(40_000));
+    assert!(fast.abs_diff(slow) * 50 < slow, "{slow} and {fast} cycles");
+}
+
+#[test]
+fn an_array_that_waits_for_dram_says_what_for() {
+    let draw = Draw {
+        rows: 8,
+        columns: 32,
+        dataflow: "WeightStationary",
+        lanes: 64,
+        kib: (64, 64),
+        outputs: 32,
+        port: 64,
+        bandwidth: None,
+        model: "llama-7b",
+        run: "Decode(context: 400)".into(),
+        batch: 2,
+    };
+    let run = draw.run().expect("it fits");
+    let causes = [
+        Cause::DramBandwidth,
+        Cause::DramLatency,
+        Cause::DramRowConflict,
+        Cause::DramRefresh,
+    ];
+    for cause in causes {
+        let cycles: u64 = run
+            .summary
+            .units
+            .iter()
+            .map(|unit| unit.by_cause(cause).get())
+            .sum();
+        assert!(cycles > 0, "{cause}");
+    }
+}

@@ -1,0 +1,62 @@
+//! Small machines and models, and runs of them.
+
+use accelerator::{Machine, MachineFile, Outcome, RunOptions};
+use attribution::{Ledger, Summary};
+use config::Document;
+use tile_program::Observer;
+use workload_compiler::{CompileError, Workload, WorkloadFile, compile};
+
+/// A run and what is known of it.
+pub(crate) struct Run {
+    pub(crate) machine: Machine,
+    pub(crate) outcome: Outcome,
+    pub(crate) summary: Summary,
+}
+
+/// The machine of a file.
+pub(crate) fn machine(text: &str) -> Machine {
+    let document = Document::parse("machine.ron", text).expect("RON");
+    let file: MachineFile = document.read().unwrap_or_else(|error| panic!("{error}"));
+    let spec = accelerator::resolve(&file).unwrap_or_else(|error| panic!("{error}"));
+    Machine::new(spec).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The workload of a file.
+pub(crate) fn workload(text: &str) -> Workload {
+    let document = Document::parse("workload.ron", text).expect("RON");
+    let file: WorkloadFile = document.read().unwrap_or_else(|error| panic!("{error}"));
+    workload_compiler::resolve(&file, |path| Err(format!("{path} is not there")))
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Runs a workload under an observer beside the ledger; `None` if the machine is too small for it.
+pub(crate) fn observed<O: Observer>(
+    machine: &Machine,
+    text: &str,
+    observer: O,
+) -> Option<(Run, O)> {
+    let mut program = match compile(workload(text), machine.target()) {
+        Ok(program) => program,
+        Err(CompileError::TileDoesNotFit { .. }) => return None,
+        Err(error) => panic!("{error}"),
+    };
+    let options = RunOptions {
+        cycle_limit: None,
+        progress: &mut |_| (),
+    };
+    let observers = (Ledger::new(machine.target()), observer);
+    let (outcome, (ledger, observer)) = machine
+        .run(&mut program, observers, options)
+        .unwrap_or_else(|error| panic!("{error}"));
+    let run = Run {
+        machine: machine.clone(),
+        outcome,
+        summary: ledger.summary(),
+    };
+    Some((run, observer))
+}
+
+/// Runs a workload; `None` if the machine is too small for it.
+pub(crate) fn run(machine: &Machine, workload: &str) -> Option<Run> {
+    observed(machine, workload, tile_program::NoObserver).map(|(run, _)| run)
+}
