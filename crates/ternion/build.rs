@@ -9,6 +9,8 @@ fn main() {
     for (constant, folder) in [
         ("MACHINE_FILES", "hw-configs"),
         ("WORKLOAD_FILES", "workloads"),
+        ("PUBLISHED_FILES", "hw-configs/published"),
+        ("KERNEL_FILES", "workloads/kernels"),
     ] {
         let folder = root
             .join(folder)

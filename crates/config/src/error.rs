@@ -40,7 +40,9 @@ impl ConfigError {
         self
     }
 
-    pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
+    /// Adds what else is known.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
         self.0.notes.push(note.into());
         self
     }

@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn every_preset_has_its_standard_and_every_number_its_rules_need() {
         let names = names();
-        assert_eq!(names.len(), 16);
+        assert_eq!(names.len(), 17);
         for name in names {
             let preset = named(&name).unwrap();
             let standard = Standard::named(&preset.standard).unwrap();

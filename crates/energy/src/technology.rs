@@ -196,7 +196,7 @@ fn described(kind: &PeKind) -> String {
     } = kind;
     let group = match kind.group {
         1 => String::new(),
-        group => format!(" by lookup of {group}"),
+        group => format!(", {group} products a step"),
     };
     format!("{name} ({activation} times {weight}, {accumulator} sums{group})")
 }

@@ -91,7 +91,7 @@ fn a_pe_that_the_table_misses_is_named_with_the_remedy() {
     assert!(
         error
             .message
-            .contains("Ternary (Int8 times Trit, Int24 sums by lookup of 3)")
+            .contains("Ternary (Int8 times Trit, Int24 sums, 3 products a step)")
     );
     assert!(error.help.unwrap().contains("base: \"7nm\""));
 }

@@ -78,6 +78,9 @@ pub enum Element {
         /// Format of partial sums.
         #[serde(default, deserialize_with = "given")]
         accumulator: Option<Format>,
+        /// How the PE is built.
+        #[serde(default, skip_serializing_if = "Variant::is_parallel")]
+        variant: Variant,
     },
 }
 
@@ -99,6 +102,12 @@ pub enum Variant {
     Lookup {
         /// Products of a step.
         group: u64,
+    },
+    /// So many multipliers (for weights of −1, 0, +1: adders) in front of a tree of adders: a step
+    /// is a piece of a dot product. The stages of the tree belong to `latency`.
+    Dot {
+        /// Products of a step.
+        lanes: u64,
     },
 }
 
@@ -143,7 +152,10 @@ impl Element {
                 variant,
             } => (KindName::Int8, activation, weight, accumulator, variant),
             Self::Bf16 { accumulator } => (KindName::Bf16, None, None, accumulator, parallel),
-            Self::Fp16 { accumulator } => (KindName::Fp16, None, None, accumulator, parallel),
+            Self::Fp16 {
+                accumulator,
+                variant,
+            } => (KindName::Fp16, None, None, accumulator, variant),
         };
         kind::resolve(name, [activation, weight, accumulator], variant)
     }

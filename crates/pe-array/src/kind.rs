@@ -22,7 +22,7 @@ pub struct PeKind {
     pub initiation_interval: u64,
     /// Pipeline stages from operand to accumulator; 1 = added in the cycle the interval ends.
     pub latency: u64,
-    /// Products of one step: 1, or the group of a lookup table.
+    /// Products of one step: 1, the group of a lookup table, or the lanes of a dot product.
     #[serde(skip_serializing_if = "is_one")]
     pub group: u64,
     /// Whether its weights need no multiplier (1-bit or ternary).
@@ -137,6 +137,12 @@ pub(crate) fn resolve(
     })?;
     let (serial, group) = match variant {
         Variant::Parallel => (1, 1),
+        Variant::BitSerial { .. } | Variant::Lookup { .. } if !activation.is_integer() => {
+            let message = format!("{} PEs take no bits or tables", name.text());
+            return Err(
+                FieldError::new("element.variant", message).help("Parallel or Dot(lanes: ..)")
+            );
+        }
         Variant::BitSerial { bits } => {
             positive("bits", bits)?;
             (activation.bits().get().div_ceil(bits), 1)
@@ -144,6 +150,15 @@ pub(crate) fn resolve(
         Variant::Lookup { group } => {
             positive("group", group)?;
             (1, group)
+        }
+        Variant::Dot { lanes } => {
+            if !(1..=MOST_LANES).contains(&lanes) {
+                return Err(
+                    FieldError::new("element.variant", format!("lanes: {lanes}"))
+                        .help(format!("1 to {MOST_LANES}")),
+                );
+            }
+            (1, lanes)
         }
     };
     let kind = PeKind {
@@ -170,6 +185,9 @@ fn taken(row: &KindRow) -> String {
         format!("{list}, {} times {}", wide.activation, wide.weight)
     })
 }
+
+/// No tree of adders is wider.
+const MOST_LANES: u64 = 1 << 12;
 
 /// A group, or the bits of a cycle. No design takes more than 16.
 fn positive(what: &str, value: u64) -> Result<(), FieldError> {
@@ -289,6 +307,7 @@ mod tests {
         for (text, name) in [
             ("Ternary(activation: Int8, accumulator: Int24)", "Ternary"),
             ("Ternary(variant: Lookup(group: 3))", "Ternary"),
+            ("Int8(variant: Dot(lanes: 64))", "Int8"),
             ("Binary(activation: Int16)", "Binary"),
             ("Int4()", "Int4"),
             ("Int8()", "Int8"),
@@ -326,6 +345,9 @@ mod tests {
             ("Int8(weight: Trit)", "element.weight"),
             ("Ternary(variant: Lookup(group: 0))", "element.variant"),
             ("Ternary(variant: BitSerial(bits: 99))", "element.variant"),
+            ("Int8(variant: Dot(lanes: 0))", "element.variant"),
+            ("Fp16(variant: BitSerial(bits: 1))", "element.variant"),
+            ("Int8(variant: Dot(lanes: 5000))", "element.variant"),
         ] {
             assert_eq!(kind(text).unwrap_err().path, path, "{text}");
         }

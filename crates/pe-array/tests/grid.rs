@@ -46,7 +46,10 @@ fn element() -> impl Strategy<Value = Element> {
             variant: Variant::Parallel
         }),
         Just(Element::Bf16 { accumulator: None }),
-        Just(Element::Fp16 { accumulator: None }),
+        Just(Element::Fp16 {
+            accumulator: None,
+            variant: Variant::Parallel
+        }),
     ]
 }
 

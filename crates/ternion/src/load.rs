@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use accelerator::{MachineFile, MachineSpec};
 use config::{ConfigError, Document, FieldError, Override, among};
 use energy::Technology;
+use explore::machines::{self, KernelsFile, Load};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use workload_compiler::{Workload, WorkloadFile};
 
-use crate::shipped::{Kind, MACHINES, WORKLOADS};
+use crate::shipped::{KERNELS, Kind, MACHINES, PUBLISHED, WORKLOADS};
 
 /// A checked file, and the text that it came from.
 pub(crate) struct Loaded<T> {
@@ -64,7 +65,7 @@ pub(crate) fn machine(
     argument: &str,
     overrides: &[Override],
 ) -> Result<Loaded<MachineSpec>, ConfigError> {
-    let mut document = open(argument, &[&MACHINES])?;
+    let mut document = open(argument, &[&MACHINES, &PUBLISHED])?;
     change(&mut document, &MACHINES, overrides)?;
     resolve_machine(document)
 }
@@ -105,6 +106,27 @@ pub(crate) fn workload(
     let mut document = open(argument, &[&WORKLOADS])?;
     change(&mut document, &WORKLOADS, overrides)?;
     resolve_workload(document)
+}
+
+/// A checked workload or list of kernels.
+pub(crate) fn load(argument: &str, overrides: &[Override]) -> Result<Loaded<Load>, ConfigError> {
+    let mut document = open(argument, &[&WORKLOADS, &KERNELS])?;
+    change(&mut document, &WORKLOADS, overrides)?;
+    if document.root_name() == Some("Kernels") {
+        return resolve(document, |file: &KernelsFile| {
+            machines::resolve(file).map(Load::Kernels)
+        });
+    }
+    let Loaded {
+        value,
+        document,
+        defaults,
+    } = resolve_workload(document)?;
+    Ok(Loaded {
+        value: Load::Model(Box::new(value)),
+        document,
+        defaults,
+    })
 }
 
 fn change(document: &mut Document, kind: &Kind, overrides: &[Override]) -> Result<(), ConfigError> {

@@ -8,7 +8,7 @@ pub(crate) struct Shipped {
     pub(crate) text: &'static str,
 }
 
-// MACHINE_FILES and WORKLOAD_FILES: see build.rs.
+// MACHINE_FILES, WORKLOAD_FILES, PUBLISHED_FILES and KERNEL_FILES: see build.rs.
 include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
 
 /// A kind of shipped file.
@@ -36,6 +36,22 @@ pub(crate) static WORKLOADS: Kind = Kind {
     folder: "workloads",
     target: "workload",
     files: WORKLOAD_FILES,
+};
+
+/// Machines of which results are published.
+pub(crate) static PUBLISHED: Kind = Kind {
+    noun: "machine",
+    folder: "hw-configs/published",
+    target: "hw",
+    files: PUBLISHED_FILES,
+};
+
+/// What those machines run.
+pub(crate) static KERNELS: Kind = Kind {
+    noun: "workload",
+    folder: "workloads/kernels",
+    target: "workload",
+    files: KERNEL_FILES,
 };
 
 impl Kind {

@@ -127,7 +127,7 @@ impl CompiledProgram {
     fn prepare(&mut self) -> Result<(), CompileError> {
         let mut sizes = [0_u64; Slot::COUNT];
         let representatives = self.passes.representatives();
-        let mut streamed: u64 = 0;
+        let mut streamed = Cost::default();
         for (&index, &stands_for) in &representatives {
             let shape = self.passes.shape(index);
             let graph = lower(&self.workload, &self.target, &shape, &mut self.layout)?;
@@ -135,7 +135,7 @@ impl CompiledProgram {
                 .planner
                 .plan(graph, self.workload.fusion, &self.target)?;
             self.measure(&plan.graph, &mut sizes);
-            streamed = streamed.saturating_add(plan.cycles().saturating_mul(stands_for));
+            streamed.add(index, plan.cycles(), stands_for);
         }
         let (all, cached) = (self.layout.footprint(), self.layout.cached());
         for (slot, bytes) in self.slots.iter_mut().zip(sizes) {
@@ -174,7 +174,7 @@ impl CompiledProgram {
 
     /// Decides which weights stay on chip from pass to pass: as many as make the run cheapest, those
     /// first of which a byte saves most, then the larger ones.
-    fn keep_weights(&mut self, representatives: &BTreeMap<u64, u64>, streamed: u64) {
+    fn keep_weights(&mut self, representatives: &BTreeMap<u64, u64>, streamed: Cost) {
         let warm = match self.workload.weights {
             Weights::Streamed => return,
             Weights::Kept => false,
@@ -197,7 +197,7 @@ impl CompiledProgram {
         matrices
             .sort_unstable_by_key(|&(saved, bytes, base)| (Reverse(saved), Reverse(bytes), base));
         let capacity = self.target.capacity(ScratchpadId::Weights).get();
-        let mut best = (streamed, BTreeSet::new(), 0);
+        let mut best = (streamed.run, BTreeSet::new(), 0);
         for eighths in [2, 4, 6, 7, 8] {
             let mut left = capacity / 8 * eighths;
             let mut set = BTreeSet::new();
@@ -212,14 +212,18 @@ impl CompiledProgram {
             if set == best.1 {
                 continue;
             }
-            let Some(mut cost) = self.cost_beside(representatives, &set, loads) else {
+            let Some(cost) = self.cost_beside(representatives, &set, loads) else {
                 continue;
             };
-            if !warm {
-                cost = cost.saturating_add(self.target.laws.memory(Bytes(loads)));
-            }
-            if cost < best.0 {
-                best = (cost, set, loads);
+            // The pass that loads them is about as long as if they did not stay.
+            let first = match warm {
+                true => 0,
+                false => streamed.first.saturating_sub(cost.first),
+            };
+            let run = cost.run.saturating_add(first);
+            // What costs the same time still saves bytes.
+            if run <= best.0 {
+                best = (run, set, loads);
             }
         }
         let (_, set, bytes) = best;
@@ -247,10 +251,10 @@ impl CompiledProgram {
         representatives: &BTreeMap<u64, u64>,
         kept: &BTreeSet<u64>,
         bytes: u64,
-    ) -> Option<u64> {
+    ) -> Option<Cost> {
         self.layout.kept.clone_from(kept);
         let target = self.without(bytes);
-        let mut cost: u64 = 0;
+        let mut cost = Cost::default();
         for (&index, &stands_for) in representatives {
             let shape = self.passes.shape(index);
             let graph = lower(&self.workload, &target, &shape, &mut self.layout).ok()?;
@@ -258,7 +262,7 @@ impl CompiledProgram {
                 .planner
                 .plan(graph, self.workload.fusion, &target)
                 .ok()?;
-            cost = cost.saturating_add(plan.cycles().saturating_mul(stands_for));
+            cost.add(index, plan.cycles(), stands_for);
         }
         Some(cost)
     }
@@ -313,6 +317,23 @@ impl Program for CompiledProgram {
 
     fn passes(&self) -> u64 {
         self.passes.count()
+    }
+}
+
+/// About the cycles of a run, and of its first pass.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    run: u64,
+    first: u64,
+}
+
+impl Cost {
+    /// Adds a pass that stands for several.
+    const fn add(&mut self, index: u64, cycles: u64, stands_for: u64) {
+        if index == 0 {
+            self.first = cycles;
+        }
+        self.run = self.run.saturating_add(cycles.saturating_mul(stands_for));
     }
 }
 

@@ -3,6 +3,7 @@
 mod bad_input;
 mod compile;
 mod explore;
+mod published;
 mod shipped;
 mod simulate;
 mod support;

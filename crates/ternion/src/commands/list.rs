@@ -89,7 +89,10 @@ fn arrays(spec: &MachineSpec) -> String {
 fn peak_macs_per_cycle(spec: &MachineSpec) -> u64 {
     spec.arrays
         .iter()
-        .map(|array| array.array.rows * array.array.columns / array.kind.initiation_interval)
+        .map(|array| {
+            let products = array.array.rows * array.array.columns * array.kind.group;
+            products / array.kind.initiation_interval
+        })
         .sum()
 }
 

@@ -214,7 +214,11 @@ impl GemmRun {
             from += part;
             let known = self.known.iter().position(|(known, _)| *known == key);
             let index = known.unwrap_or_else(|| {
-                let mut cycles = times(target, &self.team, &GemmTile::one(key.0, key.1, key.2));
+                let tile = GemmTile {
+                    packed: self.stage.packed,
+                    ..GemmTile::one(key.0, key.1, key.2)
+                };
+                let mut cycles = times(target, &self.team, &tile);
                 for cycles in &mut cycles {
                     *cycles = cycles.saturating_mul(section.parts.len() as u64);
                 }
@@ -286,20 +290,27 @@ impl GemmRun {
         for (part, sums) in section.parts.iter().zip(sums) {
             while sums.buffers.len() > 1 {
                 let other = sums.buffers.pop().expect("just counted");
+                let kept_on_chip = context.tensors[section.out.0].on_chip().is_some();
+                // Where nothing follows, the last sum goes where it is wanted.
+                let alone = section.parts.len() == 1 && part.epilogue.is_empty();
+                let last = sums.buffers.len() == 1 && alone && kept_on_chip;
                 let elements = rows * (tile.columns.end - tile.columns.start);
                 let bits = 8 * self.accumulator_bytes;
                 let add = VectorTile::on_sums(VectorKind::Add, elements, rows, bits);
                 let work = Work::Vector(VectorTile {
                     operand: Some(add.source),
+                    result: if last {
+                        context.home(section.out)
+                    } else {
+                        add.result
+                    },
                     ..add
                 });
                 let sum = &mut sums.buffers[0];
                 let step = Step::new(context.units.vector, part.operation, sums.tile, work)
                     .after(&sum.ready)
                     .after(&other.ready);
-                let kept_on_chip = context.tensors[section.out.0].on_chip().is_some();
-                if sums.buffers.len() == 1 && part.epilogue.is_empty() && kept_on_chip {
-                    // Nothing follows: the last sum goes where it is wanted.
+                if last {
                     let empty = Buffer::new(ScratchpadId::Outputs, 0);
                     let sum = std::mem::replace(&mut sums.buffers[0], empty);
                     context.deliver(step, section, tile, [sum, other].into_iter(), None, None);

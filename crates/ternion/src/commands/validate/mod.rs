@@ -3,6 +3,7 @@
 
 mod dram;
 mod paper;
+mod published;
 mod rtl;
 mod scalesim;
 mod tpu;
@@ -31,6 +32,7 @@ enum Subject {
     Dram(dram::Args),
     #[command(name = "tpu-v1")]
     Tpu(tpu::Args),
+    Published(published::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -40,6 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Subject::Rtl(args) => rtl::run(args),
         Subject::Dram(args) => dram::run(args),
         Subject::Tpu(args) => tpu::run(args),
+        Subject::Published(args) => published::run(args),
     }
 }
 

@@ -1,0 +1,217 @@
+//! `ternion validate published`, and energy and area in `ternion simulate`.
+
+use serde_json::Value;
+
+use crate::support::Folder;
+
+const HEAD: &str = "machine,workload,set,quantity,of,published,unit,tolerance_percent,mark,note\n";
+
+/// Runs a golden file of these lines.
+fn golden(folder: &Folder, lines: &str) -> crate::support::Run {
+    folder.write("golden.csv", format!("{HEAD}{lines}"));
+    folder.run(&["validate", "published", "--golden", "golden.csv"])
+}
+
+#[test]
+fn measured_units_are_predicted_within_their_tolerance() {
+    let folder = Folder::new();
+    let run = golden(
+        &folder,
+        "arty-gemv,gemv-63x63-tiles,,cycles,,3974,cycles,5,V,\n\
+         arty-attention,attention-t64-d128,,cycles,,16456,cycles,5,V,\n",
+    )
+    .ok();
+    assert!(
+        run.stdout.contains("2 of 2 predictions within"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_prediction_beyond_its_tolerance_ends_with_1() {
+    let folder = Folder::new();
+    let run = golden(
+        &folder,
+        "arty-gemv,gemv-63x63-tiles,,cycles,,7000,cycles,5,V,\n",
+    );
+    assert_eq!(run.code, 1, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("BEYOND 5 %"), "{}", run.stdout);
+}
+
+#[test]
+fn machines_and_workloads_of_ones_own_stand_beside_the_results() {
+    let folder = Folder::new();
+    folder.write(
+        "unit.ron",
+        "Machine(name: \"unit\", clock: MHz(100), arrays: [(name: \"dot\", \
+         element: Int8(variant: Dot(lanes: 4)), rows: 1, columns: 1, dataflow: OutputStationary)], \
+         vector: Free, scratchpads: (activations: Unlimited, weights: Unlimited, outputs: Unlimited), \
+         memory: Ideal(bandwidth: Unlimited), \
+         serial: [(what: \"start\", each: Gemm, time: Us(10)), (what: \"host\", each: Token, time: Us(5))], \
+         link: (bandwidth: GBps(1)))",
+    );
+    folder.write(
+        "work.ron",
+        "Kernels(precision: (projection: Int8, activation: Int8), kernels: [\
+         (name: \"dot\", times: 3, work: Gemm(m: 1, k: 4000, n: 10)), \
+         (name: \"sum\", work: AllReduce(bytes: 1000, machines: 2))])",
+    );
+    let run = golden(
+        &folder,
+        "unit.ron,work.ron,,machine_time,dot,300,us,2,D,3 x 10 x 1000 cycles\n\
+         unit.ron,work.ron,,serial_time,,35,us,0.01,D,3 starts and a token\n\
+         unit.ron,work.ron,,serial_time,start,30,us,0.01,D,\n\
+         unit.ron,work.ron,,machine_time,sum,1,us,0.01,D,2 / 2 of 1000 bytes\n\
+         unit.ron,work.ron,,time,,336,us,2,D,all of it\n\
+         unit.ron,work.ron,hw.arrays[0].element=Int8(variant: Dot(lanes: 8)),machine_time,dot,150,us,3,D,\n",
+    )
+    .ok();
+    assert!(
+        run.stdout.contains("6 of 6 predictions within"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_golden_file_that_is_wrong_is_refused_at_its_place() {
+    let folder = Folder::new();
+    let row = "arty-gemv,gemv-63x63-tiles,,cycles,,3974,cycles,5,V,";
+    for (text, parts) in [
+        (String::new(), ["golden.csv:1:1", "empty"]),
+        (HEAD.to_owned(), ["golden.csv:1:1", "no results"]),
+        (
+            HEAD.replace("quantity", "amount"),
+            ["golden.csv:1:22", "`quantity` is expected"],
+        ),
+        (
+            format!("{HEAD}{row},extra\n"),
+            ["golden.csv:2:1", "11 cells under 10 heads"],
+        ),
+        (
+            format!("{HEAD}{}\n", row.replace("3974", "many")),
+            ["golden.csv:2:37", "`many` is not a published value"],
+        ),
+        (
+            format!("{HEAD}{}\n", row.replace(",5,", ",-5,")),
+            ["golden.csv:2:49", "tolerance"],
+        ),
+        (
+            format!("{HEAD}{}\n", row.replace(",cycles,,", ",joules,,")),
+            ["golden.csv:2:29", "no quantity is called `joules`"],
+        ),
+        (
+            format!("{HEAD}{}\n", row.replace(",cycles,5", ",furlongs,5")),
+            ["golden.csv:2:42", "no unit of cycles"],
+        ),
+        (
+            format!("{HEAD}{row}\n{}\n", row.replace("arty-gemv", "arty-gem")),
+            ["golden.csv:3:1", "did you mean `arty-gemv`?"],
+        ),
+        (
+            format!("{HEAD}{}\n", row.replace("gemv-63x63-tiles", "nothing.ron")),
+            ["golden.csv:2:11", "nothing.ron"],
+        ),
+        (
+            format!("{HEAD}{}\n", row.replace("cycles,,", "cycles,norm,")),
+            ["golden.csv:2:36", "no cycles of `norm`"],
+        ),
+    ] {
+        folder.write("golden.csv", &text);
+        let run = folder.run(&["validate", "published", "--golden", "golden.csv"]);
+        assert_eq!(run.code, 2, "{text}\n{}{}", run.stdout, run.stderr);
+        assert_eq!(run.stdout, "", "{text}");
+        for part in parts {
+            assert!(run.stderr.contains(part), "{text}\n{}", run.stderr);
+        }
+    }
+}
+
+/// A run that takes little time.
+const SMALL: [&str; 8] = [
+    "simulate",
+    "--quiet",
+    "--workload",
+    "gpt2-124m-prefill-int8",
+    "--set",
+    "workload.model=Variant(of: \"gpt2-124m\", layers: 1, vocab: 1000)",
+    "--hw",
+    "edge-tpu",
+];
+
+#[test]
+fn energy_and_area_are_told_where_the_machine_names_a_technology() {
+    let folder = Folder::new();
+    folder
+        .run(&[&SMALL[..], &["--json", "plain.json"]].concat())
+        .ok();
+    let priced = ["--json", "priced.json", "--set", "hw.technology=\"45nm\""];
+    folder.run(&[&SMALL[..], &priced].concat()).ok();
+    let facts = |name: &str| serde_json::from_str::<Value>(&folder.read(name)).expect("JSON");
+    let (plain, priced) = (facts("plain.json"), facts("priced.json"));
+    assert!(plain.get("energy").is_none() && plain.get("area").is_none());
+    // Counting changes nothing of the run.
+    assert_eq!(plain["total_cycles"], priced["total_cycles"]);
+    assert_eq!(plain["makespan"], priced["makespan"]);
+    let joules = |value: &Value| value.as_f64().expect("joules");
+    let energy = &priced["energy"];
+    let sum = |list: &Value| -> f64 {
+        let list = list.as_array().expect("a list");
+        list.iter().map(|entry| joules(&entry["joules"])).sum()
+    };
+    let total = joules(&energy["joules"]);
+    assert!((sum(&energy["components"]) / total - 1.0).abs() < 1e-9);
+    assert!((sum(&energy["classes"]) / total - 1.0).abs() < 1e-9);
+    for component in energy["components"].as_array().expect("a list") {
+        assert!(
+            ["published", "derived", "assumed"].contains(&component["basis"].as_str().unwrap())
+        );
+        assert!(!component["sources"].as_array().expect("a list").is_empty());
+    }
+    // 1024 INT8 PEs of 1304 um2, placed at 65 %.
+    let array = &priced["area"]["units"][0];
+    let area = joules(&array["square_micrometres"]);
+    assert!((area - 1024.0 * 1304.0 / 0.65).abs() < 1.0, "{area}");
+}
+
+#[test]
+fn a_technology_that_does_not_do_is_refused_with_the_remedy() {
+    let folder = Folder::new();
+    folder.write(
+        "mixed.ron",
+        "Technology(name: \"mixed\", base: \"45nm\", node_nm: 45, sources: {\"x\": (node_nm: 7, \
+         basis: Published, mark: \"V\", what: \"x\")})",
+    );
+    folder.write(
+        "mine.ron",
+        folder.run(&["machines", "edge-tpu"]).ok().stdout,
+    );
+    for (changes, parts) in [
+        (
+            &["hw.technology=\"28nm\""][..],
+            ["technology", "no technology is called `28nm`"],
+        ),
+        (
+            &["hw.technology=\"mixed.ron\""],
+            ["sources.x.node_nm", "figures of 7 nm in a table of 45 nm"],
+        ),
+        (
+            &[
+                "hw.technology=\"45nm\"",
+                "hw.arrays[0].element=Int8(variant: Dot(lanes: 4))",
+            ],
+            ["arrays[0].element", "a row of `pes`"],
+        ),
+    ] {
+        let mut arguments = vec!["simulate", "--hw", "mine.ron", "--workload", SMALL[3]];
+        for change in changes {
+            arguments.extend(["--set", change]);
+        }
+        let run = folder.run(&arguments);
+        assert_eq!(run.code, 2, "{changes:?}\n{}{}", run.stdout, run.stderr);
+        for part in parts {
+            assert!(run.stderr.contains(part), "{changes:?}\n{}", run.stderr);
+        }
+    }
+}
