@@ -373,7 +373,7 @@ fn why(choice: &TileChoice) -> String {
                 grouped(next)
             )
         }
-        _ => format!("fewer {what} and less vector work, weighed together"),
+        _ => format!("{what} and vector work, weighed together"),
     };
     match choice.decided_by {
         DecidedBy::OnlyChoice => "nothing else fits".to_owned(),
