@@ -6,6 +6,7 @@
 //!   real ones, how their cycles were counted, and how a file of them is compared cell by cell.
 //! * [`counters`] sets the ledger of a machine's array beside the counters of the hardware.
 //! * [`what_if`] asks what a part made S times faster brings: by Amdahl's law, and on the machine.
+//! * [`beyond`] asks what the published account leaves out.
 //! * [`reproduce`](mod@reproduce) answers the published question for all models, contexts and machines.
 //! * [`machines`] sets predictions beside what was published of real machines.
 //! * [`price`] tells energy and area of a machine and its run.
@@ -15,13 +16,16 @@
 //! crate's README explains Amdahl's law, its terms and its limits. Nothing here reads or writes
 //! files.
 
+pub mod beyond;
 pub mod counters;
 pub mod figure;
+mod lab;
 pub mod machines;
 mod point;
 pub mod price;
 pub mod published;
 pub mod reproduce;
+pub mod sheet;
 pub mod what_if;
 
 pub use point::{Measured, Point, PointError, measure_all};

@@ -1,6 +1,8 @@
 //! Figures hold what they are given, and equal data give equal bytes.
 
-use explore::figure::{Figure, HeatMap, Line, LineChart, Panel, SharesChart, png, svg};
+use explore::figure::{
+    Axis, Figure, HeatMap, Line, LineChart, Panel, SharesChart, XAxis, png, svg,
+};
 
 fn heat() -> HeatMap {
     HeatMap {
@@ -16,6 +18,8 @@ fn lines() -> LineChart {
         title: "Speedup".into(),
         x_label: "S".into(),
         y_label: "speedup".into(),
+        x: XAxis::Doubling,
+        y: Axis::Times,
         falling: false,
         lines: vec![Line {
             name: "model".into(),
@@ -28,11 +32,11 @@ fn lines() -> LineChart {
 fn shares() -> SharesChart {
     SharesChart {
         title: "Shares".into(),
-        parts: ["one".into(), "other".into()],
+        parts: vec!["one".into(), "other".into()],
         bars: vec!["model".into()],
         panels: vec![Panel {
             title: "cycles".into(),
-            shares: vec![0.25],
+            shares: vec![vec![0.25, 0.75]],
         }],
     }
 }

@@ -4,7 +4,7 @@ use accelerator::{Machine, MachineFile};
 use config::Document;
 use explore::published::{self, Form, Quantity};
 use explore::{Point, measure_all};
-use workload_compiler::{FeedForward, Model, models};
+use workload_compiler::{FeedForward, Mixer, Model, models};
 
 fn machine(name: &str, text: &str) -> Machine {
     let document = Document::parse(name, text).unwrap();
@@ -38,14 +38,69 @@ fn closed_form(model: &Model, context: u64, side: u64) -> (u64, u64, u64) {
         FeedForward::Gated => 2,
     };
     let (d, heads, head) = (model.d_model, model.n_heads, model.head_dim);
-    let projection = 2 * cycles(side, heads * head, d)
+    let projection = cycles(side, heads * head, d)
+        + cycles(side, d, heads * head)
         + 2 * cycles(side, model.n_kv_heads * head, d)
         + matrices * cycles(side, model.d_ff, d)
         + cycles(side, d, model.d_ff);
-    let attention = heads * (cycles(side, context, head) + cycles(side, head, context));
-    let gemms = 4 + matrices + 1 + 2 * heads;
-    let layers = model.layers;
-    (layers * projection, layers * attention, layers * gemms)
+    let (mut attention, mut gemms) = (0, 0);
+    for layer in 0..model.layers {
+        gemms += 4 + matrices + 1;
+        if model.mixer == Mixer::Attention {
+            let seen = model
+                .window(layer)
+                .map_or(context, |window| context.min(window));
+            attention += heads * (cycles(side, seen, head) + cycles(side, head, seen));
+            gemms += 2 * heads;
+        }
+    }
+    (model.layers * projection, attention, gemms)
+}
+
+#[test]
+fn every_shipped_model_runs_as_the_closed_form_says() {
+    let edge = edge();
+    let contexts = [1, 65, 300];
+    let points: Vec<_> = models()
+        .iter()
+        .zip(contexts.iter().cycle())
+        .map(|(preset, &context)| Point {
+            machine: &edge,
+            workload: published::workload(preset, Form::AsPublished, context).unwrap(),
+        })
+        .collect();
+    assert_eq!(points.len(), models().len());
+    for ((point, context), run) in points
+        .iter()
+        .zip(contexts.iter().cycle())
+        .zip(measure_all(&points))
+    {
+        let run = run.unwrap();
+        let model = &point.workload.model;
+        let (projection, attention, gemms) = closed_form(model, *context, 32);
+        let of = format!("{} at {context}", model.name);
+        assert_eq!(run.amdahl().reachable.get(), projection, "{of}");
+        assert_eq!(run.summary.total.get(), projection + attention, "{of}");
+        assert_eq!(run.gemms, gemms, "{of}");
+    }
+}
+
+#[test]
+fn every_shipped_model_is_known_by_each_of_its_names_at_any_context() {
+    for (preset, context) in models()
+        .iter()
+        .zip([1, 128, 1000, 4096, 65536].iter().cycle())
+    {
+        let names = [&preset.slug, &preset.model.name, &preset.hugging_face];
+        for name in names.into_iter().chain(&preset.aliases) {
+            let text = format!("model,context_length,tokens_per_second\n{name},{context},1.0\n");
+            let cells = published::parse("f.csv", &text).unwrap();
+            assert_eq!(cells[0].preset.slug, preset.slug, "{name}");
+            for form in Form::ALL {
+                published::workload(cells[0].preset, form, *context).unwrap();
+            }
+        }
+    }
 }
 
 #[test]

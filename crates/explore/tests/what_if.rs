@@ -58,7 +58,7 @@ fn a_part_that_is_not_faster_changes_nothing_by_the_law() {
 }
 
 #[test]
-fn break_even_is_said_in_words_and_a_prefill_has_no_contexts() {
+fn break_even_is_said_in_words_over_contexts_and_prompts() {
     let study = asked(&workload(1024), &[2.0, f64::INFINITY]);
     let said = words(&study).join("\n");
     for part in [
@@ -74,7 +74,9 @@ fn break_even_is_said_in_words_and_a_prefill_has_no_contexts() {
         run: Run::prefill(64),
         ..workload(64)
     };
-    assert!(asked(&prefill, &[2.0]).contexts.is_empty());
+    let prompts = asked(&prefill, &[2.0]).contexts;
+    let lengths: Vec<u64> = prompts.iter().map(|point| point.context).collect();
+    assert_eq!(lengths, [32, 64]);
 }
 
 #[test]

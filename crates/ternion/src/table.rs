@@ -4,16 +4,24 @@ use std::fmt;
 
 /// A table: columns as wide as their widest cell, two spaces apart, numbers to the right.
 pub(crate) struct Table {
-    right: &'static [usize],
+    right: Vec<usize>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with a header; `right` are the columns that hold numbers.
-    pub(crate) fn new(header: &[&str], right: &'static [usize]) -> Self {
+    pub(crate) fn new(header: &[&str], right: &[usize]) -> Self {
+        Self::of(
+            header.iter().map(ToString::to_string).collect(),
+            right.to_vec(),
+        )
+    }
+
+    /// The same, of words made at run time.
+    pub(crate) fn of(header: Vec<String>, right: Vec<usize>) -> Self {
         Self {
             right,
-            rows: vec![header.iter().map(ToString::to_string).collect()],
+            rows: vec![header],
         }
     }
 
@@ -45,18 +53,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// A number with its digits in groups of three.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub(crate) use explore::sheet::grouped;
 
 /// A size in the largest unit that keeps it whole.
 pub(crate) fn size(bytes: u64) -> String {

@@ -1,4 +1,4 @@
-//! `ternion validate paper` and `ternion amdahl`.
+//! `ternion validate paper`, `ternion amdahl` and `ternion reproduce`.
 
 use serde_json::Value;
 
@@ -19,21 +19,74 @@ fn published_figures_are_met_and_a_wrong_digit_is_told() {
     assert!(run.stdout.contains("2.51"), "{}", run.stdout);
 }
 
+const GOLDEN: &str = "model,context_length,tokens_per_second";
+
 #[test]
 fn a_golden_file_that_asks_for_what_is_not_there_is_refused_at_its_place() {
-    for (line, place) in [
-        ("opt-1.4b,128,2.55", ":2:1:"),
-        ("opt-1.3b,0,2.55", ":2:10:"),
+    let two = |line: &str| format!("{GOLDEN}\n{line}\n");
+    for (text, place, words) in [
+        (two("opt-1.4b,128,2.55"), ":2:1:", "did you mean `opt-1.3b`"),
+        (two("opt-1.3b,0,2.55"), ":2:10:", "at least 1"),
+        (two("opt-1.3b,-128,2.55"), ":2:10:", "at least 1"),
+        (two("opt-1.3b,long,2.55"), ":2:10:", "`long`"),
+        (two("opt-1.3b,999999999999,2.55"), ":2:", "context"),
+        (two("opt-1.3b,128,"), ":2:14:", "digits"),
+        (two("opt-1.3b,128,NaN"), ":2:14:", "digits"),
+        (two("opt-1.3b,128"), ":2:1:", "3 heads"),
+        (two(""), ":1:1:", "no figures"),
+        (String::new(), ":1:1:", "empty"),
+        (
+            "model,context_length\nopt-1.3b,128\n".into(),
+            ":1:1:",
+            "no column",
+        ),
+        (
+            "model,tokens_per_second\nopt-1.3b,1\n".into(),
+            ":1:1:",
+            "`context_length`",
+        ),
+        (
+            "context_length,tokens_per_second\n128,1\n".into(),
+            ":1:1:",
+            "`model`",
+        ),
+        (
+            format!("{GOLDEN},watts\nopt-1.3b,128,1,1\n"),
+            ":1:40:",
+            "`watts`",
+        ),
+        (format!("{GOLDEN},model\n"), ":1:40:", "two columns"),
     ] {
         let folder = Folder::new();
-        folder.write(
-            "some.csv",
-            format!("model,context_length,tokens_per_second\n{line}\n"),
-        );
+        folder.write("some.csv", &text);
         let run = folder.run(&["validate", "paper", "--golden", "."]);
-        assert_eq!(run.code, 2);
-        assert!(run.stderr.contains(place), "{}", run.stderr);
+        assert_eq!(run.code, 2, "{text}: {}{}", run.stdout, run.stderr);
+        assert_eq!(run.stdout, "", "{text}");
+        let at = format!("some.csv{place}");
+        assert!(run.stderr.contains(&at), "{text}: {}", run.stderr);
+        assert!(run.stderr.contains(words), "{text}: {}", run.stderr);
     }
+    let folder = Folder::new();
+    for (where_to, words) in [("nowhere", "cannot read"), (".", "no CSV file")] {
+        let run = folder.run(&["validate", "paper", "--golden", where_to]);
+        assert_eq!(run.code, 2);
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn golden_files_of_other_models_are_compared_by_the_same_law() {
+    let folder = Folder::new();
+    // 4 d x d and 2 of the feed-forward network, d_FF = d as published for this family, on 32 x 32:
+    // 12 blocks of 6 * 24 * (768 + 62) cycles of projections, and of
+    // 12 * (4 * (64 + 62) + 2 * (100 + 62)) cycles of attention.
+    folder.write(
+        "fractions.csv",
+        "model,context_length,projection_cycle_fraction\ngpt2,100,0.923\nGPT-2 124M,100,0.924\n",
+    );
+    let run = folder.run(&["validate", "paper", "--golden", ".", "--all"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stdout.contains("1 of 2 cells exact"), "{}", run.stdout);
 }
 
 #[test]
@@ -76,4 +129,146 @@ fn amdahl_sets_the_law_beside_the_machine() {
         assert_eq!(run.code, 2);
         assert!(run.stderr.contains("at least 1"), "{}", run.stderr);
     }
+}
+
+/// A machine of nothing but its array, and GEMMs of GPT-2's first two blocks.
+const SMALL: [&str; 7] = [
+    "amdahl",
+    "--hw",
+    "edge-tpu-paper",
+    "--workload",
+    "opt-1.3b-decode-paper",
+    "--set",
+    "workload.model=Variant(of: \"gpt2-124m\", layers: 2)",
+];
+
+#[test]
+fn the_part_is_made_faster_in_the_way_that_is_chosen() {
+    let folder = Folder::new();
+    let speedup = |by: &str, more: &[&str]| -> Value {
+        let arguments = [
+            &SMALL[..],
+            &["--speedups", "2,4", "--by", by, "--json", "a.json"],
+            more,
+        ];
+        folder.run(&arguments.concat()).ok();
+        serde_json::from_str(&folder.read("a.json")).expect("JSON")
+    };
+    let gain = |study: &Value, index: usize| study["answers"][index]["machine"].as_f64();
+    for by in ["clock", "columns"] {
+        let study = speedup(by, &[]);
+        assert_eq!(study["means"], by);
+        // The first answers are of the projections: all of a token at a context of 128, nearly.
+        let (two, four) = (gain(&study, 0).unwrap(), gain(&study, 1).unwrap());
+        assert!((1.7..2.2).contains(&two), "{by}: {two}");
+        assert!((2.5..4.2).contains(&four), "{by}: {four}");
+    }
+    // One token has one row: more rows bring nothing but longer wavefronts.
+    let rows = speedup("rows", &[]);
+    assert!(gain(&rows, 1).unwrap() < 1.2, "{rows}");
+    // The published way to count knows PEs of one product alone: an answer in words, not a failure.
+    let lookup = speedup("lookup", &["--pe", "int8"]);
+    assert_eq!(lookup["answers"][0]["machine"], Value::Null);
+    let why = lookup["answers"][0]["refused"].as_str().expect("words");
+    assert!(why.contains("one product"), "{why}");
+    // Weights of 8 bits on ternary PEs.
+    let narrow = speedup("clock", &["--pe", "ternary"]);
+    let why = narrow["answers"][0]["refused"].as_str().expect("words");
+    assert!(why.contains("bits"), "{why}");
+}
+
+#[test]
+fn nothing_else_and_nothing_to_speed_up_are_said_in_words() {
+    let folder = Folder::new();
+    // No attention: all of it is projections.
+    let model = "workload.model=Variant(of: \"matmul-free-lm-370m\", layers: 2)";
+    let arguments = [&SMALL[..6], &[model, "--speedups", "2,inf"]].concat();
+    let run = folder.run(&arguments).ok();
+    assert!(run.stdout.contains("F = 1"), "{}", run.stdout);
+    assert!(run.stdout.contains('∞'), "{}", run.stdout);
+    // One context only, so the curve over contexts is short; nothing is divided by nothing.
+    assert!(!run.stdout.contains("NaN"), "{}", run.stdout);
+    let arguments = [&SMALL[..], &["--speedups", "1"]].concat();
+    let run = folder.run(&arguments).ok();
+    assert!(run.stdout.contains("1.00x"), "{}", run.stdout);
+    for wrong in ["0", "-inf", "1,0.99", "2,,4", ""] {
+        let run = folder.run(&[&SMALL[..], &["--speedups", wrong]].concat());
+        assert_eq!(run.code, 2, "{wrong}");
+        assert!(run.stderr.contains("at least 1"), "{}", run.stderr);
+        assert_eq!(run.stdout, "");
+    }
+    let run = folder.run(&[&SMALL[..], &["--figure", "a.jpeg"]].concat());
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains(".svg or .png"), "{}", run.stderr);
+    assert!(folder.files().is_empty());
+}
+
+#[test]
+fn reproduction_is_the_same_bytes_at_any_number_of_threads() {
+    let folder = Folder::new();
+    for (out, threads) in [("one", "1"), ("four", "4")] {
+        let mut command = folder.command(&["reproduce", "--quick", "--out", out]);
+        let output = command.env("RAYON_NUM_THREADS", threads).output();
+        let output = output.expect("the program runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}{:?}", output.stderr);
+        assert!(text.contains("42 of 42 cells exact"), "{text}");
+        for question in [
+            "Whole models",
+            "zero",
+            "ideal",
+            "BF16",
+            "stationary",
+            "build next",
+        ] {
+            assert!(text.contains(question), "{question}: {text}");
+        }
+    }
+    let names = |out: &str| {
+        let entries = std::fs::read_dir(folder.path(out)).expect("a folder");
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("one"), names("four"));
+    for name in names("one") {
+        let read = |out: &str| std::fs::read(folder.path(out).join(&name)).expect("a file");
+        assert!(read("one") == read("four"), "{name:?} differs");
+    }
+    let report = folder.read("one/REPORT.md");
+    for words in [
+        "| gpt2-355m | 128 | 18.72 | 18.72 | exact |",
+        "true architecture",
+        "Why the last two columns differ",
+        "ASSUMPTION",
+        "(area.svg)",
+        "What to build next",
+    ] {
+        assert!(report.contains(words), "{words}");
+    }
+    let results: Value = serde_json::from_str(&folder.read("one/results.json")).expect("JSON");
+    let chapters = results["beyond"].as_array().expect("a list");
+    for chapter in chapters {
+        let name = chapter["name"].as_str().expect("a name");
+        let rows = chapter["table"].as_array().expect("rows");
+        assert!(!rows.is_empty(), "{name}");
+        let csv = folder.read(&format!("one/{name}.csv"));
+        assert_eq!(csv.lines().count(), rows.len() + 1, "{name}");
+    }
+    let html = folder.read("one/index.html");
+    assert_eq!(
+        html.matches("<svg").count(),
+        report.matches(".svg)").count()
+    );
+    // A file in the way is told before anything is run.
+    folder.write("taken", "");
+    let run = folder.run(&["reproduce", "--quick", "--out", "taken"]);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.stderr.contains("cannot make the folder"),
+        "{}",
+        run.stderr
+    );
 }

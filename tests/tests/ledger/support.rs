@@ -35,7 +35,17 @@ pub(crate) fn observed<O: Observer>(
     text: &str,
     observer: O,
 ) -> Option<(Run, O)> {
-    let mut program = match compile(workload(text), machine.target()) {
+    on_another(machine, machine, text, observer)
+}
+
+/// The same of the program that is compiled for one machine, on another that differs in speed alone.
+pub(crate) fn on_another<O: Observer>(
+    compiled_for: &Machine,
+    machine: &Machine,
+    text: &str,
+    observer: O,
+) -> Option<(Run, O)> {
+    let mut program = match compile(workload(text), compiled_for.target()) {
         Ok(program) => program,
         Err(CompileError::TileDoesNotFit { .. }) => return None,
         Err(error) => panic!("{error}"),

@@ -14,7 +14,7 @@ use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
 pub use heat::HeatMap;
-pub use lines::{Line, LineChart};
+pub use lines::{Axis, Line, LineChart, XAxis};
 pub use shares::{Panel, SharesChart};
 
 /// Colours that stay apart in print and for most eyes (Okabe and Ito, 2008).
@@ -52,6 +52,59 @@ pub trait Figure {
         root: &DrawingArea<DB, Shift>,
         scale: u32,
     ) -> Result<(), FigureError>;
+}
+
+/// One figure above another, as one.
+#[derive(Clone, Debug)]
+pub struct Above<A, B>(pub A, pub B);
+
+impl<A: Figure, B: Figure> Figure for Above<A, B> {
+    fn size(&self) -> (u32, u32) {
+        let (above, below) = (self.0.size(), self.1.size());
+        (above.0.max(below.0), above.1 + below.1)
+    }
+
+    fn draw<DB: DrawingBackend>(
+        &self,
+        root: &DrawingArea<DB, Shift>,
+        scale: u32,
+    ) -> Result<(), FigureError> {
+        let (above, below) = root.split_vertically(self.0.size().1 * scale);
+        self.0.draw(&above, scale)?;
+        self.1.draw(&below, scale)
+    }
+}
+
+/// A drawn figure.
+#[derive(Clone, Debug)]
+pub struct Drawn {
+    /// The name of its files, without ending.
+    pub name: String,
+    /// What it shows.
+    pub caption: String,
+    /// As SVG.
+    pub svg: String,
+    /// As PNG.
+    pub png: Vec<u8>,
+}
+
+impl Drawn {
+    /// Draws a figure both ways.
+    ///
+    /// # Errors
+    /// If it cannot be drawn.
+    pub fn new(
+        name: impl Into<String>,
+        caption: impl Into<String>,
+        figure: &impl Figure,
+    ) -> Result<Self, FigureError> {
+        Ok(Self {
+            name: name.into(),
+            caption: caption.into(),
+            svg: svg(figure)?,
+            png: png(figure)?,
+        })
+    }
 }
 
 /// The PNG has twice as many pixels a side as the SVG has points: fit for print.

@@ -11,34 +11,56 @@ use super::{COLOURS, Figure, FigureError, bold, failed, font};
 pub struct Panel {
     /// Above it.
     pub title: String,
-    /// The first share of each bar, from 0 to 1; the second is the rest.
-    pub shares: Vec<f64>,
+    /// The shares of each bar, one for each part, from 0 to 1; they sum to 1 at most.
+    pub shares: Vec<Vec<f64>>,
 }
 
-/// Bars of two shares.
+/// Bars of shares.
 #[derive(Clone, Debug)]
 pub struct SharesChart {
     /// Above all.
     pub title: String,
-    /// What the two shares are.
-    pub parts: [String; 2],
+    /// What the shares are.
+    pub parts: Vec<String>,
     /// Names of the bars.
     pub bars: Vec<String>,
     /// Side by side.
     pub panels: Vec<Panel>,
 }
 
-const LEFT: u32 = 100;
-const TOP: u32 = 84;
+const TOP: u32 = 104;
 const BAR: u32 = 26;
-const PANEL: u32 = 200;
+const PANEL: u32 = 240;
 const BETWEEN: u32 = 44;
+
+impl SharesChart {
+    /// Room for the names of the bars.
+    fn left(&self) -> u32 {
+        let longest = self.bars.iter().map(|name| name.chars().count()).max();
+        30 + 8 * longest.unwrap_or(0) as u32
+    }
+
+    /// Where the legend of each part begins, and the row that it is in.
+    fn legend(&self) -> Vec<(u32, u32)> {
+        let (mut x, mut row) = (self.left(), 0);
+        let mut places = Vec::new();
+        for part in &self.parts {
+            let wide = 44 + 8 * part.chars().count() as u32;
+            if x > self.left() && x + wide > self.size().0 {
+                (x, row) = (self.left(), row + 1);
+            }
+            places.push((x, row));
+            x += wide;
+        }
+        places
+    }
+}
 
 impl Figure for SharesChart {
     fn size(&self) -> (u32, u32) {
         let panels = self.panels.len() as u32;
         (
-            LEFT + panels * (PANEL + BETWEEN) + 10,
+            self.left() + panels * (PANEL + BETWEEN) + 10,
             TOP + self.bars.len() as u32 * BAR + 44,
         )
     }
@@ -60,32 +82,42 @@ impl Figure for SharesChart {
             root.draw(&Rectangle::new([from, to], colour.filled()))
                 .map_err(failed)
         };
-        let width = self.size().0;
+        let (width, margin) = (self.size().0, self.left());
         text(&self.title, at(width / 2, 18), bold(16, scale).pos(centre))?;
-        for (index, part) in self.parts.iter().enumerate() {
-            let x = LEFT + index as u32 * 300;
-            box_of(at(x, 36), at(x + 14, 48), COLOURS[index])?;
-            text(part, at(x + 20, 42), font(13, scale).pos(left))?;
+        for (index, (part, (x, row))) in self.parts.iter().zip(self.legend()).enumerate() {
+            let y = 36 + 18 * row;
+            box_of(at(x, y), at(x + 14, y + 12), COLOURS[index])?;
+            text(part, at(x + 20, y + 6), font(13, scale).pos(left))?;
         }
         for (index, name) in self.bars.iter().enumerate() {
             let y = TOP + index as u32 * BAR + BAR / 2;
-            text(name, at(LEFT - 8, y), font(13, scale).pos(right))?;
+            text(name, at(margin - 8, y), font(13, scale).pos(right))?;
         }
         for (index, panel) in self.panels.iter().enumerate() {
-            let x = LEFT + index as u32 * (PANEL + BETWEEN);
+            let x = margin + index as u32 * (PANEL + BETWEEN);
             text(
                 &panel.title,
                 at(x + PANEL / 2, TOP - 14),
                 bold(13, scale).pos(centre),
             )?;
-            for (bar, &share) in panel.shares.iter().enumerate() {
+            for (bar, shares) in panel.shares.iter().enumerate() {
                 let y = TOP + bar as u32 * BAR + 3;
-                let cut = x + (share * f64::from(PANEL)).round() as u32;
-                box_of(at(x, y), at(cut, y + BAR - 6), COLOURS[0])?;
-                box_of(at(cut, y), at(x + PANEL, y + BAR - 6), COLOURS[1])?;
-                let style = font(11, scale).color(&WHITE).pos(left);
-                let words = format!("{:.1} %", 100.0 * share);
-                text(&words, at(x + 5, y + (BAR - 6) / 2), style)?;
+                let mut before = 0.0;
+                for (&share, colour) in shares.iter().zip(COLOURS) {
+                    let place = |share: f64| x + (share * f64::from(PANEL)).round() as u32;
+                    let (from, to) = (place(before), place((before + share).min(1.0)));
+                    before += share;
+                    if from == to {
+                        continue;
+                    }
+                    box_of(at(from, y), at(to, y + BAR - 6), colour)?;
+                    // A share too narrow for its number goes without.
+                    if to - from >= 46 {
+                        let style = font(11, scale).color(&WHITE).pos(left);
+                        let words = format!("{:.1} %", 100.0 * share);
+                        text(&words, at(from + 5, y + (BAR - 6) / 2), style)?;
+                    }
+                }
             }
             let bottom = TOP + self.bars.len() as u32 * BAR + 14;
             for percent in [0, 50, 100] {

@@ -3,42 +3,19 @@
 use attribution::{Amdahl, Speedup};
 use event_kernel::Cycles;
 
-use super::grid::{CONTEXTS, GridCell, find, presets};
+use super::Extent;
+use super::grid::{GridCell, asked, find};
 use super::resimulated::Resimulated;
-use crate::figure::{self, FigureError, HeatMap, Line, LineChart, Panel, SharesChart};
+use crate::figure::{
+    Axis, Drawn, FigureError, HeatMap, Line, LineChart, Panel, SharesChart, XAxis,
+};
 use crate::published::Form;
-
-/// A drawn figure.
-#[derive(Clone, Debug)]
-pub struct Drawn {
-    /// The name of its files, without ending.
-    pub name: String,
-    /// What it shows.
-    pub caption: String,
-    /// As SVG.
-    pub svg: String,
-    /// As PNG.
-    pub png: Vec<u8>,
-}
-
-fn drawn(
-    name: String,
-    caption: String,
-    figure: &impl figure::Figure,
-) -> Result<Drawn, FigureError> {
-    Ok(Drawn {
-        name,
-        caption,
-        svg: figure::svg(figure)?,
-        png: figure::png(figure)?,
-    })
-}
 
 /// The models of the line charts: the ends and the middle of each family.
 const LINES: [&str; 8] = [
-    "gpt2-355m",
+    "gpt2-124m",
     "gpt2-1.5b",
-    "opt-350m",
+    "opt-125m",
     "opt-1.3b",
     "opt-6.7b",
     "opt-66b",
@@ -53,11 +30,16 @@ const LONG: u64 = 4096;
 ///
 /// # Errors
 /// If one cannot be drawn.
-pub(super) fn of_machine(grid: &[GridCell], machine: &str) -> Result<Vec<Drawn>, FigureError> {
+pub(super) fn of_machine(
+    grid: &[GridCell],
+    machine: &str,
+    extent: Extent,
+) -> Result<Vec<Drawn>, FigureError> {
+    let contexts = extent.contexts();
     let cell = |model: &str, context| find(grid, machine, model, Form::AsPublished, context);
     let fraction = |model: &str, context| cell(model, context).map_or(0.0, |cell| cell.fraction);
-    let rows = presets().into_iter().map(|preset| {
-        let values = CONTEXTS
+    let rows = asked(extent).into_iter().map(|preset| {
+        let values = contexts
             .iter()
             .map(|&context| fraction(&preset.slug, context));
         (preset.slug.clone(), values.collect())
@@ -65,14 +47,15 @@ pub(super) fn of_machine(grid: &[GridCell], machine: &str) -> Result<Vec<Drawn>,
     let heat = HeatMap {
         title: format!("F: MatMul-free share of the cycles of a token, {machine}"),
         x_label: "context length (positions)".into(),
-        columns: CONTEXTS.iter().map(ToString::to_string).collect(),
+        columns: contexts.iter().map(ToString::to_string).collect(),
         rows: rows.collect(),
     };
-    let lines = LINES.iter().map(|&model| {
+    let drawn = |model: &&&str| cell(model, LONG).is_some();
+    let lines = LINES.iter().filter(drawn).map(|&model| {
         let point = |&context: &u64| Some((context as f64, cell(model, context)?.ceiling));
         Line {
             name: model.into(),
-            points: CONTEXTS.iter().filter_map(point).collect(),
+            points: contexts.iter().filter_map(point).collect(),
             marks: Vec::new(),
         }
     });
@@ -80,20 +63,28 @@ pub(super) fn of_machine(grid: &[GridCell], machine: &str) -> Result<Vec<Drawn>,
         title: format!("Ceiling 1 / (1 - F) of any speedup of the projections, {machine}"),
         x_label: "context length (positions)".into(),
         y_label: "largest speedup of a token".into(),
+        x: XAxis::Doubling,
+        y: Axis::Times,
         falling: true,
         lines: lines.collect(),
     };
-    let bars: Vec<String> = presets().iter().map(|preset| preset.slug.clone()).collect();
+    let bars: Vec<String> = asked(extent)
+        .iter()
+        .map(|preset| preset.slug.clone())
+        .collect();
     let panel = |title: &str, of: fn(&GridCell) -> f64| Panel {
         title: title.into(),
         shares: bars
             .iter()
-            .map(|model| cell(model, LONG).map_or(0.0, of))
+            .map(|model| {
+                let share = cell(model, LONG).map_or(0.0, of);
+                vec![share, 1.0 - share]
+            })
             .collect(),
     };
     let shares = SharesChart {
         title: format!("Where a token goes at a context of {LONG}, {machine}"),
-        parts: [
+        parts: vec![
             "MatMul-free (projections)".into(),
             "attention; of the weights: embeddings and LM head".into(),
         ],
@@ -106,19 +97,19 @@ pub(super) fn of_machine(grid: &[GridCell], machine: &str) -> Result<Vec<Drawn>,
         bars: bars.clone(),
     };
     Ok(vec![
-        drawn(
+        Drawn::new(
             format!("fraction-{machine}"),
             format!("F over model and context on {machine}, models as published."),
             &heat,
         )?,
-        drawn(
+        Drawn::new(
             format!("ceiling-{machine}"),
             format!(
                 "Amdahl's ceilings on {machine}, models as published. Both axes are logarithmic."
             ),
             &ceilings,
         )?,
-        drawn(
+        Drawn::new(
             format!("shares-{machine}"),
             format!(
                 "Shares of cycles, traffic at 8 bits, multiply-accumulates and weights on {machine}. Heads of OPT 2.7B have 80 elements, padded to whole memory accesses in the cache: more traffic than its multiply-accumulates ask for."
@@ -155,10 +146,12 @@ pub(super) fn speedups(runs: &[Resimulated], machine: &str) -> Result<Drawn, Fig
         title: format!("Projections S times faster at a context of {LONG}, {machine}"),
         x_label: "S (lines: the law; points: the machine, simulated again)".into(),
         y_label: "speedup of a token".into(),
+        x: XAxis::Doubling,
+        y: Axis::Times,
         falling: false,
         lines: lines.collect(),
     };
-    drawn(
+    Drawn::new(
         format!("speedup-{machine}"),
         format!(
             "Speedup against S on {machine}: the law beside the machine with the projections' array clocked S times as fast."

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tile_program::Class;
 use workload_compiler::{Model, Preset, Workload, models};
 
+use super::Extent;
 use crate::published::{self, Form};
 use crate::{Measured, Point, PointError, measure_all};
 
@@ -58,6 +59,16 @@ pub fn presets() -> Vec<&'static Preset> {
     models().iter().filter(published).collect()
 }
 
+/// The models that are asked.
+pub(super) fn asked(extent: Extent) -> Vec<&'static Preset> {
+    let mut models = presets();
+    if extent == Extent::Quick {
+        // The first of each family.
+        models.dedup_by(|next, kept| next.model.family == kept.model.family);
+    }
+    models
+}
+
 fn shape(model: &Model) -> Model {
     Model {
         name: String::new(),
@@ -73,13 +84,13 @@ fn shape(model: &Model) -> Model {
 ///
 /// # Panics
 /// Never: the shipped models have workloads at these contexts.
-pub(super) fn grid(machines: &[Machine]) -> Result<Vec<GridCell>, PointError> {
+pub(super) fn grid(machines: &[Machine], extent: Extent) -> Result<Vec<GridCell>, PointError> {
     let mut keys = Vec::new();
     let mut points = Vec::new();
     for machine in machines {
-        for preset in presets() {
+        for preset in asked(extent) {
             for form in Form::ALL {
-                for context in CONTEXTS {
+                for &context in extent.contexts() {
                     let make = |form| {
                         published::workload(preset, form, context)
                             .expect("a shipped model at a sound context")

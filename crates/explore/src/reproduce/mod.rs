@@ -1,6 +1,5 @@
 //! The published question, answered for all models, contexts and machines, with figures.
 
-mod beyond;
 mod figures;
 mod grid;
 mod page;
@@ -12,11 +11,10 @@ use config::FieldError;
 use serde::Serialize;
 
 use crate::PointError;
-use crate::figure::FigureError;
+use crate::beyond::{self, Bench, Chapter};
+use crate::figure::{Drawn, FigureError};
 use crate::published::{self, CheckError, Checked};
 
-pub use beyond::BeyondRun;
-pub use figures::Drawn;
 pub use grid::{CONTEXTS, FAMILIES, GridCell, csv, find, presets};
 pub use page::{Block, Page};
 pub use resimulated::{Resimulated, SpeedupPoint};
@@ -45,19 +43,43 @@ pub struct Machines {
     pub edge: MachineSpec,
     /// The published cloud machine, whose array is an assumption.
     pub cloud: MachineSpec,
-    /// Machines with real memories, for what the published account leaves out.
-    pub real: Vec<MachineSpec>,
+    /// Machines with real memories, for what the published account leaves out: a small one with two
+    /// arrays, a large one with two arrays, one with a single array.
+    pub real: [MachineSpec; 3],
+}
+
+/// How much is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All families, contexts and studies.
+    Full,
+    /// The smallest model of each family at two contexts, studies of one model of two blocks: to
+    /// see all of the report in a moment.
+    Quick,
+}
+
+impl Extent {
+    /// The contexts of the grid.
+    #[must_use]
+    pub fn contexts(self) -> &'static [u64] {
+        match self {
+            Self::Full => &CONTEXTS,
+            Self::Quick => &[128, 4096],
+        }
+    }
 }
 
 /// All results: numbers first, figures and page made of them.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reproduction {
+    /// Contexts of the grid.
+    pub contexts: &'static [u64],
     /// Families, contexts, machines.
     pub grid: Vec<GridCell>,
     /// The law beside the machine.
     pub resimulated: Vec<Resimulated>,
     /// What the published account leaves out.
-    pub beyond: Vec<BeyondRun>,
+    pub beyond: Vec<Chapter>,
     /// Published figures beside ours.
     #[serde(skip)]
     pub checked: Vec<Checked>,
@@ -69,31 +91,44 @@ pub struct Reproduction {
     pub page: Page,
 }
 
-/// Runs all and writes the page.
+/// How often [`reproduce`](reproduce()) reports a step.
+pub const STEPS: u64 = 3 + beyond::CHAPTERS;
+
+/// Runs all and writes the page; calls `step` at the begin of each of the [`STEPS`].
 ///
 /// # Errors
 /// If a run or a figure fails.
 ///
 /// # Panics
 /// Never: the built-in published files are well formed.
-pub fn reproduce(machines: &Machines) -> Result<Reproduction, ReproduceError> {
+pub fn reproduce(
+    machines: &Machines,
+    extent: Extent,
+    step: &dyn Fn(),
+) -> Result<Reproduction, ReproduceError> {
     let edge = Machine::new(machines.edge.clone())?;
     let cloud = Machine::new(machines.cloud.clone())?;
     let mut cells = Vec::new();
     for (name, text) in published::SHIPPED {
         cells.extend(published::parse(name, text).expect("the built-in files are read by a test"));
     }
+    step();
     let checked = published::check(&edge, cells)?;
     let names = [machines.edge.name.as_str(), machines.cloud.name.as_str()];
-    let grid = grid::grid(&[edge, cloud])?;
-    let resimulated = resimulated::resimulated(&machines.edge)?;
-    let beyond = beyond::beyond(&machines.real, &machines.edge)?;
+    step();
+    let grid = grid::grid(&[edge, cloud], extent)?;
+    step();
+    let resimulated = resimulated::resimulated(&machines.edge, extent)?;
+    let mut bench = Bench::new(machines, extent == Extent::Quick);
+    let beyond = beyond::chapters(&mut bench, step)?;
     let mut figures = Vec::new();
     for name in names {
-        figures.extend(figures::of_machine(&grid, name)?);
+        figures.extend(figures::of_machine(&grid, name, extent)?);
     }
     figures.push(figures::speedups(&resimulated, names[0])?);
+    figures.extend(beyond.iter().flat_map(|chapter| chapter.figures.clone()));
     let mut all = Reproduction {
+        contexts: extent.contexts(),
         grid,
         resimulated,
         beyond,

@@ -11,6 +11,8 @@ pub enum Block {
     Paragraph(String),
     /// A header and rows.
     Table(Vec<String>, Vec<Vec<String>>),
+    /// Sentences, each an item.
+    List(Vec<String>),
     /// A figure: the name of its files without ending, and what it shows.
     Figure(String, String),
 }
@@ -34,6 +36,13 @@ impl Page {
     pub fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>) {
         let header = header.iter().map(ToString::to_string).collect();
         self.0.push(Block::Table(header, rows));
+    }
+
+    /// Sentences, one a line.
+    pub fn list(&mut self, sentences: &[String]) {
+        if !sentences.is_empty() {
+            self.0.push(Block::List(sentences.to_vec()));
+        }
     }
 
     /// A figure.
@@ -63,6 +72,10 @@ impl Page {
                     }
                     text += "\n";
                 }
+                Block::List(items) => {
+                    text.extend(items.iter().map(|item| format!("* {item}\n")));
+                    text += "\n";
+                }
                 Block::Figure(name, caption) => {
                     text += &format!("![{caption}]({name}.svg)\n\n");
                 }
@@ -88,6 +101,12 @@ impl Page {
                     let _ = writeln!(text, "<p>{}</p>", escaped(words));
                 }
                 Block::Table(header, rows) => table(&mut text, header, rows),
+                Block::List(items) => {
+                    let items = items
+                        .iter()
+                        .map(|item| format!("<li>{}</li>", escaped(item)));
+                    let _ = writeln!(text, "<ul>{}</ul>", items.collect::<String>());
+                }
                 Block::Figure(name, caption) => {
                     let figure = svg(name).unwrap_or_default();
                     let caption = escaped(caption);

@@ -3,7 +3,7 @@
 use attribution::{Amdahl, Speedup};
 use event_kernel::Cycles;
 
-use super::grid::{CONTEXTS, GridCell, find, presets};
+use super::grid::{GridCell, find};
 use super::{Page, Reproduction};
 use crate::published::{Form, Quantity, family_rules};
 
@@ -18,7 +18,6 @@ pub(super) fn page(all: &Reproduction, machines: [&str; 2]) -> Page {
     }
     law_and_machine(&mut page, all, machines[0]);
     beyond(&mut page, all);
-    roadmap(&mut page, all, machines);
     page
 }
 
@@ -101,6 +100,17 @@ fn differences(page: &mut Page) {
     );
 }
 
+/// The models of the grid, in its order.
+fn models(all: &Reproduction) -> Vec<&str> {
+    let mut models: Vec<&str> = Vec::new();
+    for cell in &all.grid {
+        if !models.contains(&cell.model.as_str()) {
+            models.push(&cell.model);
+        }
+    }
+    models
+}
+
 fn machine_section(page: &mut Page, all: &Reproduction, machine: &str) {
     page.heading(2, machine);
     for figure in &all.figures {
@@ -110,17 +120,17 @@ fn machine_section(page: &mut Page, all: &Reproduction, machine: &str) {
     }
     for form in Form::ALL {
         page.heading(3, format!("F and ceiling, {}", form.name()));
-        let rows = presets().into_iter().map(|preset| {
-            let mut row = vec![preset.slug.clone()];
-            row.extend(CONTEXTS.iter().map(|&context| {
-                let cell = find(&all.grid, machine, &preset.slug, form, context);
+        let rows = models(all).into_iter().map(|model| {
+            let mut row = vec![model.to_owned()];
+            row.extend(all.contexts.iter().map(|&context| {
+                let cell = find(&all.grid, machine, model, form, context);
                 cell.map_or("-".into(), |cell| {
                     format!("{:.3} ({:.1}x)", cell.fraction, cell.ceiling)
                 })
             }));
             row
         });
-        let contexts: Vec<String> = CONTEXTS.iter().map(ToString::to_string).collect();
+        let contexts: Vec<String> = all.contexts.iter().map(ToString::to_string).collect();
         let mut header = vec!["model"];
         header.extend(contexts.iter().map(String::as_str));
         page.table(&header, rows.collect());
@@ -190,81 +200,20 @@ fn prediction(page: &mut Page, all: &Reproduction, edge: &str) {
 }
 
 fn beyond(page: &mut Page, all: &Reproduction) {
-    page.heading(2, "What the published account leaves out");
+    page.heading(2, "Beyond the published account");
     page.paragraph(
-        "Whole models in their true architecture, projections ternary at 1.6 bits a weight, on \
-         machines with DRAM timed by command, scratchpads and a vector unit. Softmax, norms, \
-         quantisation, the LM head and the cache are all counted. Shares are of the makespan; a wait \
-         belongs to the operation that waits. `ideal` is the time with a memory without limits, of \
-         the time with the real one.",
+        "Each question below is answered by simulated runs of the full machine. The same tables stand \
+         beside this page as CSV, and in results.json.",
     );
-    let rows = all.beyond.iter().map(|run| {
-        let mut row = vec![run.model.clone(), run.machine.clone(), run.run.clone()];
-        row.extend(
-            run.class_shares
-                .iter()
-                .map(|share| format!("{:.1} %", 100.0 * share)),
-        );
-        row.push(format!("{:.1} %", 100.0 * run.memory_share));
-        row.push(format!("{:.2}x", run.ceiling));
-        row.push(format!("{:.2}", run.tokens_per_second));
-        row.push(format!("{:.2}", run.ideal_memory_ratio));
-        row
-    });
-    page.table(
-        &[
-            "model",
-            "machine",
-            "run",
-            "MatMul-free",
-            "MatMul",
-            "vector",
-            "transfer",
-            "memory",
-            "ceiling",
-            "tokens/s",
-            "ideal",
-        ],
-        rows.collect(),
-    );
-}
-
-/// F above which projections are the part to build, and below which attention is.
-const PROJECTIONS_FIRST: f64 = 0.8;
-const ATTENTION_FIRST: f64 = 0.5;
-
-fn roadmap(page: &mut Page, all: &Reproduction, machines: [&str; 2]) {
-    page.heading(2, "What to build next");
-    page.paragraph(format!(
-        "By F in the true architecture: from {PROJECTIONS_FIRST} on faster projections still buy more \
-         than {:.0}x, so they come first; below {ATTENTION_FIRST} attention holds the larger part and \
-         comes first; between, both are due.",
-        1.0 / (1.0 - PROJECTIONS_FIRST)
-    ));
-    for machine in machines {
-        let rows = presets().into_iter().map(|preset| {
-            let mut row = vec![preset.slug.clone()];
-            row.extend(CONTEXTS.iter().map(|&context| {
-                let form = Form::TrueArchitecture;
-                let cell = find(&all.grid, machine, &preset.slug, form, context);
-                cell.map_or("-".into(), |cell| next(cell.fraction).into())
-            }));
-            row
-        });
-        page.heading(3, machine);
-        let contexts: Vec<String> = CONTEXTS.iter().map(ToString::to_string).collect();
-        let mut header = vec!["model"];
-        header.extend(contexts.iter().map(String::as_str));
-        page.table(&header, rows.collect());
-    }
-}
-
-fn next(fraction: f64) -> &'static str {
-    if fraction >= PROJECTIONS_FIRST {
-        "projections"
-    } else if fraction < ATTENTION_FIRST {
-        "attention"
-    } else {
-        "both"
+    for chapter in &all.beyond {
+        // The last one is the conclusion.
+        let level = if chapter.name == "roadmap" { 2 } else { 3 };
+        page.heading(level, chapter.title);
+        page.paragraph(chapter.text.as_str());
+        page.list(&chapter.findings);
+        for figure in &chapter.figures {
+            page.figure(&figure.name, &figure.caption);
+        }
+        page.table(&chapter.table.heads(), chapter.table.text());
     }
 }

@@ -5,7 +5,7 @@ use attribution::Speedup;
 use serde::Serialize;
 use workload_compiler::find;
 
-use super::ReproduceError;
+use super::{Extent, ReproduceError};
 use crate::published::{self, Form};
 use crate::what_if::{Means, Part, faster};
 use crate::{Point, measure_all};
@@ -47,7 +47,10 @@ const CONTEXT: u64 = 4096;
 ///
 /// # Panics
 /// Never: the models are shipped, the speedups at least 1.
-pub(super) fn resimulated(spec: &MachineSpec) -> Result<Vec<Resimulated>, ReproduceError> {
+pub(super) fn resimulated(
+    spec: &MachineSpec,
+    extent: Extent,
+) -> Result<Vec<Resimulated>, ReproduceError> {
     let mut machines = vec![Machine::new(spec.clone())?];
     for s in SPEEDUPS {
         let s = Speedup::new(s).expect("at least 1");
@@ -58,8 +61,12 @@ pub(super) fn resimulated(spec: &MachineSpec) -> Result<Vec<Resimulated>, Reprod
             Means::Clock,
         )?)?);
     }
+    let models = match extent {
+        Extent::Full => &MODELS[..],
+        Extent::Quick => &MODELS[..1],
+    };
     let mut points = Vec::new();
-    for model in MODELS {
+    for model in models {
         let preset = find(model).expect("a shipped model");
         let workload = published::workload(preset, Form::AsPublished, CONTEXT)?;
         points.extend(machines.iter().map(|machine| Point {
@@ -68,7 +75,7 @@ pub(super) fn resimulated(spec: &MachineSpec) -> Result<Vec<Resimulated>, Reprod
         }));
     }
     let runs: Vec<_> = measure_all(&points).into_iter().collect::<Result<_, _>>()?;
-    let models = MODELS.iter().zip(runs.chunks(machines.len()));
+    let models = models.iter().zip(runs.chunks(machines.len()));
     let results = models.map(|(model, runs)| {
         let (baseline, faster) = runs.split_first().expect("a baseline and others");
         let amdahl = baseline.amdahl();

@@ -11,14 +11,14 @@ mod machine;
 mod study;
 mod words;
 
-use attribution::Summary;
+use attribution::{OperatorSummary, Summary};
 use event_kernel::Cycles;
 use serde::Serialize;
 use tile_program::{Class, Family};
 
 pub use chart::figure;
 pub use gap::{Gap, Term};
-pub use machine::{Means, faster, nearest_machine};
+pub use machine::{How, Means, faster, nearest_machine, pe_for};
 pub(crate) use study::memory_share;
 pub use study::{Answer, ContextPoint, Study, StudyError, study};
 pub use words::words;
@@ -68,7 +68,7 @@ impl Part {
         let attention = || {
             let operators = summary.operators.iter();
             operators
-                .filter(|each| each.class == Class::MatMul && ATTENTION.contains(&each.operator))
+                .filter(|each| Self::Attention.holds(each))
                 .map(|each| each.makespan)
                 .sum::<Cycles>()
         };
@@ -76,6 +76,18 @@ impl Part {
             Self::MatMulFree => of(Class::MatMulFree),
             Self::Attention => attention(),
             Self::Both => of(Class::MatMulFree) + attention(),
+        }
+    }
+
+    /// Whether an operator belongs to the part.
+    #[must_use]
+    pub fn holds(self, operator: &OperatorSummary) -> bool {
+        let free = operator.class == Class::MatMulFree;
+        let attention = operator.class == Class::MatMul && ATTENTION.contains(&operator.operator);
+        match self {
+            Self::MatMulFree => free,
+            Self::Attention => attention,
+            Self::Both => free || attention,
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tile_program::Cause;
 use workload_compiler::{Lengths, Run, Workload};
 
-use super::{Gap, Means, Part, faster, law, nearest_machine};
+use super::{Gap, How, Part, faster, law, nearest_machine};
 use crate::{Measured, Point, PointError, measure_all};
 
 /// One speedup of one part.
@@ -34,7 +34,7 @@ pub struct Answer {
 /// The baseline at another context.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ContextPoint {
-    /// Positions that the new token sees.
+    /// Positions that the new token sees, or tokens of the prompt.
     pub context: u64,
     /// Cycles.
     pub total_cycles: u64,
@@ -52,7 +52,8 @@ pub struct Study {
     /// The machine.
     pub machine: String,
     /// How parts were made faster.
-    pub means: Means,
+    #[serde(flatten)]
+    pub how: How,
     /// Cycles of the baseline.
     pub total_cycles: u64,
     /// Of them, MatMul-free.
@@ -70,8 +71,36 @@ pub struct Study {
     pub split_alone: f64,
     /// By part, then speedup.
     pub answers: Vec<Answer>,
-    /// The baseline at other contexts, for one decoded token.
+    /// What the further baselines differ in: `context` of a decoded token, `prompt` of a prefill.
+    pub sweeps: &'static str,
+    /// The baseline at other contexts, or of other prompts.
     pub contexts: Vec<ContextPoint>,
+}
+
+impl Study {
+    /// Cycles of the baseline that a part holds.
+    #[must_use]
+    pub const fn cycles(&self, part: Part) -> u64 {
+        match part {
+            Part::MatMulFree => self.matmul_free_cycles,
+            Part::Attention => self.attention_cycles,
+            Part::Both => self.matmul_free_cycles + self.attention_cycles,
+        }
+    }
+}
+
+impl ContextPoint {
+    /// F at this context.
+    #[must_use]
+    pub fn matmul_free_share(&self) -> f64 {
+        self.matmul_free_cycles as f64 / self.total_cycles.max(1) as f64
+    }
+
+    /// The share of attention.
+    #[must_use]
+    pub fn attention_share(&self) -> f64 {
+        self.attention_cycles as f64 / self.total_cycles.max(1) as f64
+    }
 }
 
 /// Why there is no study.
@@ -116,8 +145,9 @@ pub fn study(
     spec: &MachineSpec,
     workload: &Workload,
     speedups: &[Speedup],
-    means: Means,
+    how: impl Into<How>,
 ) -> Result<Study, StudyError> {
+    let how = how.into();
     let machine = Machine::new(spec.clone())?;
     let baseline = Point {
         machine: &machine,
@@ -133,7 +163,7 @@ pub fn study(
     let machines: Vec<Result<Machine, String>> = questions
         .iter()
         .map(|question| match *question {
-            Question::Faster(part, s) => faster(spec, part, s, means)
+            Question::Faster(part, s) => faster(spec, part, s, how)
                 .and_then(Machine::new)
                 .map_err(|error| error.to_string()),
             Question::Context(_) => Ok(machine.clone()),
@@ -149,7 +179,10 @@ pub fn study(
                 split_alone = ratio(&baseline, &run);
             }
             (Question::Faster(..), Err(_)) if index == 0 => {}
-            (&Question::Faster(part, s), run) => answers.push(answer(part, s, &baseline, run)),
+            (&Question::Faster(part, s), run) => {
+                let built = nearest_machine(spec, part, s, how.means);
+                answers.push(answer(part, (s, built), &baseline, run));
+            }
             (&Question::Context(context), Ok(run)) => contexts.push(context_point(context, &run)),
             (Question::Context(_), Err(_)) => {}
         }
@@ -157,7 +190,7 @@ pub fn study(
     let amdahl = baseline.amdahl();
     Ok(Study {
         machine: spec.name.clone(),
-        means,
+        how,
         total_cycles: baseline.summary.total.get(),
         matmul_free_cycles: Part::MatMulFree.cycles(&baseline.summary).get(),
         attention_cycles: Part::Attention.cycles(&baseline.summary).get(),
@@ -166,6 +199,11 @@ pub fn study(
         memory_share: memory_share(&baseline),
         split_alone,
         answers,
+        sweeps: if matches!(workload.run, Run::Prefill { .. }) {
+            "prompt"
+        } else {
+            "context"
+        },
         contexts,
     })
 }
@@ -181,7 +219,10 @@ fn measured(
         let Ok(machine) = machine else { continue };
         let mut workload = workload.clone();
         if let Question::Context(context) = *question {
-            workload.run = Run::decode(context);
+            workload.run = match workload.run {
+                Run::Prefill { .. } => Run::prefill(context),
+                _ => Run::decode(context),
+            };
         }
         points.push(Point { machine, workload });
     }
@@ -202,8 +243,12 @@ fn ratio(baseline: &Measured, run: &Measured) -> f64 {
     baseline.summary.total.get() as f64 / run.summary.total.get().max(1) as f64
 }
 
-fn answer(part: Part, s: Speedup, baseline: &Measured, run: Result<Measured, String>) -> Answer {
-    let built = nearest_machine(s);
+fn answer(
+    part: Part,
+    (s, built): (Speedup, f64),
+    baseline: &Measured,
+    run: Result<Measured, String>,
+) -> Answer {
     let law = law(part, &baseline.summary).law(s);
     match run {
         Ok(run) => Answer {
@@ -229,21 +274,23 @@ fn answer(part: Part, s: Speedup, baseline: &Measured, run: Result<Measured, Str
     }
 }
 
-/// Contexts to look at for one decoded token: powers of two from 128 on, up to what the model was
-/// made for, or what was asked for.
+/// Contexts to look at: powers of two. For one decoded token from 128 on, up to what the model was
+/// made for or what was asked for; for a prefill prompts from 32 on, up to what was asked for.
 fn contexts(workload: &Workload) -> Vec<u64> {
-    let Run::Decode {
-        context: Lengths::Same(context),
-    } = workload.run
-    else {
-        return Vec::new();
+    let (first, last) = match &workload.run {
+        Run::Decode {
+            context: Lengths::Same(context),
+        } => {
+            let made_for = workload.model.max_context.min(1 << 14);
+            (128, made_for.max(*context))
+        }
+        Run::Prefill {
+            tokens: Lengths::Same(tokens),
+            chunk: None,
+        } => (32, *tokens),
+        _ => return Vec::new(),
     };
-    let last = workload
-        .model
-        .max_context
-        .clamp(context, 1 << 14)
-        .max(context);
-    let doubled = std::iter::successors(Some(128_u64), |context| context.checked_mul(2));
+    let doubled = std::iter::successors(Some(first), |context: &u64| context.checked_mul(2));
     doubled.take_while(|&context| context <= last).collect()
 }
 

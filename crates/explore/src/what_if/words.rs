@@ -1,6 +1,6 @@
 //! What a study means, in sentences.
 
-use super::{Part, Study};
+use super::{ContextPoint, Part, Study};
 
 /// A machine that reaches this share of what is to be had is worth building; more is not.
 const WORTH: f64 = 0.9;
@@ -9,12 +9,16 @@ const WORTH: f64 = 0.9;
 #[must_use]
 pub fn words(study: &Study) -> Vec<String> {
     let mut words = vec![reach(study)];
-    if study.fraction > 0.0 {
-        words.extend(worth(study, Part::MatMulFree));
+    words.extend(by_law(study));
+    for part in Part::ALL {
+        if study.cycles(part) > 0 {
+            words.extend(worth(study, part));
+        }
     }
     words.extend(mirror(study));
     words.extend(crossover(study));
     words.push(memory(study));
+    words.extend(memory_over_contexts(study));
     if (study.split_alone - 1.0).abs() >= 0.005 {
         words.push(format!(
             "An array of their own for the projections brings {:.2}x by overlap alone, before anything is faster.",
@@ -38,6 +42,30 @@ fn reach(study: &Study) -> String {
             "F = {:.4}: by the law, 1-bit weights speed this run up at most {ceiling:.2}x.",
             study.fraction
         ),
+    }
+}
+
+/// The S that has [`WORTH`] of all that the law promises.
+fn by_law(study: &Study) -> Option<String> {
+    let (fraction, ceiling) = (study.fraction, study.ceiling?);
+    if fraction <= 0.0 {
+        return None;
+    }
+    let speedup = 1.0 + WORTH * (ceiling - 1.0);
+    let s = fraction / (1.0 / speedup - (1.0 - fraction));
+    Some(format!(
+        "By the law, projections {} times faster bring {speedup:.2}x, {:.0} % of that gain.",
+        rounded(s),
+        100.0 * WORTH
+    ))
+}
+
+/// Three digits at most.
+fn rounded(s: f64) -> String {
+    if s < 10.0 {
+        format!("{s:.1}")
+    } else {
+        format!("{s:.0}")
     }
 }
 
@@ -93,23 +121,64 @@ fn mirror(study: &Study) -> Option<String> {
     ))
 }
 
+/// Where a quantity crosses zero, between the points at which it was simulated: on a straight line
+/// over contexts, as both work and cache grow in proportion to them.
+fn crossing(study: &Study, of: impl Fn(&ContextPoint) -> f64) -> Option<f64> {
+    let pairs = study.contexts.windows(2);
+    pairs
+        .map(|pair| (&pair[0], &pair[1]))
+        .find(|(before, after)| of(before) <= 0.0 && of(after) > 0.0)
+        .map(|(before, after)| {
+            let (from, to) = (of(before), of(after));
+            let (start, end) = (before.context as f64, after.context as f64);
+            start + (end - start) * (-from) / (to - from)
+        })
+}
+
 fn crossover(study: &Study) -> Option<String> {
-    let last = study.contexts.last()?;
-    let found = study
-        .contexts
-        .iter()
-        .find(|point| point.attention_cycles > point.matmul_free_cycles);
-    Some(match found {
-        Some(point) => format!(
-            "Attention holds more of the makespan than projections from a context of {} on \
-             (contexts tried: powers of two).",
-            point.context
-        ),
-        None => format!(
-            "Projections hold more of the makespan than attention up to a context of {}.",
-            last.context
-        ),
+    let (first, last) = (study.contexts.first()?, study.contexts.last()?);
+    let ahead =
+        |point: &ContextPoint| point.attention_cycles as f64 - point.matmul_free_cycles as f64;
+    Some(if ahead(first) > 0.0 {
+        format!(
+            "Attention holds more of the makespan than projections from a {} of {} on, or before.",
+            study.sweeps, first.context
+        )
+    } else if let Some(context) = crossing(study, ahead) {
+        format!(
+            "Attention becomes the bottleneck at a {} of about {context:.0}: from there on it holds \
+             more of the makespan than projections.",
+            study.sweeps
+        )
+    } else {
+        format!(
+            "Projections hold more of the makespan than attention up to a {} of {}.",
+            study.sweeps, last.context
+        )
     })
+}
+
+/// Where memory takes over as the context grows, if it does.
+fn memory_over_contexts(study: &Study) -> Option<String> {
+    let (first, last) = (study.contexts.first()?, study.contexts.last()?);
+    let ahead = |point: &ContextPoint| point.memory_share - 0.5;
+    if study.contexts.len() < 2 {
+        return None;
+    }
+    if let Some(context) = crossing(study, ahead) {
+        return Some(format!(
+            "Main memory becomes the bottleneck at a {} of about {context:.0}.",
+            study.sweeps
+        ));
+    }
+    Some(format!(
+        "Over a {} of {} to {}, main memory has {:.1} % to {:.1} % of the makespan.",
+        study.sweeps,
+        first.context,
+        last.context,
+        100.0 * first.memory_share,
+        100.0 * last.memory_share
+    ))
 }
 
 fn memory(study: &Study) -> String {

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use attribution::Speedup;
 use clap::ValueEnum;
 use config::ConfigError;
-use explore::figure::{self, LineChart};
-use explore::what_if::{self, Answer, Means, Part, Study, StudyError};
+use explore::figure::{self, Figure};
+use explore::sheet::times;
+use explore::what_if::{self, Answer, How, Means, Part, Study, StudyError};
 use serde::Serialize;
+use workload_compiler::{Format, Packing};
 
 use crate::failure::Failure;
 use crate::load;
@@ -27,8 +29,12 @@ Examples:
   ternion amdahl --hw edge-hybrid --workload bitnet-b1.58-2b-4t-decode
   ternion amdahl --hw cloud-tpu --workload gpt2-124m-prefill --speedups 2,8,inf --by columns
 
+  ternion amdahl --hw edge-tpu --workload llama-2-7b-decode-int8 --set 'workload.precision.projection=Binary' \\
+      --pe binary --by lookup --speedups 1,2,4
+
 An array that serves projections and others is split: the part gets a copy of its own. `inf` is
-simulated as 1024 times faster.")]
+simulated as 1024 times faster, or as much as an array may be; with --by lookup as 16. A context of
+attention is swept in powers of two where one token is decoded, prompts where one is prefilled.")]
 pub(crate) struct Args {
     /// Machine: a RON file, or the name of a shipped one (ternion machines)
     #[arg(long, value_name = "FILE")]
@@ -48,13 +54,17 @@ pub(crate) struct Args {
         value_parser = |text: &str| text.parse::<Speedup>()
     )]
     speedups: Vec<Speedup>,
-    /// What of the array is S times as much
+    /// What of the part's array is S times as much
     #[arg(long, value_enum, default_value_t = By::Clock)]
     by: By,
+    /// Build the part's array of these PEs, as many as before [default: the machine's]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pe: Option<Kind>,
     /// Write all of it as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Draw speedup against S, law and machine; the name ends in .svg or .png
+    /// Draw speedup against S, law and machine, over the shares of the baseline; the name ends in
+    /// .svg or .png
     #[arg(long, value_name = "FILE")]
     figure: Option<PathBuf>,
 }
@@ -65,6 +75,50 @@ enum By {
     Clock,
     /// Its columns
     Columns,
+    /// Its rows
+    Rows,
+    /// Products that a PE does in a step, from a lookup table: ternary, binary and integer PEs
+    Lookup,
+}
+
+/// A kind of PE.
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    Binary,
+    Ternary,
+    Int4,
+    Int8,
+    Bf16,
+    Fp16,
+}
+
+impl Kind {
+    const fn weights(self) -> Format {
+        match self {
+            Self::Binary => Format::Binary,
+            Self::Ternary => Format::Ternary {
+                packing: Packing::FiveTritsPerByte,
+            },
+            Self::Int4 => Format::Int4,
+            Self::Int8 => Format::Int8,
+            Self::Bf16 => Format::Bf16,
+            Self::Fp16 => Format::Fp16,
+        }
+    }
+}
+
+impl Args {
+    fn how(&self) -> How {
+        How {
+            means: match self.by {
+                By::Clock => Means::Clock,
+                By::Columns => Means::Columns,
+                By::Rows => Means::Rows,
+                By::Lookup => Means::Lookup,
+            },
+            pe: self.pe.map(|kind| what_if::pe_for(kind.weights())),
+        }
+    }
 }
 
 /// The JSON document.
@@ -83,11 +137,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let workload = load::workload(&args.workload, &overrides)?;
     let json = args.json.as_deref().map(OutputFile::create).transpose()?;
     let figure = args.figure.as_deref().map(Picture::create).transpose()?;
-    let means = match args.by {
-        By::Clock => Means::Clock,
-        By::Columns => Means::Columns,
-    };
-    let study = what_if::study(&spec.value, &workload.value, &args.speedups, means);
+    let study = what_if::study(&spec.value, &workload.value, &args.speedups, args.how());
     let study = study.map_err(|error| match error {
         StudyError::Spec(error) => Failure::from(spec.point(&error)),
         StudyError::Point(error) => Failure::Stopped(error.to_string()),
@@ -134,7 +184,7 @@ impl Picture {
         Ok(Self { file, is_svg })
     }
 
-    fn write(mut self, chart: &LineChart) -> Result<(), Failure> {
+    fn write(mut self, chart: &impl Figure) -> Result<(), Failure> {
         let bytes = if self.is_svg {
             figure::svg(chart).map(String::into_bytes)
         } else {
@@ -160,23 +210,26 @@ fn print(study: &Study, workload: &str, words: &[String]) -> std::io::Result<()>
     for part in Part::ALL {
         writeln!(out, "\n{} S times faster: the whole run", part.name())?;
         let mut table = Table::new(
-            &["S", "by the law", "machine", "where they part"],
-            &[0, 1, 2],
+            &["S", "by the law", "machine", "memory %", "where they part"],
+            &[0, 1, 2, 3],
         );
         for answer in study.answers.iter().filter(|answer| answer.part == part) {
             table.row(vec![
                 s(answer.s),
                 times(answer.law),
                 answer.machine.map_or("-".into(), times),
+                answer
+                    .machine
+                    .map_or("-".into(), |_| hundredths(answer.memory_share)),
                 cause(answer),
             ]);
         }
         write!(out, "{table}")?;
     }
     if !study.contexts.is_empty() {
-        writeln!(out, "\nThe baseline over contexts")?;
+        writeln!(out, "\nThe baseline over {}s", study.sweeps)?;
         let header = [
-            "context",
+            study.sweeps,
             "cycles",
             "MatMul-free %",
             "attention %",
@@ -184,18 +237,12 @@ fn print(study: &Study, workload: &str, words: &[String]) -> std::io::Result<()>
         ];
         let mut table = Table::new(&header, &[0, 1, 2, 3, 4]);
         for point in &study.contexts {
-            let share = |cycles: u64| {
-                format!(
-                    "{:.1}",
-                    100.0 * cycles as f64 / point.total_cycles.max(1) as f64
-                )
-            };
             table.row(vec![
                 point.context.to_string(),
                 grouped(point.total_cycles),
-                share(point.matmul_free_cycles),
-                share(point.attention_cycles),
-                format!("{:.1}", 100.0 * point.memory_share),
+                hundredths(point.matmul_free_share()),
+                hundredths(point.attention_share()),
+                hundredths(point.memory_share),
             ]);
         }
         write!(out, "{table}")?;
@@ -215,12 +262,8 @@ fn s(s: f64) -> String {
     }
 }
 
-fn times(speedup: f64) -> String {
-    if speedup.is_infinite() {
-        "∞".into()
-    } else {
-        format!("{speedup:.2}x")
-    }
+fn hundredths(share: f64) -> String {
+    format!("{:.1}", 100.0 * share)
 }
 
 /// The largest terms of the gap.

@@ -4,12 +4,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use explore::published;
-use explore::reproduce::{self, Machines, ReproduceError, Reproduction};
+use explore::reproduce::{self, Extent, Machines, ReproduceError, Reproduction};
 use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::load;
 use crate::output::OutputFile;
+use crate::progress::Bar;
 use crate::table::Table;
 
 /// What can 1-bit weights buy, on which model, at which context, on which machine?
@@ -22,10 +23,14 @@ pub(crate) struct Args {
     /// Folder for what is written; made if it is not there
     #[arg(long, value_name = "DIR", default_value = "reproduction")]
     out: PathBuf,
+    /// Ask the smallest model of each family at two contexts, and models of two blocks beyond: the
+    /// form of the report in a moment, not its numbers
+    #[arg(long)]
+    quick: bool,
 }
 
 const CLOUD: &str = "cloud-tpu-paper";
-const REAL: [&str; 2] = ["edge-hybrid", "cloud-hybrid"];
+const REAL: [&str; 3] = ["edge-hybrid", "cloud-hybrid", "edge-tpu"];
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -43,12 +48,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let machines = Machines {
         edge: spec(published::EDGE_MACHINE)?,
         cloud: spec(CLOUD)?,
-        real: REAL
-            .iter()
-            .map(|name| spec(name))
-            .collect::<Result<_, _>>()?,
+        real: [spec(REAL[0])?, spec(REAL[1])?, spec(REAL[2])?],
     };
-    let all = reproduce::reproduce(&machines).map_err(|error| match error {
+    let extent = if args.quick {
+        Extent::Quick
+    } else {
+        Extent::Full
+    };
+    let bar = Bar::counting(reproduce::STEPS);
+    let all = reproduce::reproduce(&machines, extent, &|| bar.step());
+    bar.finish();
+    let all = all.map_err(|error| match error {
         ReproduceError::Point(error) => Failure::Stopped(error.to_string()),
         error => Failure::Other(error.into()),
     })?;
@@ -77,6 +87,12 @@ fn write_all(folder: &Path, all: &Reproduction) -> Result<(), Failure> {
         write(&format!("{}.png", figure.name), &figure.png)?;
     }
     write("grid.csv", reproduce::csv(&all.grid).as_bytes())?;
+    for chapter in &all.beyond {
+        write(
+            &format!("{}.csv", chapter.name),
+            chapter.table.csv().as_bytes(),
+        )?;
+    }
     let document = Document {
         schema_version: 1,
         all,
@@ -99,22 +115,35 @@ fn print(folder: &Path, all: &Reproduction, machines: [&str; 2]) -> Result<(), F
             out,
             "F on {machine}, one decoded token, as published (ceiling)"
         )?;
-        let mut table = Table::new(
-            &["model", "128", "256", "512", "1024", "2048", "4096"],
-            &[1, 2, 3, 4, 5, 6],
-        );
+        let mut header = vec!["model".to_owned()];
+        header.extend(all.contexts.iter().map(ToString::to_string));
+        let mut table = Table::of(header, (1..=all.contexts.len()).collect());
         for preset in reproduce::presets() {
+            let form = published::Form::AsPublished;
+            let cells = all.contexts.iter().filter_map(|&context| {
+                let cell = reproduce::find(&all.grid, machine, &preset.slug, form, context)?;
+                Some(format!("{:.3} ({:.1}x)", cell.fraction, cell.ceiling))
+            });
             let mut row = vec![preset.slug.clone()];
-            row.extend(reproduce::CONTEXTS.iter().map(|&context| {
-                let form = published::Form::AsPublished;
-                let cell = reproduce::find(&all.grid, machine, &preset.slug, form, context);
-                cell.map_or("-".into(), |cell| {
-                    format!("{:.3} ({:.1}x)", cell.fraction, cell.ceiling)
-                })
-            }));
+            row.extend(cells);
+            if row.len() > 1 {
+                table.row(row);
+            }
+        }
+        writeln!(out, "{table}")?;
+    }
+    for chapter in &all.beyond {
+        writeln!(out, "{}", chapter.title)?;
+        let heads = chapter.table.heads().into_iter().map(str::to_owned);
+        let mut table = Table::of(heads.collect(), chapter.table.numbers());
+        for row in chapter.table.text() {
             table.row(row);
         }
         writeln!(out, "{table}")?;
+        for finding in &chapter.findings {
+            writeln!(out, "{finding}")?;
+        }
+        writeln!(out)?;
     }
     let exact = all.checked.iter().filter(|checked| checked.exact()).count();
     writeln!(out, "{exact} of {} cells exact", all.checked.len())?;

@@ -1,0 +1,165 @@
+//! Real memory against ideal, over bandwidths.
+
+use dram::{Bandwidth, IdealConfig, MemoryConfig};
+use workload_compiler::Run;
+
+use super::parts::{ceiling, speedup};
+use super::{Bench, Chapter, IDEAL, TERNARY, refused, with_memory};
+use crate::figure::{Axis, Drawn, Line, LineChart, XAxis};
+use crate::reproduce::ReproduceError;
+use crate::sheet::{Sheet, Value, percent};
+use crate::what_if::memory_share;
+
+const MODELS: [&str; 2] = ["bitnet-b1.58-2b-4t", "qwen2.5-0.5b"];
+const RUN: Run = Run::decode(2048);
+/// Times as many channels as the machine has.
+const CHANNELS: [(u64, u64); 5] = [(1, 4), (1, 2), (1, 1), (2, 1), (4, 1)];
+
+const TEXT: &str = "One decoded token at a context of 2048 on the edge machine with more and fewer \
+DRAM channels, each beside an ideal memory of the same peak bandwidth (no rows, no refresh, no \
+turning of the bus, no latency). `DRAM cost` is the time that command timing adds. F belongs to the \
+baseline on which it is measured: more bandwidth moves it.";
+
+/// A memory to try.
+struct Try {
+    channels: Value,
+    peak: f64,
+    real: Option<MemoryConfig>,
+    ideal: MemoryConfig,
+}
+
+fn tries(bench: &Bench) -> Result<Vec<Try>, ReproduceError> {
+    let mut tries = Vec::new();
+    if let MemoryConfig::Dram(dram) = &bench.edge.memory {
+        for (times, part) in CHANNELS {
+            let channels = (dram.channels * times / part).max(1);
+            let mut dram = dram.clone();
+            dram.channels = channels;
+            let real = MemoryConfig::Dram(dram);
+            let machine = accelerator::Machine::new(with_memory(&bench.edge, real.clone()))?;
+            let peak = machine
+                .memory()
+                .peak_bytes_per_second()
+                .unwrap_or(f64::INFINITY);
+            let ideal = MemoryConfig::Ideal(IdealConfig {
+                bandwidth: Bandwidth::BytesPerSecond(peak as u64),
+                latency_picoseconds: 0,
+                capacity_bytes: u64::MAX,
+            });
+            tries.push(Try {
+                channels: channels.into(),
+                peak,
+                real: Some(real),
+                ideal,
+            });
+        }
+    }
+    tries.push(Try {
+        channels: Value::Absent,
+        peak: f64::INFINITY,
+        real: None,
+        ideal: IDEAL,
+    });
+    Ok(tries)
+}
+
+pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
+    let mut table = Sheet::new(&[
+        ("model", "model"),
+        ("channels", "channels"),
+        ("peak_gigabytes_per_second", "peak GB/s"),
+        ("tokens_per_second", "tokens/s, DRAM"),
+        ("ideal_tokens_per_second", "tokens/s, ideal"),
+        ("dram_cost_factor", "DRAM cost"),
+        ("matmul_free_share", "F, DRAM"),
+        ("ideal_matmul_free_share", "F, ideal"),
+        ("memory_share", "memory"),
+        ("ceiling", "ceiling, DRAM"),
+    ]);
+    let tries = tries(bench)?;
+    let (mut findings, mut lines) = (Vec::new(), Vec::new());
+    let models = bench.models(&MODELS);
+    for &model in models {
+        let workload = bench.workload(model, &RUN, TERNARY, &bench.edge)?;
+        let mut asked = Vec::new();
+        for each in &tries {
+            let real = each.real.as_ref().unwrap_or(&each.ideal).clone();
+            asked.push((with_memory(&bench.edge, real), workload.clone()));
+            asked.push((
+                with_memory(&bench.edge, each.ideal.clone()),
+                workload.clone(),
+            ));
+        }
+        let answers = bench.runs(&asked);
+        let (mut real_line, mut ideal_line, mut halves) = (Vec::new(), Vec::new(), None);
+        for (each, answers) in tries.iter().zip(answers.chunks(2)) {
+            let (real, ideal) = match answers {
+                [Ok(real), Ok(ideal)] => (real, ideal),
+                [Err(error), _] | [_, Err(error)] => {
+                    findings.push(refused(model, error));
+                    continue;
+                }
+                _ => continue,
+            };
+            let gigabytes = each.peak / 1e9;
+            let has_real = each.real.is_some();
+            let of_real = |value: Value| if has_real { value } else { Value::Absent };
+            table.push(vec![
+                model.into(),
+                each.channels.clone(),
+                Value::Quantity(gigabytes),
+                of_real(Value::Quantity(real.tokens_per_second())),
+                Value::Quantity(ideal.tokens_per_second()),
+                of_real(Value::Factor(speedup(real, ideal))),
+                of_real(Value::Share(real.amdahl().fraction())),
+                Value::Share(ideal.amdahl().fraction()),
+                of_real(Value::Share(memory_share(real))),
+                of_real(Value::Factor(ceiling(real))),
+            ]);
+            if has_real {
+                real_line.push((gigabytes, real.tokens_per_second()));
+                ideal_line.push((gigabytes, ideal.tokens_per_second()));
+                if memory_share(real) < 0.5 && halves.is_none() {
+                    halves = Some(gigabytes);
+                }
+            }
+        }
+        findings.push(match halves {
+            Some(gigabytes) => format!(
+                "{model}: from {gigabytes:.1} GB/s on memory decides less than {} of the token.",
+                percent(0.5)
+            ),
+            None => format!(
+                "{model}: memory decides more than {} of the token at every bandwidth tried.",
+                percent(0.5)
+            ),
+        });
+        for (kind, points) in [("DRAM", real_line), ("ideal", ideal_line)] {
+            lines.push(Line {
+                name: format!("{model}, {kind}"),
+                marks: points.clone(),
+                points,
+            });
+        }
+    }
+    let chart = LineChart {
+        title: format!("Tokens a second over memory bandwidth, {}", bench.edge.name),
+        x_label: "peak bandwidth of the memory (GB/s)".into(),
+        y_label: "tokens a second".into(),
+        x: XAxis::Doubling,
+        y: Axis::Quantity,
+        falling: false,
+        lines,
+    };
+    let caption = "One decoded token at a context of 2048: DRAM timed by command, and an ideal \
+                   memory of the same peak.";
+    let figures = vec![Drawn::new("memory", caption, &chart)?];
+    Ok(Chapter {
+        name: "memory",
+        title: "Real memory against ideal",
+        text: TEXT.into(),
+        table,
+        findings,
+        figures,
+    })
+}

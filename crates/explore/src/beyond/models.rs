@@ -1,0 +1,191 @@
+//! Whole models in their true architecture on machines with real memories.
+
+use std::sync::Arc;
+
+use accelerator::MachineSpec;
+use workload_compiler::Run;
+
+use super::parts::{PARTS, ceiling, range, shares, speedup};
+use super::{Bench, Chapter, IDEAL, TERNARY, refused, with_memory};
+use crate::Measured;
+use crate::figure::{Drawn, Panel, SharesChart};
+use crate::reproduce::ReproduceError;
+use crate::sheet::{Sheet, Value, percent};
+use crate::what_if::memory_share;
+
+/// Of the published families, of models published with ternary weights, of today's with grouped
+/// queries and gated feed-forward networks, and one without attention.
+pub(super) const MODELS: [&str; 7] = [
+    "gpt2-355m",
+    "opt-1.3b",
+    "bitnet-b1.58-2b-4t",
+    "falcon3-1b-1.58bit",
+    "llama-3.2-1b",
+    "qwen2.5-1.5b",
+    "matmul-free-lm-1.3b",
+];
+
+/// What each model does.
+pub(super) const RUNS: [Run; 3] = [Run::decode(128), Run::decode(4096), Run::prefill(64)];
+
+/// A model's run on a machine as it is, and with an ideal memory.
+pub(super) struct Pair {
+    pub(super) machine: String,
+    pub(super) model: &'static str,
+    pub(super) run: Run,
+    pub(super) real: Arc<Measured>,
+    pub(super) ideal: Arc<Measured>,
+}
+
+/// Runs of models on both machines; what cannot be run is told.
+pub(super) fn pairs(
+    bench: &mut Bench,
+    runs: &[Run],
+) -> Result<(Vec<Pair>, Vec<String>), ReproduceError> {
+    let machines: [MachineSpec; 2] = [bench.edge.clone(), bench.cloud.clone()];
+    let mut keys = Vec::new();
+    let mut asked = Vec::new();
+    for spec in &machines {
+        for &model in bench.models(&MODELS) {
+            for run in runs {
+                let workload = bench.workload(model, run, TERNARY, spec)?;
+                keys.push((spec.name.clone(), model, run.clone()));
+                asked.push((spec.clone(), workload.clone()));
+                asked.push((with_memory(spec, IDEAL), workload));
+            }
+        }
+    }
+    let answers = bench.runs(&asked);
+    let (mut pairs, mut without) = (Vec::new(), Vec::new());
+    for ((machine, model, run), answers) in keys.into_iter().zip(answers.chunks(2)) {
+        match answers {
+            [Ok(real), Ok(ideal)] => pairs.push(Pair {
+                machine,
+                model,
+                run,
+                real: Arc::clone(real),
+                ideal: Arc::clone(ideal),
+            }),
+            [Err(error), _] | [_, Err(error)] => {
+                without.push(refused(&format!("{model} on {machine}"), error));
+            }
+            _ => {}
+        }
+    }
+    Ok((pairs, without))
+}
+
+const TEXT: &str = "Whole models in their true architecture, projections ternary at 1.6 bits a \
+weight, everything else as wide as the machine's arrays take it. Softmax, norms, quantisation, the \
+LM head and the cache are counted; memory is DRAM timed by command. Shares are of the makespan; a \
+wait belongs to the operation that waits. `memory` is the share in which the critical path waits \
+for or moves main memory, `F, ideal` the MatMul-free share and `gain` the speedup with a memory \
+without limits.";
+
+pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
+    let (pairs, mut findings) = pairs(bench, &RUNS)?;
+    let mut table = Sheet::new(&[
+        ("machine", "machine"),
+        ("model", "model"),
+        ("run", "run"),
+        ("total_cycles", "cycles"),
+        ("tokens_per_second", "tokens/s"),
+        ("matmul_free_share", "F"),
+        ("attention_share", "attention"),
+        ("lm_head_share", "LM head"),
+        ("vector_share", "vector"),
+        ("transfer_share", "transfer"),
+        ("memory_share", "memory"),
+        ("ceiling", "ceiling"),
+        ("ideal_matmul_free_share", "F, ideal"),
+        ("ideal_memory_speedup", "gain"),
+    ]);
+    for pair in &pairs {
+        let mut row = vec![
+            pair.machine.clone().into(),
+            pair.model.into(),
+            pair.run.to_string().into(),
+            pair.real.summary.total.get().into(),
+            Value::Quantity(pair.real.tokens_per_second()),
+        ];
+        row.extend(shares(&pair.real).into_iter().map(Value::Share));
+        row.extend([
+            Value::Share(memory_share(&pair.real)),
+            Value::Factor(ceiling(&pair.real)),
+            Value::Share(pair.ideal.amdahl().fraction()),
+            Value::Factor(speedup(&pair.real, &pair.ideal)),
+        ]);
+        table.push(row);
+    }
+    findings.extend(say(bench, &pairs));
+    let figures = vec![figure(bench, &pairs)?];
+    Ok(Chapter {
+        name: "models",
+        title: "Whole models: prefill and decode, real memory and ideal",
+        text: TEXT.into(),
+        table,
+        findings,
+        figures,
+    })
+}
+
+fn say(bench: &Bench, pairs: &[Pair]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for spec in [&bench.edge, &bench.cloud] {
+        let of = |decode: bool| {
+            let pairs = pairs.iter().filter(|pair| pair.machine == spec.name);
+            pairs.filter(move |pair| matches!(pair.run, Run::Decode { .. }) == decode)
+        };
+        let share = |(least, most): (f64, f64)| match (percent(least), percent(most)) {
+            (least, most) if least == most => least,
+            (least, most) => format!("{least} to {most}"),
+        };
+        findings.push(format!(
+            "On {} memory decides {} of a decoded token and {} of a prefill; F is {} in decode and \
+             {} in prefill, {} in decode with an ideal memory.",
+            spec.name,
+            share(range(of(true).map(|pair| memory_share(&pair.real)))),
+            share(range(of(false).map(|pair| memory_share(&pair.real)))),
+            share(range(of(true).map(|pair| pair.real.amdahl().fraction()))),
+            share(range(of(false).map(|pair| pair.real.amdahl().fraction()))),
+            share(range(of(true).map(|pair| pair.ideal.amdahl().fraction()))),
+        ));
+    }
+    findings
+}
+
+fn figure(bench: &Bench, pairs: &[Pair]) -> Result<Drawn, ReproduceError> {
+    let of = |machine: &str| -> Vec<&Pair> {
+        pairs
+            .iter()
+            .filter(|pair| pair.machine == machine)
+            .collect()
+    };
+    let bars = of(&bench.edge.name);
+    let panel = |spec: &MachineSpec| Panel {
+        title: spec.name.clone(),
+        shares: bars
+            .iter()
+            .map(|bar| {
+                let same = |pair: &&&Pair| pair.model == bar.model && pair.run == bar.run;
+                let pairs = of(&spec.name);
+                pairs
+                    .iter()
+                    .find(same)
+                    .map_or(Vec::new(), |pair| shares(&pair.real))
+            })
+            .collect(),
+    };
+    let chart = SharesChart {
+        title: "Where the makespan of whole models goes (share of cycles)".into(),
+        parts: PARTS.map(str::to_owned).to_vec(),
+        bars: bars
+            .iter()
+            .map(|pair| format!("{}, {}", pair.model, pair.run))
+            .collect(),
+        panels: vec![panel(&bench.edge), panel(&bench.cloud)],
+    };
+    let caption = "Shares of the makespan, ternary projections at 1.6 bits a weight, DRAM timed by \
+                   command. Work hidden behind other work is in nobody's share.";
+    Ok(Drawn::new("models", caption, &chart)?)
+}
