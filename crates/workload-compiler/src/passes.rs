@@ -160,13 +160,18 @@ impl Passes {
         self.ends().len() as u64 + self.count() - self.prefills()
     }
 
-    /// Passes of which the others are lesser copies: the longest of each kind, and the one with
-    /// the most logits. With each, for how many it stands.
+    /// Passes of which the others are lesser copies: the longest of each kind, the last whole
+    /// chunk, and the one with the most logits. With each, for how many it stands.
     pub(crate) fn representatives(&self) -> BTreeMap<u64, u64> {
         let (count, prefills) = (self.count(), self.prefills());
         let mut stand_for = BTreeMap::new();
-        let busiest = self.ends().into_iter().max_by_key(|(_, logits)| *logits);
-        stand_for.extend(busiest.map(|(pass, _)| (pass, 0)));
+        let ends = self.ends();
+        let busiest = ends.iter().max_by_key(|(_, logits)| **logits);
+        stand_for.extend(busiest.map(|(&pass, _)| (pass, 0)));
+        // The rest of a prompt is shorter than the chunk before it.
+        if let Some(before) = ends.keys().last().and_then(|last| last.checked_sub(1)) {
+            stand_for.insert(before, 0);
+        }
         if prefills > 0 {
             stand_for.insert(0, 0);
             stand_for.insert(prefills - 1, prefills);

@@ -31,6 +31,8 @@ pub struct CompiledProgram {
     layout: Layout,
     planner: Planner,
     slots: [u64; Slot::COUNT],
+    /// Bytes that each slot has room for.
+    sizes: [u64; Slot::COUNT],
     footprint: Bytes,
     kept: KeptWeights,
     next: u64,
@@ -70,6 +72,7 @@ pub fn compile(workload: Workload, target: &Target) -> Result<CompiledProgram, C
         emitter: Rc::new(RefCell::new(None)),
         planner: Planner::new(),
         slots: [0; Slot::COUNT],
+        sizes: [0; Slot::COUNT],
         footprint: Bytes::ZERO,
         kept: KeptWeights::default(),
         next: 0,
@@ -125,7 +128,6 @@ impl CompiledProgram {
     /// Plans the longest pass of each kind, so that what cannot run is known now, and lays out
     /// main memory for all of them.
     fn prepare(&mut self) -> Result<(), CompileError> {
-        let mut sizes = [0_u64; Slot::COUNT];
         let representatives = self.passes.representatives();
         let mut streamed = Cost::default();
         for (&index, &stands_for) in &representatives {
@@ -134,17 +136,24 @@ impl CompiledProgram {
             let plan = self
                 .planner
                 .plan(graph, self.workload.fusion, &self.target)?;
-            self.measure(&plan.graph, &mut sizes);
+            self.sizes = self.measure(&plan.graph);
             streamed.add(index, plan.cycles(), stands_for);
         }
         let (all, cached) = (self.layout.footprint(), self.layout.cached());
-        for (slot, bytes) in self.slots.iter_mut().zip(sizes) {
+        self.keep_weights(&representatives, streamed);
+        for &index in representatives.keys() {
+            let shape = self.passes.shape(index);
+            let graph = lower(&self.workload, &self.beside, &shape, &mut self.layout)?;
+            let plan = self
+                .planner
+                .plan(graph, self.workload.fusion, &self.beside)?;
+            self.sizes = self.measure(&plan.graph);
+        }
+        for (slot, bytes) in self.slots.iter_mut().zip(self.sizes) {
             *slot = self.layout.take(bytes)?;
         }
         self.footprint = Bytes(self.layout.footprint());
-        self.check_capacity(Bytes(all - cached))?;
-        self.keep_weights(&representatives, streamed);
-        Ok(())
+        self.check_capacity(Bytes(all - cached))
     }
 
     /// Checks that main memory holds weights and tables, and the rest beside them.
@@ -267,8 +276,9 @@ impl CompiledProgram {
         Some(cost)
     }
 
-    /// The largest tensor of each slot.
-    fn measure(&self, graph: &Graph, sizes: &mut [u64; Slot::COUNT]) {
+    /// The room that each slot needs, so that it holds what it did and the tensors of a pass.
+    fn measure(&self, graph: &Graph) -> [u64; Slot::COUNT] {
+        let mut sizes = self.sizes;
         for tensor in &graph.tensors {
             if let crate::lower::Backing::Slot(slot) = tensor.backing {
                 let bytes = pitch(tensor, self.layout.access()).saturating_mul(tensor.rows);
@@ -276,15 +286,30 @@ impl CompiledProgram {
                 *size = (*size).max(bytes);
             }
         }
+        sizes
     }
 
     /// The plan of a pass that is known to be possible.
     fn plan(&mut self, shape: &PassShape) -> PassPlan {
         let graph = lower(&self.workload, &self.beside, shape, &mut self.layout)
             .expect("the longest pass was lowered when the program was compiled");
-        self.planner
+        let plan = self
+            .planner
             .plan(graph, self.workload.fusion, &self.beside)
-            .expect("the longest pass was planned when the program was compiled")
+            .expect("the longest pass was planned when the program was compiled");
+        // A shorter pass may be cut so that it stores what the longest keeps on chip.
+        let sizes = self.measure(&plan.graph);
+        let slots = self.slots.iter_mut().zip(self.sizes.iter_mut());
+        for ((slot, size), needed) in slots.zip(sizes) {
+            if needed > *size {
+                *slot = self
+                    .layout
+                    .take(needed)
+                    .expect("vectors of a pass, far below 64 bits");
+                *size = needed;
+            }
+        }
+        plan
     }
 }
 

@@ -146,7 +146,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                 }
                 if spec.name == bench.edge.name {
                     lines.push(Line {
-                        name: format!("{model}, {}", run),
+                        name: format!("{model}, {run}"),
                         marks: points.clone(),
                         points,
                     });

@@ -95,7 +95,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                         Value::Quantity(bytes as f64 / f64::from(1 << 20))
                     };
                     let gain = base.as_ref().map(|base| speedup(base, run_of));
-                    gains.extend(gain.clone());
+                    gains.extend(gain);
                     table.push(vec![
                         spec.name.clone().into(),
                         model.into(),

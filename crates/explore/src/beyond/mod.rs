@@ -20,8 +20,7 @@ use dram::MemoryConfig;
 use serde::Serialize;
 use tile_program::Family;
 use workload_compiler::{
-    Format, Fusion, Heads, MaskedKeys, ModelChoice, Operators, Overrides, Packing, PrecisionFile,
-    Run, Softmax, Weights, Workload, WorkloadFile, resolve,
+    Format, ModelChoice, Overrides, Packing, PrecisionFile, Run, Workload, WorkloadFile, resolve,
 };
 
 use crate::figure::Drawn;
@@ -128,9 +127,6 @@ impl Bench {
             ModelChoice::Preset(model.into())
         };
         let file = WorkloadFile {
-            model: choice,
-            run: run.clone(),
-            batch: 1,
             precision: PrecisionFile {
                 projection: Some(projection),
                 attention: wide(Family::Attention),
@@ -138,13 +134,8 @@ impl Bench {
                 kv_cache: None,
                 activation: None,
             },
-            weights: Weights::Kept,
-            masked_keys: MaskedKeys::default(),
-            fusion: Fusion::default(),
-            operators: Operators::All,
-            heads: Heads::Grouped,
-            softmax: Softmax::Auto,
             beyond_max_context: true,
+            ..WorkloadFile::new(choice, run.clone())
         };
         Ok(resolve(&file, |path| {
             Err(format!("{path} is not asked for"))

@@ -80,7 +80,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                     Value::Factor(bound),
                 ]);
                 let ahead = gain / by_law;
-                let name = format!("{model}, {}, S = {s}", run);
+                let name = format!("{model}, {run}, S = {s}");
                 if ahead > most.0 {
                     most = (ahead, name.clone());
                 }

@@ -18,8 +18,8 @@ use accelerator::{Machine, MachineSpec};
 use config::FieldError;
 use tile_program::{Cause, Family};
 use workload_compiler::{
-    DenseLayer, Format, Fusion, Heads, MaskedKeys, ModelChoice, Operators, PrecisionFile, Run,
-    Softmax, Weights, Workload, WorkloadFile, resolve,
+    DenseLayer, Format, ModelChoice, Operators, PrecisionFile, Run, Weights, Workload,
+    WorkloadFile, resolve,
 };
 
 use crate::{Measured, Point, measure_all};
@@ -171,13 +171,11 @@ fn workload(app: &App, side: u64) -> Result<Workload, String> {
     if app.layers == 0 {
         return Err("it has no fully connected layers, and convolutions are not lowered".into());
     }
+    let layers = DenseLayer {
+        count: app.layers,
+        ..DenseLayer::new(side, side)
+    };
     let file = WorkloadFile {
-        model: ModelChoice::Dense(vec![DenseLayer {
-            count: app.layers,
-            ..DenseLayer::new(side, side)
-        }]),
-        run: Run::prefill(app.batch),
-        batch: 1,
         precision: PrecisionFile {
             projection: Some(Format::Int8),
             activation: Some(Format::Int8),
@@ -186,11 +184,8 @@ fn workload(app: &App, side: u64) -> Result<Workload, String> {
         weights: Weights::Streamed,
         // The counters keep host and vector work apart.
         operators: Operators::Gemms,
-        heads: Heads::default(),
-        softmax: Softmax::default(),
-        masked_keys: MaskedKeys::default(),
-        fusion: Fusion::default(),
         beyond_max_context: true,
+        ..WorkloadFile::new(ModelChoice::Dense(vec![layers]), Run::prefill(app.batch))
     };
     resolve(&file, |path| Err(format!("{path} is not asked for"))).map_err(|error| {
         let help = error

@@ -68,6 +68,26 @@ const fn one() -> u64 {
     1
 }
 
+impl WorkloadFile {
+    /// What a file says that names a model and a run and nothing else.
+    #[must_use]
+    pub fn new(model: ModelChoice, run: Run) -> Self {
+        Self {
+            model,
+            run,
+            batch: one(),
+            precision: PrecisionFile::default(),
+            weights: Weights::default(),
+            operators: Operators::default(),
+            heads: Heads::default(),
+            softmax: Softmax::default(),
+            masked_keys: MaskedKeys::default(),
+            fusion: Fusion::default(),
+            beyond_max_context: false,
+        }
+    }
+}
+
 /// Formats per operator class; what is left out has a default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
