@@ -374,7 +374,7 @@ fn memory(page: &mut Page, run: &Run) {
         Column::numbers("held at most"),
         Column::numbers("filled by DMA"),
         Column::numbers("drained by DMA"),
-        Column::numbers("read by arrays"),
+        Column::numbers("read by units"),
         Column::numbers("written"),
     ];
     let rows: Vec<_> = run

@@ -174,7 +174,7 @@ fn the_part_is_made_faster_in_the_way_that_is_chosen() {
     // Weights of 8 bits on ternary PEs.
     let narrow = speedup("clock", &["--pe", "ternary"]);
     let why = narrow["answers"][0]["refused"].as_str().expect("words");
-    assert!(why.contains("bits"), "{why}");
+    assert!(why.contains("2-bit"), "{why}");
 }
 
 #[test]

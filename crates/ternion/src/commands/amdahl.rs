@@ -50,6 +50,7 @@ pub(crate) struct Args {
         long,
         value_name = "S,S,...",
         value_delimiter = ',',
+        allow_hyphen_values = true,
         default_value = "2,4,8,16,inf",
         value_parser = |text: &str| text.parse::<Speedup>()
     )]
