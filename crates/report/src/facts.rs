@@ -95,7 +95,7 @@ pub struct ScratchpadFacts {
     /// Bytes that the DMA read from it.
     #[serde(rename = "drained_bytes")]
     pub drained: Bytes,
-    /// Bytes that arrays read from it.
+    /// Bytes that arrays and the vector unit read from it.
     #[serde(rename = "array_read_bytes")]
     pub read: Bytes,
     /// Bytes that arrays wrote to it.
