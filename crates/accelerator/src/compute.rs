@@ -79,7 +79,9 @@ impl Compute {
             timing.total
         };
         let accesses = traffic.map(|traffic| traffic.accesses);
-        let delay = delay(world, context, (start, alone), accesses).ok_or(MachineError::TooLong)?;
+        let core = world.units[self.issue.unit.index()].core;
+        let delay = delay(world, core, context, (start, alone), accesses);
+        let delay = delay.ok_or(MachineError::TooLong)?;
         timing.delay(delay);
         let free_at = start.checked_add(until_next);
         let free_at = free_at.and_then(|edge| edge.checked_add(delay));
@@ -112,10 +114,11 @@ impl Compute {
         let domain = context.domain();
         let to_reference = |edge: Cycle| context.timeline().convert(domain, edge, world.reference);
         let accounted = world.units[unit.index()].accounted;
+        let core = world.units[unit.index()].core;
         let at = to_reference(flight.end);
         let parts = self.account(flight, (accounted, at), &to_reference);
         for (scratchpad, moved) in ScratchpadId::ALL.into_iter().zip(flight.traffic) {
-            let pad = world.pad(scratchpad);
+            let pad = world.pad(core, scratchpad);
             pad.count_used(moved.read, moved.written, moved.accesses);
         }
         world.observer.activity(&Activity {
@@ -127,7 +130,7 @@ impl Compute {
         });
         let macs = match &flight.instruction.work {
             Work::Gemm(tile) => tile.macs(),
-            Work::Vector(_) | Work::Transfer(_) => 0,
+            Work::Vector(_) | Work::Transfer(_) | Work::Receive(_) => 0,
         };
         world.complete(
             context,
@@ -227,6 +230,7 @@ impl Compute {
 /// ports of the scratchpads busy. `None` past 64 bits.
 fn delay<O: Observer>(
     world: &mut World<'_, O>,
+    core: usize,
     context: &Context<'_>,
     (start, alone): (Cycle, Cycles),
     accesses: [Bits; 3],
@@ -240,7 +244,12 @@ fn delay<O: Observer>(
     let from = timeline.convert(own, start, reference);
     let to = timeline.convert(own, end, reference);
     let span = to - from;
-    let shared = sram::share(&mut world.scratchpads, from.get(), span, accesses);
+    let shared = sram::share(
+        &mut world.cores[core].scratchpads,
+        from.get(),
+        span,
+        accesses,
+    );
     if shared <= span {
         return Some(Cycles::ZERO);
     }

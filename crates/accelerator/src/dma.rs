@@ -10,6 +10,7 @@ use tile_program::{
     Activity, Bits, Bound, Bytes, Cause, Instruction, Observer, Region, TransferTile, Work,
 };
 
+use crate::config::DmaSpec;
 use crate::memory::{Arrival, CAUSES, Request, Side, to_reference};
 use crate::world::{Completion, Issue, World};
 
@@ -24,10 +25,22 @@ pub(crate) struct Window {
     pub(crate) ports: usize,
 }
 
+impl Window {
+    pub(crate) fn new(spec: &DmaSpec) -> Self {
+        let in_flight = spec.request.get().saturating_mul(spec.requests_in_flight);
+        Self {
+            request: spec.request,
+            in_flight: Bytes(in_flight),
+            ports: usize::try_from(spec.ports).expect("port counts are checked"),
+        }
+    }
+}
+
 /// One side of the DMA.
 pub(crate) struct Dma {
     issue: Issue,
     side: Side,
+    place: Place,
     window: Window,
     /// Transfers started and not complete, the oldest first.
     transfers: VecDeque<Transfer>,
@@ -35,6 +48,16 @@ pub(crate) struct Dma {
     first: u64,
     /// By port.
     in_flight: Vec<Bytes>,
+}
+
+/// Where a DMA stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Among the simulated cores.
+    pub(crate) core: usize,
+    /// Its memory among those of the machine, and itself among the DMAs of that memory.
+    pub(crate) memory: usize,
+    pub(crate) master: usize,
 }
 
 struct Transfer {
@@ -119,10 +142,11 @@ impl Cursor {
 }
 
 impl Dma {
-    pub(crate) fn new(issue: Issue, side: Side, window: Window) -> Self {
+    pub(crate) fn new(issue: Issue, side: Side, place: Place, window: Window) -> Self {
         Self {
             issue,
             side,
+            place,
             window,
             transfers: VecDeque::new(),
             first: 0,
@@ -150,7 +174,7 @@ impl Dma {
                 cursors: Cursor::split(
                     region,
                     self.window.ports,
-                    world.memory.memory.access_bytes(),
+                    world.memories[self.place.memory].memory.access_bytes(),
                 ),
                 outstanding: 0,
                 memory_end: start,
@@ -172,7 +196,7 @@ impl Dma {
             return true;
         };
         let transfer = number - 1;
-        let memory = &mut world.memory;
+        let memory = &mut world.memories[self.place.memory];
         let mut all_issued = false;
         let mut held = false;
         while !all_issued && !held {
@@ -199,6 +223,7 @@ impl Dma {
                         Request {
                             share,
                             side: self.side,
+                            master: self.place.master,
                             port,
                             transfer,
                             bytes,
@@ -220,7 +245,7 @@ impl Dma {
         let Work::Transfer(TransferTile { scratchpad, .. }) = transfer.instruction.work else {
             unreachable!("checked when the transfer started");
         };
-        let pad = world.pad(scratchpad);
+        let pad = world.pad(self.place.core, scratchpad);
         match self.side {
             Side::Load => pad.count_filled(arrival.bytes),
             Side::Store => pad.count_drained(arrival.bytes),
@@ -286,7 +311,8 @@ impl Dma {
         let unit = self.issue.unit;
         let accounted = world.units[unit.index()].accounted;
         let at = transfer.end.max(accounted);
-        let parts = transfer.parts(world.memory.domain, world.reference, context, accounted, at);
+        let domain = world.memories[self.place.memory].domain;
+        let parts = transfer.parts(domain, world.reference, context, accounted, at);
         let instruction = &transfer.instruction;
         let Work::Transfer(TransferTile { region, scratchpad }) = instruction.work else {
             unreachable!("checked when the transfer started");
@@ -370,7 +396,8 @@ impl Transfer {
 impl<O: Observer> Component<World<'_, O>> for Dma {
     fn wake(&mut self, world: &mut World<'_, O>, context: &mut Context<'_>) {
         let now = context.now();
-        while let Some(arrival) = world.memory.arrival(self.side, now) {
+        let Place { memory, master, .. } = self.place;
+        while let Some(arrival) = world.memories[memory].arrival(master, self.side, now) {
             self.arrive(world, &arrival);
         }
         loop {
@@ -379,7 +406,7 @@ impl<O: Observer> Component<World<'_, O>> for Dma {
                 break;
             }
         }
-        if let Some(at) = world.memory.next_arrival(self.side) {
+        if let Some(at) = world.memories[memory].next_arrival(master, self.side) {
             context.wake_me_at(at, Phase::Deliver);
         }
     }

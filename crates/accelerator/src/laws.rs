@@ -4,7 +4,7 @@ use dram::Memory;
 use event_kernel::Frequency;
 use tile_program::{Bytes, GemmTile, Laws, VectorTile};
 
-use crate::config::{MachineSpec, VectorSpec};
+use crate::config::{CoreSpec, VectorSpec};
 use crate::engine::ArrayEngine;
 
 /// The laws of a machine's units.
@@ -20,12 +20,17 @@ pub(crate) struct MachineLaws {
 }
 
 impl MachineLaws {
-    pub(crate) fn new(spec: &MachineSpec, arrays: Vec<ArrayEngine>, memory: &Memory) -> Self {
+    pub(crate) fn new(
+        clock: Frequency,
+        spec: &CoreSpec,
+        arrays: Vec<ArrayEngine>,
+        memory: &Memory,
+    ) -> Self {
         let clocks = spec.arrays.iter().map(|array| array.clock);
         Self {
             arrays: arrays.into_iter().zip(clocks).collect(),
             vector: spec.vector.clone(),
-            clock: spec.clock,
+            clock,
             // A rate to compare by; time itself is the memory's affair.
             bytes_per_second: memory.peak_bytes_per_second().map(|rate| rate as u64),
         }

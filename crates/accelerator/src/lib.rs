@@ -23,14 +23,16 @@ mod dma;
 mod engine;
 mod error;
 mod laws;
+mod links;
 mod machine;
 mod memory;
+mod platform;
 mod sequencer;
 mod world;
 
 pub use config::{
-    ArraySpec, DmaSpec, Each, LinkSpec, MachineFile, MachineSpec, ScratchpadSpec, SerialSpec,
-    TEMPLATE, UnpackSpec, VectorCost, VectorLanes, VectorSpec, resolve,
+    ArraySpec, CoreSpec, DmaSpec, Each, LinkSpec, MachineFile, MachineSpec, ScratchpadSpec,
+    SerialSpec, TEMPLATE, UnpackSpec, VectorCost, VectorLanes, VectorSpec, resolve,
 };
 pub use error::MachineError;
 pub use machine::{ChannelOutcome, Machine, Outcome, RunOptions, ScratchpadOutcome};

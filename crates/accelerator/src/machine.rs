@@ -1,33 +1,30 @@
 //! A machine that can run programs.
 
-use std::sync::Arc;
-
 use dram::{Causes, Counters, Memory};
 use event_kernel::{Cycle, Cycles, Frequency, Limits, Simulation, Timeline};
-use pe_array::{ArrayModel, Feed, Rate, Tiles};
+use pe_array::ArrayModel;
 use sram::Scratchpad;
-use tile_program::{
-    ArrayTarget, Bits, Bytes, MemoryTarget, Observer, Packed, Program, ScratchpadId,
-    ScratchpadTarget, Target, UnitId,
-};
+use tile_program::{Bytes, Observer, Platform, Program, ScratchpadId, Target};
 
 use crate::MachineError;
 use crate::compute::Compute;
-use crate::config::{ArraySpec, MachineSpec};
-use crate::dma::{Dma, Window};
-use crate::engine::{ArrayEngine, Engine};
-use crate::laws::MachineLaws;
-use crate::memory::{ChannelUnit, MemoryPorts, Side};
+use crate::config::MachineSpec;
+use crate::dma::{Dma, Place, Window};
+use crate::engine::Engine;
+use crate::links::{Links, Receive};
+use crate::memory::{ChannelUnit, Master, MemoryPorts, Side};
+use crate::platform::{self, CoreModel};
 use crate::sequencer::{Progress, Sequencer};
-use crate::world::{Issue, UnitState, World};
+use crate::world::{CoreState, Issue, UnitState, World};
 
 /// A machine: checked, with the timing models of its parts.
 #[derive(Clone, Debug)]
 pub struct Machine {
     spec: MachineSpec,
-    arrays: Vec<ArrayModel>,
+    /// The cores of a chip.
+    cores: Vec<CoreModel>,
     memory: Memory,
-    target: Target,
+    platform: Platform,
 }
 
 /// How a run is bounded and followed.
@@ -43,10 +40,13 @@ pub struct RunOptions<'a> {
 pub struct Outcome {
     /// The makespan, in cycles of the reference clock.
     pub total: Cycles,
-    /// Indexed by [`ScratchpadId`].
-    pub scratchpads: [ScratchpadOutcome; 3],
-    /// What each memory channel did.
+    /// Of each simulated core; indexed by [`ScratchpadId`].
+    pub scratchpads: Vec<[ScratchpadOutcome; 3]>,
+    /// What each memory channel did, chip after chip.
     pub channels: Vec<ChannelOutcome>,
+    /// Cycles that each link was at work, in the order of [`Network`](tile_program::Network); of
+    /// those between simulated chips only.
+    pub links: Vec<Cycles>,
     /// Instructions executed.
     pub instructions: u64,
 }
@@ -85,30 +85,32 @@ impl Machine {
     /// # Errors
     /// A field that cannot stand after all, with its path in the machine file.
     pub fn new(spec: MachineSpec) -> Result<Self, config::FieldError> {
-        let arrays = spec
-            .arrays
-            .iter()
-            .enumerate()
-            .map(|(index, array)| {
-                ArrayModel::new(&array.array)
-                    .and_then(|model| model.with_tiles(array.tiles))
-                    .map_err(|e| e.inside(format!("arrays[{index}]")))
-            })
+        let cores = spec
+            .cores()
+            .into_iter()
+            .map(CoreModel::new)
             .collect::<Result<Vec<_>, _>>()?;
         let memory = Memory::new(&spec.memory, spec.clock).map_err(|e| e.inside("memory"))?;
-        let target = target(&spec, &arrays, &memory);
+        let platform = platform::platform(&spec, &cores, &memory);
         Ok(Self {
             spec,
-            arrays,
+            cores,
             memory,
-            target,
+            platform,
         })
     }
 
     /// What a compiler must know of the machine.
     #[must_use]
-    pub fn target(&self) -> &Target {
-        &self.target
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// The machine of which only those cores are simulated that a program is for: the others do what
+    /// these do.
+    #[must_use]
+    pub fn simulating(self, platform: Platform) -> Self {
+        Self { platform, ..self }
     }
 
     /// The description that the machine was made of.
@@ -117,13 +119,13 @@ impl Machine {
         &self.spec
     }
 
-    /// The models of the arrays, in the order of the description.
+    /// The models of the arrays of a chip's first core, in the order of the description.
     #[must_use]
     pub fn arrays(&self) -> &[ArrayModel] {
-        &self.arrays
+        &self.cores[0].arrays
     }
 
-    /// The main memory.
+    /// The main memory of a chip.
     #[must_use]
     pub fn memory(&self) -> &Memory {
         &self.memory
@@ -144,18 +146,17 @@ impl Machine {
             progress,
         } = options;
         let timeline = Timeline::new(&self.clocks())?;
-        let reference = timeline.domain(0);
+        let (reference, memory) = (timeline.domain(0), timeline.domain(1));
         let limits = Limits {
             last: cycle_limit.map(|edge| (reference, edge)),
             ..Limits::default()
         };
-        let arrays = self
-            .target
-            .arrays
-            .iter()
-            .cloned()
-            .zip(self.arrays.iter().copied());
-        let sequencer = Sequencer::new(program, progress, arrays.collect());
+        let cores = self.platform.cores.iter();
+        let arrays = cores.clone().flat_map(|core| {
+            let models = self.model(core).arrays.iter().copied();
+            core.arrays.iter().cloned().zip(models)
+        });
+        let sequencer = Sequencer::new(program, progress, arrays.collect(), cores.len());
         let mut world = self.world(&timeline, observer, sequencer);
         let mut simulation = Simulation::new(timeline);
         self.add_components(&mut simulation);
@@ -168,22 +169,34 @@ impl Machine {
             return Err(MachineError::Stalled);
         }
         world.finish();
-        let memory_end = simulation
-            .timeline()
-            .convert(reference, world.end, world.memory.domain);
+        let memory_end = simulation.timeline().convert(reference, world.end, memory);
         Ok((outcome(&world, memory_end), world.observer))
+    }
+
+    /// What a simulated core is made of.
+    fn model(&self, core: &Target) -> &CoreModel {
+        &self.cores[core.core.index() % self.cores.len()]
     }
 
     /// The clocks: the reference, the memory's, and one for each array.
     fn clocks(&self) -> Vec<Frequency> {
-        let arrays = self.spec.arrays.iter().map(|array| array.clock);
+        let cores = self.platform.cores.iter();
+        let arrays = cores.flat_map(|core| &self.model(core).spec.arrays);
         [self.spec.clock, self.memory.frequency()]
             .into_iter()
-            .chain(arrays)
+            .chain(arrays.map(|array| array.clock))
             .collect()
     }
 
-    /// Components are numbered: units first, as the target numbers them, then memory channels.
+    /// The chips of the simulated cores, each once.
+    fn chips(&self) -> Vec<u16> {
+        let mut chips: Vec<_> = self.platform.cores.iter().map(|core| core.chip).collect();
+        chips.dedup();
+        chips
+    }
+
+    /// Components are numbered: units first, as the platform numbers them, then memory channels,
+    /// chip after chip.
     fn world<'r, O>(
         &self,
         timeline: &Timeline,
@@ -191,33 +204,45 @@ impl Machine {
         sequencer: Sequencer<'r>,
     ) -> World<'r, O> {
         let id = Simulation::<World<'r, O>>::id;
-        let units = self.target.units();
-        let unit = |index: usize| {
-            let unit = UnitId(u16::try_from(index).expect("a target numbers units in 16 bits"));
-            UnitState::new(self.target.unit_name(unit).to_owned(), id(index))
-        };
-        let channels = (0..self.channels())
-            .map(|channel| id(units + channel))
-            .collect();
-        let dma = [id(self.target.load.index()), id(self.target.store.index())];
+        let cores = &self.platform.cores;
+        let units = (0..).zip(cores).flat_map(|(index, core)| {
+            core.units()
+                .map(move |(unit, _)| UnitState::new(core.unit_name(unit), index, id(unit.index())))
+        });
+        let memories = (0..).zip(self.chips()).map(|(index, chip)| {
+            let first = self.platform.units() + index * self.channels();
+            let channels = (first..first + self.channels()).map(id).collect();
+            let masters = cores.iter().filter(|core| core.chip == chip).map(|core| {
+                let dma = [core.load, core.store].map(|unit| id(unit.index()));
+                Master::new(dma, &self.model(core).spec.dma)
+            });
+            let memory = self.memory.clone();
+            MemoryPorts::new(memory, timeline.domain(1), channels, masters.collect())
+        });
         World {
             observer,
             reference: timeline.domain(0),
-            units: (0..units).map(unit).collect(),
+            units: units.collect(),
             sequencer,
-            scratchpads: self
-                .spec
-                .scratchpads
-                .map(|pad| Scratchpad::new(pad.map(Into::into))),
-            memory: MemoryPorts::new(
-                self.memory.clone(),
-                timeline.domain(1),
-                channels,
-                dma,
-                &self.spec.dma,
+            cores: cores.iter().map(|core| self.core_state(core)).collect(),
+            cores_per_chip: self.cores.len(),
+            memories: memories.collect(),
+            links: Links::new(
+                self.platform.network.clone(),
+                self.spec.clock.as_fraction(),
+                self.spec.link,
             ),
             fault: None,
             end: Cycle::ZERO,
+        }
+    }
+
+    fn core_state(&self, core: &Target) -> CoreState {
+        let pads = self.model(core).spec.scratchpads;
+        CoreState {
+            id: core.core,
+            chip: core.chip,
+            scratchpads: pads.map(|pad| Scratchpad::new(pad.map(Into::into))),
         }
     }
 
@@ -227,153 +252,57 @@ impl Machine {
 
     fn add_components<'r, O: Observer + 'r>(&self, simulation: &mut Simulation<'r, World<'r, O>>) {
         let reference = simulation.timeline().domain(0);
-        for (index, engine) in engines(&self.spec, &self.arrays).into_iter().enumerate() {
-            let domain = simulation.timeline().domain(2 + index);
-            let unit = self.target.arrays[index].unit;
-            let name = engine.name.clone();
-            let compute = Compute::new(Issue::new(unit), Engine::Array(engine));
-            simulation.add(name, domain, compute);
+        let chips = self.chips();
+        let mut domains = 2..;
+        for (index, core) in self.platform.cores.iter().enumerate() {
+            let model = self.model(core);
+            let engines = platform::engines(self.spec.clock, &model.spec, &model.arrays);
+            for (engine, array) in engines.into_iter().zip(&core.arrays) {
+                let domain = simulation
+                    .timeline()
+                    .domain(domains.next().expect("endless"));
+                let compute = Compute::new(Issue::new(array.unit), Engine::Array(engine));
+                simulation.add(core.unit_name(array.unit), domain, compute);
+            }
+            let vector = Issue::new(core.vector);
+            let engine = Engine::Vector(model.spec.vector.clone());
+            let name = core.unit_name(core.vector);
+            simulation.add(name, reference, Compute::new(vector, engine));
+            let before = self.platform.cores[..index].iter();
+            let place = Place {
+                core: index,
+                memory: chips
+                    .iter()
+                    .position(|chip| *chip == core.chip)
+                    .unwrap_or(0),
+                master: before.filter(|other| other.chip == core.chip).count(),
+            };
+            for (unit, side) in [(core.load, Side::Load), (core.store, Side::Store)] {
+                let dma = Dma::new(Issue::new(unit), side, place, Window::new(&model.spec.dma));
+                simulation.add(core.unit_name(unit), reference, dma);
+            }
+            if let Some(unit) = core.receive {
+                let receive = Receive::new(Issue::new(unit));
+                simulation.add(core.unit_name(unit), reference, receive);
+            }
         }
-        let vector = Issue::new(self.target.vector);
-        let engine = Engine::Vector(self.spec.vector.clone());
-        simulation.add("vector", reference, Compute::new(vector, engine));
-        let request = self.spec.dma.request;
-        let in_flight = Bytes(
-            request
-                .get()
-                .saturating_mul(self.spec.dma.requests_in_flight),
-        );
-        let ports = usize::try_from(self.spec.dma.ports).expect("port counts are checked");
-        let window = Window {
-            request,
-            in_flight,
-            ports,
-        };
-        for (unit, side) in [
-            (self.target.load, Side::Load),
-            (self.target.store, Side::Store),
-        ] {
-            let dma = Dma::new(Issue::new(unit), side, window);
-            simulation.add(self.target.unit_name(unit), reference, dma);
-        }
-        let memory = simulation.timeline().domain(1);
-        for index in 0..self.channels() {
-            simulation.add(
-                format!("memory channel {index}"),
-                memory,
-                ChannelUnit { index },
-            );
+        let domain = simulation.timeline().domain(1);
+        for (memory, chip) in chips.iter().enumerate() {
+            for index in 0..self.channels() {
+                let name = match chips.len() {
+                    1 => format!("memory channel {index}"),
+                    _ => format!("chip{chip} memory channel {index}"),
+                };
+                simulation.add(name, domain, ChannelUnit { memory, index });
+            }
         }
     }
-}
-
-/// The rates at which the scratchpads feed an array, in elements a cycle of its clock, and those of
-/// packed weights, by packing.
-fn feeds(spec: &MachineSpec) -> impl Fn(&ArraySpec) -> (Feed, [Option<Rate>; Packed::ALL.len()]) {
-    let sides = spec
-        .scratchpads
-        .map(|pad| Scratchpad::new(pad.map(Into::into)).side_rate());
-    let reference = spec.clock.as_fraction();
-    move |array| {
-        let own = array.clock.as_fraction();
-        // Scratchpads run on the reference clock: bytes a reference cycle · own / reference.
-        let rate = |pad: ScratchpadId, tenths: u64| {
-            let (bytes, cycles) = sides[pad as usize]?.as_fraction();
-            let per_second = [80 * bytes, reference.0, own.1].map(u128::from);
-            let elements = per_second.into_iter().product::<u128>();
-            let cycles = [cycles, reference.1, own.0, tenths].map(u128::from);
-            reduced(elements, cycles.into_iter().product())
-        };
-        let port = |pad, element: Bits| rate(pad, 10 * element.get());
-        let feed = Feed {
-            a: port(ScratchpadId::Activations, array.kind.activation.bits()),
-            b: port(ScratchpadId::Weights, array.kind.weight.bits()),
-            c: port(ScratchpadId::Outputs, array.kind.accumulator.bits()),
-        };
-        let unpack = array.unpack.rate();
-        let packed = Packed::ALL.map(|packed| {
-            let port = rate(ScratchpadId::Weights, packed.tenths());
-            [port, unpack].into_iter().flatten().min_by(slower)
-        });
-        (feed, packed)
-    }
-}
-
-/// The order of two rates.
-fn slower(one: &Rate, other: &Rate) -> std::cmp::Ordering {
-    let cross = |a: &Rate, b: &Rate| u64::from(a.elements()) * u64::from(b.cycles());
-    cross(one, other).cmp(&cross(other, one))
-}
-
-/// A rate in lowest terms; `None`, which is no limit, if its terms need more than 32 bits even so:
-/// a port that many orders of magnitude wider than an element never slows an array.
-fn reduced(elements: u128, cycles: u128) -> Option<Rate> {
-    let (mut a, mut b) = (elements, cycles);
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    let term = |value: u128| u32::try_from(value / a).ok();
-    Rate::new(term(elements)?, term(cycles)?)
-}
-
-fn target(spec: &MachineSpec, models: &[ArrayModel], memory: &Memory) -> Target {
-    let unit = |index: usize| UnitId(u16::try_from(index).expect("array counts are checked"));
-    let arrays = spec
-        .arrays
-        .iter()
-        .enumerate()
-        .map(|(index, array)| ArrayTarget {
-            unit: unit(index),
-            name: array.name.clone(),
-            rows: array.array.rows,
-            columns: array.array.columns,
-            dataflow: array.array.dataflow,
-            serves: array.serves.clone(),
-            matmul_free: array.kind.matmul_free,
-            activation: array.kind.activation.bits(),
-            weight: array.kind.weight.bits(),
-            accumulator: array.kind.accumulator.bits(),
-            whole_tiles: array.tiles == Tiles::Whole,
-            unpacks: array.unpack.formats.clone(),
-        });
-    let others = spec.arrays.len();
-    Target {
-        arrays: arrays.collect(),
-        vector: unit(others),
-        load: unit(others + 1),
-        store: unit(others + 2),
-        scratchpads: spec.scratchpads.map(|pad| ScratchpadTarget {
-            // Without limits: as much as addresses reach.
-            capacity: pad.map_or(Bytes(1 << 62), |limits| limits.capacity),
-        }),
-        memory: MemoryTarget {
-            capacity: Some(Bytes(memory.capacity_bytes())),
-            access: Bytes(memory.access_bytes()),
-        },
-        laws: Arc::new(MachineLaws::new(spec, engines(spec, models), memory)),
-    }
-}
-
-/// The arrays with what feeds them.
-fn engines(spec: &MachineSpec, models: &[ArrayModel]) -> Vec<ArrayEngine> {
-    let feed = feeds(spec);
-    let engine = |(array, model): (&ArraySpec, &ArrayModel)| {
-        let (feed, packed) = feed(array);
-        ArrayEngine {
-            name: array.name.clone(),
-            model: *model,
-            feed,
-            packed,
-        }
-    };
-    spec.arrays.iter().zip(models).map(engine).collect()
 }
 
 fn outcome<O>(world: &World<'_, O>, memory_end: Cycle) -> Outcome {
-    Outcome {
-        total: world.end.since(Cycle::ZERO),
-        scratchpads: ScratchpadId::ALL.map(|id| {
-            let pad = &world.scratchpads[id as usize];
+    let pads = |core: &CoreState| {
+        ScratchpadId::ALL.map(|id| {
+            let pad = &core.scratchpads[id as usize];
             ScratchpadOutcome {
                 capacity: pad.geometry().map(|geometry| geometry.capacity),
                 peak: pad.peak(),
@@ -383,8 +312,16 @@ fn outcome<O>(world: &World<'_, O>, memory_end: Cycle) -> Outcome {
                 written: pad.written().to_bytes_ceil(),
                 accesses: pad.accesses().to_bytes_ceil(),
             }
-        }),
-        channels: world.memory.outcomes(memory_end),
+        })
+    };
+    let memories = world.memories.iter();
+    Outcome {
+        total: world.end.since(Cycle::ZERO),
+        scratchpads: world.cores.iter().map(pads).collect(),
+        channels: memories
+            .flat_map(|memory| memory.outcomes(memory_end))
+            .collect(),
+        links: world.links.busy.clone(),
         instructions: world.sequencer.instructions_issued,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use dram::{Causes, Channel, Direction, Done, Memory, Share};
 use event_kernel::{Component, ComponentId, Context, Cycle, Cycles, DomainId, Phase, WaitsFor};
+use smallvec::{SmallVec, smallvec};
 use tile_program::{Bytes, Observer};
 
 use crate::ChannelOutcome;
@@ -25,6 +26,8 @@ pub(crate) enum Side {
 pub(crate) struct Request {
     pub(crate) share: Share,
     pub(crate) side: Side,
+    /// Whose DMA asks: a core among those that share the memory.
+    pub(crate) master: usize,
     /// The port of the DMA that it passes.
     pub(crate) port: usize,
     /// Number of the transfer on its side.
@@ -52,20 +55,38 @@ pub(crate) struct Arrival {
 /// How many causes a memory channel tells apart; see [`dram::Causes`].
 pub(crate) const CAUSES: usize = 5;
 
-/// The machine's side of the memory channels.
+/// The machine's side of the memory channels of a chip.
 pub(crate) struct MemoryPorts {
     pub(crate) memory: Memory,
     pub(crate) domain: DomainId,
     ports: Vec<Port>,
-    /// Who is told of arrivals, by side.
+    /// The DMAs that share it.
+    masters: Vec<Master>,
+    sequence: u64,
+}
+
+/// The DMA of a core, as its memory sees it; what has two entries is by side.
+pub(crate) struct Master {
+    /// Who is told of arrivals.
     dma: [ComponentId; 2],
     arrivals: [BinaryHeap<Reverse<Arrival>>; 2],
-    sequence: u64,
     /// Bytes that a port of the DMA moves in a cycle of the reference clock.
     rate: Option<u64>,
-    /// When each port of the DMA has moved all data so far, by side, in parts of a cycle: as many
-    /// to the cycle as the rate has bytes.
+    /// When each port of the DMA has moved all data so far, in parts of a cycle: as many to the
+    /// cycle as the rate has bytes.
     passed: [Vec<u128>; 2],
+}
+
+impl Master {
+    pub(crate) fn new(dma: [ComponentId; 2], spec: &DmaSpec) -> Self {
+        let ports = usize::try_from(spec.ports).expect("port counts are checked");
+        Self {
+            dma,
+            arrivals: [BinaryHeap::new(), BinaryHeap::new()],
+            rate: spec.port.map(Bytes::get),
+            passed: [vec![0; ports], vec![0; ports]],
+        }
+    }
 }
 
 struct Port {
@@ -74,12 +95,12 @@ struct Port {
     requests: VecDeque<Request>,
     /// Requests pushed and not done, by tag.
     pushed: Tags,
-    /// Memory cycles by cause since each side's last arrival, or since it had none under way.
-    causes: [[u64; CAUSES]; 2],
+    /// Memory cycles by cause since the last arrival of each side of each master, or since it had
+    /// none under way; and the requests of each under way.
+    causes: Vec<[[u64; CAUSES]; 2]>,
+    under_way: Vec<[u32; 2]>,
     /// All of the channel's cycles up to its last data, by cause.
     spent: Causes,
-    /// Requests of each side under way.
-    under_way: [u32; 2],
 }
 
 /// Requests under way in a channel, by a dense tag.
@@ -117,10 +138,8 @@ impl MemoryPorts {
         memory: Memory,
         domain: DomainId,
         channels: Vec<ComponentId>,
-        dma: [ComponentId; 2],
-        spec: &DmaSpec,
+        masters: Vec<Master>,
     ) -> Self {
-        let masters = usize::try_from(spec.ports).expect("port counts are checked");
         let ports = channels
             .into_iter()
             .map(|component| Port {
@@ -128,21 +147,17 @@ impl MemoryPorts {
                 channel: memory.channel(),
                 requests: VecDeque::new(),
                 pushed: Tags::default(),
-                causes: [[0; CAUSES]; 2],
+                causes: vec![[[0; CAUSES]; 2]; masters.len()],
+                under_way: vec![[0; 2]; masters.len()],
                 spent: Causes::default(),
-                under_way: [0; 2],
             })
             .collect();
-        let arrivals = [BinaryHeap::new(), BinaryHeap::new()];
         Self {
             memory,
             domain,
             ports,
-            dma,
-            arrivals,
+            masters,
             sequence: 0,
-            rate: spec.port.map(Bytes::get),
-            passed: [vec![0; masters], vec![0; masters]],
         }
     }
 
@@ -153,18 +168,18 @@ impl MemoryPorts {
         context.wake(port.component, Phase::Act);
     }
 
-    /// The next arrival of a side at or before a cycle.
-    pub(crate) fn arrival(&mut self, side: Side, now: Cycle) -> Option<Arrival> {
-        let heap = &mut self.arrivals[side as usize];
+    /// The next arrival of a side of a master at or before a cycle.
+    pub(crate) fn arrival(&mut self, master: usize, side: Side, now: Cycle) -> Option<Arrival> {
+        let heap = &mut self.masters[master].arrivals[side as usize];
         if heap.peek()?.0.at > now {
             return None;
         }
         heap.pop().map(|Reverse(arrival)| arrival)
     }
 
-    /// When the next arrival of a side is due, as far as is decided.
-    pub(crate) fn next_arrival(&self, side: Side) -> Option<Cycle> {
-        self.arrivals[side as usize]
+    /// When the next arrival of a side of a master is due, as far as is decided.
+    pub(crate) fn next_arrival(&self, master: usize, side: Side) -> Option<Cycle> {
+        self.masters[master].arrivals[side as usize]
             .peek()
             .map(|Reverse(arrival)| arrival.at)
     }
@@ -194,11 +209,11 @@ impl MemoryPorts {
                 Side::Load => Direction::Read,
                 Side::Store => Direction::Write,
             };
-            let side = request.side as usize;
-            if port.under_way[side] == 0 {
-                port.causes[side] = [0; CAUSES];
+            let (master, side) = (request.master, request.side as usize);
+            if port.under_way[master][side] == 0 {
+                port.causes[master][side] = [0; CAUSES];
             }
-            port.under_way[side] += 1;
+            port.under_way[master][side] += 1;
             let Share { first, bursts, .. } = request.share;
             let tag = port.pushed.put(request);
             port.channel.push(now, first, bursts, direction, tag);
@@ -206,28 +221,29 @@ impl MemoryPorts {
         let (pushed, causes) = (&mut port.pushed, &mut port.causes);
         let under_way = &mut port.under_way;
         let spent = &mut port.spent;
-        let (arrivals, sequence) = (&mut self.arrivals, &mut self.sequence);
-        let (rate, passed) = (self.rate, &mut self.passed);
-        let mut due = [None; 2];
+        let (masters, sequence) = (&mut self.masters, &mut self.sequence);
+        let mut due: SmallVec<[_; 2]> = smallvec![[None; 2]; masters.len()];
         port.channel.advance(now, &mut |done: Done| {
             spent.add(&done.causes);
-            for side in &mut *causes {
+            for side in causes.iter_mut().flatten() {
                 add(side, &done.causes);
             }
             let Request {
                 side,
+                master,
                 port,
                 transfer,
                 bytes,
                 ..
             } = pushed.take(done.tag);
-            under_way[side as usize] -= 1;
+            under_way[master][side as usize] -= 1;
+            let dma = &mut masters[master];
             let moved = context
                 .timeline()
                 .convert(context.domain(), done.last_data, reference);
-            let at = pass(&mut passed[side as usize][port], rate, bytes, moved);
+            let at = pass(&mut dma.passed[side as usize][port], dma.rate, bytes, moved);
             *sequence += 1;
-            arrivals[side as usize].push(Reverse(Arrival {
+            dma.arrivals[side as usize].push(Reverse(Arrival {
                 at,
                 sequence: *sequence,
                 moved,
@@ -235,12 +251,13 @@ impl MemoryPorts {
                 channel: u32::try_from(index).expect("channel counts are small"),
                 transfer,
                 bytes,
-                causes: std::mem::take(&mut causes[side as usize]),
+                causes: std::mem::take(&mut causes[master][side as usize]),
             }));
-            let due = &mut due[side as usize];
+            let due = &mut due[master][side as usize];
             *due = Some(due.map_or(at, |earlier: Cycle| earlier.min(at)));
         });
-        for (dma, due) in self.dma.into_iter().zip(due) {
+        let told = self.masters.iter().flat_map(|master| master.dma);
+        for (dma, due) in told.zip(due.into_iter().flatten()) {
             if let Some(at) = due {
                 let instant = context.timeline().instant(reference, at);
                 let later = instant > context.instant();
@@ -283,17 +300,19 @@ fn add(sum: &mut [u64; CAUSES], causes: &Causes) {
 
 /// Wakes one memory channel.
 pub(crate) struct ChannelUnit {
+    /// Which of the machine's memories, one a chip.
+    pub(crate) memory: usize,
     pub(crate) index: usize,
 }
 
 impl<O: Observer> Component<World<'_, O>> for ChannelUnit {
     fn wake(&mut self, world: &mut World<'_, O>, context: &mut Context<'_>) {
         let reference = world.reference;
-        world.memory.advance(context, self.index, reference);
+        world.memories[self.memory].advance(context, self.index, reference);
     }
 
     fn waits_for(&self, world: &World<'_, O>) -> Option<WaitsFor> {
-        let port = &world.memory.ports[self.index];
+        let port = &world.memories[self.memory].ports[self.index];
         let waiting = port.requests.len() + port.pushed.len();
         (waiting > 0).then(|| WaitsFor {
             whom: None,

@@ -1,8 +1,12 @@
 //! Takes a program apart into the units' queues, pass by pass.
 
+use std::task::Poll;
+
 use event_kernel::Cycle;
 use pe_array::ArrayModel;
-use tile_program::{ArrayTarget, Instruction, Observer, Operation, Pass, Program, UnitId};
+use tile_program::{
+    ArrayTarget, Instruction, InstructionStream, Observer, Operation, Pass, Program, UnitId,
+};
 
 use crate::MachineError;
 
@@ -15,28 +19,40 @@ pub struct Progress {
     pub passes_done: u64,
     /// Passes in all.
     pub passes: u64,
-    /// Operations of the current pass whose instructions have all been handed out.
+    /// Operations of the current pass whose instructions have all been handed out; of the first
+    /// core.
     pub operations_done: u64,
-    /// Operations of the current pass.
+    /// Operations of the current pass, of one core.
     pub operations: u64,
 }
 
-/// Hands out the instructions of a program in program order. A pass begins when the one before it
-/// is complete: its first token is the last one's result.
+/// The instructions of one core.
+#[derive(Default)]
+struct Lane {
+    /// Those of the current pass that are still to come.
+    stream: Option<InstructionStream>,
+    /// The one that found its queue full.
+    stalled: Option<Instruction>,
+    /// The next one waits for what another core's stream has yet to give.
+    pending: bool,
+}
+
+/// Hands out the instructions of a program, those of each core in program order. A pass begins when
+/// the one before it is complete: its first token is the last one's result.
 pub(crate) struct Sequencer<'r> {
     program: &'r mut dyn Program,
     progress: &'r mut dyn FnMut(Progress),
     arrays: Vec<(ArrayTarget, ArrayModel)>,
     /// An operation that its array cannot compute.
     pub(crate) refused: Option<MachineError>,
-    instructions: Option<Box<dyn Iterator<Item = Instruction>>>,
+    lanes: Vec<Lane>,
     /// The operations of the current pass.
     operations: Vec<Operation>,
-    /// The instruction that found its queue full.
-    stalled: Option<Instruction>,
     /// Instructions handed out and not complete.
     outstanding: u64,
     reached: Progress,
+    /// Whether a pass has begun.
+    begun: bool,
     /// Whether there are no more passes.
     ended: bool,
     pub(crate) instructions_issued: u64,
@@ -47,6 +63,7 @@ impl<'r> Sequencer<'r> {
         program: &'r mut dyn Program,
         progress: &'r mut dyn FnMut(Progress),
         arrays: Vec<(ArrayTarget, ArrayModel)>,
+        cores: usize,
     ) -> Self {
         let reached = Progress {
             passes: program.passes(),
@@ -57,64 +74,118 @@ impl<'r> Sequencer<'r> {
             progress,
             arrays,
             refused: None,
-            instructions: None,
+            lanes: (0..cores).map(|_| Lane::default()).collect(),
             operations: Vec::new(),
-            stalled: None,
             outstanding: 0,
             reached,
+            begun: false,
             ended: false,
             instructions_issued: 0,
         }
     }
 
-    /// The next instruction, or `None` if there is none (yet). It counts as handed out unless it
-    /// comes back through [`Sequencer::stall`].
-    pub(crate) fn head(&mut self, observer: &mut impl Observer, now: Cycle) -> Option<Instruction> {
-        let instruction = match self.stalled.take() {
+    pub(crate) fn cores(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The unit whose queue had no room for a core's next instruction.
+    pub(crate) fn stalled_on(&self, core: usize) -> Option<UnitId> {
+        let stalled = self.lanes[core].stalled.as_ref();
+        stalled.map(|instruction| instruction.unit)
+    }
+
+    /// Whether a core's stream waits for another's.
+    pub(crate) fn is_any_pending(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.pending)
+    }
+
+    /// The next instruction of a core, or `None` if there is none (yet). It counts as handed out
+    /// unless it comes back through [`Sequencer::stall`].
+    pub(crate) fn head(&mut self, core: usize, now: Cycle) -> Option<Instruction> {
+        let lane = &mut self.lanes[core];
+        let instruction = match lane.stalled.take() {
             Some(instruction) => instruction,
-            None => self.fresh(observer, now)?,
+            None => self.fresh(core, now)?,
         };
         self.outstanding += 1;
         self.instructions_issued += 1;
         Some(instruction)
     }
 
-    fn fresh(&mut self, observer: &mut impl Observer, now: Cycle) -> Option<Instruction> {
-        loop {
-            if let Some(instruction) = self.instructions.as_mut().and_then(Iterator::next) {
+    fn fresh(&mut self, core: usize, now: Cycle) -> Option<Instruction> {
+        let lane = &mut self.lanes[core];
+        lane.pending = false;
+        match lane.stream.as_mut()?.next() {
+            Some(Poll::Ready(instruction)) => {
                 let operation = u64::from(instruction.operation.0);
-                if operation > self.reached.operations_done {
+                if core == 0 && operation > self.reached.operations_done {
                     self.report(now, operation);
                 }
-                return Some(instruction);
+                Some(instruction)
             }
-            if self.outstanding > 0 {
-                return None;
+            Some(Poll::Pending) => {
+                lane.pending = true;
+                None
             }
-            if self.instructions.take().is_some() {
-                self.reached.passes_done += 1;
+            None => {
+                lane.stream = None;
+                None
             }
-            let Some(pass) = self.program.next_pass() else {
-                self.ended = true;
-                return None;
-            };
-            let Pass {
-                name,
-                operations,
-                instructions,
-                ..
-            } = pass;
-            self.refused = operations
-                .iter()
-                .find_map(|operation| self.refuse(operation));
-            if self.refused.is_some() {
-                return None;
-            }
-            observer.pass(&name, &operations, now);
-            self.operations = operations;
-            self.instructions = Some(instructions);
-            self.report(now, 0);
         }
+    }
+
+    /// Begins the next pass if the one before is complete.
+    pub(crate) fn begin(&mut self, observer: &mut impl Observer, now: Cycle) {
+        let rest = |lane: &Lane| lane.stream.is_some() || lane.stalled.is_some();
+        while self.outstanding == 0 && !self.ended && !self.lanes.iter().any(rest) {
+            self.begin_next(observer, now);
+            // A pass of no instructions is over at once.
+            for lane in &mut self.lanes {
+                let Some(stream) = &mut lane.stream else {
+                    continue;
+                };
+                match stream.next() {
+                    Some(Poll::Ready(first)) => lane.stalled = Some(first),
+                    Some(Poll::Pending) => lane.pending = true,
+                    None => lane.stream = None,
+                }
+            }
+        }
+    }
+
+    fn begin_next(&mut self, observer: &mut impl Observer, now: Cycle) {
+        if std::mem::take(&mut self.begun) {
+            self.reached.passes_done += 1;
+        }
+        let Some(pass) = self.program.next_pass() else {
+            self.ended = true;
+            return;
+        };
+        let Pass {
+            name,
+            operations,
+            streams,
+            ..
+        } = pass;
+        self.refused = operations
+            .iter()
+            .find_map(|operation| self.refuse(operation));
+        if self.refused.is_some() {
+            self.ended = true;
+            return;
+        }
+        self.begun = true;
+        observer.pass(&name, &operations, now);
+        self.operations = operations;
+        assert_eq!(
+            streams.len(),
+            self.lanes.len(),
+            "a pass has a stream for each core"
+        );
+        for (lane, stream) in self.lanes.iter_mut().zip(streams) {
+            lane.stream = Some(stream);
+        }
+        self.report(now, 0);
     }
 
     /// A sum over all of an operation's k must fit the accumulators, however k is tiled: partial
@@ -135,21 +206,15 @@ impl<'r> Sequencer<'r> {
     fn report(&mut self, now: Cycle, operations_done: u64) {
         self.reached.cycles = now.get();
         self.reached.operations_done = operations_done;
-        self.reached.operations = self.operations.len() as u64;
+        self.reached.operations = (self.operations.len() / self.lanes.len()) as u64;
         (self.progress)(self.reached);
     }
 
     /// Takes an instruction back whose queue is full.
-    pub(crate) fn stall(&mut self, instruction: Instruction) {
+    pub(crate) fn stall(&mut self, core: usize, instruction: Instruction) {
         self.outstanding -= 1;
         self.instructions_issued -= 1;
-        self.stalled = Some(instruction);
-    }
-
-    pub(crate) fn is_stalled_on(&self, unit: UnitId) -> bool {
-        self.stalled
-            .as_ref()
-            .is_some_and(|instruction| instruction.unit == unit)
+        self.lanes[core].stalled = Some(instruction);
     }
 
     /// Notes a completion; true if everything handed out is complete.
@@ -160,7 +225,7 @@ impl<'r> Sequencer<'r> {
 
     /// Whether the program is at its end and all of it complete.
     pub(crate) fn is_done(&self) -> bool {
-        self.outstanding == 0 && self.stalled.is_none() && self.ended
+        self.outstanding == 0 && self.ended
     }
 
     /// The operation of an instruction of the current pass.

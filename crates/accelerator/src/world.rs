@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use event_kernel::{ComponentId, Context, Cycle, Cycles, DomainId, Phase, WaitsFor};
 use sram::Scratchpad;
 use tile_program::{
-    Bound, Busy, Bytes, Cause, Claim, Instruction, Observer, ScratchpadId, UnitId, Wait,
+    Bound, Busy, Bytes, Cause, Claim, CoreId, Instruction, Observer, ScratchpadId, UnitId, Wait,
     WaitReason, Waiting,
 };
 
 use crate::MachineError;
+use crate::links::Links;
 use crate::memory::MemoryPorts;
 use crate::sequencer::Sequencer;
 
@@ -17,9 +18,18 @@ use crate::sequencer::Sequencer;
 /// slow unit does not keep the others from work that is far ahead of it in program order.
 pub(crate) const QUEUE_DEPTH: usize = 512;
 
+/// What the units of a core share.
+pub(crate) struct CoreState {
+    pub(crate) id: CoreId,
+    pub(crate) chip: u16,
+    pub(crate) scratchpads: [Scratchpad; 3],
+}
+
 /// What everybody may know of a unit.
 pub(crate) struct UnitState {
     pub(crate) name: String,
+    /// Its core, among those that are simulated.
+    pub(crate) core: usize,
     pub(crate) component: ComponentId,
     pub(crate) queue: VecDeque<Instruction>,
     /// Instructions completed since the start of the run.
@@ -35,9 +45,10 @@ pub(crate) struct UnitState {
 }
 
 impl UnitState {
-    pub(crate) fn new(name: String, component: ComponentId) -> Self {
+    pub(crate) fn new(name: String, core: usize, component: ComponentId) -> Self {
         Self {
             name,
+            core,
             component,
             queue: VecDeque::new(),
             completed: 0,
@@ -56,8 +67,13 @@ pub(crate) struct World<'r, O> {
     pub(crate) reference: DomainId,
     pub(crate) units: Vec<UnitState>,
     pub(crate) sequencer: Sequencer<'r>,
-    pub(crate) scratchpads: [Scratchpad; 3],
-    pub(crate) memory: MemoryPorts,
+    /// Those that are simulated.
+    pub(crate) cores: Vec<CoreState>,
+    /// All those of a chip.
+    pub(crate) cores_per_chip: usize,
+    /// The memories of their chips.
+    pub(crate) memories: Vec<MemoryPorts>,
+    pub(crate) links: Links,
     /// The first thing that went wrong; the run ends on it.
     pub(crate) fault: Option<MachineError>,
     /// The last completion so far.
@@ -69,29 +85,53 @@ impl<O: Observer> World<'_, O> {
         &mut self.units[id.index()]
     }
 
+    /// The chip of a core, simulated or not.
+    pub(crate) fn chip_of(&self, core: CoreId) -> u16 {
+        let chip = core.index() / self.cores_per_chip;
+        u16::try_from(chip).expect("fewer chips than cores")
+    }
+
     /// Ends the run with an error.
     pub(crate) fn fail(&mut self, context: &mut Context<'_>, error: MachineError) {
         self.fault.get_or_insert(error);
         context.halt();
     }
 
-    /// Moves instructions from the program into the queues, in program order, until one is full.
+    /// Moves instructions from the program into the queues, those of each core in program order,
+    /// until one is full.
     pub(crate) fn feed(&mut self, context: &mut Context<'_>) {
         let now = context.now_in(self.reference);
-        while let Some(instruction) = self.sequencer.head(&mut self.observer, now) {
-            let unit = &mut self.units[instruction.unit.index()];
-            if unit.queue.len() == QUEUE_DEPTH {
-                self.sequencer.stall(instruction);
-                return;
-            }
-            unit.queue.push_back(instruction);
-            if std::mem::take(&mut unit.starved) {
-                context.wake(unit.component, Phase::Act);
-            }
-        }
+        self.sequencer.begin(&mut self.observer, now);
+        // What one core is given may be what the stream of another waits for.
+        while self.feed_each(context, now) && self.sequencer.is_any_pending() {}
         if let Some(error) = self.sequencer.refused.take() {
             self.fail(context, error);
         }
+    }
+
+    /// Lets each core take what its queues hold; true if any took something.
+    fn feed_each(&mut self, context: &mut Context<'_>, now: Cycle) -> bool {
+        let mut any = false;
+        for core in 0..self.sequencer.cores() {
+            if let Some(unit) = self.sequencer.stalled_on(core)
+                && self.units[unit.index()].queue.len() == QUEUE_DEPTH
+            {
+                continue;
+            }
+            while let Some(instruction) = self.sequencer.head(core, now) {
+                let unit = &mut self.units[instruction.unit.index()];
+                if unit.queue.len() == QUEUE_DEPTH {
+                    self.sequencer.stall(core, instruction);
+                    break;
+                }
+                any = true;
+                unit.queue.push_back(instruction);
+                if std::mem::take(&mut unit.starved) {
+                    context.wake(unit.component, Phase::Act);
+                }
+            }
+        }
+        any
     }
 
     /// The first wait of a unit's next instruction that is not met yet.
@@ -100,24 +140,26 @@ impl<O: Observer> World<'_, O> {
         instruction.waits.iter().find(unmet).copied()
     }
 
-    fn take(&mut self, claims: &[Claim], at: Cycle) -> Result<(), MachineError> {
+    fn take(&mut self, unit: UnitId, claims: &[Claim], at: Cycle) -> Result<(), MachineError> {
+        let core = &mut self.cores[self.units[unit.index()].core];
         for &Claim { scratchpad, bytes } in claims {
-            let pad = &mut self.scratchpads[scratchpad as usize];
+            let pad = &mut core.scratchpads[scratchpad as usize];
             pad.take(bytes)
                 .map_err(|overflow| MachineError::Scratchpad {
                     scratchpad,
                     overflow,
                 })?;
-            self.observer.occupancy(scratchpad, at, pad.held());
+            self.observer.occupancy(core.id, scratchpad, at, pad.held());
         }
         Ok(())
     }
 
-    fn give(&mut self, claims: &[Claim], at: Cycle) {
+    fn give(&mut self, unit: UnitId, claims: &[Claim], at: Cycle) {
+        let core = &mut self.cores[self.units[unit.index()].core];
         for &Claim { scratchpad, bytes } in claims {
-            let pad = &mut self.scratchpads[scratchpad as usize];
+            let pad = &mut core.scratchpads[scratchpad as usize];
             pad.give(bytes);
-            self.observer.occupancy(scratchpad, at, pad.held());
+            self.observer.occupancy(core.id, scratchpad, at, pad.held());
         }
     }
 
@@ -171,7 +213,7 @@ impl<O: Observer> World<'_, O> {
         );
         self.observer.busy(&busy);
         self.observer.complete(unit, operation, tile, at, bound);
-        self.give(&instruction.gives, at);
+        self.give(unit, &instruction.gives, at);
         self.end = self.end.max(at);
         self.wake_sleepers(context, unit, at);
         if self.sequencer.completed() {
@@ -204,8 +246,8 @@ impl<O: Observer> World<'_, O> {
         self.observer.end(self.end);
     }
 
-    pub(crate) fn pad(&mut self, id: ScratchpadId) -> &mut Scratchpad {
-        &mut self.scratchpads[id as usize]
+    pub(crate) fn pad(&mut self, core: usize, id: ScratchpadId) -> &mut Scratchpad {
+        &mut self.cores[core].scratchpads[id as usize]
     }
 }
 
@@ -288,10 +330,11 @@ impl Issue {
             world.account_waiting(unit, now, None);
         }
         let instruction = world.unit(unit).queue.pop_front()?;
-        if world.sequencer.is_stalled_on(unit) {
+        let core = world.unit(unit).core;
+        if world.sequencer.stalled_on(core) == Some(unit) {
             world.feed(context);
         }
-        if let Err(error) = world.take(&instruction.takes, now) {
+        if let Err(error) = world.take(unit, &instruction.takes, now) {
             world.fail(context, error);
             return None;
         }

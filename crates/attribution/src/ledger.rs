@@ -2,14 +2,14 @@
 
 use event_kernel::Cycle;
 use tile_program::{
-    Bound, Busy, Cause, Class, Observer, Operation, OperationId, Target, UnitId, WaitReason,
+    Bound, Busy, Cause, Class, Observer, Operation, OperationId, Platform, UnitId, WaitReason,
     Waiting,
 };
 
-use crate::dma_log::{CauseCycles, DmaLog};
 use crate::operations::OperationTable;
 use crate::path::{Charge, UnitPath};
 use crate::summary::Summary;
+use crate::transfers::{CauseCycles, TransferLog};
 
 /// Buckets of one unit: by class, and last those of no class (nothing at hand).
 pub(crate) type Buckets = [CauseCycles; Class::ALL.len() + 1];
@@ -81,7 +81,9 @@ impl UnitLedger {
 pub struct Ledger {
     pub(crate) units: Vec<UnitLedger>,
     pub(crate) operations: OperationTable,
-    dma: DmaLog,
+    /// The core of each unit, and what the transfers of each core did.
+    cores: Vec<usize>,
+    logs: Vec<TransferLog>,
     pub(crate) passes: u64,
     /// The unit that completed last, and on what.
     last: Option<(UnitId, Charge)>,
@@ -91,15 +93,17 @@ pub struct Ledger {
 impl Ledger {
     /// An empty account of a machine.
     #[must_use]
-    pub fn new(target: &Target) -> Self {
-        let units = (0..target.units())
-            .map(|index| u16::try_from(index).expect("unit numbers are 16 bits wide"))
-            .map(|index| UnitLedger::new(target.unit_name(UnitId(index))))
-            .collect();
+    pub fn new(platform: &Platform) -> Self {
+        let all = platform.all_units();
+        let places = (0..).zip(&platform.cores);
+        let cores = places.flat_map(|(place, core)| core.units().map(move |_| place));
         Self {
-            units,
-            operations: OperationTable::new(target),
-            dma: DmaLog::new(target.load, target.store, target.units()),
+            units: all
+                .map(|(core, unit, _)| UnitLedger::new(&core.unit_name(unit)))
+                .collect(),
+            cores: cores.collect(),
+            operations: OperationTable::new(platform),
+            logs: platform.cores.iter().map(TransferLog::new).collect(),
             passes: 0,
             last: None,
             end: None,
@@ -140,22 +144,31 @@ impl Ledger {
     /// By cause, what a unit was kept waiting by.
     fn charge_wait(&mut self, waiting: &Waiting) -> CauseCycles {
         let cycles = waiting.to.since(waiting.from);
+        let log = &mut self.logs[self.cores[waiting.unit.index()]];
         let cause = match waiting.on {
-            Some((on, WaitReason::Data)) if on != waiting.unit && self.dma.covers(on) => {
-                return self.charge_wait_for_dma(waiting, on);
+            // Who receives waits for data of another core, or of one that does the same as its own.
+            Some((on, WaitReason::Data))
+                if self.cores[on.index()] != self.cores[waiting.unit.index()]
+                    || log.receives(waiting.unit) =>
+            {
+                Cause::Peer
+            }
+            Some((on, WaitReason::Data)) if on != waiting.unit && log.covers(on) => {
+                return self.charge_wait_for_transfer(waiting, on);
             }
             Some((_, WaitReason::Data)) => Cause::Dependency,
             Some((_, WaitReason::Buffer)) => Cause::BufferFull,
             None => Cause::Idle,
         };
-        self.dma.add(waiting.unit, &[(cause, cycles)]);
+        log.add(waiting.unit, &[(cause, cycles)]);
         let mut window = [0; Cause::COUNT];
         window[cause as usize] = cycles.get();
         window
     }
 
-    fn charge_wait_for_dma(&mut self, waiting: &Waiting, on: UnitId) -> CauseCycles {
-        let window = self.dma.window(waiting.unit, on, waiting.to);
+    fn charge_wait_for_transfer(&mut self, waiting: &Waiting, on: UnitId) -> CauseCycles {
+        let log = &mut self.logs[self.cores[waiting.unit.index()]];
+        let window = log.window(waiting.unit, on, waiting.to);
         assert_eq!(
             window.iter().sum::<u64>(),
             waiting.to.since(waiting.from).get(),
@@ -163,8 +176,8 @@ impl Ledger {
             self.units[waiting.unit.index()].name,
             waiting.from
         );
-        if self.dma.covers(waiting.unit) {
-            self.dma.add_window(waiting.unit, &window, waiting.to);
+        if log.covers(waiting.unit) {
+            log.add_window(waiting.unit, on, &window, waiting.to);
         }
         window
     }
@@ -183,7 +196,8 @@ impl Observer for Ledger {
     fn busy(&mut self, busy: &Busy<'_>) {
         let class = self.operations.get(busy.operation).class as usize;
         self.operations.busy(busy);
-        self.dma.add(busy.unit, busy.parts);
+        let log = &mut self.logs[self.cores[busy.unit.index()]];
+        log.add(busy.unit, busy.parts);
         let unit = &mut self.units[busy.unit.index()];
         unit.advance(busy.from, busy.to);
         let mut sum = 0;
@@ -204,7 +218,7 @@ impl Observer for Ledger {
         if unit.waits_since.is_some() {
             // A pipelined unit began to wait while the instruction before was still under way.
             unit.waits_since = Some(busy.to);
-            self.dma.mark(busy.unit, busy.to);
+            log.mark(busy.unit, busy.to);
         }
     }
 
@@ -213,7 +227,7 @@ impl Observer for Ledger {
         if waiter.waits_since.is_none() {
             let at = at.max(waiter.through);
             waiter.waits_since = Some(at);
-            self.dma.mark(unit, at);
+            self.logs[self.cores[unit.index()]].mark(unit, at);
         }
     }
 
@@ -230,7 +244,7 @@ impl Observer for Ledger {
                 unit.add(class, cause, window[cause as usize]);
             }
         }
-        self.dma.unmark(waiting.unit);
+        self.logs[self.cores[waiting.unit.index()]].unmark(waiting.unit);
         self.units[waiting.unit.index()].waits_since = None;
         if let Some((on, _)) = waiting.on
             && on != waiting.unit

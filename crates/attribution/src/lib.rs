@@ -13,12 +13,13 @@
 //! read off it. How waits, pipelined units and ties are charged is set down in the crate's README.
 
 mod amdahl;
-mod dma_log;
+
 mod ledger;
 mod operations;
 mod path;
 mod roofline;
 mod summary;
+mod transfers;
 
 pub use amdahl::{Amdahl, NotASpeedup, Speedup};
 pub use ledger::Ledger;

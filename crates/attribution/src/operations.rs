@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tile_program::{Busy, Class, Operation, OperationId, Target, TileChoice, UnitId};
+use tile_program::{Busy, Class, Operation, OperationId, Platform, Role, TileChoice, UnitId};
 
 /// What one operation did, over all passes in which it ran.
 #[derive(Clone, Debug)]
@@ -21,6 +21,7 @@ pub(crate) struct Entry {
     pub(crate) store_cycles: u64,
     pub(crate) bytes_read: u64,
     pub(crate) bytes_written: u64,
+    pub(crate) bytes_received: u64,
     pub(crate) compulsory_read: u64,
     pub(crate) compulsory_write: u64,
     /// Of the latest pass.
@@ -43,6 +44,7 @@ impl Entry {
             store_cycles: 0,
             bytes_read: 0,
             bytes_written: 0,
+            bytes_received: 0,
             compulsory_read: 0,
             compulsory_write: 0,
             tiling: None,
@@ -58,9 +60,8 @@ impl Entry {
 /// as long as the run.
 #[derive(Debug)]
 pub(crate) struct OperationTable {
-    load: UnitId,
-    store: UnitId,
-    arrays: Vec<UnitId>,
+    /// By unit.
+    roles: Vec<Role>,
     pub(crate) entries: Vec<Entry>,
     /// Operator and class, by which operations group.
     pub(crate) operators: Vec<(&'static str, Class)>,
@@ -70,11 +71,9 @@ pub(crate) struct OperationTable {
 }
 
 impl OperationTable {
-    pub(crate) fn new(target: &Target) -> Self {
+    pub(crate) fn new(platform: &Platform) -> Self {
         Self {
-            load: target.load,
-            store: target.store,
-            arrays: target.arrays.iter().map(|array| array.unit).collect(),
+            roles: platform.all_units().map(|(_, _, role)| role).collect(),
             entries: Vec::new(),
             operators: Vec::new(),
             current: Vec::new(),
@@ -128,19 +127,24 @@ impl OperationTable {
 
     /// A unit worked on an operation.
     pub(crate) fn busy(&mut self, busy: &Busy<'_>) {
-        let (load, store) = (self.load, self.store);
+        let role = self.roles[busy.unit.index()];
         let cycles = busy.to.since(busy.from).get();
         let main = self.does_main_work(busy.unit, busy.operation);
         let entry = self.get_mut(busy.operation);
         if main {
             entry.cycles += cycles;
         }
-        if busy.unit == load {
-            entry.load_cycles += cycles;
-            entry.bytes_read += busy.bytes.get();
-        } else if busy.unit == store {
-            entry.store_cycles += cycles;
-            entry.bytes_written += busy.bytes.get();
+        match role {
+            Role::Load => {
+                entry.load_cycles += cycles;
+                entry.bytes_read += busy.bytes.get();
+            }
+            Role::Store => {
+                entry.store_cycles += cycles;
+                entry.bytes_written += busy.bytes.get();
+            }
+            Role::Receive => entry.bytes_received += busy.bytes.get(),
+            Role::Array(_) | Role::Vector => {}
         }
         entry.macs += busy.macs;
     }
@@ -154,6 +158,7 @@ impl OperationTable {
     /// Whether a unit does an operation's main work: several arrays may share it.
     fn does_main_work(&self, unit: UnitId, operation: OperationId) -> bool {
         let main = self.get(operation).unit;
-        unit == main || self.arrays.contains(&unit) && self.arrays.contains(&main)
+        let is_array = |unit: UnitId| matches!(self.roles[unit.index()], Role::Array(_));
+        unit == main || is_array(unit) && is_array(main)
     }
 }

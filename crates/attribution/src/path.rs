@@ -8,7 +8,7 @@
 use event_kernel::Cycle;
 use tile_program::{Bound, Cause, Class};
 
-use crate::dma_log::CauseCycles;
+use crate::transfers::CauseCycles;
 
 /// A path from the start of the run to a completion.
 #[derive(Clone, Debug, Default)]

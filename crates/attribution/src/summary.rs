@@ -42,7 +42,7 @@ pub struct UnitSummary {
     pub busy: Cycles,
     /// Multiply-accumulates done.
     pub macs: u64,
-    /// Payload bytes moved to or from main memory.
+    /// Payload bytes moved to or from main memory, or over links.
     pub bytes: Bytes,
     /// Instructions completed.
     pub instructions: u64,
@@ -89,6 +89,8 @@ pub struct OperationSummary {
     pub bytes_read: Bytes,
     /// Payload bytes written to main memory for it.
     pub bytes_written: Bytes,
+    /// Payload bytes that came over links for it.
+    pub bytes_received: Bytes,
     /// How its GEMMs were cut into tiles, and why so; of its last pass.
     pub tiling: Option<TileChoice>,
 }
@@ -150,6 +152,8 @@ pub struct Summary {
     pub bytes_read: Bytes,
     /// Payload bytes written to main memory.
     pub bytes_written: Bytes,
+    /// Payload bytes that came over links.
+    pub bytes_received: Bytes,
     /// Bytes that had to be read at least, by the program's own account.
     pub compulsory_read: Bytes,
     /// Bytes that had to be written at least.
@@ -181,6 +185,7 @@ impl Summary {
             macs: total_of(|entry| entry.macs),
             bytes_read: Bytes(total_of(|entry| entry.bytes_read)),
             bytes_written: Bytes(total_of(|entry| entry.bytes_written)),
+            bytes_received: Bytes(total_of(|entry| entry.bytes_received)),
             compulsory_read: Bytes(total_of(|entry| entry.compulsory_read)),
             compulsory_write: Bytes(total_of(|entry| entry.compulsory_write)),
         }
@@ -261,6 +266,7 @@ fn operations(ledger: &Ledger) -> Vec<OperationSummary> {
             store_cycles: Cycles(entry.store_cycles),
             bytes_read: Bytes(entry.bytes_read),
             bytes_written: Bytes(entry.bytes_written),
+            bytes_received: Bytes(entry.bytes_received),
             tiling: entry.tiling,
         })
         .collect()

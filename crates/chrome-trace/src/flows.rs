@@ -1,7 +1,7 @@
 //! Arrows from a fetch to the tile that uses it.
 
 use event_kernel::Cycle;
-use tile_program::OperationId;
+use tile_program::{Busy, OperationId, UnitId};
 
 /// How many fetches are remembered while their use is awaited.
 const REMEMBERED: usize = 64;
@@ -9,6 +9,7 @@ const REMEMBERED: usize = 64;
 /// A fetch that has a slice.
 #[derive(Clone, Copy)]
 struct Fetch {
+    unit: UnitId,
     operation: OperationId,
     tile: u32,
     from: Cycle,
@@ -28,12 +29,14 @@ impl Fetches {
         self.next = 0;
     }
 
-    pub(crate) fn add(&mut self, operation: OperationId, tile: u32, from: Cycle, to: Cycle) {
+    /// A unit has fetched for a tile in `from..busy.to`.
+    pub(crate) fn add(&mut self, busy: &Busy<'_>, from: Cycle) {
         let fetch = Fetch {
-            operation,
-            tile,
+            unit: busy.unit,
+            operation: busy.operation,
+            tile: busy.tile,
             from,
-            to,
+            to: busy.to,
         };
         if self.ring.len() < REMEMBERED {
             self.ring.push(fetch);
@@ -43,14 +46,19 @@ impl Fetches {
         }
     }
 
-    /// When a fetch for a tile that begins at `at` began. Each fetch is given once.
-    pub(crate) fn take(&mut self, operation: OperationId, tile: u32, at: Cycle) -> Option<Cycle> {
+    /// Who fetched for a tile that begins at `at`, and since when. Each fetch is given once.
+    pub(crate) fn take(
+        &mut self,
+        operation: OperationId,
+        tile: u32,
+        at: Cycle,
+    ) -> Option<(UnitId, Cycle)> {
         let fetch = self
             .ring
             .iter_mut()
             .find(|fetch| fetch.operation == operation && fetch.tile == tile && fetch.to <= at)?;
         // Used up: nothing begins before it has ended.
         fetch.to = Cycle(u64::MAX);
-        Some(fetch.from)
+        Some((fetch.unit, fetch.from))
     }
 }

@@ -8,26 +8,17 @@ use std::fmt;
 use std::io::Write;
 
 use event_kernel::{Cycle, Cycles};
-use tile_program::{Busy, Cause, OperationId, UnitId, WaitReason, Waiting};
+use tile_program::{Busy, Cause, OperationId, Role, UnitId, WaitReason, Waiting};
 
 use crate::recorder::{Detail, Recorder, Slice, TrackId};
 
-/// What the unit is, as far as its slices differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    Array,
-    Vector,
-    Load,
-    Store,
-}
-
-impl Role {
-    const fn verb(self) -> &'static str {
-        match self {
-            Self::Array | Self::Vector => "tile",
-            Self::Load => "load",
-            Self::Store => "store",
-        }
+/// What a unit does, as its slices say it.
+const fn verb(role: Role) -> &'static str {
+    match role {
+        Role::Array(_) | Role::Vector => "tile",
+        Role::Load => "load",
+        Role::Store => "store",
+        Role::Receive => "receive",
     }
 }
 
@@ -142,7 +133,7 @@ impl UnitTrack {
         if recorder.wants(Detail::Phases, from) {
             self.tile = Some((from, to));
             self.tile_slice = (from, to);
-            if self.role != Role::Array {
+            if !matches!(self.role, Role::Array(_)) {
                 self.parts(recorder, names, busy.from, busy.parts);
             }
         }
@@ -264,7 +255,7 @@ impl UnitTrack {
                 parts,
             } => recorder.slice(&Slice {
                 track,
-                name: format_args!("{} {tile}", self.role.verb()),
+                name: format_args!("{} {tile}", verb(self.role)),
                 from,
                 to,
                 args: Some(format_args!(

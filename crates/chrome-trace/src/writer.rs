@@ -4,13 +4,14 @@ use std::io::{self, Write};
 
 use event_kernel::{Cycle, Frequency};
 use tile_program::{
-    Busy, Bytes, FoldSpan, Observer, Operation, ScratchpadId, Target, UnitId, Waiting,
+    Busy, Bytes, CoreId, FoldSpan, Observer, Operation, Platform, Role, ScratchpadId, UnitId,
+    Waiting,
 };
 
 use crate::counter::Counter;
 use crate::flows::Fetches;
 use crate::recorder::{Detail, Recorder, Slice, TrackId, escaped};
-use crate::track::{Names, Role, UnitTrack};
+use crate::track::{Names, UnitTrack};
 use crate::{TraceOptions, TraceStatistics};
 
 /// Subsystems in the order in which viewers show them: the number is the process number.
@@ -20,6 +21,7 @@ const VECTOR: u32 = 3;
 const DMA: u32 = 4;
 const SRAM: u32 = 5;
 const DRAM: u32 = 6;
+const LINKS: u32 = 7;
 
 /// Track numbers start here: one that equals a process number is shown as "main thread".
 const FIRST_TRACK: u32 = 100;
@@ -43,42 +45,50 @@ pub struct TraceWriter<W: Write> {
     macs: Vec<Option<Counter>>,
     /// GB/s of each DMA side, indexed by unit.
     bandwidth: Vec<Option<Counter>>,
-    /// Bytes held, indexed by scratchpad.
-    occupancy: [Counter; 3],
+    /// Bytes held, by core and scratchpad.
+    occupancy: Vec<(CoreId, [Counter; 3])>,
     /// Name and start of the current pass.
     pass: Option<(String, Cycle)>,
 }
 
 impl<W: Write> TraceWriter<W> {
     /// Begins a trace of a run on a machine.
-    pub fn new(writer: W, target: &Target, options: &TraceOptions) -> Self {
+    pub fn new(writer: W, platform: &Platform, options: &TraceOptions) -> Self {
         let mut recorder = Recorder::new(writer, options);
         let budget = recorder.budget();
-        let units: Vec<_> = (0..target.units())
-            .map(|index| UnitId(u16::try_from(index).expect("unit numbers are 16 bits wide")))
-            .collect();
+        let units = platform.all_units();
         let unit_names: Vec<_> = units
-            .iter()
-            .map(|unit| escaped(target.unit_name(*unit)))
+            .map(|(core, unit, _)| escaped(&core.unit_name(unit)))
             .collect();
-        let tracks: Vec<_> = units.iter().map(|unit| unit_track(target, *unit)).collect();
+        let units = platform.all_units();
+        let tracks: Vec<_> = units
+            .map(|(_, unit, role)| unit_track(unit, role))
+            .collect();
         write_metadata(&mut recorder, options, &tracks, &unit_names);
-        let with_role = |role: Role, counter: &dyn Fn(&str) -> Counter| {
-            let pairs = tracks.iter().zip(&unit_names);
-            pairs
-                .map(|(track, name)| (track.role == role).then(|| counter(name)))
-                .collect::<Vec<_>>()
-        };
-        let macs = with_role(Role::Array, &|name| {
-            Counter::new(ARRAYS, name.to_owned(), "useful MACs/cycle", budget)
+        let arrays = tracks.iter().zip(&unit_names).map(|(track, name)| {
+            let is_array = matches!(track.role, Role::Array(_));
+            is_array.then(|| Counter::new(ARRAYS, name.clone(), "useful MACs/cycle", budget))
         });
-        let mut bandwidth = with_role(Role::Load, &|_| {
-            Counter::new(DRAM, "dram read".into(), "GB/s", budget)
+        let macs = arrays.collect();
+        let rates = platform.all_units().map(|(core, _, role)| {
+            let (process, what) = match role {
+                Role::Load => (DRAM, "dram read"),
+                Role::Store => (DRAM, "dram write"),
+                Role::Receive => (LINKS, "received"),
+                Role::Array(_) | Role::Vector => return None,
+            };
+            let name = escaped(&format!("{}{what}", core.prefix));
+            Some(Counter::new(process, name, "GB/s", budget))
         });
-        bandwidth[target.store.index()] =
-            Some(Counter::new(DRAM, "dram write".into(), "GB/s", budget));
-        let occupancy = ScratchpadId::ALL
-            .map(|pad| Counter::new(SRAM, format!("sram {}", pad.name()), "bytes held", budget));
+        let bandwidth = rates.collect();
+        let occupancy = platform.cores.iter().map(|core| {
+            let pads = ScratchpadId::ALL.map(|pad| {
+                let name = escaped(&format!("{}sram {}", core.prefix, pad.name()));
+                Counter::new(SRAM, name, "bytes held", budget)
+            });
+            (core.core, pads)
+        });
+        let occupancy = occupancy.collect();
         Self {
             recorder,
             clock: options.clock,
@@ -149,26 +159,22 @@ impl<W: Write> TraceWriter<W> {
         let Some((at, _)) = self.recorder.clip(busy.from, busy.to) else {
             return;
         };
-        while let Some(from) = self.fetches.take(busy.operation, busy.tile, at) {
+        while let Some((unit, from)) = self.fetches.take(busy.operation, busy.tile, at) {
             let statistics = &self.recorder.statistics;
             if statistics.flows * 20 < statistics.events {
-                let loads = self.tracks.iter().find(|track| track.role == Role::Load);
-                let load = loads.expect("every machine loads").id;
+                let load = self.tracks[unit.index()].id;
                 self.recorder.flow((load, from), (to, at));
             }
         }
     }
 }
 
-fn unit_track(target: &Target, unit: UnitId) -> UnitTrack {
-    let (pid, role) = if unit == target.vector {
-        (VECTOR, Role::Vector)
-    } else if unit == target.load {
-        (DMA, Role::Load)
-    } else if unit == target.store {
-        (DMA, Role::Store)
-    } else {
-        (ARRAYS, Role::Array)
+fn unit_track(unit: UnitId, role: Role) -> UnitTrack {
+    let pid = match role {
+        Role::Array(_) => ARRAYS,
+        Role::Vector => VECTOR,
+        Role::Load | Role::Store => DMA,
+        Role::Receive => LINKS,
     };
     let tid = FIRST_TRACK + 1 + u32::from(unit.0);
     UnitTrack::new(TrackId { pid, tid }, role)
@@ -201,7 +207,9 @@ fn write_metadata<W: Write>(
         (SRAM, "sram"),
         (DRAM, "dram"),
     ];
-    for (pid, name) in processes {
+    let linked = tracks.iter().any(|track| track.role == Role::Receive);
+    let links = linked.then_some((LINKS, "links"));
+    for (pid, name) in processes.into_iter().chain(links) {
         recorder.event(format_args!(
             r#""ph":"M","name":"process_name","pid":{pid},"args":{{"name":"{name}"}}"#
         ));
@@ -241,10 +249,10 @@ impl<W: Write> Observer for TraceWriter<W> {
         match track.role {
             Role::Load if has_slice => {
                 if let Some((from, _)) = self.recorder.clip(busy.from, busy.to) {
-                    self.fetches.add(busy.operation, busy.tile, from, busy.to);
+                    self.fetches.add(busy, from);
                 }
             }
-            Role::Array | Role::Vector if has_slice => self.connect(busy),
+            Role::Array(_) | Role::Vector if has_slice => self.connect(busy),
             _ => {}
         }
     }
@@ -277,8 +285,12 @@ impl<W: Write> Observer for TraceWriter<W> {
         );
     }
 
-    fn occupancy(&mut self, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {
-        let counter = &mut self.occupancy[scratchpad as usize];
+    fn occupancy(&mut self, core: CoreId, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {
+        let mut cores = self.occupancy.iter_mut();
+        let Some((_, pads)) = cores.find(|(known, _)| *known == core) else {
+            return;
+        };
+        let counter = &mut pads[scratchpad as usize];
         counter.set(&mut self.recorder, at, bytes.get().saturating_mul(1000));
     }
 
@@ -286,7 +298,8 @@ impl<W: Write> Observer for TraceWriter<W> {
         self.end_pass(end);
         let macs = self.macs.iter_mut().flatten();
         let bandwidth = self.bandwidth.iter_mut().flatten();
-        for counter in macs.chain(bandwidth).chain(&mut self.occupancy) {
+        let occupancy = self.occupancy.iter_mut().flat_map(|(_, pads)| pads);
+        for counter in macs.chain(bandwidth).chain(occupancy) {
             counter.end(&mut self.recorder, end);
         }
         self.recorder.tell_missing(PASSES);

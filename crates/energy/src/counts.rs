@@ -2,7 +2,7 @@
 
 use event_kernel::Cycle;
 use tile_program::{
-    Activity, Class, GemmTile, Observer, Operation, ScratchpadId, Target, UnitId, VectorKind,
+    Activity, Class, GemmTile, Observer, Operation, Platform, Role, ScratchpadId, VectorKind,
     VectorTile, Work,
 };
 
@@ -36,7 +36,7 @@ pub struct PadCounts {
 /// Counts of a run, each table indexed by `class as usize` first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
-    /// By class, then by array in the order of the machine file.
+    /// By class, then by array in the order of the machine file, core after core.
     pub arrays: [Vec<ArrayCounts>; CLASSES],
     /// Elements by class, then by `VectorKind as usize`.
     pub vector: [[u64; VECTOR_KINDS]; CLASSES],
@@ -46,6 +46,8 @@ pub struct Counts {
     pub memory_read_bits: [u64; CLASSES],
     /// Bits written to main memory, by class.
     pub memory_written_bits: [u64; CLASSES],
+    /// Bits that came over links, by class.
+    pub link_bits: [u64; CLASSES],
 }
 
 impl Counts {
@@ -56,6 +58,7 @@ impl Counts {
             pads: [[PadCounts::default(); 3]; CLASSES],
             memory_read_bits: [0; CLASSES],
             memory_written_bits: [0; CLASSES],
+            link_bits: [0; CLASSES],
         }
     }
 }
@@ -63,9 +66,10 @@ impl Counts {
 /// The observer that counts. It holds a few hundred numbers, however long the run.
 #[derive(Clone, Debug)]
 pub struct Counter {
-    /// Place in the machine file of each unit that is an array.
+    /// Of each unit that is an array: which of all arrays, core after core.
     arrays: Vec<Option<usize>>,
-    load: UnitId,
+    /// Of each unit, whether it loads from main memory.
+    loads: Vec<bool>,
     /// Class of each operation of the current pass.
     classes: Vec<Class>,
     counts: Counts,
@@ -74,16 +78,23 @@ pub struct Counter {
 impl Counter {
     /// Nothing counted yet.
     #[must_use]
-    pub fn new(target: &Target) -> Self {
-        let mut arrays = vec![None; target.units()];
-        for (place, array) in target.arrays.iter().enumerate() {
-            arrays[array.unit.index()] = Some(place);
-        }
+    pub fn new(platform: &Platform) -> Self {
+        let mut places = 0..;
+        let arrays: Vec<_> = platform
+            .all_units()
+            .map(|(_, _, role)| {
+                matches!(role, Role::Array(_))
+                    .then(|| places.next())
+                    .flatten()
+            })
+            .collect();
+        let loads = platform.all_units().map(|(_, _, role)| role == Role::Load);
+        let known = arrays.iter().flatten().count();
         Self {
+            loads: loads.collect(),
             arrays,
-            load: target.load,
             classes: Vec::new(),
-            counts: Counts::new(target.arrays.len()),
+            counts: Counts::new(known),
         }
     }
 
@@ -127,11 +138,14 @@ impl Observer for Counter {
             }
             Work::Transfer(tile) => {
                 let bits = tile.region.bytes().to_bits().get();
-                if activity.unit == self.load {
+                if self.loads[activity.unit.index()] {
                     counts.memory_read_bits[class] += bits;
                 } else {
                     counts.memory_written_bits[class] += bits;
                 }
+            }
+            Work::Receive(tile) => {
+                counts.link_bits[class] += tile.bytes.to_bits().get();
             }
         }
     }

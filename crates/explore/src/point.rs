@@ -86,15 +86,15 @@ impl Point<'_> {
     /// # Errors
     /// If the machine cannot run the workload.
     pub fn measure(&self) -> Result<Measured, PointError> {
-        let target = self.machine.target();
-        let mut program = compile(self.workload.clone(), target)?;
+        let mut program = compile(self.workload.clone(), self.machine.platform())?;
+        let machine = self.machine.clone().simulating(program.platform().clone());
         let footprint = program.footprint();
-        let observers = (Ledger::new(target), Gemms::default());
+        let observers = (Ledger::new(machine.platform()), Gemms::default());
         let options = RunOptions {
             cycle_limit: None,
             progress: &mut |_| (),
         };
-        let (outcome, (ledger, gemms)) = self.machine.run(&mut program, observers, options)?;
+        let (outcome, (ledger, gemms)) = machine.run(&mut program, observers, options)?;
         Ok(Measured {
             clock: self.machine.spec().clock,
             tokens: self.workload.tokens(),

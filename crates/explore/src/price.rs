@@ -22,7 +22,10 @@ pub fn priced(machine: &Machine, technology: Technology) -> Result<Priced, Field
 #[must_use]
 pub fn parts(machine: &Machine) -> Parts {
     let spec = machine.spec();
-    let arrays = spec.arrays.iter().map(|array| ArrayPart {
+    let cores = spec.cores();
+    let simulated = machine.platform().cores.iter();
+    let arrays = simulated.flat_map(|core| &cores[core.core.index() % cores.len()].arrays);
+    let arrays = arrays.map(|array| ArrayPart {
         name: array.name.clone(),
         kind: array.kind,
         rows: array.array.rows,

@@ -103,6 +103,31 @@ pub struct ScratchpadFacts {
     pub written: Bytes,
 }
 
+/// The cores and chips of the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SystemFacts {
+    /// Equal chips.
+    pub chips: u64,
+    /// Cores on each.
+    pub cores_per_chip: u64,
+    /// How many chips each simulated one stands for, because they do the same in the same cycles. All
+    /// other figures are of the simulated ones.
+    pub replicas: u64,
+    /// The links that any data passed.
+    pub links: Vec<LinkFacts>,
+}
+
+/// A link in one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LinkFacts {
+    /// From chip.
+    pub from: u16,
+    /// To chip.
+    pub to: u16,
+    /// Cycles in which data entered it.
+    pub busy_cycles: u64,
+}
+
 /// Weights that stayed on chip from pass to pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct KeptFacts {
@@ -152,6 +177,8 @@ pub struct Run {
     pub arrays: Vec<ArrayFacts>,
     /// The main memory.
     pub dram: DramFacts,
+    /// The cores and chips.
+    pub system: SystemFacts,
     /// The weights that stayed on chip.
     pub kept_weights: KeptFacts,
     /// The scratchpads.
@@ -181,6 +208,12 @@ impl Run {
             format!("{name}: {}", array.convention)
         });
         each.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether there is more than one core.
+    #[must_use]
+    pub const fn has_several_cores(&self) -> bool {
+        self.system.chips * self.system.cores_per_chip > 1
     }
 
     /// The makespan in seconds.
@@ -216,7 +249,8 @@ impl Run {
         Roofline::of(&self.summary, &peaks)
     }
 
-    /// Multiply-accumulates that all arrays can do in a second, each two operations, in 10^12.
+    /// Multiply-accumulates that all arrays can do in a second, each two operations, in 10^12; on all
+    /// chips.
     #[must_use]
     pub fn peak_tops(&self) -> f64 {
         let macs: f64 = self
@@ -224,15 +258,15 @@ impl Run {
             .iter()
             .map(|array| array.peak_macs_per_cycle)
             .sum();
-        2e-12 * macs * self.clock.as_hertz_f64()
+        2e-12 * macs * self.clock.as_hertz_f64() * self.system.replicas as f64
     }
 
-    /// Operations of the run a second, in 10^12; 0 for a run that took no time.
+    /// Operations of the run a second, in 10^12, on all chips; 0 for a run that took no time.
     #[must_use]
     pub fn tops(&self) -> f64 {
         let seconds = self.seconds();
         if seconds > 0.0 {
-            2e-12 * self.summary.macs as f64 / seconds
+            2e-12 * (self.summary.macs * self.system.replicas) as f64 / seconds
         } else {
             0.0
         }

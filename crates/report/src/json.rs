@@ -9,7 +9,7 @@ use serde_json::Value;
 use tile_program::{Cause, Class};
 
 use crate::energy::{AreaDocument, EnergyDocument, area_document, energy_document};
-use crate::facts::{DramFacts, KeptFacts, Run, ScratchpadFacts, law_speedups};
+use crate::facts::{DramFacts, KeptFacts, Run, ScratchpadFacts, SystemFacts, law_speedups};
 
 /// The version of the document's shape. It grows when a field changes its meaning or goes away; new
 /// fields may come without.
@@ -36,6 +36,8 @@ struct Document<'a> {
     dram: Dram<'a>,
     sram: &'a [ScratchpadFacts],
     kept_weights: KeptFacts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<&'a SystemFacts>,
     amdahl: Law,
     roofline: Roofline,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,6 +142,7 @@ pub fn to_json(run: &Run) -> String {
         },
         sram: &run.scratchpads,
         kept_weights: run.kept_weights,
+        system: run.has_several_cores().then_some(&run.system),
         amdahl: Law {
             class: Class::MatMulFree,
             fraction: amdahl.fraction(),

@@ -16,7 +16,8 @@ mod table;
 mod text;
 
 pub use facts::{
-    ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, Run, ScratchpadFacts,
+    ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, LinkFacts, Run, ScratchpadFacts,
+    SystemFacts,
 };
 pub use json::{SCHEMA_VERSION, to_json};
 pub use table::{Column, list};

@@ -113,6 +113,9 @@ fn headline(page: &mut Page, run: &Run) {
         )),
     }
     page.line(format_args!("  convention   {}", run.convention()));
+    if run.has_several_cores() {
+        cores(page, run);
+    }
     let kept = run.kept_weights;
     if kept.matrices > 0 {
         let (matrices, bytes) = (kept.matrices, bytes(kept.bytes.get()));
@@ -123,6 +126,36 @@ fn headline(page: &mut Page, run: &Run) {
         };
         page.line(format_args!(
             "  weights      {matrices} matrices ({bytes}) stay on chip, {how}"
+        ));
+    }
+}
+
+/// The cores and chips, and what went over links.
+fn cores(page: &mut Page, run: &Run) {
+    let system = &run.system;
+    let chips = plural(system.chips, "chip", "chips");
+    let cores = plural(system.cores_per_chip, "core", "cores");
+    let alike = match system.replicas {
+        1 => String::new(),
+        replicas => {
+            format!("; {replicas} do the same in the same cycles: figures are of one of them")
+        }
+    };
+    page.line(format_args!("  machine      {chips} of {cores}{alike}"));
+    let received = run.summary.bytes_received;
+    if received.get() > 0 {
+        let total = run.summary.total.get();
+        let busiest = system.links.iter().max_by_key(|link| link.busy_cycles);
+        let busiest = busiest.map_or(String::new(), |link| {
+            let part = percent(share(link.busy_cycles, total));
+            format!(
+                "; the busiest, {} to {}, is at work {part} of the time",
+                link.from, link.to
+            )
+        });
+        page.line(format_args!(
+            "  links        {} received{busiest}",
+            bytes(received.get())
         ));
     }
 }
@@ -318,6 +351,8 @@ const fn short(cause: Cause) -> &'static str {
         Cause::DramRefresh => "refr",
         Cause::DramTurnaround => "turn",
         Cause::Dependency => "dep",
+        Cause::Link => "link",
+        Cause::Peer => "peer",
         Cause::BufferFull => "full",
         Cause::Idle => "idle",
     }

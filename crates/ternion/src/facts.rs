@@ -2,9 +2,12 @@
 
 use accelerator::{ArraySpec, ChannelOutcome, Machine, Outcome};
 use attribution::Summary;
-use report::{ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, Run, ScratchpadFacts};
+use report::{
+    ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, LinkFacts, Run, ScratchpadFacts,
+    SystemFacts,
+};
 use serde_json::json;
-use tile_program::ScratchpadId;
+use tile_program::{LinkId, ScratchpadId};
 use workload_compiler::CompiledProgram;
 
 /// All that a report of a run is made of.
@@ -18,7 +21,12 @@ pub(crate) fn facts(
 ) -> Run {
     let (workload, kept) = (program.workload(), program.kept());
     let spec = machine.spec();
-    let arrays = machine.target().arrays.iter().zip(&spec.arrays);
+    let platform = machine.platform();
+    let cores = spec.cores();
+    let arrays = platform.cores.iter().flat_map(|core| {
+        let specs = &cores[core.core.index() % cores.len()].arrays;
+        core.arrays.iter().zip(specs)
+    });
     Run {
         machine: spec.name.clone(),
         workload: name,
@@ -41,11 +49,22 @@ pub(crate) fn facts(
             bytes: kept.bytes,
             warm: kept.warm,
         },
-        scratchpads: ScratchpadId::ALL
-            .into_iter()
+        system: SystemFacts {
+            chips: u64::from(spec.chips),
+            cores_per_chip: cores.len() as u64,
+            replicas: platform.replicas,
+            links: links(machine, outcome),
+        },
+        scratchpads: platform
+            .cores
+            .iter()
             .zip(&outcome.scratchpads)
-            .map(|(id, pad)| ScratchpadFacts {
-                name: id.name().to_string(),
+            .flat_map(|(core, pads)| {
+                let named = |id: ScratchpadId| format!("{}{}", core.prefix, id.name());
+                ScratchpadId::ALL.map(named).into_iter().zip(pads)
+            })
+            .map(|(name, pad)| ScratchpadFacts {
+                name,
                 capacity: pad.capacity,
                 peak: pad.peak,
                 filled: pad.filled,
@@ -67,17 +86,36 @@ fn peak_macs_per_cycle(machine: &Machine, array: &ArraySpec) -> f64 {
     pes * clocks / array.kind.initiation_interval as f64
 }
 
-/// What all channels of the memory did together.
+/// What the links did that any data passed.
+fn links(machine: &Machine, outcome: &Outcome) -> Vec<LinkFacts> {
+    let network = &machine.platform().network;
+    let busy = (0..).map(LinkId).zip(&outcome.links);
+    busy.filter(|(_, cycles)| !cycles.is_zero())
+        .map(|(link, cycles)| {
+            let (from, to) = network.ends(link);
+            LinkFacts {
+                from,
+                to,
+                busy_cycles: cycles.get(),
+            }
+        })
+        .collect()
+}
+
+/// What all channels of the memories of all simulated chips did together.
 fn memory(machine: &Machine, outcome: &Outcome) -> DramFacts {
     let memory = machine.memory();
+    let chips = outcome.channels.len() as u64 / memory.channels();
     let mut facts = DramFacts {
         name: memory.device().map_or("ideal".into(), |device| {
-            format!("{} x{}", device.preset.name, device.channels)
+            format!("{} x{}", device.preset.name, device.channels * chips)
         }),
-        channels: memory.channels(),
+        channels: memory.channels() * chips,
         clock_hz: memory.frequency().as_hertz_f64(),
         // Unlimited bandwidth is infinite, and is written as null.
-        peak_bytes_per_second: memory.peak_bytes_per_second().unwrap_or(f64::INFINITY),
+        peak_bytes_per_second: memory
+            .peak_bytes_per_second()
+            .map_or(f64::INFINITY, |peak| peak * chips as f64),
         ..DramFacts::default()
     };
     let seconds = machine.spec().clock.seconds_f64(outcome.total);

@@ -23,11 +23,13 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Opens both files, changes the fields that `--set` names, and compiles.
+    /// Opens both files, changes the fields that `--set` names, and compiles: for every chip, or for
+    /// one of those that do the same.
     pub(crate) fn load(
         hw: Option<&str>,
         workload: Option<&str>,
         set: &[String],
+        every_chip: bool,
     ) -> Result<Self, Failure> {
         let overrides = load::overrides(set)?;
         let spec = load::machine(hw.unwrap_or(DEFAULT_MACHINE), &overrides)?;
@@ -37,11 +39,18 @@ impl Job {
             .map(|technology| price::priced(&machine, technology))
             .transpose()
             .map_err(|error| spec.point(&error))?;
-        let program = workload_compiler::compile(workload.value.clone(), machine.target())
-            .map_err(|error| match error.field() {
+        let compile = if every_chip {
+            workload_compiler::compile_every_chip
+        } else {
+            workload_compiler::compile
+        };
+        let program = compile(workload.value.clone(), machine.platform()).map_err(|error| {
+            match error.field() {
                 (Concern::Machine, error) => spec.point(&error),
                 (Concern::Workload, error) => workload.point(&error),
-            })?;
+            }
+        })?;
+        let machine = machine.simulating(program.platform().clone());
         Ok(Self {
             spec,
             workload,

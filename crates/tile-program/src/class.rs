@@ -95,6 +95,10 @@ pub enum Cause {
     DramTurnaround,
     /// An operand is not ready: another unit works on it.
     Dependency,
+    /// An operand is on its way from another core.
+    Link,
+    /// An operand is not ready: another core works on it.
+    Peer,
     /// A buffer must be emptied first: back-pressure.
     BufferFull,
     /// No instruction is at hand.
@@ -103,7 +107,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order of the declaration; `cause as usize` indexes it.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Fill,
         Self::Compute,
         Self::Drain,
@@ -115,6 +119,8 @@ impl Cause {
         Self::DramRefresh,
         Self::DramTurnaround,
         Self::Dependency,
+        Self::Link,
+        Self::Peer,
         Self::BufferFull,
         Self::Idle,
     ];
@@ -137,6 +143,8 @@ impl Cause {
             Self::DramRefresh => "dram_refresh",
             Self::DramTurnaround => "dram_turnaround",
             Self::Dependency => "dependency",
+            Self::Link => "link",
+            Self::Peer => "peer",
             Self::BufferFull => "buffer_full",
             Self::Idle => "idle",
         }

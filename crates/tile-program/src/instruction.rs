@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{Bits, Bytes, OperationId, Packed, ScratchpadId, UnitId};
+use crate::{Bits, Bytes, CoreId, OperationId, Packed, ScratchpadId, UnitId};
 
 /// Why an instruction must wait for another unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -255,6 +255,17 @@ pub struct TransferTile {
     pub scratchpad: ScratchpadId,
 }
 
+/// Bytes that come over links from a scratchpad of another core into the same one of this core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReceiveTile {
+    /// Whose they are.
+    pub from: CoreId,
+    /// How many.
+    pub bytes: Bytes,
+    /// On both sides.
+    pub scratchpad: ScratchpadId,
+}
+
 /// What an instruction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Work {
@@ -264,6 +275,8 @@ pub enum Work {
     Vector(VectorTile),
     /// On the DMA's load or store side.
     Transfer(TransferTile),
+    /// On the receiving end of the links.
+    Receive(ReceiveTile),
 }
 
 /// One step of one unit.

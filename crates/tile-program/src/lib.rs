@@ -4,13 +4,14 @@
 //! ```text
 //!   compiler ──► Program: Pass { operations, instructions } ──► machine ──► Observer
 //!      ▲                                                          │
-//!      └───────────────────────── Target ◄────────────────────────┘
+//!      └──────────────────────── Platform ◄───────────────────────┘
 //! ```
 //!
-//! * A [`Target`] says what a compiler must know of a machine: units, scratchpads, memory.
+//! * A [`Target`] says what a compiler must know of a core: units, scratchpads, memory. A [`Platform`]
+//!   is all cores of a machine and the [`Network`] between their chips.
 //! * A [`Program`] is a stream of [`Pass`]es (a prefill, or one decoded token). A pass lists its
-//!   [`Operation`]s and yields its [`Instruction`]s lazily, so that memory does not grow with the
-//!   length of a run.
+//!   [`Operation`]s and yields the [`Instruction`]s of each core lazily, so that memory does not grow
+//!   with the length of a run.
 //! * Every unit of the machine executes its instructions in program order. An instruction starts
 //!   when its unit is free and each of its [`Wait`]s is met: "unit `u` has completed `n`
 //!   instructions since the start of the run". Nothing else orders two units.
@@ -22,6 +23,7 @@ mod class;
 mod instruction;
 mod observe;
 mod packed;
+mod platform;
 mod program;
 mod size;
 mod target;
@@ -29,12 +31,15 @@ mod tiling;
 
 pub use class::{Cause, Class, Dataflow, Family};
 pub use instruction::{
-    Claim, GemmTile, Instruction, Region, Stream, TransferTile, VectorKind, VectorTile, Wait,
-    WaitReason, Waits, Work,
+    Claim, GemmTile, Instruction, ReceiveTile, Region, Stream, TransferTile, VectorKind,
+    VectorTile, Wait, WaitReason, Waits, Work,
 };
 pub use observe::{Activity, Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
 pub use packed::Packed;
-pub use program::{GemmShape, Operation, OperationId, Pass, Program};
+pub use platform::{LinkId, Network, Platform};
+pub use program::{GemmShape, InstructionStream, Operation, OperationId, Pass, Program, in_turn};
 pub use size::{Bits, Bytes};
-pub use target::{ArrayTarget, Laws, MemoryTarget, ScratchpadId, ScratchpadTarget, Target, UnitId};
+pub use target::{
+    ArrayTarget, CoreId, Laws, MemoryTarget, Role, ScratchpadId, ScratchpadTarget, Target, UnitId,
+};
 pub use tiling::{DecidedBy, LoopOrder, Reuse, TileChoice, Tiling};

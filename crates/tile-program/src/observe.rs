@@ -5,7 +5,9 @@
 
 use event_kernel::{Cycle, Cycles};
 
-use crate::{Bits, Bytes, Cause, Operation, OperationId, ScratchpadId, UnitId, WaitReason, Work};
+use crate::{
+    Bits, Bytes, Cause, CoreId, Operation, OperationId, ScratchpadId, UnitId, WaitReason, Work,
+};
 
 /// A unit worked on an instruction in `from..to`.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +27,7 @@ pub struct Busy<'a> {
     pub parts: &'a [(Cause, Cycles)],
     /// Multiply-accumulates done in it.
     pub macs: u64,
-    /// Payload bytes moved to or from main memory in it.
+    /// Payload bytes moved to or from main memory, or over links, in it.
     pub bytes: Bytes,
 }
 
@@ -131,9 +133,9 @@ pub trait Observer {
         let _ = span;
     }
 
-    /// The bytes held by a scratchpad changed.
-    fn occupancy(&mut self, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {
-        let _ = (scratchpad, at, bytes);
+    /// The bytes held by a scratchpad of a core changed.
+    fn occupancy(&mut self, core: CoreId, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {
+        let _ = (core, scratchpad, at, bytes);
     }
 
     /// The run is over; `end` is its makespan.
@@ -189,9 +191,9 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.fold(span);
     }
 
-    fn occupancy(&mut self, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {
-        self.0.occupancy(scratchpad, at, bytes);
-        self.1.occupancy(scratchpad, at, bytes);
+    fn occupancy(&mut self, core: CoreId, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {
+        self.0.occupancy(core, scratchpad, at, bytes);
+        self.1.occupancy(core, scratchpad, at, bytes);
     }
 
     fn end(&mut self, end: Cycle) {
@@ -234,8 +236,8 @@ impl<O: Observer> Observer for &mut O {
         (**self).fold(span);
     }
 
-    fn occupancy(&mut self, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {
-        (**self).occupancy(scratchpad, at, bytes);
+    fn occupancy(&mut self, core: CoreId, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {
+        (**self).occupancy(core, scratchpad, at, bytes);
     }
 
     fn end(&mut self, end: Cycle) {

@@ -1,5 +1,7 @@
 //! A program: passes of operations and instructions.
 
+use std::task::Poll;
+
 use crate::{Bytes, Class, Family, Instruction, TileChoice, UnitId};
 
 /// An operation within its pass.
@@ -64,18 +66,42 @@ pub struct Operation {
     pub compulsory_write: Bytes,
 }
 
+/// The instructions of one core, in its program order, made as they are asked for. `Pending` says
+/// that the next one depends on what the stream of another core has yet to give: ask again later.
+pub type InstructionStream = Box<dyn Iterator<Item = Poll<Instruction>>>;
+
 /// One pass through the model: a prefill, or one decoded token.
 pub struct Pass {
     /// `prefill(128)`, `decode@2048`.
     pub name: String,
     /// Tokens that this pass adds to the result, over the whole batch.
     pub tokens: u64,
-    /// The operations, in program order; `OperationId` indexes them.
+    /// The operations, core after core in program order; `OperationId` indexes them.
     pub operations: Vec<Operation>,
-    /// The instructions in program order, made as they are asked for.
+    /// The instructions of each core, in the order of [`Platform::cores`](crate::Platform::cores).
     ///
-    /// Program order is a legal serial order: what an instruction waits for stands before it.
-    pub instructions: Box<dyn Iterator<Item = Instruction>>,
+    /// Taken in the order in which streams give them, instructions stand in a legal serial order:
+    /// what one waits for has been given before it.
+    pub streams: Vec<InstructionStream>,
+}
+
+/// The instructions of all cores of a pass in a legal serial order: the streams take turns.
+pub fn in_turn(mut streams: Vec<InstructionStream>) -> impl Iterator<Item = Instruction> {
+    let mut turn = 0;
+    std::iter::from_fn(move || {
+        while !streams.is_empty() {
+            turn %= streams.len();
+            match streams[turn].next() {
+                Some(Poll::Ready(instruction)) => {
+                    turn += 1;
+                    return Some(instruction);
+                }
+                Some(Poll::Pending) => turn += 1,
+                None => drop(streams.remove(turn)),
+            }
+        }
+        None
+    })
 }
 
 /// A stream of passes, run one after another on the same machine. Counts in waits run on over

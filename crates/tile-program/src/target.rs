@@ -119,10 +119,28 @@ impl Laws for () {
     }
 }
 
-/// What a compiler must know of a machine. Units are numbered densely from zero; each array, the
-/// vector unit, load and store are distinct units.
+/// A core of the machine, numbered chip after chip.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CoreId(pub u16);
+
+impl CoreId {
+    /// As an index into per-core tables.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a compiler must know of a core: all of a machine that has one core. Each array, the vector
+/// unit, load, store and receive are distinct units; those of a core are numbered one after another.
 #[derive(Clone, Debug)]
 pub struct Target {
+    /// Which core of the machine it is.
+    pub core: CoreId,
+    /// Which chip it is on: the cores of a chip share its main memory.
+    pub chip: u16,
+    /// What stands before the names of its units: nothing in a machine of one core.
+    pub prefix: String,
     /// The PE arrays.
     pub arrays: Vec<ArrayTarget>,
     /// The vector unit.
@@ -131,6 +149,8 @@ pub struct Target {
     pub load: UnitId,
     /// The DMA's scratchpad-to-DRAM side.
     pub store: UnitId,
+    /// The receiving end of the links, in a machine of several chips.
+    pub receive: Option<UnitId>,
     /// Indexed by [`ScratchpadId`].
     pub scratchpads: [ScratchpadTarget; 3],
     /// The main memory.
@@ -139,30 +159,61 @@ pub struct Target {
     pub laws: Arc<dyn Laws>,
 }
 
+/// What a unit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// An array, by its place in [`Target::arrays`].
+    Array(usize),
+    /// The vector unit.
+    Vector,
+    /// The DMA's load side.
+    Load,
+    /// The DMA's store side.
+    Store,
+    /// The receiving end of the links.
+    Receive,
+}
+
 impl Target {
-    /// The number of units.
-    #[must_use]
-    pub fn units(&self) -> usize {
-        self.arrays.len() + 3
+    /// The core's units in the order of their numbers, with what each is.
+    pub fn units(&self) -> impl Iterator<Item = (UnitId, Role)> {
+        let arrays =
+            (0..self.arrays.len()).map(|place| (self.arrays[place].unit, Role::Array(place)));
+        let others = [
+            (self.vector, Role::Vector),
+            (self.load, Role::Load),
+            (self.store, Role::Store),
+        ];
+        let receive = self.receive.map(|unit| (unit, Role::Receive));
+        arrays.chain(others).chain(receive)
     }
 
-    /// The name of a unit in reports and traces: an array's own, `vector`, `dma.load` or
-    /// `dma.store`.
+    /// What a unit of this core is.
     ///
     /// # Panics
     /// If there is no such unit: a caller's mistake.
     #[must_use]
-    pub fn unit_name(&self, unit: UnitId) -> &str {
-        if unit == self.vector {
-            "vector"
-        } else if unit == self.load {
-            "dma.load"
-        } else if unit == self.store {
-            "dma.store"
-        } else {
-            let array = self.arrays.iter().find(|array| array.unit == unit);
-            &array.expect("a unit of this machine").name
-        }
+    pub fn role(&self, unit: UnitId) -> Role {
+        let mut units = self.units();
+        let found = units.find(|(known, _)| *known == unit);
+        found.expect("a unit of this core").1
+    }
+
+    /// The name of a unit in reports and traces: an array's own, `vector`, `dma.load`, `dma.store` or
+    /// `receive`, after the core's prefix.
+    ///
+    /// # Panics
+    /// If there is no such unit: a caller's mistake.
+    #[must_use]
+    pub fn unit_name(&self, unit: UnitId) -> String {
+        let name = match self.role(unit) {
+            Role::Array(place) => &self.arrays[place].name,
+            Role::Vector => "vector",
+            Role::Load => "dma.load",
+            Role::Store => "dma.store",
+            Role::Receive => "receive",
+        };
+        format!("{}{name}", self.prefix)
     }
 
     /// The first array that serves a family.
@@ -177,5 +228,22 @@ impl Target {
     #[must_use]
     pub fn capacity(&self, id: ScratchpadId) -> Bytes {
         self.scratchpads[id as usize].capacity
+    }
+
+    /// Numbers the core's units from a first one on; says the one after the last.
+    #[must_use]
+    pub fn numbered_from(mut self, first: u16) -> (Self, u16) {
+        let mut next = first;
+        let mut number = || {
+            let unit = UnitId(next);
+            next += 1;
+            unit
+        };
+        for array in &mut self.arrays {
+            array.unit = number();
+        }
+        (self.vector, self.load, self.store) = (number(), number(), number());
+        self.receive = self.receive.map(|_| number());
+        (self, next)
     }
 }

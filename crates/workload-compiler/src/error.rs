@@ -84,6 +84,16 @@ pub enum CompileError {
         /// The largest `batch` that fits; 0 if none does.
         fits: u64,
     },
+    /// The model cannot be split so over the cores.
+    #[error("{what}")]
+    Split {
+        /// The field of `split`.
+        field: &'static str,
+        /// What does not go.
+        what: String,
+        /// What would.
+        help: String,
+    },
     /// A size leaves 64 bits.
     #[error("{what} overflow 64 bits")]
     Overflow {
@@ -132,7 +142,7 @@ impl CompileError {
             Self::MemoryTooSmall { needed, .. } => (
                 Concern::Machine,
                 FieldError::new("memory", self).help(format!(
-                    "more channels or larger devices ({needed} in all), a smaller model, or narrower formats"
+                    "more channels or larger devices ({needed} in all), more chips, a smaller model, or narrower formats"
                 )),
             ),
             Self::BatchTooLarge { fits: 0, .. } => (
@@ -146,6 +156,10 @@ impl CompileError {
                 FieldError::new("batch", self).help(format!(
                     "a batch of at most {fits}, a shorter context, a narrower `precision.kv_cache`, or more memory (hw.memory)"
                 )),
+            ),
+            Self::Split { field, help, .. } => (
+                Concern::Workload,
+                FieldError::new(format!("split.{field}"), self).help(help.clone()),
             ),
             Self::Overflow { .. } => (
                 Concern::Workload,

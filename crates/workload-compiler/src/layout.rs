@@ -221,10 +221,11 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    pub(crate) fn new(access: u64) -> Self {
+    /// Addresses from a first one on.
+    pub(crate) fn new(access: u64, first: u64) -> Self {
         Self {
             access,
-            next: 0,
+            next: first.next_multiple_of(access),
             weights: BTreeMap::new(),
             places: BTreeMap::new(),
             cached: 0,

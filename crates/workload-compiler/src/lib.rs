@@ -3,14 +3,14 @@
 //! ```text
 //!   WorkloadFile ──resolve──► Workload ──lower──► Graph (operations, tensors, stages)
 //!                                                   │ plan: what stays on chip, tiles, loop order
-//!   Target ─────────────────────────────────────────┤
+//!   Platform ───────────────────────────────────────┤
 //!                                                   ▼ emit: waits, scratchpad bytes, addresses
 //!                                    CompiledProgram (passes of instructions, made on demand)
 //! ```
 //!
 //! * [`models`] lists the shipped models; [`find`] looks one up; [`from_hugging_face`] reads others.
 //! * [`WorkloadFile`] is a workload as written, [`resolve`] checks it, [`compile`] makes a
-//!   [`tile_program::Program`] for a [`tile_program::Target`].
+//!   [`tile_program::Program`] for a [`tile_program::Platform`].
 //!
 //! Nothing here knows time or reads files. The crate's README tells what is modelled and what is
 //! not.
@@ -25,6 +25,8 @@ mod model;
 mod passes;
 mod plan;
 mod program;
+mod share;
+mod split;
 mod workload;
 
 pub use error::{CompileError, Concern};
@@ -37,7 +39,9 @@ pub use model::{
     Activation, DenseLayer, FeedForward, Mixer, Model, Norm, NormPlacement, Position, Preset, find,
     from_hugging_face, models, nearest,
 };
-pub use program::{CompiledProgram, KeptWeights, compile};
+pub use program::{CompiledProgram, compile, compile_every_chip};
+pub use share::KeptWeights;
+pub use split::{Algorithm, Split};
 pub use workload::{
     Fusion, Heads, Lengths, MaskedKeys, ModelChoice, Operators, Overrides, Precision,
     PrecisionFile, Run, Softmax, Weights, Workload, WorkloadFile, resolve,

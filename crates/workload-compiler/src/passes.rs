@@ -68,6 +68,43 @@ impl PassShape {
     }
 }
 
+impl PassShape {
+    /// The pass in so many parts, whole sequences each, as equal as can be; fewer, if there are fewer
+    /// sequences.
+    pub(crate) fn microbatches(&self, parts: u64) -> Vec<Self> {
+        let parts = parts.min(self.count()).max(1);
+        if parts == 1 {
+            return vec![self.clone()];
+        }
+        let bound = |part: u64| part * self.count() / parts;
+        let part = |part: u64| {
+            let (from, to) = (bound(part), bound(part + 1));
+            let (mut first, mut row) = (0, 0);
+            let mut sequences = Vec::new();
+            for some in self.sequences.iter() {
+                let start = from.clamp(first, first + some.count);
+                let end = to.clamp(first, first + some.count);
+                if end > start {
+                    let taken = Sequences {
+                        count: end - start,
+                        row,
+                        before: some.before + (start - first) * some.room,
+                        ..*some
+                    };
+                    row += taken.rows();
+                    sequences.push(taken);
+                }
+                first += some.count;
+            }
+            Self {
+                sequences: sequences.into(),
+                ..self.clone()
+            }
+        };
+        (0..parts).map(part).collect()
+    }
+}
+
 /// Sequences of the run that are of one length.
 #[derive(Clone, Copy, Debug)]
 struct Member {
@@ -287,6 +324,28 @@ mod tests {
         assert_eq!(tokens, 28);
         assert!(shapes.iter().all(|shape| shape.positions == 28));
         assert!(shapes[0].first_head && !shapes[1].first_head);
+    }
+
+    #[test]
+    fn microbatches_are_the_pass_in_parts() {
+        let run = Run::Decode {
+            context: Lengths::Each(vec![7, 3]),
+        };
+        let whole = Passes::of(run, 3).shape(0);
+        for parts in 1..=8 {
+            let all = whole.microbatches(parts);
+            assert_eq!(all.len() as u64, parts.min(6));
+            let rows: u64 = all.iter().map(PassShape::rows).sum();
+            assert_eq!(rows, whole.rows());
+            // Each sequence once, at its own place in the caches.
+            let mut places: Vec<u64> = all
+                .iter()
+                .flat_map(|part| part.sequences.iter())
+                .flat_map(|some| (0..some.count).map(|index| some.before + index * some.room))
+                .collect();
+            places.sort_unstable();
+            assert_eq!(places, [0, 7, 14, 21, 24, 27]);
+        }
     }
 
     #[test]

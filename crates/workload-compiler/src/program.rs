@@ -1,21 +1,19 @@
 //! A compiled workload: passes, one after another, made as they are asked for.
 
 use std::cell::RefCell;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::task::Poll;
 
-use serde::Serialize;
-use tile_program::{Bytes, Family, Instruction, OperationId, Pass, Program, ScratchpadId, Target};
+use tile_program::{Bytes, Family, Instruction, OperationId, Pass, Platform, Program};
 
-use crate::emit::{Emitter, Kept, PassEmitter};
 use crate::error::CompileError;
-use crate::layout::Layout;
-use crate::lower::{Graph, Slot, lower, operands};
+use crate::lower::operands;
 use crate::model::Mixer;
-use crate::passes::{PassShape, Passes};
-use crate::plan::{PassPlan, Planner, pitch};
-use crate::workload::{Weights, Workload};
+use crate::passes::Passes;
+use crate::share::{Instructions, KeptWeights, Share};
+use crate::split::{Division, Seat, SharedBoard};
+use crate::workload::Workload;
 
 /// A workload compiled for a machine.
 ///
@@ -24,67 +22,75 @@ use crate::workload::{Weights, Workload};
 #[derive(Debug)]
 pub struct CompiledProgram {
     workload: Workload,
-    target: Target,
-    /// The machine without the bytes that weights hold from pass to pass.
-    beside: Target,
+    platform: Platform,
     passes: Passes,
-    layout: Layout,
-    planner: Planner,
-    slots: [u64; Slot::COUNT],
-    /// Bytes that each slot has room for.
-    sizes: [u64; Slot::COUNT],
-    footprint: Bytes,
-    kept: KeptWeights,
+    shares: Vec<Share>,
     next: u64,
-    /// The books of the run; a pass borrows them until it is over.
-    emitter: Rc<RefCell<Option<Emitter>>>,
-}
-
-/// Weights that stay on chip from pass to pass.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct KeptWeights {
-    /// Matrices.
-    pub matrices: u64,
-    /// Bytes of the weight scratchpad that they hold.
-    pub bytes: Bytes,
-    /// They are there before the run begins; else their first use loads them.
-    pub warm: bool,
 }
 
 /// Compiles a workload for a machine: checks that it can run and lays out main memory.
-/// Instructions are made later, pass by pass.
+/// Instructions are made later, pass by pass. Of chips that do the same in the same cycles one is
+/// compiled for, and stands for all.
 ///
 /// # Errors
-/// If an array is missing or too narrow, a scratchpad cannot hold the smallest tile, or main
-/// memory cannot hold the workload.
-pub fn compile(workload: Workload, target: &Target) -> Result<CompiledProgram, CompileError> {
-    operands(&workload, target, Family::Projection)?;
+/// If an array is missing or too narrow, a scratchpad cannot hold the smallest tile, main memory
+/// cannot hold the workload, or the model cannot be split over the cores.
+pub fn compile(workload: Workload, platform: &Platform) -> Result<CompiledProgram, CompileError> {
+    compile_for(workload, platform, false)
+}
+
+/// The same, for every chip.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_every_chip(
+    workload: Workload,
+    platform: &Platform,
+) -> Result<CompiledProgram, CompileError> {
+    compile_for(workload, platform, true)
+}
+
+fn compile_for(
+    workload: Workload,
+    machine: &Platform,
+    every_chip: bool,
+) -> Result<CompiledProgram, CompileError> {
+    let division = Division::of(&workload, machine, every_chip)?;
+    let board = SharedBoard::default();
+    let seats = Seat::all(&division, machine, workload.split.collectives, &board);
+    let platform = division.platform.clone();
+    let mut shares: Vec<Share> = Vec::with_capacity(seats.len());
+    let mut chip = None;
+    for (target, seat) in platform.cores.iter().zip(seats) {
+        check_arrays(&workload, target)?;
+        // Cores of a chip lie one after another in its memory.
+        let before = shares.last().filter(|_| chip == Some(target.chip));
+        let first = before.map_or(0, |share| share.footprint().get());
+        chip = Some(target.chip);
+        let shard = division.shard(&workload, seat.stage);
+        let share = (division.share(&workload), shard, seat);
+        shares.push(Share::new(share, (target, platform.units()), first)?);
+    }
+    Ok(CompiledProgram {
+        passes: Passes::new(&workload),
+        workload,
+        platform,
+        shares,
+        next: 0,
+    })
+}
+
+/// Checks that there is an array for each family that the model has.
+fn check_arrays(workload: &Workload, target: &tile_program::Target) -> Result<(), CompileError> {
+    operands(workload, target, Family::Projection)?;
     if workload.model.mixer == Mixer::Attention {
-        operands(&workload, target, Family::Attention)?;
+        operands(workload, target, Family::Attention)?;
     }
     let dense = matches!(workload.model.mixer, Mixer::Dense(_));
     if workload.operators.lm_head() && !dense {
-        operands(&workload, target, Family::LmHead)?;
+        operands(workload, target, Family::LmHead)?;
     }
-    let passes = Passes::new(&workload);
-    let mut program = CompiledProgram {
-        layout: Layout::new(target.memory.access.get().max(1)),
-        emitter: Rc::new(RefCell::new(None)),
-        planner: Planner::new(),
-        slots: [0; Slot::COUNT],
-        sizes: [0; Slot::COUNT],
-        footprint: Bytes::ZERO,
-        kept: KeptWeights::default(),
-        next: 0,
-        target: target.clone(),
-        beside: target.clone(),
-        passes,
-        workload,
-    };
-    program.prepare()?;
-    let kept = Kept::new(program.kept.bytes.get(), program.kept.warm);
-    program.emitter = Rc::new(RefCell::new(Some(Emitter::new(target, kept))));
-    Ok(program)
+    Ok(())
 }
 
 impl CompiledProgram {
@@ -94,16 +100,30 @@ impl CompiledProgram {
         &self.workload
     }
 
-    /// Bytes of main memory that the workload takes: weights, tables, caches, activations.
+    /// The cores that it is for: of chips that do the same, one.
     #[must_use]
-    pub const fn footprint(&self) -> Bytes {
-        self.footprint
+    pub const fn platform(&self) -> &Platform {
+        &self.platform
     }
 
-    /// The weights that stay on chip from pass to pass.
+    /// Bytes of main memory that the workload takes on the fullest chip: weights, tables, caches,
+    /// activations.
     #[must_use]
-    pub const fn kept(&self) -> KeptWeights {
-        self.kept
+    pub fn footprint(&self) -> Bytes {
+        let footprints = self.shares.iter().map(Share::footprint);
+        footprints.max().unwrap_or(Bytes::ZERO)
+    }
+
+    /// The weights that stay on chip from pass to pass, over all simulated cores.
+    #[must_use]
+    pub fn kept(&self) -> KeptWeights {
+        let mut all = KeptWeights::default();
+        for kept in self.shares.iter().map(Share::kept) {
+            all.matrices += kept.matrices;
+            all.bytes += kept.bytes;
+            all.warm |= kept.warm;
+        }
+        all
     }
 
     /// Notes from now on which operations read what which others make.
@@ -111,205 +131,23 @@ impl CompiledProgram {
     /// # Panics
     /// While a pass is in use.
     pub fn record_dependencies(&mut self) {
-        let mut emitter = self.emitter.borrow_mut();
-        let emitter = emitter.as_mut().expect("no pass is in use");
-        emitter.record_dependencies();
+        for share in &self.shares {
+            share.record_dependencies();
+        }
     }
 
-    /// For each operation of the latest pass, those whose results it reads; empty unless they are
-    /// recorded and the pass is over.
+    /// For each operation of the latest pass, those of its core whose results it reads; empty unless
+    /// they are recorded and the pass is over.
     #[must_use]
     pub fn dependencies(&self) -> Vec<BTreeSet<OperationId>> {
-        let emitter = self.emitter.borrow();
-        let known = emitter.as_ref().and_then(Emitter::dependencies);
-        known.map(<[_]>::to_vec).unwrap_or_default()
-    }
-
-    /// Plans the longest pass of each kind, so that what cannot run is known now, and lays out
-    /// main memory for all of them.
-    fn prepare(&mut self) -> Result<(), CompileError> {
-        let representatives = self.passes.representatives();
-        let mut streamed = Cost::default();
-        for (&index, &stands_for) in &representatives {
-            let shape = self.passes.shape(index);
-            let graph = lower(&self.workload, &self.target, &shape, &mut self.layout)?;
-            let plan = self
-                .planner
-                .plan(graph, self.workload.fusion, &self.target)?;
-            self.sizes = self.measure(&plan.graph);
-            streamed.add(index, plan.cycles(), stands_for);
+        let mut all: Vec<BTreeSet<OperationId>> = Vec::new();
+        for share in &self.shares {
+            let first = u32::try_from(all.len()).expect("far fewer");
+            let own = share.dependencies().into_iter();
+            let numbered = |id: OperationId| OperationId(first + id.0);
+            all.extend(own.map(|ids| ids.into_iter().map(numbered).collect()));
         }
-        let (all, cached) = (self.layout.footprint(), self.layout.cached());
-        self.keep_weights(&representatives, streamed);
-        for &index in representatives.keys() {
-            let shape = self.passes.shape(index);
-            let graph = lower(&self.workload, &self.beside, &shape, &mut self.layout)?;
-            let plan = self
-                .planner
-                .plan(graph, self.workload.fusion, &self.beside)?;
-            self.sizes = self.measure(&plan.graph);
-        }
-        for (slot, bytes) in self.slots.iter_mut().zip(self.sizes) {
-            *slot = self.layout.take(bytes)?;
-        }
-        self.footprint = Bytes(self.layout.footprint());
-        self.check_capacity(Bytes(all - cached))
-    }
-
-    /// Checks that main memory holds weights and tables, and the rest beside them.
-    fn check_capacity(&self, weights: Bytes) -> Result<(), CompileError> {
-        let Some(capacity) = self.target.memory.capacity else {
-            return Ok(());
-        };
-        if weights > capacity {
-            return Err(CompileError::MemoryTooSmall {
-                needed: weights,
-                capacity,
-            });
-        }
-        if self.footprint <= capacity {
-            return Ok(());
-        }
-        let needed = self.footprint - weights;
-        let copy = needed.get().div_ceil(self.workload.batch).max(1);
-        Err(CompileError::BatchTooLarge {
-            sequences: self.workload.sequences(),
-            needed,
-            weights,
-            capacity,
-            fits: (capacity - weights).get() / copy,
-        })
-    }
-
-    /// Decides which weights stay on chip from pass to pass: as many as make the run cheapest, those
-    /// first of which a byte saves most, then the larger ones.
-    fn keep_weights(&mut self, representatives: &BTreeMap<u64, u64>, streamed: Cost) {
-        let warm = match self.workload.weights {
-            Weights::Streamed => return,
-            Weights::Kept => false,
-            Weights::Warm => true,
-        };
-        let (passes, with_head) = (self.passes.count(), self.passes.with_head());
-        let mut matrices: Vec<(u64, u64, u64)> = self
-            .layout
-            .matrices()
-            .map(|((_, name), region)| {
-                let uses = match *name {
-                    "lm_head" | "project_out" => with_head,
-                    _ => passes,
-                };
-                let saved = uses.saturating_sub(u64::from(!warm));
-                (saved, region.footprint(), region.base)
-            })
-            .filter(|(saved, _, _)| *saved > 0)
-            .collect();
-        matrices
-            .sort_unstable_by_key(|&(saved, bytes, base)| (Reverse(saved), Reverse(bytes), base));
-        let capacity = self.target.capacity(ScratchpadId::Weights).get();
-        let mut best = (streamed.run, BTreeSet::new(), 0);
-        for eighths in [2, 4, 6, 7, 8] {
-            let mut left = capacity / 8 * eighths;
-            let mut set = BTreeSet::new();
-            let mut loads = 0;
-            for &(_, bytes, base) in &matrices {
-                if bytes <= left {
-                    left -= bytes;
-                    loads += bytes;
-                    set.insert(base);
-                }
-            }
-            if set == best.1 {
-                continue;
-            }
-            let Some(cost) = self.cost_beside(representatives, &set, loads) else {
-                continue;
-            };
-            // The pass that loads them is about as long as if they did not stay.
-            let first = match warm {
-                true => 0,
-                false => streamed.first.saturating_sub(cost.first),
-            };
-            let run = cost.run.saturating_add(first);
-            // What costs the same time still saves bytes.
-            if run <= best.0 {
-                best = (run, set, loads);
-            }
-        }
-        let (_, set, bytes) = best;
-        self.beside = self.without(bytes);
-        self.kept = KeptWeights {
-            matrices: set.len() as u64,
-            bytes: Bytes(bytes),
-            warm: warm && bytes > 0,
-        };
-        self.layout.kept = set;
-    }
-
-    /// The machine without so many bytes of its weight scratchpad.
-    fn without(&self, bytes: u64) -> Target {
-        let mut target = self.target.clone();
-        target.scratchpads[ScratchpadId::Weights as usize]
-            .capacity
-            .0 -= bytes;
-        target
-    }
-
-    /// About the cycles of the run beside weights that stay; `None` if it cannot be run so.
-    fn cost_beside(
-        &mut self,
-        representatives: &BTreeMap<u64, u64>,
-        kept: &BTreeSet<u64>,
-        bytes: u64,
-    ) -> Option<Cost> {
-        self.layout.kept.clone_from(kept);
-        let target = self.without(bytes);
-        let mut cost = Cost::default();
-        for (&index, &stands_for) in representatives {
-            let shape = self.passes.shape(index);
-            let graph = lower(&self.workload, &target, &shape, &mut self.layout).ok()?;
-            let plan = self
-                .planner
-                .plan(graph, self.workload.fusion, &target)
-                .ok()?;
-            cost.add(index, plan.cycles(), stands_for);
-        }
-        Some(cost)
-    }
-
-    /// The room that each slot needs, so that it holds what it did and the tensors of a pass.
-    fn measure(&self, graph: &Graph) -> [u64; Slot::COUNT] {
-        let mut sizes = self.sizes;
-        for tensor in &graph.tensors {
-            if let crate::lower::Backing::Slot(slot) = tensor.backing {
-                let bytes = pitch(tensor, self.layout.access()).saturating_mul(tensor.rows);
-                let size = &mut sizes[slot as usize];
-                *size = (*size).max(bytes);
-            }
-        }
-        sizes
-    }
-
-    /// The plan of a pass that is known to be possible.
-    fn plan(&mut self, shape: &PassShape) -> PassPlan {
-        let graph = lower(&self.workload, &self.beside, shape, &mut self.layout)
-            .expect("the longest pass was lowered when the program was compiled");
-        let plan = self
-            .planner
-            .plan(graph, self.workload.fusion, &self.beside)
-            .expect("the longest pass was planned when the program was compiled");
-        // A shorter pass may be cut so that it stores what the longest keeps on chip.
-        let sizes = self.measure(&plan.graph);
-        let slots = self.slots.iter_mut().zip(self.sizes.iter_mut());
-        for ((slot, size), needed) in slots.zip(sizes) {
-            if needed > *size {
-                *slot = self
-                    .layout
-                    .take(needed)
-                    .expect("vectors of a pass, far below 64 bits");
-                *size = needed;
-            }
-        }
-        plan
+        all
     }
 }
 
@@ -323,20 +161,26 @@ impl Program for CompiledProgram {
         let shape = self.passes.shape(self.next);
         self.next += 1;
         let last = self.next == self.passes();
-        let plan = self.plan(&shape);
-        let emitter = self.emitter.borrow_mut().take();
-        let emitter = emitter.expect("the pass before must be used up or dropped");
-        let operations = plan.graph.operations.clone();
-        let units = crate::emit::Units::new(&self.target);
-        let pass = PassEmitter::new(plan, emitter, &self.slots, units, last);
+        let mut operations = Vec::new();
+        let mut streams = Vec::with_capacity(self.shares.len());
+        for share in &mut self.shares {
+            let first = u32::try_from(operations.len()).expect("far fewer");
+            let (own, instructions) = share.pass(&shape, last, first);
+            operations.extend(own);
+            streams.push(instructions);
+        }
+        let all = Rc::new(RefCell::new(Streams(streams)));
         Some(Pass {
             name: shape.name,
             tokens: shape.counted,
             operations,
-            instructions: Box::new(Instructions {
-                pass: Some(pass),
-                home: Rc::clone(&self.emitter),
-            }),
+            streams: (0..self.shares.len())
+                .map(|core| {
+                    let all = Rc::clone(&all);
+                    let stream = std::iter::from_fn(move || all.borrow_mut().0[core].next());
+                    Box::new(stream) as _
+                })
+                .collect(),
         })
     }
 
@@ -345,55 +189,20 @@ impl Program for CompiledProgram {
     }
 }
 
-/// About the cycles of a run, and of its first pass.
-#[derive(Clone, Copy, Debug, Default)]
-struct Cost {
-    run: u64,
-    first: u64,
-}
+/// The instructions of all cores.
+struct Streams(Vec<Instructions>);
 
-impl Cost {
-    /// Adds a pass that stands for several.
-    const fn add(&mut self, index: u64, cycles: u64, stands_for: u64) {
-        if index == 0 {
-            self.first = cycles;
-        }
-        self.run = self.run.saturating_add(cycles.saturating_mul(stands_for));
-    }
-}
-
-/// The instructions of a pass. The books go home when they end.
-struct Instructions {
-    pass: Option<PassEmitter>,
-    home: Rc<RefCell<Option<Emitter>>>,
-}
-
-impl Iterator for Instructions {
-    type Item = Instruction;
-
-    fn next(&mut self) -> Option<Instruction> {
-        let instruction = self.pass.as_mut()?.next();
-        if instruction.is_none()
-            && let Some(pass) = self.pass.take()
-        {
-            *self.home.borrow_mut() = Some(pass.finish());
-        }
-        instruction
-    }
-}
-
-impl Drop for Instructions {
+impl Drop for Streams {
     /// What was not asked for is made and thrown away, so that the counts of the next pass are
     /// right.
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.for_each_remaining();
+        if std::thread::panicking() {
+            return;
         }
-    }
-}
-
-impl Instructions {
-    fn for_each_remaining(&mut self) {
-        while self.next().is_some() {}
+        while self.0.iter().any(|stream| !stream.is_over()) {
+            for stream in &mut self.0 {
+                while let Some(Poll::<Instruction>::Ready(_)) = stream.next() {}
+            }
+        }
     }
 }

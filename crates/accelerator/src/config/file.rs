@@ -6,6 +6,7 @@ use pe_array::{Convention, Element, Tiles};
 use serde::{Deserialize, Serialize};
 use tile_program::{Dataflow, Family, Packed};
 
+use super::chips::Topology;
 use super::serial::Each;
 use super::vector::Costs;
 
@@ -38,9 +39,47 @@ pub struct MachineFile {
     /// Work outside the machine, during which it stands still. Default: none.
     #[serde(default)]
     pub serial: Vec<SerialFile>,
-    /// The link to machines that are equal to this one. Default: none.
+    /// The cores of a chip, which share its memory. Default: one, as described above.
+    #[serde(default = "one_core")]
+    pub cores: Vec<CoreFile>,
+    /// Equal chips. Default 1.
+    #[serde(default = "one")]
+    pub chips: u64,
+    /// The links between chips (or to machines that are equal to this one). Default: none.
     #[serde(default)]
     pub link: Option<LinkFile>,
+}
+
+fn one_core() -> Vec<CoreFile> {
+    vec![CoreFile::default()]
+}
+
+/// Equal cores as written; what is left out is as the machine says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Core", default, deny_unknown_fields)]
+pub struct CoreFile {
+    /// How many. Default 1.
+    pub count: u64,
+    /// Their PE arrays.
+    pub arrays: Option<Vec<ArrayFile>>,
+    /// Their vector unit.
+    pub vector: Option<Or<Free, VectorFile>>,
+    /// Their scratchpads.
+    pub scratchpads: Option<ScratchpadsFile>,
+    /// Their DMA.
+    pub dma: Option<DmaFile>,
+}
+
+impl Default for CoreFile {
+    fn default() -> Self {
+        Self {
+            count: 1,
+            arrays: None,
+            vector: None,
+            scratchpads: None,
+            dma: None,
+        }
+    }
 }
 
 /// Work outside the machine as written.
@@ -64,6 +103,9 @@ pub struct LinkFile {
     /// Of one step from machine to machine. Default `Ns(0)`.
     #[serde(default = "no_time")]
     pub latency: Time,
+    /// Which chips are joined. Default `Ring`.
+    #[serde(default)]
+    pub topology: Topology,
 }
 
 /// An array as written.

@@ -5,10 +5,14 @@ use dram::{IdealConfig, Memory, MemoryConfig};
 use event_kernel::{Cycles, Frequency, Timeline};
 use tile_program::Bytes;
 
-use super::array;
-use super::file::{DmaFile, IdealFile, MachineFile, MemoryFile, ScratchpadFile, VectorFile};
-use super::serial;
-use super::spec::{ArraySpec, DmaSpec, MachineSpec, ScratchpadSpec, VectorLanes, VectorSpec};
+use super::file::{
+    ArrayFile, DmaFile, Free, IdealFile, MachineFile, MemoryFile, ScratchpadFile, ScratchpadsFile,
+    VectorFile,
+};
+use super::spec::{
+    ArraySpec, CoreSpec, DmaSpec, MachineSpec, ScratchpadSpec, VectorLanes, VectorSpec,
+};
+use super::{array, chips, serial};
 
 /// The most lanes, requests in flight, startup cycles: past it, a file holds a slip of the
 /// keyboard.
@@ -33,19 +37,16 @@ pub fn resolve(file: &MachineFile) -> Result<MachineSpec, FieldError> {
         );
     }
     let clock = frequency(file.clock)?;
-    let arrays = array::resolve_all(&file.arrays, clock)?;
-    let vector = match file.vector.value() {
-        Some(lanes) => VectorSpec::Lanes(vector(lanes).map_err(|error| error.inside("vector"))?),
-        None => VectorSpec::Free,
-    };
-    let pads = &file.scratchpads;
-    let scratchpads = [
-        limited("activations", &pads.activations)?,
-        limited("weights", &pads.weights)?,
-        limited("outputs", &pads.outputs)?,
-    ];
-    let dma = dma(&file.dma).map_err(|error| error.inside("dma"))?;
+    let mut cores = chips::cores(file, clock)?;
+    let arrays: Vec<_> = cores.iter().flat_map(|core| core.arrays.clone()).collect();
     let memory = memory(&file.memory, clock, &arrays).map_err(|error| error.inside("memory"))?;
+    let (chips, joined) = chips::joined(file, cores.len())?;
+    let CoreSpec {
+        arrays,
+        vector,
+        scratchpads,
+        dma,
+    } = cores.remove(0);
     Ok(MachineSpec {
         name: file.name.clone(),
         description: file.description.clone(),
@@ -58,7 +59,38 @@ pub fn resolve(file: &MachineFile) -> Result<MachineSpec, FieldError> {
         memory,
         serial: serial::resolve(&file.serial)?,
         link: file.link.as_ref().map(serial::link).transpose()?,
+        other_cores: cores,
+        chips,
+        joined,
     })
+}
+
+pub(super) fn arrays_of(
+    files: &[ArrayFile],
+    clock: Frequency,
+) -> Result<Vec<ArraySpec>, FieldError> {
+    array::resolve_all(files, clock)
+}
+
+pub(super) fn vector_of(file: &Or<Free, VectorFile>) -> Result<VectorSpec, FieldError> {
+    Ok(match file.value() {
+        Some(lanes) => VectorSpec::Lanes(vector(lanes).map_err(|error| error.inside("vector"))?),
+        None => VectorSpec::Free,
+    })
+}
+
+pub(super) fn scratchpads_of(
+    file: &ScratchpadsFile,
+) -> Result<[Option<ScratchpadSpec>; 3], FieldError> {
+    Ok([
+        limited("activations", &file.activations)?,
+        limited("weights", &file.weights)?,
+        limited("outputs", &file.outputs)?,
+    ])
+}
+
+pub(super) fn dma_of(file: &DmaFile) -> Result<DmaSpec, FieldError> {
+    dma(file).map_err(|error| error.inside("dma"))
 }
 
 /// A clock within reason; the error stands at `clock`.

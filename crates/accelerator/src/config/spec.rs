@@ -36,9 +36,52 @@ pub struct MachineSpec {
     /// Work outside the machine, during which it stands still.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub serial: Vec<SerialSpec>,
-    /// The link to machines equal to this one.
+    /// The links between chips, or to machines equal to this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkSpec>,
+    /// The cores of a chip beyond the first, which is the one described above.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_cores: Vec<CoreSpec>,
+    /// Equal chips: at least one.
+    #[serde(skip_serializing_if = "is_one")]
+    pub chips: u16,
+    /// The pairs of chips that are joined.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<(u16, u16)>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
+const fn is_one(chips: &u16) -> bool {
+    *chips == 1
+}
+
+impl MachineSpec {
+    /// The cores of a chip, the first one first.
+    #[must_use]
+    pub fn cores(&self) -> Vec<CoreSpec> {
+        let first = CoreSpec {
+            arrays: self.arrays.clone(),
+            vector: self.vector.clone(),
+            scratchpads: self.scratchpads,
+            dma: self.dma,
+        };
+        let others = self.other_cores.iter().cloned();
+        std::iter::once(first).chain(others).collect()
+    }
+}
+
+/// One core of a chip.
+#[derive(Clone, Debug, Serialize)]
+pub struct CoreSpec {
+    /// The PE arrays: at least one, with distinct names.
+    pub arrays: Vec<ArraySpec>,
+    /// The vector unit.
+    pub vector: VectorSpec,
+    /// Indexed by [`ScratchpadId`]; `None` has no limits.
+    #[serde(serialize_with = "by_name")]
+    pub scratchpads: [Option<ScratchpadSpec>; 3],
+    /// The DMA.
+    pub dma: DmaSpec,
 }
 
 /// One PE array.

@@ -209,7 +209,7 @@ fn with_activations(spec: &MachineSpec, width: Activations) -> MachineSpec {
 
 /// The ledger of the array that takes dense layers, read as the counters are.
 fn counters(machine: &Machine, run: &Measured, non_matrix: f64) -> Counters {
-    let array = machine.target().array_for(Family::Projection);
+    let array = machine.platform().cores[0].array_for(Family::Projection);
     let unit = array.expect("the program was compiled for it").unit;
     let ledger = &run.summary.units[unit.index()];
     let sum = |causes: &[Cause]| -> u64 {

@@ -9,7 +9,7 @@ mod golden;
 use serde::Deserialize;
 use workload_compiler::{
     FeedForward, Format, Fusion, Heads, MaskedKeys, ModelChoice, Operators, Overrides,
-    PrecisionFile, Preset, Run, Softmax, Weights, Workload, WorkloadFile, resolve,
+    PrecisionFile, Preset, Run, Softmax, Split, Weights, Workload, WorkloadFile, resolve,
 };
 
 use crate::Measured;
@@ -98,6 +98,7 @@ pub fn workload(preset: &Preset, form: Form, context: u64) -> Result<Workload, c
         softmax: Softmax::Auto,
         masked_keys: MaskedKeys::Compute,
         fusion: Fusion::Full,
+        split: Split::default(),
         // Published up to 4096, twice what most of these models were made for.
         beyond_max_context: true,
     };

@@ -24,13 +24,15 @@ pub enum Term {
     FillAndDrain,
     /// Operands streaming through arrays.
     Arithmetic,
+    /// Links between chips, and waiting for what other cores do.
+    OtherCores,
     /// Waiting for another unit, for a buffer, for an instruction.
     Waiting,
 }
 
 impl Term {
     /// All terms.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::DramBandwidth,
         Self::DramLatency,
         Self::SramPort,
@@ -38,6 +40,7 @@ impl Term {
         Self::Vector,
         Self::FillAndDrain,
         Self::Arithmetic,
+        Self::OtherCores,
         Self::Waiting,
     ];
 
@@ -52,6 +55,7 @@ impl Term {
             Self::Vector => "vector unit",
             Self::FillAndDrain => "fill, drain, weight load",
             Self::Arithmetic => "array arithmetic",
+            Self::OtherCores => "links and other cores",
             Self::Waiting => "waiting for other units",
         }
     }
@@ -66,6 +70,7 @@ impl Term {
             | Cause::DramRefresh
             | Cause::DramTurnaround => Self::DramLatency,
             Cause::SramPort => Self::SramPort,
+            Cause::Link | Cause::Peer => Self::OtherCores,
             Cause::Dependency | Cause::BufferFull | Cause::Idle => Self::Waiting,
             Cause::Fill | Cause::Drain | Cause::WeightLoad => Self::FillAndDrain,
             Cause::Compute if matches!(class, Class::Vector) => Self::Vector,

@@ -90,7 +90,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         machine,
         program,
         ..
-    } = Job::load(args.hw.as_deref(), args.workload.as_deref(), &args.set)?;
+    } = Job::load(
+        args.hw.as_deref(),
+        args.workload.as_deref(),
+        &args.set,
+        false,
+    )?;
     let count = program.passes();
     if let Some(pass) = args.passes.iter().find(|&&pass| pass >= count) {
         let error = config::ConfigError::new(format!("there is no pass {pass}"));
@@ -114,15 +119,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         config: json!({ "machine": spec.value, "workload": workload.value }),
     };
     out.head(&listing, count)?;
-    let target = machine.target();
-    let mut lister = Lister::new(program, target);
+    let platform = machine.platform();
+    let mut lister = Lister::new(program);
     for index in 0..count {
         let mut instructions = Vec::new();
         let wanted = args.instructions && shown(index);
         let pass = lister
             .next_pass(|instruction, operation| {
                 if wanted {
-                    instructions.push(InstructionListing::new(instruction, operation, target));
+                    instructions.push(InstructionListing::new(instruction, operation, platform));
                 }
             })
             .expect("as many passes as were announced");
@@ -392,7 +397,7 @@ fn tiles(tiles: &[Tiles]) -> String {
             TileSize::Gemm { m, n, k, repeat: 1 } => format!("{m} x {n} x {k}"),
             TileSize::Gemm { m, n, k, repeat } => format!("{m} x {n} x {k} x{repeat}"),
             TileSize::Vector { elements, rows, .. } => format!("{elements} in {rows} rows"),
-            TileSize::Transfer { bytes } => format!("{bytes} B"),
+            TileSize::Transfer { bytes } | TileSize::Receive { bytes } => format!("{bytes} B"),
         };
         format!("{} of {size}", tiles.count)
     });

@@ -67,6 +67,9 @@ pub(crate) struct Args {
     /// Write the simulated facts as JSON; equal runs write equal bytes
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Simulate every chip, also those that do the same in the same cycles
+    #[arg(long)]
+    every_chip: bool,
     /// Print nothing but errors
     #[arg(long, short)]
     quiet: bool,
@@ -79,7 +82,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let (Some(config), Some(topology)) = (&args.scalesim_config, &args.scalesim_topology) {
         return scalesim::run(config, topology);
     }
-    let mut job = Job::load(args.hw.as_deref(), args.workload.as_deref(), &args.set)?;
+    let mut job = Job::load(
+        args.hw.as_deref(),
+        args.workload.as_deref(),
+        &args.set,
+        args.every_chip,
+    )?;
     if args.json.is_some() && args.json == args.trace {
         let error = ConfigError::new("--json and --trace name the same file");
         return Err(error.help("give each its own").into());
@@ -89,12 +97,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         .map(|path| OutputFile::create(&path).map(|file| (path, file)))
         .transpose()?;
     let json = args.json.as_deref().map(OutputFile::create).transpose()?;
-    let ledger = Ledger::new(job.machine.target());
+    let ledger = Ledger::new(job.machine.platform());
     if job.priced.is_none() {
         let (outcome, ledger) = job.watched(args, trace, ledger)?;
         return job.report(&outcome, ledger.summary(), None, json, args.quiet);
     }
-    let counter = Counter::new(job.machine.target());
+    let counter = Counter::new(job.machine.platform());
     let (outcome, (ledger, counter)) = job.watched(args, trace, (ledger, counter))?;
     let counts = Some(counter.counts());
     job.report(&outcome, ledger.summary(), counts, json, args.quiet)
@@ -122,7 +130,7 @@ impl Job {
             return self.run(args, observer);
         };
         let options = self.trace_options(args, &path);
-        let writer = TraceWriter::new(file, self.machine.target(), &options);
+        let writer = TraceWriter::new(file, self.machine.platform(), &options);
         let (outcome, (observer, trace)) = self.run(args, (observer, writer))?;
         let (file, statistics) = trace.finish()?;
         file.finish()?;

@@ -213,7 +213,10 @@ impl Step {
 pub(crate) struct Emitter {
     /// Instructions given to each unit so far.
     counts: Vec<u64>,
-    /// `known[u][v]`: unit u has already waited for so many instructions of unit v.
+    /// The number of the core's first unit.
+    first: usize,
+    receive: Option<UnitId>,
+    /// `known[u][v]`: the core's unit u has already waited for so many instructions of unit v.
     known: Vec<Vec<u64>>,
     pools: [Pool; 3],
     capacities: [u64; 3],
@@ -225,17 +228,31 @@ pub(crate) struct Emitter {
     macs: Vec<u64>,
     pub(super) kept: Kept,
     log: Option<DependencyLog>,
+    /// Collectives so far, and pieces handed on and taken over.
+    pub(super) exchanges: Exchanges,
+}
+
+/// How much has been exchanged since the start of the run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Exchanges {
+    pub(super) collectives: u64,
+    pub(super) handed: u64,
+    pub(super) taken: u64,
 }
 
 impl Emitter {
-    pub(crate) fn new(target: &Target, kept: Kept) -> Self {
-        let units = target.units();
+    /// Books of a core of a machine that has so many units in all.
+    pub(crate) fn new(target: &Target, units: usize, kept: Kept) -> Self {
+        let own: Vec<_> = target.units().map(|(unit, _)| unit.index()).collect();
+        let first = *own.iter().min().expect("a core has units");
         let capacities = ScratchpadId::ALL.map(|id| target.capacity(id).get());
         let mut free = capacities;
         free[ScratchpadId::Weights as usize] -= kept.left;
         Self {
             counts: vec![0; units],
-            known: vec![vec![0; units]; units],
+            first,
+            receive: target.receive,
+            known: vec![vec![0; units]; own.len()],
             pools: free.map(Pool::new),
             capacities,
             queue: VecDeque::new(),
@@ -244,6 +261,7 @@ impl Emitter {
             macs: Vec::new(),
             kept,
             log: None,
+            exchanges: Exchanges::default(),
         }
     }
 
@@ -413,10 +431,13 @@ impl Emitter {
     /// with it.
     fn waits(&mut self, unit: UnitId, data: &After, space: &After) -> Waits {
         let mut waits = Waits::new();
-        let known = &mut self.known[unit.index()];
+        let known = &mut self.known[unit.index() - self.first];
         for (after, reason) in [(data, WaitReason::Data), (space, WaitReason::Buffer)] {
             for &(other, completed) in &after.0 {
-                if other == unit || completed <= known[other.index()] {
+                // A unit ends what it begins in order, but data that come over one link may be what is
+                // sent over the next.
+                let own = other == unit && self.receive != Some(unit);
+                if own || completed <= known[other.index()] {
                     continue;
                 }
                 known[other.index()] = completed;

@@ -7,6 +7,7 @@
 mod attention;
 mod chain;
 mod emitter;
+mod exchange;
 mod gemm;
 mod items;
 mod kept;
@@ -14,6 +15,6 @@ mod log;
 mod pass;
 mod tensor;
 
-pub(crate) use emitter::Emitter;
+pub(crate) use emitter::{After, Emitter};
 pub(crate) use kept::Kept;
 pub(crate) use pass::{PassEmitter, Units};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::task::Poll;
 
 use tile_program::{
     Family, GemmTile, Instruction, OperationId, ScratchpadId, Stream, Target, TransferTile, UnitId,
@@ -11,12 +12,14 @@ use tile_program::{
 use super::attention::AttentionRun;
 use super::chain::VectorRun;
 use super::emitter::{After, Buffer, Emitter, Step};
+use super::exchange::ExchangeRun;
 use super::gemm::GemmRun;
 use super::tensor::{Live, Slots};
 use crate::lower::{
     Backing, FetchStage, Graph, MoveStage, Slot, Stage, Tensor, TensorId, VectorStep,
 };
 use crate::plan::{Home, PassPlan, StagePlan, packed};
+use crate::split::Seat;
 
 /// What stages share while they are emitted.
 pub(crate) struct Context {
@@ -28,13 +31,16 @@ pub(crate) struct Context {
     /// How many GEMMs stand side by side, by array and tile.
     packed: BTreeMap<(usize, u64, u64, u64, u64), u64>,
     /// Who has read each region of activations: several tensors share one.
-    slot_readers: Vec<After>,
+    pub(super) slot_readers: Vec<After>,
     /// What earlier passes wrote to main memory (caches, states) is there after this.
     pub(crate) past: After,
     /// Earlier passes are over, and with them the token that this one begins with is known.
     token: After,
     /// No pass comes after this one.
     pub(super) last: bool,
+    pub(super) seat: Seat,
+    /// Where what goes to cores of the same chip lies, and how many bytes there are.
+    pub(super) mailbox: (u64, u64),
 }
 
 /// What vector work reads and writes.
@@ -202,6 +208,7 @@ enum Run {
     Attention(Box<AttentionRun>),
     Fetch(FetchStage, u64, u64),
     Move(MoveStage),
+    Exchange(Box<ExchangeRun>),
 }
 
 /// Emits the instructions of a pass.
@@ -223,6 +230,7 @@ impl PassEmitter {
         mut emitter: Emitter,
         slots: &Slots,
         units: Units,
+        seat: Seat,
         last: bool,
     ) -> Self {
         let one_after_another = plan.one_after_another;
@@ -248,8 +256,16 @@ impl PassEmitter {
             token.add(count(unit));
         }
         let loads = After::from(count(units.load));
+        let mailboxes = tensors
+            .iter()
+            .filter(|tensor| matches!(tensor.backing, Backing::Slot(Slot::Mailbox)));
+        let mailbox = (
+            slots[Slot::Mailbox as usize],
+            mailboxes.map(|tensor| tensor.width).max().unwrap_or(0),
+        );
         let begin = |(spec, home): (Tensor, Home)| {
-            let mut live = Live::new(spec, home, slots, access, sequences.clone());
+            let sequences = sequences[spec.microbatch].clone();
+            let mut live = Live::new(spec, home, slots, access, sequences);
             if matches!(spec.backing, Backing::Slot(Slot::Residual)) {
                 live.begin(&token);
             }
@@ -271,6 +287,8 @@ impl PassEmitter {
                 past,
                 token,
                 last,
+                seat,
+                mailbox,
             },
             stages: stages.into_iter(),
             index: 0,
@@ -281,14 +299,17 @@ impl PassEmitter {
         }
     }
 
-    /// The next instruction; emits a further piece of a stage when none is at hand.
-    pub(crate) fn next(&mut self) -> Option<Instruction> {
+    /// The next instruction; emits a further piece of a stage when none is at hand. Pending, while
+    /// another core has to emit its own part of an exchange first.
+    pub(crate) fn next(&mut self) -> Option<Poll<Instruction>> {
         loop {
             if let Some(instruction) = self.context.emitter.pop() {
-                return Some(instruction);
+                return Some(Poll::Ready(instruction));
             }
-            if !self.advance() {
-                return None;
+            match self.advance() {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => return None,
+                Poll::Pending => return Some(Poll::Pending),
             }
         }
     }
@@ -306,17 +327,17 @@ impl PassEmitter {
     }
 
     /// Emits a piece; false at the end of the pass.
-    fn advance(&mut self) -> bool {
+    fn advance(&mut self) -> Poll<bool> {
         let context = &mut self.context;
         let Some(run) = &mut self.run else {
             let Some((stage, plan)) = self.stages.next() else {
-                return false;
+                return Poll::Ready(false);
             };
             if self.one_after_another {
                 context.emitter.separate();
             }
             self.run = Some(begin(stage, plan, context));
-            return true;
+            return Poll::Ready(true);
         };
         let more = match run {
             Run::Gemm(run) => run.step(context),
@@ -327,12 +348,16 @@ impl PassEmitter {
                 transfer(stage, context);
                 false
             }
+            Run::Exchange(run) => match run.step(context) {
+                Poll::Ready(more) => more,
+                Poll::Pending => return Poll::Pending,
+            },
         };
         if !more {
             self.run = None;
             self.release();
         }
-        true
+        Poll::Ready(true)
     }
 
     /// Gives back the tensors that no later stage touches.
@@ -359,6 +384,9 @@ fn begin(stage: Stage, plan: StagePlan, context: &Context) -> Run {
         (Stage::Vector(stage), StagePlan::Rows(rows)) => Run::Vector(VectorRun::new(stage, rows)),
         (Stage::Fetch(stage), StagePlan::Rows(rows)) => Run::Fetch(stage, rows, 0),
         (Stage::Move(stage), StagePlan::Rows(_)) => Run::Move(stage),
+        (Stage::Exchange(stage), StagePlan::Rows(_)) => {
+            Run::Exchange(Box::new(ExchangeRun::new(stage, context)))
+        }
         (stage, plan) => unreachable!("{stage:?} is not planned by {plan:?}"),
     }
 }

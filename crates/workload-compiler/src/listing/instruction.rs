@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
-use tile_program::{Bytes, Instruction, Operation, Target, VectorKind, WaitReason, Work};
+use tile_program::{Bytes, Instruction, Operation, Platform, VectorKind, WaitReason, Work};
 
 use super::{claims, unit};
 
@@ -36,6 +36,13 @@ pub enum WorkListing {
         row_bytes: Bytes,
         rows: u64,
         pitch: Bytes,
+    },
+    /// Bytes from another core, over links.
+    #[allow(missing_docs)] // The fields are those of `ReceiveTile`.
+    Receive {
+        scratchpad: &'static str,
+        from_core: u16,
+        bytes: Bytes,
     },
 }
 
@@ -73,9 +80,9 @@ pub struct InstructionListing {
 impl InstructionListing {
     /// The instruction of an operation, on a machine.
     #[must_use]
-    pub fn new(instruction: &Instruction, operation: &Operation, target: &Target) -> Self {
+    pub fn new(instruction: &Instruction, operation: &Operation, platform: &Platform) -> Self {
         let waits = instruction.waits.iter().map(|wait| WaitListing {
-            unit: unit(target, wait.unit),
+            unit: unit(platform, wait.unit),
             completed: wait.completed,
             reason: match wait.reason {
                 WaitReason::Data => "data",
@@ -83,7 +90,7 @@ impl InstructionListing {
             },
         });
         Self {
-            unit: unit(target, instruction.unit),
+            unit: unit(platform, instruction.unit),
             operation: operation.name.clone(),
             tile: instruction.tile,
             work: match &instruction.work {
@@ -105,6 +112,11 @@ impl InstructionListing {
                     row_bytes: tile.region.row_bytes,
                     rows: tile.region.rows,
                     pitch: tile.region.pitch,
+                },
+                Work::Receive(tile) => WorkListing::Receive {
+                    scratchpad: tile.scratchpad.name(),
+                    from_core: tile.from.0,
+                    bytes: tile.bytes,
                 },
             },
             waits: waits.collect(),
@@ -149,6 +161,11 @@ impl fmt::Display for WorkListing {
                 }
                 write!(f, ", {scratchpad}")
             }
+            Self::Receive {
+                scratchpad,
+                from_core,
+                bytes,
+            } => write!(f, "{} B from core {from_core}, {scratchpad}", bytes.get()),
         }
     }
 }

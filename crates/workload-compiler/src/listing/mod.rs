@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 use tile_program::{
-    Bytes, Class, GemmShape, Instruction, Operation, Program, ScratchpadId, Target, TileChoice,
-    UnitId, VectorKind, Work,
+    Bytes, Class, GemmShape, Instruction, Operation, Platform, Program, ScratchpadId, TileChoice,
+    UnitId, VectorKind, Work, in_turn,
 };
 
 use crate::CompiledProgram;
@@ -40,6 +40,11 @@ pub enum TileSize {
     },
     /// Bytes between main memory and a scratchpad.
     Transfer {
+        /// Payload.
+        bytes: u64,
+    },
+    /// Bytes from another core.
+    Receive {
         /// Payload.
         bytes: u64,
     },
@@ -116,12 +121,12 @@ pub struct OperationListing {
 }
 
 impl OperationListing {
-    fn new(operation: &Operation, target: &Target) -> Self {
+    fn new(operation: &Operation, platform: &Platform) -> Self {
         Self {
             name: operation.name.clone(),
             operator: operation.operator,
             class: operation.class,
-            unit: target.unit_name(operation.unit).to_owned(),
+            unit: unit(platform, operation.unit),
             count: 1,
             gemm: operation.gemm,
             macs: operation.macs,
@@ -281,20 +286,26 @@ fn sort(tiles: &mut [Tiles]) {
 #[derive(Debug)]
 pub struct Lister {
     program: CompiledProgram,
-    target: Target,
-    held: [u64; 3],
+    platform: Platform,
+    /// The core of each unit, and what the scratchpads of each core hold.
+    cores: Vec<usize>,
+    held: Vec<[u64; 3]>,
     index: u64,
 }
 
 impl Lister {
     /// Reads a program that nobody has begun to run.
     #[must_use]
-    pub fn new(mut program: CompiledProgram, target: &Target) -> Self {
+    pub fn new(mut program: CompiledProgram) -> Self {
         program.record_dependencies();
+        let platform = program.platform().clone();
+        let places = (0..).zip(&platform.cores);
+        let cores = places.flat_map(|(place, core)| core.units().map(move |_| place));
         Self {
             program,
-            target: target.clone(),
-            held: [0; 3],
+            cores: cores.collect(),
+            held: vec![[0; 3]; platform.cores.len()],
+            platform,
             index: 0,
         }
     }
@@ -314,10 +325,10 @@ impl Lister {
         let operations = pass.operations;
         let mut listings: Vec<OperationListing> = operations
             .iter()
-            .map(|operation| OperationListing::new(operation, &self.target))
+            .map(|operation| OperationListing::new(operation, &self.platform))
             .collect();
         let mut tiles: Vec<BTreeMap<TileSize, u64>> = vec![BTreeMap::new(); operations.len()];
-        for instruction in pass.instructions {
+        for instruction in in_turn(pass.streams) {
             let place = instruction.operation.index();
             each(&instruction, &operations[place]);
             self.count(&instruction, &operations[place], &mut listings[place]);
@@ -354,20 +365,22 @@ impl Lister {
         listing: &mut OperationListing,
     ) {
         listing.instructions += 1;
+        let core = self.cores[instruction.unit.index()];
         if let Work::Transfer(tile) = &instruction.work {
-            if instruction.unit == self.target.load {
+            if self.platform.cores[core].load == instruction.unit {
                 listing.bytes_loaded += tile.region.bytes();
             } else {
                 listing.bytes_stored += tile.region.bytes();
             }
         }
         debug_assert_eq!(listing.name, operation.name);
+        let held = &mut self.held[core];
         for claim in &instruction.takes {
-            self.held[claim.scratchpad as usize] += claim.bytes.get();
+            held[claim.scratchpad as usize] += claim.bytes.get();
         }
-        listing.held.at_least(self.held);
+        listing.held.at_least(*held);
         for claim in &instruction.gives {
-            self.held[claim.scratchpad as usize] -= claim.bytes.get();
+            held[claim.scratchpad as usize] -= claim.bytes.get();
         }
     }
 }
@@ -389,7 +402,10 @@ fn size(instruction: &Instruction, own: bool) -> Option<TileSize> {
         Work::Transfer(tile) if own => TileSize::Transfer {
             bytes: tile.region.bytes().get(),
         },
-        Work::Transfer(_) => return None,
+        Work::Receive(tile) if own => TileSize::Receive {
+            bytes: tile.bytes.get(),
+        },
+        Work::Transfer(_) | Work::Receive(_) => return None,
     })
 }
 
@@ -401,8 +417,10 @@ fn shape<S: Serializer>(shape: &Option<GemmShape>, serializer: S) -> Result<S::O
 }
 
 /// The name of a unit.
-pub(crate) fn unit(target: &Target, unit: UnitId) -> String {
-    target.unit_name(unit).to_owned()
+pub(crate) fn unit(platform: &Platform, unit: UnitId) -> String {
+    let mut units = platform.all_units();
+    let found = units.find(|(_, known, _)| *known == unit);
+    found.map_or_else(String::new, |(core, unit, _)| core.unit_name(unit))
 }
 
 /// Claims by the name of their scratchpad.

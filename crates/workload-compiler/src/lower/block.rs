@@ -411,19 +411,35 @@ impl Builder<'_> {
         mut part: Part,
         x: TensorId,
     ) -> Result<(), CompileError> {
+        let (agree, reduce) = match residual_name {
+            "ffn_residual" => ("ffn_agree", "ffn_all_reduce"),
+            _ => ("attention_agree", "attention_all_reduce"),
+        };
+        self.agree_on(layer, agree, input, &enter);
         if !self.vector() {
             return self.simple_gemm(PROJECTION, input, enter, part, x);
         }
         let placement = self.workload.model.norm_placement;
-        let d = self.workload.model.d_model;
-        if placement == NormPlacement::Sandwich {
-            let mixed = self.tensor(self.rows, d, self.bits, Slot::Mixed);
+        let sandwich = placement == NormPlacement::Sandwich;
+        if sandwich || self.is_split() {
+            let mixed = self.partial();
             self.simple_gemm(PROJECTION, input, enter, part, mixed)?;
-            let mut steps = self.norm(layer, norm_name);
+            if self.is_split() {
+                self.all_reduce(layer, reduce, mixed);
+            }
+            let mut steps = if sandwich {
+                self.norm(layer, norm_name)
+            } else {
+                Vec::new()
+            };
             let mut add = self.step(Some(layer), residual_name, VectorKind::Add);
             add.with = Some(x);
             steps.push(add);
             self.vector_stage(mixed, steps, x);
+            if placement == NormPlacement::Post {
+                let steps = self.norm(layer, norm_name);
+                self.vector_stage(x, steps, x);
+            }
             return Ok(());
         }
         let mut add = self.step(Some(layer), residual_name, VectorKind::Add);

@@ -12,6 +12,7 @@ use crate::error::CompileError;
 use crate::layout::{Layout, WholeTile};
 use crate::model::Mixer;
 use crate::passes::PassShape;
+use crate::split::Shard;
 use crate::workload::{Weights, Workload};
 
 /// What an array does to its operands.
@@ -34,7 +35,9 @@ pub(crate) struct Operands {
 pub(crate) struct Builder<'a> {
     pub(crate) workload: &'a Workload,
     pub(crate) target: &'a Target,
-    pub(crate) shape: &'a PassShape,
+    /// The part of the pass that is being built.
+    pub(crate) shape: PassShape,
+    pub(crate) shard: &'a Shard,
     pub(crate) layout: &'a mut Layout,
     pub(crate) graph: Graph,
     /// Rows of the residual stream: new tokens over the whole batch.
@@ -114,7 +117,8 @@ impl<'a> Builder<'a> {
     fn new(
         workload: &'a Workload,
         target: &'a Target,
-        shape: &'a PassShape,
+        shape: PassShape,
+        shard: &'a Shard,
         layout: &'a mut Layout,
     ) -> Self {
         Self {
@@ -123,9 +127,10 @@ impl<'a> Builder<'a> {
             workload,
             target,
             shape,
+            shard,
             layout,
             graph: Graph {
-                sequences: shape.sequences.clone(),
+                sequences: Vec::new(),
                 operations: Vec::new(),
                 tensors: Vec::new(),
                 stages: Vec::new(),
@@ -221,6 +226,7 @@ impl<'a> Builder<'a> {
         placement: Placement,
     ) -> TensorId {
         self.graph.tensors.push(Tensor {
+            microbatch: self.graph.sequences.len().saturating_sub(1),
             rows,
             width,
             bits,
@@ -356,33 +362,71 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// The graph of a pass.
+/// The graph of a core's part of a pass.
 pub(crate) fn lower(
     workload: &Workload,
     target: &Target,
     shape: &PassShape,
+    shard: &Shard,
     layout: &mut Layout,
 ) -> Result<Graph, CompileError> {
-    let mut builder = Builder::new(workload, target, shape, layout);
-    let residual_bits = if builder.vector() {
-        builder.bits
-    } else {
-        operands(workload, target, Family::Projection)?.a_bits
-    };
-    let model = &workload.model;
-    if let Mixer::Dense(layers) = &model.mixer {
+    let parts = shape.microbatches(shard.microbatches);
+    let mut builder = Builder::new(workload, target, shape.clone(), shard, layout);
+    if let Mixer::Dense(layers) = &workload.model.mixer {
+        builder.graph.sequences.push(shape.sequences.clone());
         builder.dense(layers)?;
         return Ok(builder.graph);
     }
-    let x = builder.tensor(builder.rows, model.d_model, residual_bits, Slot::Residual);
-    builder.embed(x)?;
-    for layer in 0..model.layers {
-        match &model.mixer {
-            Mixer::Attention => builder.attention_block(layer, x)?,
-            Mixer::Mlgru => builder.recurrent_block(layer, x)?,
-            Mixer::Dense(_) => unreachable!("dense layers have no blocks"),
+    let several = parts.len() > 1;
+    for (index, part) in parts.into_iter().enumerate() {
+        let begun = builder.graph.operations.len();
+        builder.rows = part.rows();
+        builder.graph.sequences.push(part.sequences.clone());
+        builder.shape = part;
+        builder.part_of_pass()?;
+        if several {
+            for operation in &mut builder.graph.operations[begun..] {
+                operation.name += &format!("#{index}");
+            }
         }
     }
-    builder.head(x)?;
     Ok(builder.graph)
+}
+
+impl Builder<'_> {
+    /// The core's layers for one part of the batch, and what stands before and after them.
+    fn part_of_pass(&mut self) -> Result<(), CompileError> {
+        let residual_bits = if self.vector() {
+            self.bits
+        } else {
+            operands(self.workload, self.target, Family::Projection)?.a_bits
+        };
+        let model = &self.workload.model;
+        let backing = Backing::Slot(Slot::Residual);
+        // Whoever takes it over on the same chip reads it in memory.
+        let placement = if self.shard.shares_chip && !self.shard.last {
+            Placement::Memory
+        } else {
+            Placement::Any
+        };
+        let x = self.tensor_in(self.rows, model.d_model, residual_bits, backing, placement);
+        if self.shard.first {
+            self.embed(x)?;
+        } else {
+            self.take_over(x);
+        }
+        for layer in self.shard.layers.clone() {
+            match &model.mixer {
+                Mixer::Attention => self.attention_block(layer, x)?,
+                Mixer::Mlgru => self.recurrent_block(layer, x)?,
+                Mixer::Dense(_) => unreachable!("dense layers have no blocks"),
+            }
+        }
+        if self.shard.last {
+            self.head(x)
+        } else {
+            self.hand_on(x);
+            Ok(())
+        }
+    }
 }

@@ -17,10 +17,11 @@ impl Builder<'_> {
         if !self.workload.operators.embedding() {
             return Ok(());
         }
-        let (d, width, vocab) = (model.d_model, model.embedding_dim, model.vocab);
+        let (d, width, vocab) = (model.d_model, model.embedding_dim, self.shard.vocab);
         let learned = model.position == Position::Learned;
         let position_bytes = model.max_context.max(self.shape.longest()).checked_mul(d);
-        let tied = model.tied_embeddings;
+        // A core that has only a part of the LM head has a table of its own.
+        let tied = model.tied_embeddings && !self.shard.is_part();
         let row_bits = if tied {
             self.workload.precision.lm_head
         } else {
@@ -175,13 +176,20 @@ impl Builder<'_> {
         };
         self.head_weights()?;
         let part = self.part(None, &linear, family, (logits, width, vocab), strip)?;
-        let out = self.tensor_in(
-            logits,
-            vocab,
-            16,
-            Backing::Slot(Slot::Logits),
-            Placement::Memory,
-        );
-        self.simple_gemm(family, hidden, Vec::new(), part, out)
+        let slot = if self.is_split() {
+            Slot::Shard
+        } else {
+            Slot::Logits
+        };
+        let memory = Placement::Memory;
+        let out = self.tensor_in(logits, vocab, 16, Backing::Slot(slot), memory);
+        self.simple_gemm(family, hidden, Vec::new(), part, out)?;
+        if self.is_split() {
+            let width = vocab * self.shard.ways;
+            let backing = Backing::Slot(Slot::Logits);
+            let whole = self.tensor_in(logits, width, 16, backing, memory);
+            self.gather_logits(out, whole);
+        }
+        Ok(())
     }
 }

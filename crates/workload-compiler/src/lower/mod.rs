@@ -11,6 +11,7 @@ mod block;
 mod builder;
 mod dense;
 mod ends;
+mod exchange;
 mod feed_forward;
 mod recurrent;
 
@@ -54,6 +55,9 @@ pub(crate) enum Slot {
     Beside,
     Even,
     Odd,
+    /// A core's part of the logits; what it sends to cores on its own chip.
+    Shard,
+    Mailbox,
     Logits,
 }
 
@@ -86,6 +90,8 @@ pub(crate) enum Placement {
 /// A tensor: `rows` vectors of `width` elements.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tensor {
+    /// Which part of the batch it belongs to, where parts follow one another.
+    pub(crate) microbatch: usize,
     pub(crate) rows: u64,
     pub(crate) width: u64,
     pub(crate) bits: u64,
@@ -277,6 +283,49 @@ pub(crate) struct MoveStage {
     pub(crate) load: bool,
 }
 
+/// What cores that share the work exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exchange {
+    /// The sum of a tensor over all ranks takes its place.
+    Sum,
+    /// So many sums or maxima of each row, of which each rank has those of its part: what follows
+    /// on the rows waits for them.
+    Statistics(u64),
+    /// The parts of all ranks, side by side, become a tensor.
+    Gather(TensorId),
+    /// The tensor goes to the same rank of the next stage.
+    HandOn,
+    /// It comes from there.
+    TakeOver,
+}
+
+/// An exchange with other cores.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ExchangeStage {
+    pub(crate) operation: OperationId,
+    pub(crate) exchange: Exchange,
+    pub(crate) tensor: TensorId,
+    /// Rows at a time: the same on each core that takes part.
+    pub(crate) rows: u64,
+}
+
+impl ExchangeStage {
+    /// Bytes of activations that so many rows take, beside what the tensor itself holds on chip: the
+    /// rows, and what comes to them.
+    pub(crate) fn bytes(&self, rows: u64, tensors: &[Tensor]) -> u64 {
+        let row = |id: TensorId| (tensors[id.0].width * tensors[id.0].bits).div_ceil(8);
+        rows * match self.exchange {
+            Exchange::Sum => 2 * row(self.tensor),
+            Exchange::Gather(whole) => row(self.tensor) + row(whole),
+            Exchange::HandOn | Exchange::TakeOver => row(self.tensor),
+            Exchange::Statistics(figures) => 2 * figures * STATISTIC_BYTES,
+        }
+    }
+}
+
+/// Bytes of a sum or a maximum of a row: single precision.
+pub(crate) const STATISTIC_BYTES: u64 = 4;
+
 /// A step of a pass.
 #[derive(Clone, Debug)]
 pub(crate) enum Stage {
@@ -285,6 +334,7 @@ pub(crate) enum Stage {
     Vector(VectorStage),
     Gemm(GemmStage),
     Attention(AttentionStage),
+    Exchange(ExchangeStage),
 }
 
 impl Stage {
@@ -296,6 +346,7 @@ impl Stage {
             Self::Vector(stage) => stage.steps[0].operation,
             Self::Gemm(stage) => stage.sections[0].parts[0].operation,
             Self::Attention(stage) => stage.main(),
+            Self::Exchange(stage) => stage.operation,
         };
         &operations[id.index()].name
     }
@@ -310,6 +361,10 @@ impl Stage {
         match self {
             Self::Fetch(stage) => vec![stage.out],
             Self::Move(stage) => vec![stage.tensor],
+            Self::Exchange(stage) => match stage.exchange {
+                Exchange::Gather(whole) => vec![stage.tensor, whole],
+                _ => vec![stage.tensor],
+            },
             Self::Vector(stage) => [stage.input, stage.out]
                 .into_iter()
                 .chain(operands(&stage.steps))
@@ -337,7 +392,8 @@ impl Stage {
 /// A pass: its operations, tensors and stages.
 #[derive(Clone, Debug)]
 pub(crate) struct Graph {
-    pub(crate) sequences: Rc<[Sequences]>,
+    /// Of each microbatch.
+    pub(crate) sequences: Vec<Rc<[Sequences]>>,
     pub(crate) operations: Vec<Operation>,
     pub(crate) tensors: Vec<Tensor>,
     pub(crate) stages: Vec<Stage>,

@@ -5,7 +5,8 @@ use tile_program::{Bytes, OperationId};
 
 use super::residency::Home;
 use crate::lower::{
-    AttentionPhase, AttentionStage, Backing, GemmStage, Graph, Stage, TensorId, VectorStage,
+    AttentionPhase, AttentionStage, Backing, Exchange, ExchangeStage, GemmStage, Graph, Stage,
+    TensorId, VectorStage,
 };
 
 /// Adds them to the operations.
@@ -21,6 +22,7 @@ pub(super) fn charge(graph: &mut Graph, homes: &[Home]) {
             Stage::Attention(stage) => ledger.attention(stage),
             Stage::Fetch(stage) => ledger.writes.push((stage.operation, stage.out, None)),
             Stage::Move(_) => {}
+            Stage::Exchange(stage) => ledger.exchange(stage),
         }
     }
     let in_memory = |id: TensorId| homes[id.0] == Home::Memory;
@@ -90,6 +92,23 @@ impl Ledger {
         }
         let writer = stage.stored_by.unwrap_or(last.operation);
         self.writes.push((writer, stage.out, rows));
+    }
+
+    fn exchange(&mut self, stage: &ExchangeStage) {
+        let read = (stage.operation, stage.tensor, None);
+        match stage.exchange {
+            Exchange::Sum => {
+                self.reads.push(read);
+                self.writes.push(read);
+            }
+            Exchange::Gather(whole) => {
+                self.reads.push(read);
+                self.writes.push((stage.operation, whole, None));
+            }
+            Exchange::HandOn => self.reads.push(read),
+            Exchange::TakeOver => self.writes.push(read),
+            Exchange::Statistics(_) => {}
+        }
     }
 
     fn attention(&mut self, stage: &AttentionStage) {

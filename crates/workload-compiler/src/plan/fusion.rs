@@ -17,8 +17,12 @@ pub(super) fn unfuse(graph: Graph, fusion: Fusion, target: &Target) -> Graph {
         tensors: graph.tensors,
         stages: Vec::new(),
         target,
+        microbatch: 0,
     };
     for stage in graph.stages {
+        let microbatches = stage.tensors().into_iter();
+        let microbatches = microbatches.map(|tensor| parts.tensors[tensor.0].microbatch);
+        parts.microbatch = microbatches.max().unwrap_or(0);
         match stage {
             Stage::Attention(stage) => parts.attention(&stage),
             Stage::Gemm(stage) if fusion == Fusion::None => parts.gemm(&stage),
@@ -45,11 +49,14 @@ struct Parts<'a> {
     tensors: Vec<Tensor>,
     stages: Vec<Stage>,
     target: &'a Target,
+    /// Of the stage that is taken apart.
+    microbatch: usize,
 }
 
 impl Parts<'_> {
     fn tensor(&mut self, (rows, width, bits): (u64, u64, u64), slot: Slot) -> TensorId {
         self.tensors.push(Tensor {
+            microbatch: self.microbatch,
             rows,
             width,
             bits,

@@ -131,6 +131,12 @@ impl Planner {
                     let rows = rows_that_fit(&pass, operation, row, 2, tensor.rows, room, target)?;
                     pass.push(Stage::Fetch(fetch), StagePlan::Rows(rows));
                 }
+                Stage::Exchange(exchange) => {
+                    let bytes = exchange.bytes(exchange.rows, &pass.graph.tensors);
+                    let operation = exchange.operation.index();
+                    rows_that_fit(&pass, operation, bytes, 1, 1, room, target)?;
+                    pass.push(Stage::Exchange(exchange), StagePlan::Rows(exchange.rows));
+                }
                 Stage::Move(stage) => {
                     let rows = pass.graph.tensors[stage.tensor.0].rows;
                     pass.push(Stage::Move(stage), StagePlan::Rows(rows));
@@ -330,6 +336,7 @@ fn split(
     let bits = steps.last().map_or(input.bits, |step| step.bits);
     let out = TensorId(pass.graph.tensors.len());
     pass.graph.tensors.push(Tensor {
+        microbatch: input.microbatch,
         rows: stage.m,
         width: stage.k,
         bits,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Fusion, Heads, MaskedKeys, Operators, Run, Softmax, Weights};
 use crate::Format;
 use crate::model::{Activation, DenseLayer, FeedForward};
+use crate::split::Split;
 
 /// A workload file as written:
 ///
@@ -59,6 +60,9 @@ pub struct WorkloadFile {
     /// kernel).
     #[serde(default)]
     pub fusion: Fusion,
+    /// How the model is split over the cores of a machine. Default: each layer over all of them.
+    #[serde(default)]
+    pub split: Split,
     /// Allows contexts longer than the model was made for. Default false.
     #[serde(default)]
     pub beyond_max_context: bool,
@@ -83,6 +87,7 @@ impl WorkloadFile {
             softmax: Softmax::default(),
             masked_keys: MaskedKeys::default(),
             fusion: Fusion::default(),
+            split: Split::default(),
             beyond_max_context: false,
         }
     }

@@ -7,6 +7,7 @@ mod run;
 
 use serde::{Deserialize, Serialize};
 
+use crate::split::Split;
 use crate::{Format, Model};
 
 pub use file::{ModelChoice, Overrides, PrecisionFile, WorkloadFile};
@@ -145,6 +146,8 @@ pub struct Workload {
     pub masked_keys: MaskedKeys,
     /// How much is done with a tile while it is on chip.
     pub fusion: Fusion,
+    /// How the model is split over cores.
+    pub split: Split,
 }
 
 impl Workload {

@@ -49,6 +49,7 @@ pub fn resolve(
         softmax: file.softmax,
         masked_keys: file.masked_keys,
         fusion: file.fusion,
+        split: file.split,
         model,
     })
 }

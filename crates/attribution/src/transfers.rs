@@ -1,14 +1,15 @@
-//! What the DMA was doing in any window that somebody else waited through.
+//! What the transfers of a core (the sides of its DMA, the receiving end of its links) were doing in any
+//! window that one of its other units waited through.
 //!
-//! The DMA reports a transfer when it ends, with its causes in the order of time; who waits for it
+//! A transfer is reported when it ends, with its causes in the order of time; who waits for it
 //! began to wait at some cycle inside that transfer. Keeping every span until the wait is over
-//! would need memory that grows with the wait. Instead each side of the DMA keeps one running sum
-//! for each cause, and whoever begins to wait leaves a *mark*: the value of the sums at that cycle,
+//! would need memory that grows with the wait. Instead each side keeps one running sum for each cause, and whoever begins to wait leaves a *mark*: the value of the sums at that cycle,
 //! which becomes known when the span that contains it is reported. A window is then a difference of
 //! two sums.
 
 use event_kernel::{Cycle, Cycles};
-use tile_program::{Cause, UnitId};
+use smallvec::SmallVec;
+use tile_program::{Cause, Target, UnitId};
 
 /// Cycles by cause; `cause as usize` indexes it.
 pub(crate) type CauseCycles = [u64; Cause::COUNT];
@@ -24,14 +25,14 @@ enum Mark {
     Known(CauseCycles),
 }
 
-/// One side of the DMA.
+/// A unit that transfers.
 #[derive(Debug)]
 struct Side {
     unit: UnitId,
     /// Every cycle before this one is in `sums`.
     through: Cycle,
     sums: CauseCycles,
-    /// Indexed by the unit that waits.
+    /// By the unit of the core that waits.
     marks: Vec<Mark>,
     /// How many marks are open.
     open: usize,
@@ -118,8 +119,9 @@ fn partial(mut sums: CauseCycles, parts: &[(Cause, Cycles)], mut length: u64) ->
     sums
 }
 
-/// The difference of two sums, as somebody sees it who waits for the DMA: what memory and ports did
-/// keeps its name; while the DMA itself waited or had nothing at hand, it was a dependency.
+/// The difference of two sums, as somebody sees it who waits for a transfer: what memory, ports and
+/// links did keeps its name, and so does waiting for another core; while the unit itself waited for
+/// its own core or had nothing at hand, it was a dependency.
 fn difference(later: &CauseCycles, earlier: &CauseCycles) -> CauseCycles {
     let mut window = [0; Cause::COUNT];
     for cause in Cause::ALL {
@@ -136,22 +138,41 @@ const fn seen_from_outside(cause: Cause) -> Cause {
         | Cause::DramLatency
         | Cause::DramRowConflict
         | Cause::DramRefresh
-        | Cause::DramTurnaround => cause,
+        | Cause::DramTurnaround
+        | Cause::Link
+        | Cause::Peer => cause,
         _ => Cause::Dependency,
     }
 }
 
-/// Both sides of the DMA.
+/// The units of a core that transfer.
 #[derive(Debug)]
-pub(crate) struct DmaLog {
-    sides: [Side; 2],
+pub(crate) struct TransferLog {
+    /// The number of the core's first unit.
+    first: usize,
+    receive: Option<UnitId>,
+    sides: SmallVec<[Side; 3]>,
 }
 
-impl DmaLog {
-    pub(crate) fn new(load: UnitId, store: UnitId, units: usize) -> Self {
+impl TransferLog {
+    pub(crate) fn new(core: &Target) -> Self {
+        let units = core.units().count();
+        let first = core.units().map(|(unit, _)| unit.index()).min();
+        let sides = [Some(core.load), Some(core.store), core.receive];
         Self {
-            sides: [Side::new(load, units), Side::new(store, units)],
+            first: first.expect("a core has units"),
+            receive: core.receive,
+            sides: sides
+                .into_iter()
+                .flatten()
+                .map(|unit| Side::new(unit, units))
+                .collect(),
         }
+    }
+
+    /// Whether a unit is the receiving end of the links.
+    pub(crate) fn receives(&self, unit: UnitId) -> bool {
+        self.receive == Some(unit)
     }
 
     /// Whether a wait for this unit is charged by what it did.
@@ -163,7 +184,7 @@ impl DmaLog {
     pub(crate) fn mark(&mut self, waiter: UnitId, at: Cycle) {
         for side in &mut self.sides {
             if side.unit != waiter {
-                side.mark(waiter.index(), at);
+                side.mark(waiter.index() - self.first, at);
             }
         }
     }
@@ -171,7 +192,7 @@ impl DmaLog {
     /// A wait is over.
     pub(crate) fn unmark(&mut self, waiter: UnitId) {
         for side in &mut self.sides {
-            side.set(waiter.index(), Mark::Unset);
+            side.set(waiter.index() - self.first, Mark::Unset);
         }
     }
 
@@ -188,33 +209,31 @@ impl DmaLog {
             on.0,
             side.through
         );
-        difference(&side.at(to), &side.at_mark(waiter.index()))
+        difference(&side.at(to), &side.at_mark(waiter.index() - self.first))
     }
 
-    /// A unit did this, in this order; units other than the DMA's sides are not recorded.
+    /// A unit did this, in this order; units that do not transfer are not recorded.
     pub(crate) fn add(&mut self, unit: UnitId, parts: &[(Cause, Cycles)]) {
         if let Some(side) = self.sides.iter_mut().find(|side| side.unit == unit) {
             side.add(parts);
         }
     }
 
-    /// One side of the DMA waited for the other until `to`, which is charged as `window`.
-    pub(crate) fn add_window(&mut self, unit: UnitId, window: &CauseCycles, to: Cycle) {
-        let [load, store] = &mut self.sides;
-        let (side, other) = if load.unit == unit {
-            (load, &*store)
-        } else {
-            (store, &*load)
-        };
-        let start = other.at_mark(unit.index());
+    /// One side waited for another until `to`, which is charged as `window`.
+    pub(crate) fn add_window(&mut self, unit: UnitId, on: UnitId, window: &CauseCycles, to: Cycle) {
+        let place = |wanted| self.sides.iter().position(|side| side.unit == wanted);
+        let pair = [place(unit), place(on)].map(|place| place.expect("both transfer"));
+        let pair = self.sides.get_disjoint_mut(pair);
+        let [side, other] = pair.expect("a side does not wait for itself");
+        let start = other.at_mark(unit.index() - self.first);
         for waiter in 0..side.marks.len() {
             if let Mark::Open(at) = side.marks[waiter]
                 && at <= to
             {
-                // The waiter marked both sides at the same cycle, so what happened between the
+                // The waiter marked all sides at the same cycle, so what happened between the
                 // start of this window and its mark is known from the other side's sums. The other
                 // side itself may wait already: from its last completion on.
-                let until = if waiter == other.unit.index() {
+                let until = if waiter == other.unit.index() - self.first {
                     other.at(at)
                 } else {
                     other.at_mark(waiter)

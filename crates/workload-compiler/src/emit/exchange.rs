@@ -1,0 +1,549 @@
+//! Exchanges with other cores: collectives, and handing on from stage to stage.
+//!
+//! Each core emits its own side. What a move needs of the other side (when the data are there, when
+//! they have been read) stands on the board, or will: until then the core is asked again later.
+//! Over links a receiver pulls from the sender's scratchpad; on one chip the sender stores to memory and
+//! the receiver loads from there.
+
+use std::ops::Range;
+use std::task::Poll;
+
+use tile_program::{
+    Bytes, ReceiveTile, Region, ScratchpadId, Stream, TransferTile, UnitId, VectorKind, VectorTile,
+    Work,
+};
+
+use super::emitter::{After, Buffer, Step};
+use super::pass::Context;
+use crate::lower::{Exchange, ExchangeStage, STATISTIC_BYTES, Slot};
+use crate::split::{Collective, Key, Mate, Move, Posted, moves};
+
+const PAD: ScratchpadId = ScratchpadId::Activations;
+
+/// Bytes of the message that says that a piece has been taken over.
+const THANKS: Bytes = Bytes(8);
+
+/// What a core does for a block of a collective.
+#[derive(Clone, Debug)]
+enum Action {
+    Send(Move),
+    Receive(Move),
+    /// Waits until what was sent has been read.
+    Await(Move),
+}
+
+/// A block of a collective in the course of being exchanged.
+struct Block {
+    rows: Range<u64>,
+    tile: u32,
+    collective: u64,
+    part_bytes: u64,
+    /// What is exchanged, unless the tensor is held on chip.
+    buffer: Option<Buffer>,
+    /// Room for it that is still to be taken.
+    untaken: u64,
+    /// When each part is there.
+    ready: Vec<After>,
+    /// Who on other cores has read parts.
+    readers: After,
+    /// Where its part of the mailbox begins, and how much of that is in use.
+    mailbox: u64,
+    mailed: u64,
+    next: usize,
+}
+
+/// An exchange in the course of being emitted.
+pub(super) struct ExchangeRun {
+    stage: ExchangeStage,
+    actions: Vec<Action>,
+    row: u64,
+    /// Blocks under way, which take turns: while one is on its way, the other is.
+    blocks: [Option<Block>; 2],
+    turn: usize,
+    /// The piece that has been handed on and awaits thanks, and how it was there.
+    handed: Option<Buffer>,
+}
+
+impl ExchangeRun {
+    pub(super) fn new(stage: ExchangeStage, context: &Context) -> Self {
+        let seat = &context.seat;
+        let collective = match stage.exchange {
+            Exchange::Gather(_) => Collective::AllGather,
+            _ => Collective::AllReduce,
+        };
+        let all = moves(seat.algorithm, collective, seat.ways);
+        let mut actions = Vec::new();
+        let last = all.last().map_or(0, |last| last.step);
+        for step in 0..=last {
+            let now = || all.iter().filter(|turn| turn.step == step);
+            let sent = now().filter(|turn| turn.from == seat.rank);
+            actions.extend(sent.cloned().map(Action::Send));
+            let received = now().filter(|turn| turn.to == seat.rank);
+            actions.extend(received.cloned().map(Action::Receive));
+        }
+        let sent = all.iter().filter(|turn| turn.from == seat.rank);
+        actions.extend(sent.cloned().map(Action::Await));
+        Self {
+            stage,
+            actions,
+            row: 0,
+            blocks: [None, None],
+            turn: 0,
+            handed: None,
+        }
+    }
+
+    /// Emits a piece; false at the end.
+    pub(super) fn step(&mut self, context: &mut Context) -> Poll<bool> {
+        match self.stage.exchange {
+            Exchange::HandOn => self.hand_on(context),
+            Exchange::TakeOver => self.take_over(context),
+            _ => self.collective(context),
+        }
+    }
+
+    fn rows(&self, context: &Context) -> u64 {
+        context.tensors[self.stage.tensor.0].spec.rows
+    }
+
+    fn next_rows(&self, context: &Context) -> Range<u64> {
+        self.row..(self.row + self.stage.rows).min(self.rows(context))
+    }
+
+    fn collective(&mut self, context: &mut Context) -> Poll<bool> {
+        let turn = self.turn;
+        let Some(mut block) = self.blocks[turn].take() else {
+            if self.row < self.rows(context) {
+                let block = self.begin(context);
+                self.row = block.rows.end;
+                self.blocks[turn] = Some(block);
+            }
+            self.turn = 1 - turn;
+            return Poll::Ready(self.blocks.iter().any(Option::is_some));
+        };
+        let Some(action) = self.actions.get(block.next) else {
+            self.end(context, block);
+            return Poll::Ready(true);
+        };
+        let done = match action {
+            Action::Send(turn) => {
+                self.send(context, &mut block, turn);
+                true
+            }
+            Action::Receive(turn) => self.receive(context, &mut block, turn),
+            Action::Await(turn) => Self::read(context, &mut block, turn),
+        };
+        block.next += usize::from(done);
+        self.blocks[turn] = Some(block);
+        if !done {
+            return Poll::Pending;
+        }
+        self.turn = 1 - turn;
+        Poll::Ready(true)
+    }
+
+    /// The next rows, on chip; of statistics, only the room for them.
+    fn begin(&self, context: &mut Context) -> Block {
+        let rows = self.next_rows(context);
+        let count = rows.end - rows.start;
+        let ExchangeStage {
+            operation,
+            exchange,
+            tensor,
+            ..
+        } = self.stage;
+        let tile = context.emitter.tile(operation);
+        let live = &context.tensors[tensor.0];
+        let (width, held) = (live.spec.width, live.on_chip().is_some());
+        let bytes = live.piece(count, width);
+        let (ways, rank) = (context.seat.ways, context.seat.rank);
+        let there = live.ready(&rows);
+        let load = |context: &mut Context| {
+            context.load_piece((operation, tile), tensor, &rows, 1, &(0..width))
+        };
+        let parts = usize::try_from(ways).expect("few ranks");
+        let mut ready = vec![After::default(); parts];
+        let (buffer, untaken, part_bytes) = match exchange {
+            Exchange::Statistics(figures) => {
+                let bytes = count * figures * STATISTIC_BYTES;
+                ready.fill(there);
+                (Some(Buffer::new(PAD, 0)), bytes, bytes.div_ceil(ways))
+            }
+            Exchange::Gather(_) => {
+                let buffer = if held {
+                    Buffer::new(PAD, 0)
+                } else {
+                    load(context)
+                };
+                let own = if held { there } else { buffer.ready.clone() };
+                ready[usize::try_from(rank).expect("few ranks")] = own;
+                let rest = ways * bytes - buffer.bytes;
+                (Some(buffer), rest, bytes)
+            }
+            _ if held => {
+                ready.fill(there);
+                (None, 0, bytes.div_ceil(ways))
+            }
+            _ => {
+                let buffer = load(context);
+                ready.fill(buffer.ready.clone());
+                (Some(buffer), 0, bytes.div_ceil(ways))
+            }
+        };
+        let exchanges = &mut context.emitter.exchanges;
+        exchanges.collectives += 1;
+        Block {
+            rows,
+            tile,
+            collective: exchanges.collectives,
+            part_bytes,
+            buffer,
+            untaken,
+            ready,
+            readers: After::default(),
+            mailbox: self.turn as u64 * context.mailbox.1 / 2,
+            mailed: 0,
+            next: 0,
+        }
+    }
+
+    fn key(context: &Context, block: &Block, turn: &Move) -> (Key, Key) {
+        let seat = &context.seat;
+        let (collective, stage, step) = (block.collective, seat.stage, turn.step);
+        let from = seat.told_by(turn.from);
+        let ready = Key::Ready {
+            collective,
+            stage,
+            step,
+            from,
+        };
+        let read = Key::Read {
+            collective,
+            stage,
+            step,
+            from,
+        };
+        (ready, read)
+    }
+
+    /// Says when parts are there; stores them where the receiver shares the memory.
+    fn send(&self, context: &mut Context, block: &mut Block, turn: &Move) {
+        let mut after = After::default();
+        for part in turn.parts.clone() {
+            after.merge(&block.ready[usize::try_from(part).expect("few ranks")]);
+        }
+        let bytes = (turn.parts.end - turn.parts.start) * block.part_bytes;
+        let mut region = None;
+        if context.seat.mate(turn.to).chip == context.seat.chip {
+            let place = Region::contiguous(
+                context.mailbox.0 + block.mailbox + block.mailed,
+                Bytes(bytes.next_multiple_of(context.units.access)),
+            );
+            block.mailed += place.row_bytes.get();
+            let work = Work::Transfer(TransferTile {
+                region: place,
+                scratchpad: PAD,
+            });
+            let unit = context.units.store;
+            let mut step = Step::new(unit, self.stage.operation, block.tile, work).after(&after);
+            step.overwrites
+                .merge(&context.slot_readers[Slot::Mailbox as usize]);
+            let stamp = context.emitter.issue(step);
+            self.note_read(context, block, stamp);
+            (after, region) = (stamp.into(), Some(place));
+        }
+        let (ready, _) = Self::key(context, block, turn);
+        let mut board = context.seat.board.borrow_mut();
+        board.post(ready, Posted { after, region });
+    }
+
+    /// A unit of this core has read the block.
+    fn note_read(&self, context: &mut Context, block: &mut Block, stamp: (UnitId, u64)) {
+        match &mut block.buffer {
+            Some(buffer) => buffer.read(stamp),
+            None => context.tensor(self.stage.tensor).read(stamp),
+        }
+    }
+
+    /// Takes parts in, and adds them up; false if they have not been sent yet.
+    fn receive(&self, context: &mut Context, block: &mut Block, turn: &Move) -> bool {
+        let (ready, read) = Self::key(context, block, turn);
+        let Some(posted) = context.seat.board.borrow_mut().take(ready) else {
+            return false;
+        };
+        let mate = context.seat.mate(turn.from);
+        let bytes = (turn.parts.end - turn.parts.start) * block.part_bytes;
+        let landing = Buffer::new(PAD, if turn.add { bytes } else { 0 });
+        let at = (self.stage.operation, block.tile);
+        let mut step = pull(context, at, mate, bytes, &posted).take(&landing);
+        if block.untaken > 0 {
+            let room = Buffer::new(PAD, std::mem::take(&mut block.untaken));
+            step = step.take(&room);
+            let buffer = block.buffer.as_mut().expect("room is taken for a buffer");
+            buffer.bytes += room.bytes;
+        }
+        let mut stamp = context.emitter.issue(step);
+        let told = Posted {
+            after: stamp.into(),
+            region: None,
+        };
+        context.seat.board.borrow_mut().post(read, told);
+        if turn.add {
+            stamp = self.add(context, block, turn, (landing, stamp));
+        }
+        for part in turn.parts.clone() {
+            block.ready[usize::try_from(part).expect("few ranks")] = stamp.into();
+        }
+        self.note_read(context, block, stamp);
+        true
+    }
+
+    /// Adds what has landed to the block's own.
+    fn add(
+        &self,
+        context: &mut Context,
+        block: &Block,
+        turn: &Move,
+        (landing, landed): (Buffer, (UnitId, u64)),
+    ) -> (UnitId, u64) {
+        let bits = match self.stage.exchange {
+            Exchange::Statistics(_) => 8 * STATISTIC_BYTES,
+            _ => context.tensors[self.stage.tensor.0].spec.bits,
+        };
+        let stream = Stream::new(PAD, bits);
+        let work = Work::Vector(VectorTile {
+            kind: VectorKind::Add,
+            elements: (landing.bytes * 8).div_ceil(bits),
+            rows: 1,
+            source: stream,
+            operand: Some(stream),
+            result: stream,
+        });
+        let unit = context.units.vector;
+        let mut step = Step::new(unit, self.stage.operation, block.tile, work);
+        step = step.after(&landed.into());
+        for part in turn.parts.clone() {
+            step = step.after(&block.ready[usize::try_from(part).expect("few ranks")]);
+        }
+        let mut landing = landing;
+        landing.written(landed);
+        context.emitter.issue(step.give(landing))
+    }
+
+    /// Notes that what was sent has been read; false if it has not been yet.
+    fn read(context: &mut Context, block: &mut Block, turn: &Move) -> bool {
+        let (_, read) = Self::key(context, block, turn);
+        let Some(posted) = context.seat.board.borrow_mut().take(read) else {
+            return false;
+        };
+        if context.seat.mate(turn.to).chip == context.seat.chip {
+            // It was read in the mailbox.
+            context.slot_readers[Slot::Mailbox as usize].merge(&posted.after);
+        } else {
+            block.readers.merge(&posted.after);
+        }
+        true
+    }
+
+    /// The result goes where it is wanted.
+    fn end(&self, context: &mut Context, block: Block) {
+        let ExchangeStage {
+            operation,
+            exchange,
+            tensor,
+            ..
+        } = self.stage;
+        let at = (operation, block.tile);
+        let mut ready = After::default();
+        for part in &block.ready {
+            ready.merge(part);
+        }
+        let Some(mut buffer) = block.buffer else {
+            let live = context.tensor(tensor);
+            for stamp in ready.stamps() {
+                live.written(&block.rows, stamp);
+            }
+            live.users.merge(&block.readers);
+            return;
+        };
+        buffer.ready = ready;
+        buffer.users.merge(&block.readers);
+        let width = |id: crate::lower::TensorId| 0..context.tensors[id.0].spec.width;
+        match exchange {
+            Exchange::Gather(whole) => {
+                let columns = width(whole);
+                context.store_piece(at, buffer, whole, &block.rows, &columns);
+            }
+            Exchange::Statistics(_) => {
+                // A factor for each row.
+                let stream = Stream::new(PAD, 8 * STATISTIC_BYTES);
+                let rows = block.rows.end - block.rows.start;
+                let work = Work::Vector(VectorTile {
+                    kind: VectorKind::Multiply,
+                    elements: rows,
+                    rows,
+                    source: stream,
+                    operand: None,
+                    result: stream,
+                });
+                let step = Step::new(context.units.vector, at.0, at.1, work).after(&buffer.ready);
+                let stamp = context.emitter.issue(step.give(buffer));
+                context.tensor(tensor).written(&block.rows, stamp);
+            }
+            _ => {
+                let columns = width(tensor);
+                context.store_piece(at, buffer, tensor, &block.rows, &columns);
+            }
+        }
+    }
+
+    /// Says where the next rows are to be had; then waits for thanks, where they lie in a scratchpad.
+    fn hand_on(&mut self, context: &mut Context) -> Poll<bool> {
+        if let Some(buffer) = self.handed.take() {
+            return self.thanked(context, buffer);
+        }
+        let rows = self.next_rows(context);
+        let operation = self.stage.operation;
+        let tile = context.emitter.tile(operation);
+        let live = &context.tensors[self.stage.tensor.0];
+        let (columns, held) = (0..live.spec.width, live.on_chip());
+        let mut posted = Posted {
+            after: live.ready(&rows),
+            region: None,
+        };
+        let same_chip = context.seat.neighbour(true).chip == context.seat.chip;
+        let mut buffer = Buffer::new(PAD, 0);
+        if same_chip {
+            let place = live.regions(&rows, 1, &columns)[0];
+            posted.region = Some(place);
+            if let Some(scratchpad) = held {
+                let work = Work::Transfer(TransferTile {
+                    region: place,
+                    scratchpad,
+                });
+                let step = Step::new(context.units.store, operation, tile, work);
+                let stamp = context.emitter.issue(step.after(&posted.after));
+                context.tensor(self.stage.tensor).read(stamp);
+                posted.after = stamp.into();
+            }
+        } else if held.is_none() {
+            buffer = context.load_piece((operation, tile), self.stage.tensor, &rows, 1, &columns);
+            posted.after = buffer.ready.clone();
+        }
+        let (piece, stage, rank) = self.piece(context, context.emitter.exchanges.handed);
+        context
+            .seat
+            .board
+            .borrow_mut()
+            .post(Key::Handed { piece, stage, rank }, posted);
+        self.handed = Some(buffer);
+        Poll::Ready(true)
+    }
+
+    /// Which piece of which stage, as the board knows it.
+    fn piece(&self, context: &Context, piece: u64) -> (u64, u64, u64) {
+        let seat = &context.seat;
+        let stage = match self.stage.exchange {
+            Exchange::TakeOver => seat.stage - 1,
+            _ => seat.stage,
+        };
+        (piece, stage, seat.rank)
+    }
+
+    fn thanked(&mut self, context: &mut Context, mut buffer: Buffer) -> Poll<bool> {
+        let (piece, stage, rank) = self.piece(context, context.emitter.exchanges.handed);
+        let key = Key::Taken { piece, stage, rank };
+        let Some(posted) = context.seat.board.borrow_mut().take(key) else {
+            self.handed = Some(buffer);
+            return Poll::Pending;
+        };
+        context.emitter.exchanges.handed += 1;
+        let rows = self.next_rows(context);
+        self.row = rows.end;
+        let mate = context.seat.neighbour(true);
+        if mate.chip == context.seat.chip {
+            // It was read where it lies in memory.
+            context.slot_readers[Slot::Residual as usize].merge(&posted.after);
+        } else {
+            let live = context.tensor(self.stage.tensor);
+            if live.on_chip().is_some() {
+                live.users.merge(&posted.after);
+            }
+            buffer.users.merge(&posted.after);
+            let tile = context.emitter.tile(self.stage.operation);
+            let at = (self.stage.operation, tile);
+            let thanks = Posted {
+                after: posted.after,
+                region: None,
+            };
+            let step = pull(context, at, mate, THANKS.get(), &thanks).give(buffer);
+            context.emitter.issue(step);
+        }
+        Poll::Ready(self.row < self.rows(context))
+    }
+
+    fn take_over(&mut self, context: &mut Context) -> Poll<bool> {
+        let (piece, stage, rank) = self.piece(context, context.emitter.exchanges.taken);
+        let key = Key::Handed { piece, stage, rank };
+        let Some(posted) = context.seat.board.borrow_mut().take(key) else {
+            return Poll::Pending;
+        };
+        context.emitter.exchanges.taken += 1;
+        let rows = self.next_rows(context);
+        let tensor = self.stage.tensor;
+        let tile = context.emitter.tile(self.stage.operation);
+        let at = (self.stage.operation, tile);
+        let live = &context.tensors[tensor.0];
+        let (columns, held) = (0..live.spec.width, live.on_chip());
+        let bytes = live.piece(rows.end - rows.start, columns.end);
+        let mate = context.seat.neighbour(false);
+        let mut buffer = match held {
+            Some(scratchpad) => context.tensor(tensor).hold(scratchpad, bytes),
+            None => Buffer::new(PAD, bytes),
+        };
+        let step = pull(context, at, mate, bytes, &posted).take(&buffer);
+        let stamp = context.emitter.issue(step);
+        let told = Posted {
+            after: stamp.into(),
+            region: None,
+        };
+        let key = Key::Taken { piece, stage, rank };
+        context.seat.board.borrow_mut().post(key, told);
+        if held.is_some() {
+            context.tensor(tensor).written(&rows, stamp);
+        } else {
+            buffer.written(stamp);
+            context.store_piece(at, buffer, tensor, &rows, &columns);
+        }
+        self.row = rows.end;
+        Poll::Ready(self.row < self.rows(context))
+    }
+}
+
+/// Bytes from another core: over links, or from the memory that both share.
+fn pull(
+    context: &Context,
+    (operation, tile): (tile_program::OperationId, u32),
+    mate: Mate,
+    bytes: u64,
+    posted: &Posted,
+) -> Step {
+    let (unit, work) = match posted.region {
+        Some(region) => (
+            context.units.load,
+            Work::Transfer(TransferTile {
+                region,
+                scratchpad: PAD,
+            }),
+        ),
+        None => (
+            context.units.target.receive.expect("chips have links"),
+            Work::Receive(ReceiveTile {
+                from: mate.core,
+                bytes: Bytes(bytes),
+                scratchpad: PAD,
+            }),
+        ),
+    };
+    Step::new(unit, operation, tile, work).after(&posted.after)
+}

@@ -1,0 +1,240 @@
+//! How a model is split over the cores of a machine.
+//!
+//! Tensor parallelism (Shoeybi et al., "Megatron-LM", 2019): each core has a part of the heads and of the
+//! feed-forward network, all of the residual stream, and an all-reduce follows the output and the down
+//! projection. Pipeline parallelism: each group of cores has a part of the layers, and hands the
+//! residual stream on. The embedding table lies whole on each core that needs it; the LM head is split by
+//! vocabulary, and its results are gathered.
+
+mod collective;
+mod seat;
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use tile_program::{CoreId, Platform, ScratchpadId, Target};
+
+use crate::error::CompileError;
+use crate::model::Mixer;
+use crate::workload::Workload;
+
+pub(crate) use collective::{Collective, Move, moves};
+pub(crate) use seat::{Key, Mate, Posted, Seat, SharedBoard};
+
+/// How all-reduces and all-gathers go from core to core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Algorithm {
+    /// Around a ring: the fewest bytes.
+    #[default]
+    Ring,
+    /// Up and down a binary tree: the fewest steps.
+    Tree,
+}
+
+/// How a model is split over cores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Split {
+    /// Cores that share each layer. Default: all of the machine's, divided by `pipeline`.
+    pub tensor: Option<u64>,
+    /// Groups of cores, each with a part of the layers. Default 1.
+    pub pipeline: u64,
+    /// Parts of the batch that go through the pipeline one after another. Default 1.
+    pub microbatches: u64,
+    /// How collectives go.
+    pub collectives: Algorithm,
+}
+
+impl Default for Split {
+    fn default() -> Self {
+        Self {
+            tensor: None,
+            pipeline: 1,
+            microbatches: 1,
+            collectives: Algorithm::default(),
+        }
+    }
+}
+
+/// What of a model a core holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shard {
+    /// Cores that share each of its layers.
+    pub(crate) ways: u64,
+    pub(crate) layers: Range<u64>,
+    /// It has the embedding, or the LM head.
+    pub(crate) first: bool,
+    pub(crate) last: bool,
+    /// Rows of the embedding table: the whole vocabulary.
+    pub(crate) vocab: u64,
+    pub(crate) microbatches: u64,
+    /// Bytes of activations that are exchanged at a time, on each core alike.
+    pub(crate) piece_bytes: u64,
+    /// Some of the cores that it exchanges with are on its own chip.
+    pub(crate) shares_chip: bool,
+    pub(crate) algorithm: Algorithm,
+}
+
+impl Shard {
+    /// Whether it is a part of the model, and not all of it.
+    pub(crate) const fn is_part(&self) -> bool {
+        self.ways > 1 || !self.first || !self.last
+    }
+}
+
+/// A split that fits a machine and a model.
+pub(crate) struct Division {
+    pub(crate) ways: u64,
+    pub(crate) stages: u64,
+    /// The cores that are simulated, and how many cores each stands for.
+    pub(crate) platform: Platform,
+}
+
+impl Division {
+    /// Divides a workload over a machine.
+    pub(crate) fn of(
+        workload: &Workload,
+        platform: &Platform,
+        every_core: bool,
+    ) -> Result<Self, CompileError> {
+        let split = workload.split;
+        let cores = platform.cores.len() as u64;
+        let (stages, ways) = (
+            split.pipeline,
+            split.tensor.unwrap_or(cores / split.pipeline.max(1)),
+        );
+        let wrong = |field, what: String, help: String| CompileError::Split { field, what, help };
+        if stages == 0 || ways == 0 || stages.saturating_mul(ways) > cores {
+            let what = format!("{ways} cores to a layer, in {stages} groups, of {cores} cores");
+            let help = format!("tensor times pipeline from 1 to {cores}");
+            return Err(wrong("pipeline", what, help));
+        }
+        let model = &workload.model;
+        if ways * stages > 1 && !matches!(model.mixer, Mixer::Attention) {
+            let what = format!("{} has no attention to split by heads", model.name);
+            let help = "split: (tensor: 1, pipeline: 1)".to_owned();
+            return Err(wrong("tensor", what, help));
+        }
+        if ways * stages > 1 && !workload.operators.vector() {
+            let error = CompileError::Split {
+                field: "tensor",
+                what: "without vector work nobody adds up partial results".to_owned(),
+                help: "operators: All or Blocks, or split: (tensor: 1, pipeline: 1)".to_owned(),
+            };
+            return Err(error);
+        }
+        for (count, what) in [
+            (model.n_heads, "query heads"),
+            (model.n_kv_heads, "key/value heads"),
+            (model.d_ff, "columns of the feed-forward network"),
+        ] {
+            if !count.is_multiple_of(ways) {
+                let divisors: Vec<_> = (1..=cores.min(count))
+                    .filter(|ways| {
+                        let counts = [model.n_heads, model.n_kv_heads, model.d_ff];
+                        counts.iter().all(|count| count.is_multiple_of(*ways))
+                    })
+                    .map(|ways| ways.to_string())
+                    .collect();
+                let what = format!("{count} {what} cannot be split over {ways} cores");
+                let help = format!("tensor: {} for this model", divisors.join(", "));
+                return Err(wrong("tensor", what, help));
+            }
+        }
+        if stages > model.layers {
+            let what = format!(
+                "{} layers cannot be split over {stages} groups",
+                model.layers
+            );
+            let help = format!("pipeline from 1 to {}", model.layers);
+            return Err(wrong("pipeline", what, help));
+        }
+        if split.microbatches == 0 || split.microbatches > workload.sequences() {
+            let sequences = workload.sequences();
+            let what = format!("{} parts of {sequences} sequences", split.microbatches);
+            let help = format!("microbatches from 1 to {sequences}");
+            return Err(wrong("microbatches", what, help));
+        }
+        let used = usize::try_from(ways * stages).expect("at most the machine's cores");
+        let used: Vec<CoreId> = platform.cores[..used]
+            .iter()
+            .map(|core| core.core)
+            .collect();
+        let all = platform.representatives(&used, 1);
+        let alike = !every_core && ranks_are_alike(&all, ways, stages, split.collectives);
+        let platform = if alike {
+            let step = usize::try_from(ways).expect("at most the machine's cores");
+            let firsts: Vec<_> = used.iter().copied().step_by(step).collect();
+            platform.representatives(&firsts, ways)
+        } else {
+            all
+        };
+        Ok(Self {
+            ways,
+            stages,
+            platform,
+        })
+    }
+
+    /// What of a model each simulated core holds: its stage, and its rank in it.
+    pub(crate) fn shard(&self, workload: &Workload, stage: u64) -> Shard {
+        let layers = workload.model.layers;
+        let bound = |stage: u64| stage * layers / self.stages;
+        let cores = self.platform.cores.iter();
+        let capacities = cores
+            .clone()
+            .map(|core| core.capacity(ScratchpadId::Activations).get());
+        let chips: BTreeSet<_> = cores.map(|core| core.chip).collect();
+        Shard {
+            ways: self.ways,
+            layers: bound(stage)..bound(stage + 1),
+            first: stage == 0,
+            last: stage + 1 == self.stages,
+            vocab: workload.model.vocab,
+            microbatches: workload.split.microbatches,
+            // Two pieces, what comes to them, and what stays on chip beside them.
+            piece_bytes: capacities.min().unwrap_or(0) / 8,
+            shares_chip: chips.len() < self.platform.cores.len(),
+            algorithm: workload.split.collectives,
+        }
+    }
+
+    /// The workload as a core sees it: its part of the heads, the network and the vocabulary.
+    pub(crate) fn share(&self, workload: &Workload) -> Workload {
+        let mut share = workload.clone();
+        let model = &mut share.model;
+        model.n_heads /= self.ways;
+        model.n_kv_heads /= self.ways;
+        model.d_ff /= self.ways;
+        model.vocab = model.vocab.div_ceil(self.ways);
+        share
+    }
+}
+
+/// Whether the ranks of each stage do the same in the same cycles: each alone on a chip, and each
+/// with a link of its own to whomever it sends to. Equal parts of equal chips then differ in nothing
+/// that time depends on.
+fn ranks_are_alike(platform: &Platform, ways: u64, stages: u64, algorithm: Algorithm) -> bool {
+    let chips: BTreeSet<_> = platform.cores.iter().map(|core| core.chip).collect();
+    if ways < 2 || algorithm != Algorithm::Ring || chips.len() != platform.cores.len() {
+        return false;
+    }
+    let core = |stage: u64, rank: u64| -> &Target {
+        let index = usize::try_from(stage * ways + rank).expect("at most the machine's cores");
+        &platform.cores[index]
+    };
+    let ranks = || (0..stages).flat_map(|stage| (0..ways).map(move |rank| (stage, rank)));
+    let around = ranks().map(|(stage, rank)| (core(stage, rank), core(stage, (rank + 1) % ways)));
+    let onward = ranks()
+        .filter(|(stage, _)| stage + 1 < stages)
+        .map(|(stage, rank)| (core(stage, rank), core(stage + 1, rank)));
+    let thanks = onward.clone().map(|(from, to)| (to, from));
+    let mut taken = BTreeSet::new();
+    around.chain(onward).chain(thanks).all(|(from, to)| {
+        match platform.network.route(from.chip, to.chip).as_deref() {
+            Some([link]) => taken.insert(*link),
+            _ => false,
+        }
+    })
+}
