@@ -1,5 +1,7 @@
 //! Hand-written programs on small machines: times by hand, errors, and the books of random runs.
 
+use std::task::Poll;
+
 use accelerator::{Machine, MachineError, MachineFile, Outcome, RunOptions, resolve};
 use attribution::{Ledger, Summary};
 use config::Document;
@@ -48,7 +50,7 @@ impl Program for Script {
             name: "script".into(),
             tokens: 1,
             operations: operations.into_iter().map(operation).collect(),
-            instructions: Box::new(instructions.into_iter()),
+            streams: vec![Box::new(instructions.into_iter().map(Poll::Ready))],
         })
     }
 
@@ -142,7 +144,7 @@ fn run(
     script: Vec<Vec<Instruction>>,
 ) -> Result<(Outcome, Summary), MachineError> {
     let mut program = Script(script.into_iter(), 64);
-    let ledger = Ledger::new(machine.target());
+    let ledger = Ledger::new(machine.platform());
     let options = RunOptions {
         cycle_limit: None,
         progress: &mut |_| (),

@@ -12,9 +12,9 @@ use std::fs::File;
 use chrome_trace::{TraceOptions, TraceWriter};
 use event_kernel::{Cycle, Cycles, Frequency};
 use tile_program::{
-    ArrayTarget, Bits, Bound, Busy, Bytes, Cause, Class, Dataflow, FoldSpan, MemoryTarget,
-    Observer, Operation, OperationId, ScratchpadId, ScratchpadTarget, Target, UnitId, WaitReason,
-    Waiting,
+    ArrayTarget, Bits, Bound, Busy, Bytes, Cause, Class, CoreId, Dataflow, FoldSpan, MemoryTarget,
+    Observer, Operation, OperationId, Platform, ScratchpadId, ScratchpadTarget, Target, UnitId,
+    WaitReason, Waiting,
 };
 
 const TERNARY: UnitId = UnitId(0);
@@ -37,7 +37,7 @@ const LAYER: [Step; 8] = [
     ("ffn", Class::MatMulFree, TERNARY, 16, 260, 310),
 ];
 
-fn target() -> Target {
+fn platform() -> Platform {
     let array = |unit, name: &str| ArrayTarget {
         unit,
         name: name.into(),
@@ -52,7 +52,11 @@ fn target() -> Target {
         whole_tiles: false,
         unpacks: tile_program::Packed::ALL.to_vec(),
     };
-    Target {
+    Platform::single(Target {
+        core: CoreId(0),
+        chip: 0,
+        prefix: String::new(),
+        receive: None,
         arrays: vec![array(TERNARY, "ternary"), array(BF16, "bf16")],
         vector: VECTOR,
         load: LOAD,
@@ -65,7 +69,7 @@ fn target() -> Target {
             access: Bytes(64),
         },
         laws: Arc::new(()),
-    }
+    })
 }
 
 fn operations(layers: usize) -> Vec<Operation> {
@@ -231,7 +235,12 @@ fn tell(span: &Span, to: Cycle, observer: &mut impl Observer) {
         }
     }
     let held = u64::from(tile % 3 + u32::from(dma)) * 16_384;
-    observer.occupancy(ScratchpadId::ALL[usize::from(unit.0 % 3)], to, Bytes(held));
+    observer.occupancy(
+        CoreId(0),
+        ScratchpadId::ALL[usize::from(unit.0 % 3)],
+        to,
+        Bytes(held),
+    );
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -240,7 +249,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let passes: u64 = arguments.next().map_or(Ok(2), |passes| passes.parse())?;
     let mut options = TraceOptions::new("made up", "made up", Frequency::from_megahertz(500)?);
     options.gzip = path.ends_with(".gz");
-    let mut trace = TraceWriter::new(File::create(&path)?, &target(), &options);
+    let mut trace = TraceWriter::new(File::create(&path)?, &platform(), &options);
     let operations = operations(4);
     let mut story = Story::default();
     let mut at = Cycle::ZERO;

@@ -19,7 +19,7 @@ fn options() -> TraceOptions {
 }
 
 fn trace(ran: &[Ran], options: &TraceOptions) -> (Vec<u8>, TraceStatistics) {
-    let mut writer = TraceWriter::new(Vec::new(), &toy::target(), options);
+    let mut writer = TraceWriter::new(Vec::new(), &toy::platform(), options);
     toy::tell(ran, end_of(ran), &mut writer);
     writer.finish().unwrap()
 }
@@ -184,7 +184,7 @@ fn a_full_disk_is_an_error_at_the_end_and_no_panic() {
     for (room, gzip) in [(0, false), (100_000, false), (0, true)] {
         let mut options = options();
         options.gzip = gzip;
-        let mut writer = TraceWriter::new(Full(room), &toy::target(), &options);
+        let mut writer = TraceWriter::new(Full(room), &toy::platform(), &options);
         for _ in 0..20 {
             toy::tell(&sample(), Cycle(10_000), &mut writer);
         }
@@ -195,7 +195,7 @@ fn a_full_disk_is_an_error_at_the_end_and_no_panic() {
 
 #[test]
 fn an_operation_of_one_tile_stays_its_parent() {
-    let mut writer = TraceWriter::new(Vec::new(), &toy::target(), &options());
+    let mut writer = TraceWriter::new(Vec::new(), &toy::platform(), &options());
     writer.pass("pass", &toy::operations(), Cycle(0));
     writer.busy(&Busy {
         unit: toy::VECTOR,

@@ -104,7 +104,7 @@ pub struct ScratchpadFacts {
 }
 
 /// The cores and chips of the machine.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SystemFacts {
     /// Equal chips.
     pub chips: u64,
@@ -115,6 +115,18 @@ pub struct SystemFacts {
     pub replicas: u64,
     /// The links that any data passed.
     pub links: Vec<LinkFacts>,
+}
+
+impl Default for SystemFacts {
+    /// One core.
+    fn default() -> Self {
+        Self {
+            chips: 1,
+            cores_per_chip: 1,
+            replicas: 1,
+            links: Vec::new(),
+        }
+    }
 }
 
 /// A link in one direction.

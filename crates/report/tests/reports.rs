@@ -14,7 +14,7 @@ use toy::{Draw, LOAD, Ran, STORE};
 
 fn report(ran: &[Ran]) -> Run {
     let end = ran.iter().map(|ran| ran.end).max().unwrap_or_default();
-    let mut ledger = Ledger::new(&toy::target());
+    let mut ledger = Ledger::new(&toy::platform());
     toy::tell(ran, end, &mut ledger);
     let array = |unit| ArrayFacts {
         unit: UnitId(unit),
@@ -62,6 +62,7 @@ fn report(ran: &[Ran]) -> Run {
             }],
             energy_pj: Some(1.25e9),
         },
+        system: report::SystemFacts::default(),
         kept_weights: report::KeptFacts::default(),
         scratchpads: ["activations", "weights", "outputs"].map(pad).into(),
         energy: None,

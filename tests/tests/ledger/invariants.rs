@@ -132,7 +132,8 @@ fn check(run: &Run) -> Result<(), TestCaseError> {
     prop_assert!(summary.bytes_read >= summary.compulsory_read);
     prop_assert!(summary.bytes_written >= summary.compulsory_write);
     // Neither side of a scratchpad carries more than its ports do.
-    for (spec, pad) in machine.spec().scratchpads.iter().zip(&outcome.scratchpads) {
+    let pads = &outcome.scratchpads[0];
+    for (spec, pad) in machine.spec().scratchpads.iter().zip(pads) {
         let spec = spec.expect("all are limited");
         let most = spec.banks * spec.port.get() * total / 2;
         prop_assert!(
@@ -154,7 +155,10 @@ fn check(run: &Run) -> Result<(), TestCaseError> {
         .peak_bytes_per_second()
         .expect("it is limited");
     let clock = machine.spec().clock.as_hertz_f64();
-    let arrays = machine.target().arrays.iter().zip(&machine.spec().arrays);
+    let arrays = machine.platform().cores[0]
+        .arrays
+        .iter()
+        .zip(&machine.spec().arrays);
     let peaks = Peaks {
         memory_bytes_per_cycle: bandwidth / clock,
         array_macs_per_cycle: arrays

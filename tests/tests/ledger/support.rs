@@ -45,7 +45,7 @@ pub(crate) fn on_another<O: Observer>(
     text: &str,
     observer: O,
 ) -> Option<(Run, O)> {
-    let mut program = match compile(workload(text), compiled_for.target()) {
+    let mut program = match compile(workload(text), compiled_for.platform()) {
         Ok(program) => program,
         Err(CompileError::TileDoesNotFit { .. }) => return None,
         Err(error) => panic!("{error}"),
@@ -54,7 +54,7 @@ pub(crate) fn on_another<O: Observer>(
         cycle_limit: None,
         progress: &mut |_| (),
     };
-    let observers = (Ledger::new(machine.target()), observer);
+    let observers = (Ledger::new(machine.platform()), observer);
     let (outcome, (ledger, observer)) = machine
         .run(&mut program, observers, options)
         .unwrap_or_else(|error| panic!("{error}"));

@@ -15,7 +15,7 @@ struct Story(Ledger);
 
 impl Story {
     fn new() -> Self {
-        let mut ledger = Ledger::new(&toy::target());
+        let mut ledger = Ledger::new(&toy::platform());
         ledger.pass("pass", &toy::operations(), Cycle(0));
         Self(ledger)
     }

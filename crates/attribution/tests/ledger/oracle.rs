@@ -106,7 +106,7 @@ fn cells_of(summary: &Summary) -> Cells {
 }
 
 fn account(ran: &[Ran], end: Cycle) -> Summary {
-    let mut ledger = Ledger::new(&toy::target());
+    let mut ledger = Ledger::new(&toy::platform());
     toy::tell(ran, end, &mut ledger);
     ledger.summary()
 }

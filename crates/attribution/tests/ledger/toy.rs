@@ -5,9 +5,9 @@ use std::sync::Arc;
 use event_kernel::{Cycle, Cycles};
 use proptest::prelude::*;
 use tile_program::{
-    ArrayTarget, Bits, Bound, Busy, Bytes, Cause, Class, Dataflow, FoldSpan, MemoryTarget,
-    Observer, Operation, OperationId, ScratchpadId, ScratchpadTarget, Target, UnitId, WaitReason,
-    Waiting,
+    ArrayTarget, Bits, Bound, Busy, Bytes, Cause, Class, CoreId, Dataflow, FoldSpan, MemoryTarget,
+    Observer, Operation, OperationId, Platform, ScratchpadId, ScratchpadTarget, Target, UnitId,
+    WaitReason, Waiting,
 };
 
 pub(crate) const ARRAYS: u16 = 2;
@@ -16,7 +16,7 @@ pub(crate) const LOAD: UnitId = UnitId(3);
 pub(crate) const STORE: UnitId = UnitId(4);
 pub(crate) const UNITS: usize = 5;
 
-pub(crate) fn target() -> Target {
+pub(crate) fn platform() -> Platform {
     let array = |unit: u16| ArrayTarget {
         unit: UnitId(unit),
         name: format!("array{unit}"),
@@ -31,7 +31,11 @@ pub(crate) fn target() -> Target {
         whole_tiles: false,
         unpacks: tile_program::Packed::ALL.to_vec(),
     };
-    Target {
+    Platform::single(Target {
+        core: CoreId(0),
+        chip: 0,
+        prefix: String::new(),
+        receive: None,
         arrays: (0..ARRAYS).map(array).collect(),
         vector: VECTOR,
         load: LOAD,
@@ -44,7 +48,7 @@ pub(crate) fn target() -> Target {
             access: Bytes(64),
         },
         laws: Arc::new(()),
-    }
+    })
 }
 
 /// One operation for each class and array, so that every instruction finds one of its class.
@@ -279,7 +283,7 @@ fn tell_step(ran: &Ran, step: u8, observer: &mut impl Observer) {
                 tell_folds(ran, observer);
             }
             let pad = ScratchpadId::ALL[ran.class as usize % 3];
-            observer.occupancy(pad, ran.end, Bytes(u64::from(ran.tile) * 64));
+            observer.occupancy(CoreId(0), pad, ran.end, Bytes(u64::from(ran.tile) * 64));
         }
     }
 }

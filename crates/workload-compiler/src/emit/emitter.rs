@@ -230,6 +230,8 @@ pub(crate) struct Emitter {
     log: Option<DependencyLog>,
     /// Collectives so far, and pieces handed on and taken over.
     pub(super) exchanges: Exchanges,
+    /// Between passes: who has read each region of activations.
+    pub(super) slot_readers: Vec<After>,
 }
 
 /// How much has been exchanged since the start of the run.
@@ -262,6 +264,7 @@ impl Emitter {
             kept,
             log: None,
             exchanges: Exchanges::default(),
+            slot_readers: Vec::new(),
         }
     }
 

@@ -113,7 +113,8 @@ impl ExchangeRun {
     fn collective(&mut self, context: &mut Context) -> Poll<bool> {
         let turn = self.turn;
         let Some(mut block) = self.blocks[turn].take() else {
-            if self.row < self.rows(context) {
+            let under_way = self.blocks.iter().flatten().count() as u64;
+            if self.row < self.rows(context) && under_way < self.stage.blocks {
                 let block = self.begin(context);
                 self.row = block.rows.end;
                 self.blocks[turn] = Some(block);

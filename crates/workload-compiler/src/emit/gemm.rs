@@ -70,7 +70,11 @@ struct Sums {
 }
 
 impl GemmRun {
-    pub(super) fn new(stage: GemmStage, plan: GemmPlan, context: &Context) -> Self {
+    pub(super) fn new(stage: GemmStage, plan: GemmPlan, context: &mut Context) -> Self {
+        let parts = stage.sections.iter().flat_map(|section| &section.parts);
+        for part in parts.filter(|part| part.kept) {
+            context.emitter.kept.begin_stage(part.weights.base);
+        }
         let a_held =
             context.tensors[stage.input.0].on_chip().is_some() && stage.prologue.is_empty();
         let team = context.team(stage.array, stage.sections[0].parts[0].operation);
@@ -364,6 +368,7 @@ impl GemmRun {
             }
             if part.kept {
                 let end = cut.end && tile.last_of_columns && tile.columns.end == section.n;
+                let end = end && context.is_last_use(part.weights.base);
                 step = Self::use_kept(context, part, step, end);
             }
             if !self.b_stays() || tile.last_of_columns {

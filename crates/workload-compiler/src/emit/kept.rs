@@ -22,7 +22,7 @@ pub(super) struct KeptMatrix {
     pub(super) first: After,
     /// Everybody who has used it so far.
     pub(super) users: After,
-    /// All of it is there: a pass that used it is over.
+    /// All of it is there: a stage that used it is over.
     pub(super) whole: bool,
 }
 
@@ -43,6 +43,12 @@ impl Kept {
             warm,
             matrices: BTreeMap::new(),
         }
+    }
+
+    /// A stage begins that uses a matrix: if another has used it before, all of it is there.
+    pub(super) fn begin_stage(&mut self, base: u64) {
+        let matrix = self.matrix(base);
+        matrix.whole |= matrix.users != After::default();
     }
 
     pub(super) fn matrix(&mut self, base: u64) -> &mut KeptMatrix {

@@ -38,6 +38,9 @@ pub(crate) struct Context {
     token: After,
     /// No pass comes after this one.
     pub(super) last: bool,
+    /// The stage that is being emitted, and the last one that uses each matrix that stays.
+    stage: usize,
+    last_uses: BTreeMap<u64, usize>,
     pub(super) seat: Seat,
     /// Where what goes to cores of the same chip lies, and how many bytes there are.
     pub(super) mailbox: (u64, u64),
@@ -100,6 +103,11 @@ impl Context {
 
     pub(crate) fn tensor(&mut self, id: TensorId) -> &mut Live {
         &mut self.tensors[id.0]
+    }
+
+    /// Whether no further stage of the pass uses a matrix that stays.
+    pub(crate) fn is_last_use(&self, base: u64) -> bool {
+        self.last_uses.get(&base) == Some(&self.stage)
     }
 
     /// Loads a piece of a tensor in memory into a scratchpad.
@@ -256,6 +264,12 @@ impl PassEmitter {
             token.add(count(unit));
         }
         let loads = After::from(count(units.load));
+        // Those of other cores, too.
+        let mut slot_readers = std::mem::take(&mut emitter.slot_readers);
+        slot_readers.resize(Slot::COUNT, After::default());
+        for readers in &mut slot_readers {
+            readers.merge(&loads);
+        }
         let mailboxes = tensors
             .iter()
             .filter(|tensor| matches!(tensor.backing, Backing::Slot(Slot::Mailbox)));
@@ -283,10 +297,12 @@ impl PassEmitter {
                     .map(|operation| operation.family)
                     .collect(),
                 packed: BTreeMap::new(),
-                slot_readers: vec![loads; Slot::COUNT],
+                slot_readers,
                 past,
                 token,
                 last,
+                stage: 0,
+                last_uses: last_uses(&stages),
                 seat,
                 mailbox,
             },
@@ -317,6 +333,7 @@ impl PassEmitter {
     /// Ends the pass and hands the books on.
     pub(crate) fn finish(self) -> Emitter {
         let mut emitter = self.context.emitter;
+        emitter.slot_readers = self.context.slot_readers;
         assert_eq!(
             emitter.macs(),
             &self.macs[..],
@@ -370,10 +387,28 @@ impl PassEmitter {
             }
         }
         self.index += 1;
+        self.context.stage = self.index;
     }
 }
 
-fn begin(stage: Stage, plan: StagePlan, context: &Context) -> Run {
+/// The last stage that uses each matrix that stays, by its address.
+fn last_uses(stages: &[(Stage, StagePlan)]) -> BTreeMap<u64, usize> {
+    let mut last = BTreeMap::new();
+    for (index, (stage, _)) in stages.iter().enumerate() {
+        let Stage::Gemm(stage) = stage else {
+            continue;
+        };
+        let parts = stage.sections.iter().flat_map(|section| &section.parts);
+        last.extend(
+            parts
+                .filter(|part| part.kept)
+                .map(|part| (part.weights.base, index)),
+        );
+    }
+    last
+}
+
+fn begin(stage: Stage, plan: StagePlan, context: &mut Context) -> Run {
     match (stage, plan) {
         (Stage::Gemm(stage), StagePlan::Gemm(plan)) => {
             Run::Gemm(Box::new(GemmRun::new(stage, plan, context)))

@@ -265,6 +265,8 @@ impl<'a> Builder<'a> {
             "project_out" | "lm_head" => self.shape.first_head,
             _ => self.shape.first,
         };
+        // What one part of the batch has loaded is there for those after it.
+        let first = first && self.graph.sequences.len() <= 1;
         if !kept || (first && self.workload.weights != Weights::Warm) {
             self.graph.operations[operation.index()].compulsory_read = Bytes(weights.compulsory());
         }

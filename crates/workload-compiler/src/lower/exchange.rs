@@ -21,6 +21,7 @@ impl Builder<'_> {
             exchange,
             tensor,
             rows: 1,
+            blocks: 1,
         };
         let all = self.graph.tensors[tensor.0].rows;
         let row = stage.bytes(1, &self.graph.tensors).max(1);
@@ -30,6 +31,9 @@ impl Builder<'_> {
             // Two blocks take turns on the links.
             _ => (self.shard.piece_bytes / row).clamp(1, all.div_ceil(2)),
         };
+        if stage.bytes(stage.rows, &self.graph.tensors) <= 2 * self.shard.piece_bytes {
+            stage.blocks = 2;
+        }
         self.mailbox(&stage);
         self.graph.stages.push(Stage::Exchange(stage));
     }

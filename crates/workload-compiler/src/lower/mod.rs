@@ -305,8 +305,10 @@ pub(crate) struct ExchangeStage {
     pub(crate) operation: OperationId,
     pub(crate) exchange: Exchange,
     pub(crate) tensor: TensorId,
-    /// Rows at a time: the same on each core that takes part.
+    /// Rows at a time, and how many such blocks are under way at once: the same on each core that
+    /// takes part.
     pub(crate) rows: u64,
+    pub(crate) blocks: u64,
 }
 
 impl ExchangeStage {

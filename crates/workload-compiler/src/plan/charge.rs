@@ -105,9 +105,9 @@ impl Ledger {
                 self.reads.push(read);
                 self.writes.push((stage.operation, whole, None));
             }
-            Exchange::HandOn => self.reads.push(read),
             Exchange::TakeOver => self.writes.push(read),
-            Exchange::Statistics(_) => {}
+            // On one chip, whoever takes over reads it.
+            Exchange::HandOn | Exchange::Statistics(_) => {}
         }
     }
 

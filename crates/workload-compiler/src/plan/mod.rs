@@ -132,7 +132,8 @@ impl Planner {
                     pass.push(Stage::Fetch(fetch), StagePlan::Rows(rows));
                 }
                 Stage::Exchange(exchange) => {
-                    let bytes = exchange.bytes(exchange.rows, &pass.graph.tensors);
+                    let bytes =
+                        exchange.bytes(exchange.rows, &pass.graph.tensors) * exchange.blocks;
                     let operation = exchange.operation.index();
                     rows_that_fit(&pass, operation, bytes, 1, 1, room, target)?;
                     pass.push(Stage::Exchange(exchange), StagePlan::Rows(exchange.rows));

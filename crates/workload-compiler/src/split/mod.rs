@@ -156,6 +156,11 @@ impl Division {
             let help = format!("microbatches from 1 to {sequences}");
             return Err(wrong("microbatches", what, help));
         }
+        if split.microbatches > 1 && !workload.operators.embedding() {
+            let what = "without an embedding all parts of the batch begin at once".to_owned();
+            let help = "microbatches: 1, or operators: All".to_owned();
+            return Err(wrong("microbatches", what, help));
+        }
         let used = usize::try_from(ways * stages).expect("at most the machine's cores");
         let used: Vec<CoreId> = platform.cores[..used]
             .iter()

@@ -1,11 +1,11 @@
 //! Workload files: the shipped ones, their defaults, and what is answered to mistakes.
 
-use crate::support::{check, cloud, edge, hybrid, model, single, workload};
+use crate::support::{check, cloud, compile, edge, hybrid, model, single, workload};
 use config::FieldError;
-use tile_program::{Bytes, Family};
+use tile_program::{Bytes, Family, in_turn};
 use workload_compiler::{
     CompileError, Concern, Format, ModelChoice, Operators, Overrides, Packing, Run, Workload,
-    WorkloadFile, compile, from_hugging_face, resolve,
+    WorkloadFile, from_hugging_face, resolve,
 };
 
 fn parse(text: &str) -> WorkloadFile {
@@ -40,7 +40,7 @@ fn every_shipped_workload_compiles() {
         };
         let mut program = compile(workload, &target)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        check(&mut program, &target, false);
+        check(&mut program, false);
         count += 1;
     }
     assert!(count >= 15, "{count} workloads");
@@ -59,13 +59,13 @@ fn dense_layers_are_a_workload_of_their_own() {
         target.arrays[0].whole_tiles = whole;
         target.arrays[0].dataflow = tile_program::Dataflow::WeightStationary;
         let mut program = compile(workload.clone(), &target).unwrap();
-        check(&mut program, &target, false);
+        check(&mut program, false);
         let mut program = compile(workload.clone(), &target).unwrap();
         let pass = tile_program::Program::next_pass(&mut program).unwrap();
         let macs: u64 = pass.operations.iter().map(|operation| operation.macs).sum();
         assert_eq!(macs, 21 * (2 * 300 * 200 + 200 * 50));
         let (rows, columns) = (target.arrays[0].rows, target.arrays[0].columns);
-        for instruction in pass.instructions {
+        for instruction in in_turn(pass.streams) {
             let tile_program::Work::Gemm(tile) = instruction.work else {
                 continue;
             };
@@ -404,7 +404,7 @@ fn a_bigger_machine_never_moves_more_bytes() {
     small.layers = 1;
     let bytes = |target| {
         let workload = workload(small.clone(), run.clone(), crate::support::TERNARY);
-        let found = check(&mut compile(workload, &target).unwrap(), &target, false);
+        let found = check(&mut compile(workload, &target).unwrap(), false);
         found.loaded + found.stored
     };
     let sizes = [

@@ -1,12 +1,12 @@
 //! What holds of every program: random models, runs and machines.
 
-use crate::support::{check, hybrid, run_all_ways, single, with_arrays};
+use crate::support::{check, compile, hybrid, run_all_ways, single, with_arrays};
 use proptest::prelude::*;
-use tile_program::{ArrayTarget, Dataflow, Target};
+use tile_program::{ArrayTarget, CoreId, Dataflow, Network, Platform, Target, UnitId};
 use workload_compiler::{
-    Activation, CompileError, FeedForward, Format, Fusion, Heads, Lengths, MaskedKeys, Mixer,
-    Model, Norm, NormPlacement, Operators, Packing, Position, Precision, Run, Softmax, Weights,
-    Workload, compile,
+    Activation, Algorithm, CompileError, FeedForward, Format, Fusion, Heads, Lengths, MaskedKeys,
+    Mixer, Model, Norm, NormPlacement, Operators, Packing, Position, Precision, Run, Softmax,
+    Split, Weights, Workload, compile_every_chip,
 };
 
 fn norms() -> impl Strategy<Value = (Norm, NormPlacement, bool, bool, bool)> {
@@ -157,7 +157,7 @@ prop_compose! {
         weights in prop::sample::select(vec![Weights::Kept, Weights::Warm, Weights::Streamed]),
         target in Just(target),
     ) -> (Workload, Target) {
-        (Workload { model, run, batch, precision, weights, operators, heads, softmax, masked_keys, fusion }, target)
+        (Workload { model, run, batch, precision, weights, operators, heads, softmax, masked_keys, fusion, split: Split::default() }, target)
     }
 }
 
@@ -171,8 +171,8 @@ proptest! {
     fn every_program_is_sound((workload, target) in any_case()) {
         match compile(workload.clone(), &target) {
             Ok(mut program) => {
-                check(&mut program, &target, true);
-                run_all_ways(compile(workload, &target).unwrap(), &target);
+                check(&mut program, true);
+                run_all_ways(compile(workload, &target).unwrap());
             }
             Err(CompileError::TileDoesNotFit { operation, scratchpad, needed, capacity }) => {
                 prop_assert!(needed > capacity, "{needed} of {capacity}");
@@ -196,6 +196,92 @@ proptest! {
                 }
             }
             Err(error) => prop_assert!(false, "{error}"),
+        }
+    }
+}
+
+/// So many equal cores on so many chips, joined as they are.
+fn several(target: &Target, chips: u16, cores: u16, pairs: &[(u16, u16)]) -> Platform {
+    let mut next = 0;
+    let all = (0..chips * cores).map(|index| {
+        let target = Target {
+            core: CoreId(index),
+            chip: index / cores,
+            prefix: format!("core{index}."),
+            receive: (chips > 1).then_some(UnitId(0)),
+            ..target.clone()
+        };
+        let (target, after) = target.numbered_from(next);
+        next = after;
+        target
+    });
+    Platform {
+        cores: all.collect(),
+        network: Network::new(chips, pairs),
+        replicas: 1,
+    }
+}
+
+prop_compose! {
+    fn any_platform(target: Target)(
+        chips in 1_u16..5,
+        cores in 1_u16..4,
+        topology in 0..3,
+    ) -> Platform {
+        let line = (1..chips).map(|chip| (chip - 1, chip));
+        let pairs: Vec<_> = match topology {
+            0 => line.collect(),
+            1 if chips > 2 => line.chain([(chips - 1, 0)]).collect(),
+            1 => line.collect(),
+            _ => (0..chips).flat_map(|a| (a + 1..chips).map(move |b| (a, b))).collect(),
+        };
+        several(&target, chips, cores, &pairs)
+    }
+}
+
+prop_compose! {
+    fn any_split()(
+        tensor in 1_u64..4,
+        pipeline in 1_u64..4,
+        microbatches in 1_u64..4,
+        collectives in prop::sample::select(vec![Algorithm::Ring, Algorithm::Tree]),
+    ) -> Split {
+        Split { tensor: Some(tensor), pipeline, microbatches, collectives }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    /// The same of several cores, those that share a memory and those that exchange over links: what a
+    /// core reads of another's, it waits for.
+    #[test]
+    fn every_program_for_several_cores_is_sound(
+        (workload, platform) in any_case().prop_flat_map(|(workload, target)| {
+            (Just(workload), any_platform(target))
+        }),
+        split in any_split(),
+    ) {
+        let mut workload = Workload { split, ..workload };
+        // Whatever is drawn can be split by two, and by three.
+        workload.model.n_kv_heads *= 6;
+        workload.model.n_heads *= 6;
+        workload.model.d_ff *= 6;
+        for every_chip in [false, true] {
+            let compile = if every_chip { compile_every_chip } else { workload_compiler::compile };
+            match compile(workload.clone(), &platform) {
+                Ok(mut program) => {
+                    let alike = program.platform().replicas > 1;
+                    prop_assert!(!(alike && every_chip));
+                    check(&mut program, true);
+                    run_all_ways(compile(workload.clone(), &platform).unwrap());
+                }
+                Err(CompileError::TileDoesNotFit { needed, capacity, .. }) => {
+                    prop_assert!(needed > capacity, "{needed} of {capacity}");
+                }
+                Err(CompileError::Split { .. }) => {}
+                Err(error) => prop_assert!(false, "{error}"),
+            }
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The shipped models: their shapes against the reference table, and each of them compiled for
 //! small and big machines.
 
-use crate::support::{TERNARY, check, cloud, edge, model, run_all_ways, single, workload};
+use crate::support::{TERNARY, check, cloud, compile, edge, model, run_all_ways, single, workload};
 use serde::Deserialize;
-use tile_program::{Class, Program, VectorKind, Work};
-use workload_compiler::{Format, Heads, Operators, Run, compile, find, models};
+use tile_program::{Class, Program, VectorKind, Work, in_turn};
+use workload_compiler::{Format, Heads, Operators, Run, find, models};
 
 const REFERENCE: &str = include_str!("../../../../tests/reference/models/models.csv");
 
@@ -94,7 +94,7 @@ fn one_decoded_token_of_every_model_compiles_for_every_machine() {
             let run = Run::decode(300);
             let mut program = compile(workload(small.clone(), run, TERNARY), &target)
                 .unwrap_or_else(|error| panic!("{}: {error}", preset.slug));
-            let found = check(&mut program, &target, false);
+            let found = check(&mut program, false);
             assert_eq!(found.tokens, 1, "{}", preset.slug);
         }
     }
@@ -109,7 +109,7 @@ fn a_prefill_of_every_model_compiles_for_every_machine() {
             let run = Run::prefill(130);
             let mut program = compile(workload(small.clone(), run, TERNARY), &target)
                 .unwrap_or_else(|error| panic!("{}: {error}", preset.slug));
-            check(&mut program, &target, false);
+            check(&mut program, false);
         }
     }
 }
@@ -126,12 +126,8 @@ fn whole_programs_of_real_models_run_in_any_order() {
         model.layers = 2;
         model.vocab = 5000;
         let workload = workload(model, run, TERNARY);
-        check(
-            &mut compile(workload.clone(), &target).unwrap(),
-            &target,
-            true,
-        );
-        run_all_ways(compile(workload, &target).unwrap(), &target);
+        check(&mut compile(workload.clone(), &target).unwrap(), true);
+        run_all_ways(compile(workload, &target).unwrap());
     }
 }
 
@@ -143,7 +139,7 @@ fn a_decoded_token_reads_each_weight_and_each_cached_vector_once() {
     let run = Run::decode(2048);
     let target = single(128, [1024, 2048, 512], 16);
     let mut program = compile(workload(model, run, Format::Int8), &target).unwrap();
-    let found = check(&mut program, &target, false);
+    let found = check(&mut program, false);
     let embedding = 4096 * 2;
     assert_eq!(found.loaded, weights + cache + embedding);
 }
@@ -202,7 +198,7 @@ fn the_accounting_of_the_paper_is_expressible() {
     );
     // No GEMM is cut along k, and cuts along n fall on whole widths of the array: folds are those
     // of the whole GEMM.
-    for instruction in pass.instructions {
+    for instruction in in_turn(pass.streams) {
         if let Work::Gemm(tile) = instruction.work {
             let whole = pass.operations[instruction.operation.index()].gemm.unwrap();
             assert_eq!(tile.k, whole.k);
@@ -219,8 +215,7 @@ fn small_heads_share_a_tile() {
     let target = edge();
     let mut program = compile(workload(small, run, TERNARY), &target).unwrap();
     let pass = program.next_pass().unwrap();
-    let scores: Vec<_> = pass
-        .instructions
+    let scores: Vec<_> = in_turn(pass.streams)
         .filter_map(|instruction| match instruction.work {
             Work::Gemm(tile)
                 if pass.operations[instruction.operation.index()].operator == "scores" =>
@@ -241,7 +236,7 @@ fn weights_are_fetched_ahead_while_other_units_work() {
     let mut program =
         compile(workload(model("bitnet-b1.58-2b-4t"), run, TERNARY), &target).unwrap();
     let pass = program.next_pass().unwrap();
-    for instruction in pass.instructions {
+    for instruction in in_turn(pass.streams) {
         let operation = &pass.operations[instruction.operation.index()];
         if operation.class == Class::MatMulFree && instruction.unit == target.load {
             for wait in &instruction.waits {
@@ -265,7 +260,7 @@ fn a_program_is_the_same_each_time() {
     while let Some(a) = first.next_pass() {
         let b = second.next_pass().unwrap();
         assert_eq!(a.operations, b.operations);
-        assert!(a.instructions.eq(b.instructions));
+        assert!(in_turn(a.streams).eq(in_turn(b.streams)));
     }
 }
 
@@ -275,10 +270,10 @@ fn a_pass_that_is_dropped_early_leaves_the_next_one_right() {
     let target = edge();
     let mut whole = compile(workload.clone(), &target).unwrap();
     let mut dropped = compile(workload, &target).unwrap();
-    whole.next_pass().unwrap().instructions.for_each(drop);
-    drop(dropped.next_pass().unwrap().instructions.next());
+    in_turn(whole.next_pass().unwrap().streams).for_each(drop);
+    drop(in_turn(dropped.next_pass().unwrap().streams).next());
     let (a, b) = (whole.next_pass().unwrap(), dropped.next_pass().unwrap());
-    assert!(a.instructions.eq(b.instructions));
+    assert!(in_turn(a.streams).eq(in_turn(b.streams)));
 }
 
 #[test]
@@ -304,7 +299,7 @@ fn the_vector_work_of_bitnet_is_what_its_published_layer_does() {
     workload.operators = Operators::Blocks;
     let mut elements = [0_u64; VectorKind::ALL.len()];
     let mut program = compile(workload, &edge()).unwrap();
-    for instruction in program.next_pass().unwrap().instructions {
+    for instruction in in_turn(program.next_pass().unwrap().streams) {
         if let Work::Vector(tile) = instruction.work {
             elements[tile.kind as usize] += tile.elements;
         }
@@ -359,7 +354,7 @@ fn query_heads_that_share_keys_read_them_once() {
         let pass = program.next_pass().unwrap();
         let mut loaded = 0;
         let mut shape = None;
-        for instruction in pass.instructions {
+        for instruction in in_turn(pass.streams) {
             let operation = &pass.operations[instruction.operation.index()];
             if operation.operator == "scores" {
                 shape = operation.gemm.map(|gemm| (gemm.m, gemm.count));

@@ -1,11 +1,13 @@
 //! Runs of many forms: sequences at contexts of their own, prompts in chunks, weights that stay on
 //! chip, and every format of weights and caches, byte by byte.
 
-use crate::support::{TERNARY, check, cloud, edge, hybrid, model, run_all_ways, single, workload};
-use tile_program::{Bytes, Family, Pass, Program, Target, Work};
+use crate::support::{
+    TERNARY, check, cloud, compile, edge, hybrid, model, run_all_ways, single, workload,
+};
+use tile_program::{Bytes, Family, Pass, Program, Target, Work, in_turn};
 use workload_compiler::{
     CompileError, CompiledProgram, Concern, Format, Lengths, Lister, MaskedKeys, Model, Packing,
-    Run, Weights, Workload, compile,
+    Run, Weights, Workload,
 };
 
 fn one_layer(name: &str) -> Model {
@@ -28,7 +30,7 @@ fn compiled(workload: &Workload, target: &Target) -> CompiledProgram {
 /// Bytes that the operations of an operator load and store in a pass.
 fn moved(pass: Pass, operator: &str, target: &Target) -> (u64, u64) {
     let mut bytes = (0, 0);
-    for instruction in pass.instructions {
+    for instruction in in_turn(pass.streams) {
         if let Work::Transfer(tile) = instruction.work
             && pass.operations[instruction.operation.index()].operator == operator
         {
@@ -48,7 +50,7 @@ fn weights_loaded(mut program: CompiledProgram, target: &Target) -> Vec<u64> {
     let mut loaded = Vec::new();
     while let Some(pass) = program.next_pass() {
         let mut bytes = 0;
-        for instruction in pass.instructions {
+        for instruction in in_turn(pass.streams) {
             let operation = &pass.operations[instruction.operation.index()];
             if let Work::Transfer(tile) = instruction.work
                 && instruction.unit == target.load
@@ -88,7 +90,7 @@ fn each_sequence_reads_the_keys_of_its_own_context_and_no_others() {
     );
     let past: u64 = contexts.iter().map(|context| context - 1).sum();
     assert_eq!(moved(pass, "scores", &target), (past * 8 * 128 * 2, 0));
-    check(&mut compiled(&workload, &target), &target, false);
+    check(&mut compiled(&workload, &target), false);
 }
 
 #[test]
@@ -118,7 +120,7 @@ fn a_list_of_equal_contexts_is_a_batch() {
     let mut list = compiled(&workload, &target);
     let (a, b) = (batch.next_pass().unwrap(), list.next_pass().unwrap());
     assert_eq!(a.operations, b.operations);
-    assert!(a.instructions.eq(b.instructions));
+    assert!(in_turn(a.streams).eq(in_turn(b.streams)));
 }
 
 #[test]
@@ -143,7 +145,7 @@ fn chunks_see_what_came_before_and_only_the_last_goes_to_the_head() {
         // Keys and values of the chunks before are read again at least once.
         let past = gemm.n - gemm.m / 4;
         assert!(scores.compulsory_read.get() >= past * 5 * 128 * 2);
-        pass.instructions.for_each(drop);
+        in_turn(pass.streams).for_each(drop);
     }
     let name = |name: &str, tokens, keys, head| (name.to_owned(), tokens, keys, head);
     assert_eq!(
@@ -155,7 +157,7 @@ fn chunks_see_what_came_before_and_only_the_last_goes_to_the_head() {
         ]
     );
     let macs = |workload: &Workload| {
-        let mut lister = Lister::new(compiled(workload, &target), &target);
+        let mut lister = Lister::new(compiled(workload, &target));
         let mut macs = (0, 0);
         while let Some(pass) = lister.next_pass(|_, _| {}) {
             for operation in &pass.operations {
@@ -172,7 +174,7 @@ fn chunks_see_what_came_before_and_only_the_last_goes_to_the_head() {
     assert_eq!(chunked_rest, rest);
     // Even with the mask computed, a chunk does not compute what lies ahead of it.
     assert!(chunked_attention < attention);
-    check(&mut compiled(&chunked, &target), &target, false);
+    check(&mut compiled(&chunked, &target), false);
 }
 
 #[test]
@@ -196,8 +198,8 @@ fn a_mixed_pass_decodes_and_prefills_and_heads_only_what_decodes() {
     };
     assert_eq!((gemm("q_proj").m, gemm("lm_head").m), (66, 2));
     drop(pass);
-    check(&mut compiled(&workload, &target), &target, false);
-    run_all_ways(compiled(&workload, &target), &target);
+    check(&mut compiled(&workload, &target), false);
+    run_all_ways(compiled(&workload, &target));
 }
 
 #[test]
@@ -218,8 +220,8 @@ fn weights_that_fit_are_loaded_once_in_a_run() {
     assert_eq!(weights_loaded(program, &target), [0; 4]);
     for weights in [Weights::Streamed, Weights::Kept, Weights::Warm] {
         workload.weights = weights;
-        check(&mut compiled(&workload, &target), &target, false);
-        run_all_ways(compiled(&workload, &target), &target);
+        check(&mut compiled(&workload, &target), false);
+        run_all_ways(compiled(&workload, &target));
     }
 }
 
@@ -233,7 +235,7 @@ fn as_many_weights_stay_as_fit_beside_the_rest() {
         assert!(program.kept().bytes < target.scratchpads[1].capacity);
         let bytes: u64 = weights_loaded(program, &target).iter().sum();
         loads.push(bytes);
-        check(&mut compiled(&workload, &target), &target, false);
+        check(&mut compiled(&workload, &target), false);
     }
     assert!(loads.is_sorted_by(|a, b| a >= b), "{loads:?}");
     assert!(loads[3] < loads[0], "{loads:?}");
@@ -294,8 +296,8 @@ fn keys_and_values_move_at_the_width_of_their_cache() {
                 bits < activation.bits(),
                 "{format}, {activation}"
             );
-            pass.instructions.for_each(drop);
-            check(&mut compiled(&workload, &target), &target, false);
+            in_turn(pass.streams).for_each(drop);
+            check(&mut compiled(&workload, &target), false);
         }
     }
 }
@@ -326,7 +328,7 @@ fn a_batch_beyond_the_memory_says_how_many_sequences_fit() {
 fn operations_wait_for_those_whose_results_they_read() {
     let target = edge();
     let workload = workload(one_layer("bitnet-b1.58-2b-4t"), Run::decode(40), TERNARY);
-    let mut lister = Lister::new(compiled(&workload, &target), &target);
+    let mut lister = Lister::new(compiled(&workload, &target));
     let pass = lister.next_pass(|_, _| {}).unwrap();
     let operators = pass.operators();
     let waits = |name: &str| {
@@ -341,7 +343,7 @@ fn operations_wait_for_those_whose_results_they_read() {
     assert_eq!(waits("attention_residual"), "embedding o_proj_dequantise");
     // The listing's bytes are those of the program.
     let total = pass.total();
-    let found = check(&mut compiled(&workload, &target), &target, false);
+    let found = check(&mut compiled(&workload, &target), false);
     assert_eq!(total.bytes_loaded.get(), found.loaded);
     assert_eq!(total.macs, found.macs);
     assert_eq!(total.instructions, found.instructions);

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tile_program::{
-    Family, Instruction, Pass, Program, Region, ScratchpadId, Target, UnitId, Work,
+    Family, Instruction, Pass, Platform, Program, Region, ScratchpadId, Target, UnitId, Work,
+    in_turn,
 };
 use workload_compiler::CompiledProgram;
 
@@ -31,26 +32,38 @@ struct Page {
 }
 
 pub(crate) struct Checker {
-    target: Target,
+    platform: Platform,
+    /// Of each unit: the place of its core.
+    cores: Vec<usize>,
     counts: Vec<u64>,
+    /// The operation of the present instruction.
+    name: String,
     /// Clock at the start of each unit's latest instruction; and of all, where memory is checked.
     latest: Vec<Clock>,
     history: Option<Vec<Vec<Clock>>>,
-    occupancy: [u64; 3],
-    /// Bytes of weights that stay from pass to pass.
+    /// Of each core.
+    occupancy: Vec<[u64; 3]>,
+    /// Bytes of weights that stay from pass to pass, on all cores.
     kept: u64,
-    pages: BTreeMap<u64, Page>,
+    /// By chip and number.
+    pages: BTreeMap<(u16, u64), Page>,
     pub(crate) found: Checked,
 }
 
 /// Checks a whole program. `thorough` follows every byte of main memory, for small programs.
-pub(crate) fn check(program: &mut CompiledProgram, target: &Target, thorough: bool) -> Checked {
+pub(crate) fn check(program: &mut CompiledProgram, thorough: bool) -> Checked {
+    let platform = program.platform().clone();
+    let units = platform.units();
+    let places = (0..).zip(&platform.cores);
+    let cores = places.flat_map(|(place, core)| core.units().map(move |_| place));
     let mut checker = Checker {
-        target: target.clone(),
-        counts: vec![0; target.units()],
-        latest: vec![vec![0; target.units()]; target.units()],
-        history: thorough.then(|| vec![Vec::new(); target.units()]),
-        occupancy: [0; 3],
+        cores: cores.collect(),
+        counts: vec![0; units],
+        name: String::new(),
+        latest: vec![vec![0; units]; units],
+        history: thorough.then(|| vec![Vec::new(); units]),
+        occupancy: vec![[0; 3]; platform.cores.len()],
+        platform,
         kept: program.kept().bytes.get(),
         pages: BTreeMap::new(),
         found: Checked::default(),
@@ -71,36 +84,44 @@ impl Checker {
         let mut macs = vec![0_u64; operations.len()];
         let mut moved = vec![(0_u64, 0_u64); operations.len()];
         let mut seen = vec![0_u64; operations.len()];
-        for instruction in pass.instructions {
+        for instruction in in_turn(pass.streams) {
             let operation = instruction.operation.index();
             seen[operation] += 1;
+            self.name.clone_from(&operations[operation].name);
             let bytes = self.instruction(&instruction);
+            let core = self.core(&instruction).clone();
             match instruction.work {
                 Work::Gemm(tile) => {
                     assert!(tile.m * tile.n * tile.k * tile.repeat > 0);
                     macs[operation] += tile.macs();
-                    let array = self.target.arrays.iter();
-                    let array = array.clone().find(|array| array.unit == instruction.unit);
+                    let mut arrays = core.arrays.iter();
+                    let array = arrays.find(|array| array.unit == instruction.unit);
                     let family = operations[operation].family.unwrap();
                     assert!(array.unwrap().serves.contains(&family));
                     assert!(tile.side_by_side > 0 && tile.repeat % tile.side_by_side == 0);
                 }
                 Work::Vector(tile) => {
                     assert!(tile.elements > 0 && tile.rows > 0);
-                    assert_eq!(instruction.unit, self.target.vector);
+                    assert_eq!(instruction.unit, core.vector);
                 }
-                Work::Transfer(_) if instruction.unit == self.target.load => {
+                Work::Transfer(_) if instruction.unit == core.load => {
                     moved[operation].0 += bytes;
                 }
                 Work::Transfer(_) => {
-                    assert_eq!(instruction.unit, self.target.store);
+                    assert_eq!(instruction.unit, core.store);
                     moved[operation].1 += bytes;
+                }
+                Work::Receive(tile) => {
+                    assert_eq!(Some(instruction.unit), core.receive);
+                    assert!(tile.bytes.get() > 0);
                 }
             }
         }
         for (index, operation) in operations.iter().enumerate() {
             let name = &operation.name;
-            assert!(seen[index] > 0, "{name} has no instruction");
+            // What lies in memory is handed on there.
+            let silent = operation.operator == "hand_on";
+            assert!(seen[index] > 0 || silent, "{name} has no instruction");
             assert_eq!(macs[index], operation.macs, "{name}");
             if let Some(shape) = operation.gemm {
                 let all = shape.macs().unwrap();
@@ -127,7 +148,8 @@ impl Checker {
             self.found.macs += operation.macs;
         }
         self.found.passes += 1;
-        let [activations, weights, outputs] = self.occupancy;
+        let all = |pad: usize| self.occupancy.iter().map(|pads| pads[pad]).sum::<u64>();
+        let [activations, weights, outputs] = [0, 1, 2].map(all);
         assert_eq!((activations, outputs), (0, 0), "empty between passes");
         let kept = if self.found.passes == announced {
             0
@@ -138,6 +160,10 @@ impl Checker {
         self.found.tokens += pass.tokens;
     }
 
+    fn core(&self, instruction: &Instruction) -> &Target {
+        &self.platform.cores[self.cores[instruction.unit.index()]]
+    }
+
     /// Checks an instruction; says how many bytes it moves.
     fn instruction(&mut self, instruction: &Instruction) -> u64 {
         self.found.instructions += 1;
@@ -146,7 +172,8 @@ impl Checker {
         let mut reasons = BTreeSet::new();
         for wait in &instruction.waits {
             let other = wait.unit.index();
-            assert_ne!(other, unit, "a unit does not wait for itself");
+            let receives = matches!(instruction.work, Work::Receive(_));
+            assert!(other != unit || receives, "a unit does not wait for itself");
             assert!(
                 wait.completed <= self.counts[other],
                 "{instruction:?} waits for what does not stand before it"
@@ -176,7 +203,8 @@ impl Checker {
         let Work::Transfer(tile) = &instruction.work else {
             return 0;
         };
-        self.region(&tile.region);
+        let access = self.core(instruction).memory.access.get();
+        Self::region(access, &tile.region);
         if self.history.is_some() {
             self.memory(instruction, &tile.region, &clock);
         }
@@ -184,18 +212,19 @@ impl Checker {
     }
 
     fn occupy(&mut self, instruction: &Instruction) {
+        let core = self.cores[instruction.unit.index()];
         for claim in &instruction.takes {
-            let place = claim.scratchpad as usize;
-            self.occupancy[place] += claim.bytes.get();
+            let held = &mut self.occupancy[core][claim.scratchpad as usize];
+            *held += claim.bytes.get();
             assert!(claim.bytes.get() > 0);
             assert!(
-                self.occupancy[place] <= self.target.capacity(claim.scratchpad).get(),
+                *held <= self.platform.cores[core].capacity(claim.scratchpad).get(),
                 "{} overflows in program order at {instruction:?}",
                 claim.scratchpad.name()
             );
         }
         for claim in &instruction.gives {
-            let held = &mut self.occupancy[claim.scratchpad as usize];
+            let held = &mut self.occupancy[core][claim.scratchpad as usize];
             *held = held
                 .checked_sub(claim.bytes.get())
                 .expect("what is given was taken");
@@ -206,8 +235,7 @@ impl Checker {
         }
     }
 
-    fn region(&self, region: &Region) {
-        let access = self.target.memory.access.get();
+    fn region(access: u64, region: &Region) {
         assert_eq!(region.address % access, 0, "{region:?} starts on an access");
         assert!(
             region.pitch >= region.row_bytes && region.rows > 0,
@@ -222,21 +250,29 @@ impl Checker {
     /// Reads follow the write that they must see, writes follow those who still read.
     fn memory(&mut self, instruction: &Instruction, region: &Region, clock: &Clock) {
         let stamp = (instruction.unit, self.counts[instruction.unit.index()]);
-        let writes = instruction.unit == self.target.store;
+        let (writes, chip) = {
+            let core = self.core(instruction);
+            (instruction.unit == core.store, core.chip)
+        };
         let before = |(unit, count): (UnitId, u64)| unit == stamp.0 || clock[unit.index()] >= count;
         for row in 0..region.rows {
             let from = region.address + row * region.pitch.get();
             let to = from + region.row_bytes.get();
             for page in from / PAGE..to.div_ceil(PAGE) {
-                let page = self.pages.entry(page).or_default();
+                let page = self.pages.entry((chip, page)).or_default();
                 if let Some(writer) = page.writer {
-                    assert!(before(writer), "{instruction:?} does not wait for a store");
+                    assert!(
+                        before(writer),
+                        "{}: {instruction:?} does not wait for a store",
+                        self.name
+                    );
                 }
                 if writes {
                     for &reader in &page.readers {
                         assert!(
                             before(reader),
-                            "{instruction:?} overwrites what is still read"
+                            "{}: {instruction:?} overwrites what is still read",
+                            self.name
                         );
                     }
                     page.writer = Some(stamp);

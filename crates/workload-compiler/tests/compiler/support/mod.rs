@@ -9,12 +9,12 @@ pub(crate) use run::run_all_ways;
 use std::sync::Arc;
 
 use tile_program::{
-    ArrayTarget, Bits, Bytes, Dataflow, Family, GemmTile, Laws, MemoryTarget, ScratchpadTarget,
-    Target, UnitId, VectorTile,
+    ArrayTarget, Bits, Bytes, CoreId, Dataflow, Family, GemmTile, Laws, MemoryTarget, Platform,
+    ScratchpadTarget, Target, UnitId, VectorTile,
 };
 use workload_compiler::{
-    Format, Fusion, Heads, MaskedKeys, Model, Operators, Packing, Precision, Run, Softmax, Weights,
-    Workload, find,
+    CompileError, CompiledProgram, Format, Fusion, Heads, MaskedKeys, Model, Operators, Packing,
+    Precision, Run, Softmax, Split, Weights, Workload, find,
 };
 
 /// About the time of real units: folds, each with its stream and a wavefront in and out; 64 lanes;
@@ -43,6 +43,14 @@ impl Laws for RoughLaws {
     fn memory(&self, bytes: Bytes) -> u64 {
         bytes.get() / 32
     }
+}
+
+/// Compiles for a machine of one core.
+pub(crate) fn compile(
+    workload: Workload,
+    target: &Target,
+) -> Result<CompiledProgram, CompileError> {
+    workload_compiler::compile(workload, &Platform::single(target.clone()))
 }
 
 /// The rough laws of some arrays.
@@ -98,6 +106,10 @@ pub(crate) fn hybrid(side: u64, kib: [u64; 3]) -> Target {
         ),
     ];
     Target {
+        core: CoreId(0),
+        chip: 0,
+        prefix: String::new(),
+        receive: None,
         vector: UnitId(2),
         load: UnitId(3),
         store: UnitId(4),
@@ -158,6 +170,7 @@ pub(crate) fn workload(model: Model, run: Run, projection: Format) -> Workload {
         softmax: Softmax::Auto,
         masked_keys: MaskedKeys::Skip,
         fusion: Fusion::Full,
+        split: Split::default(),
     }
 }
 

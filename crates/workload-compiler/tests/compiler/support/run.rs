@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use tile_program::{Instruction, Program, Target};
+use tile_program::{Instruction, Platform, Program, in_turn};
+use workload_compiler::CompiledProgram;
 
 /// Who goes first when several could.
 #[derive(Clone, Copy, Debug)]
@@ -20,28 +21,33 @@ pub(crate) enum Policy {
 }
 
 /// Runs a program in several orders: it must end each time, and no scratchpad may overflow.
-pub(crate) fn run_all_ways(mut program: impl Program, target: &Target) {
+pub(crate) fn run_all_ways(mut program: CompiledProgram) {
+    let platform = program.platform().clone();
     let mut instructions = Vec::new();
     while let Some(pass) = program.next_pass() {
-        instructions.extend(pass.instructions);
+        instructions.extend(in_turn(pass.streams));
     }
-    for turn in 0..target.units() {
-        run(&instructions, target, Policy::Greedy { turn });
+    for turn in 0..platform.units() {
+        run(&instructions, &platform, Policy::Greedy { turn });
     }
     for seed in 0..3 {
-        run(&instructions, target, Policy::Random { seed });
+        run(&instructions, &platform, Policy::Random { seed });
     }
 }
 
-fn run(instructions: &[Instruction], target: &Target, policy: Policy) {
-    let units = target.units();
+fn run(instructions: &[Instruction], platform: &Platform, policy: Policy) {
+    let units = platform.units();
     let mut queues: Vec<VecDeque<&Instruction>> = vec![VecDeque::new(); units];
     for instruction in instructions {
         queues[instruction.unit.index()].push_back(instruction);
     }
     let mut completed = vec![0_u64; units];
     let mut running: Vec<Option<&Instruction>> = vec![None; units];
-    let mut occupancy = [0_u64; 3];
+    let places = (0..).zip(&platform.cores);
+    let cores: Vec<usize> = places
+        .flat_map(|(place, core)| core.units().map(move |_| place))
+        .collect();
+    let mut occupancy = vec![[0_u64; 3]; platform.cores.len()];
     let mut state = match policy {
         Policy::Random { seed } => seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
         Policy::Greedy { .. } => 0,
@@ -88,10 +94,11 @@ fn run(instructions: &[Instruction], target: &Target, policy: Policy) {
         if start {
             let next = queues[unit].pop_front().unwrap();
             for claim in &next.takes {
-                let held = &mut occupancy[claim.scratchpad as usize];
+                let core = cores[unit];
+                let held = &mut occupancy[core][claim.scratchpad as usize];
                 *held += claim.bytes.get();
                 assert!(
-                    *held <= target.capacity(claim.scratchpad).get(),
+                    *held <= platform.cores[core].capacity(claim.scratchpad).get(),
                     "{policy:?}: {} overflows at {next:?}",
                     claim.scratchpad.name()
                 );
@@ -100,11 +107,12 @@ fn run(instructions: &[Instruction], target: &Target, policy: Policy) {
         } else {
             let done = running[unit].take().unwrap();
             for claim in &done.gives {
-                occupancy[claim.scratchpad as usize] -= claim.bytes.get();
+                occupancy[cores[unit]][claim.scratchpad as usize] -= claim.bytes.get();
             }
             completed[unit] += 1;
             left -= 1;
         }
     }
-    assert_eq!(occupancy, [0; 3], "scratchpads are empty at the end");
+    let held = occupancy.iter().flatten().sum::<u64>();
+    assert_eq!(held, 0, "scratchpads are empty at the end");
 }
