@@ -1,5 +1,6 @@
 //! What the accounts of any run promise: random machines and workloads, through compiler and machine.
 
 mod barrier;
+mod cores;
 mod invariants;
 mod support;
