@@ -17,6 +17,7 @@ mod text;
 
 pub use facts::{
     ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, Run, ScratchpadFacts,
+    SerialFacts, WithSerial,
 };
 pub use json::{SCHEMA_VERSION, to_json};
 pub use table::{Column, list};

@@ -63,6 +63,7 @@ fn report(ran: &[Ran]) -> Run {
             energy_pj: Some(1.25e9),
         },
         kept_weights: report::KeptFacts::default(),
+        serial: Vec::new(),
         scratchpads: ["activations", "weights", "outputs"].map(pad).into(),
         energy: None,
         config: json!({"hardware": {"name": "toy"}, "workload": {"model": "sample"}}),
