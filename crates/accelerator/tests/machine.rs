@@ -219,7 +219,7 @@ fn units_at_once_share_the_ports_of_a_scratchpad_oldest_first() {
         outcome.total
     );
     assert_eq!(summary.units[ARRAY.index()].busy, Cycles(106));
-    assert_eq!(outcome.scratchpads[0].accesses, Bytes(2000));
+    assert_eq!(outcome.scratchpads[0][0].accesses, Bytes(2000));
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn an_unpack_unit_limits_the_weights_that_are_packed() {
     let packed = with(Some(Packed::TwoBits));
     assert_eq!(packed.total, Cycles(206));
     // 400 weights of 2 bits.
-    assert_eq!(packed.scratchpads[1].read, Bytes(100));
+    assert_eq!(packed.scratchpads[0][1].read, Bytes(100));
 }
 
 #[test]
@@ -369,7 +369,7 @@ proptest! {
         prop_assert_eq!(outcome.total, summary.total);
         // Neither side of a scratchpad ever carried more than its ports do.
         let side = if narrow { 4 } else { 256 };
-        for pad in &outcome.scratchpads[..2] {
+        for pad in &outcome.scratchpads[0][..2] {
             let most = side * outcome.total.get();
             prop_assert!(pad.accesses.get() <= most, "{pad:?}: at most {most}");
             prop_assert!(pad.filled.get() + pad.drained.get() <= most, "{pad:?}: at most {most}");

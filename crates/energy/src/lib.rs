@@ -29,21 +29,20 @@ mod account;
 mod counts;
 mod file;
 mod memory;
+mod priced;
 mod resolve;
 mod sram;
 mod technology;
 mod unit;
 
-pub use account::{
-    Account, ArrayPart, Component, ComponentEnergy, MemoryEnergy, PadPart, Parts, Priced, UnitArea,
-    VectorPart,
-};
+pub use account::{Account, Component, ComponentEnergy, MemoryEnergy};
 pub use counts::{ArrayCounts, Counter, Counts, PadCounts};
 pub use file::{
     Basis, FigureFile, MacroFile, PeFile, RegistersFile, SourceFile, SramFile, TechnologyFile,
     VectorFile,
 };
 pub use memory::memory_bit;
+pub use priced::{ArrayPart, PadPart, Parts, Priced, UnitArea, VectorPart};
 pub use sram::Macro;
 pub use technology::{Figure, MissingPe, Pe, Source, Technology};
 pub use unit::{Area, Energy, PerEvent, Power, Share};

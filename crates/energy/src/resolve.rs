@@ -173,11 +173,32 @@ fn figure<T, U>(
     })
 }
 
+/// A figure of the table's node: of an energy, an area or a power.
+fn node_figure<T, U>(
+    file: &TechnologyFile,
+    written: &FigureFile<T>,
+    convert: impl FnOnce(&T) -> Result<U, FieldError>,
+) -> Result<Figure<U>, FieldError> {
+    of_node(file, &written.1)?;
+    figure(file, written, convert)
+}
+
+/// Energies, areas and powers hold for a node: their source says which.
+fn of_node(file: &TechnologyFile, name: &str) -> Result<(), FieldError> {
+    if find_source(file, name)?.node_nm.is_none() {
+        let message = format!("the source `{name}` does not say its node");
+        return Err(FieldError::new("", message).help(format!(
+            "sources.{name}.node_nm: the node that its figures hold for; only shares belong to none"
+        )));
+    }
+    Ok(())
+}
+
 fn energy_figure(
     file: &TechnologyFile,
     written: &FigureFile<config::Energy>,
 ) -> Result<Figure<PerEvent>, FieldError> {
-    figure(file, written, |&value| energy(value))
+    node_figure(file, written, |&value| energy(value))
 }
 
 fn energy(value: config::Energy) -> Result<PerEvent, FieldError> {
@@ -191,7 +212,7 @@ fn area_figure(
     file: &TechnologyFile,
     written: &FigureFile<config::Area>,
 ) -> Result<Figure<Area>, FieldError> {
-    figure(file, written, |&value| area(value))
+    node_figure(file, written, |&value| area(value))
 }
 
 fn area(value: config::Area) -> Result<Area, FieldError> {
@@ -205,7 +226,7 @@ fn power_figure(
     file: &TechnologyFile,
     written: &FigureFile<config::Power>,
 ) -> Result<Figure<Power>, FieldError> {
-    figure(file, written, |&value| power(value))
+    node_figure(file, written, |&value| power(value))
 }
 
 fn power(value: config::Power) -> Result<Power, FieldError> {
@@ -235,6 +256,7 @@ fn share_figure(
 
 fn sram(file: &TechnologyFile, sram: &SramFile) -> Result<SramTable, FieldError> {
     let from = |field: &str, name: &str| -> Result<Source, FieldError> {
+        of_node(file, name).map_err(|error| error.inside(field))?;
         let found = find_source(file, name).map_err(|error| error.inside(field))?;
         Ok(source(name, found))
     };

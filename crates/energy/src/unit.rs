@@ -38,32 +38,95 @@ impl PerEvent {
     }
 }
 
-/// An energy in attojoules (10^-18 J).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Energy(u128);
+/// A quantity in whole parts of its unit, in 128 bits. Sums and products past them are the greatest
+/// quantity: nothing wraps.
+macro_rules! quantity {
+    (
+        $(#[$doc:meta])* $name:ident, $(#[$of_doc:meta])* $of:ident,
+        $report:ident, $(#[$report_doc:meta])* $scale:literal
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u128);
+
+        impl $name {
+            /// Nothing.
+            pub const ZERO: Self = Self(0);
+
+            $(#[$of_doc])*
+            #[must_use]
+            pub const fn $of(amount: u128) -> Self {
+                Self(amount)
+            }
+
+            /// The bare number.
+            #[must_use]
+            pub const fn get(self) -> u128 {
+                self.0
+            }
+
+            /// So many of it; the greatest past 128 bits.
+            #[must_use]
+            pub const fn times(self, count: u64) -> Self {
+                Self(self.0.saturating_mul(count as u128))
+            }
+
+            /// The sum; the greatest past 128 bits.
+            #[must_use]
+            pub const fn plus(self, other: Self) -> Self {
+                Self(self.0.saturating_add(other.0))
+            }
+
+            $(#[$report_doc])*
+            #[must_use]
+            pub fn $report(self) -> f64 {
+                self.0 as f64 * $scale
+            }
+        }
+
+        impl Sum for $name {
+            fn sum<I: Iterator<Item = Self>>(items: I) -> Self {
+                items.fold(Self::ZERO, Self::plus)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_f64(self.$report())
+            }
+        }
+    };
+}
+
+quantity!(
+    /// An energy in attojoules (10^-18 J): 128 bits hold 3·10^20 J.
+    Energy,
+    /// So many attojoules.
+    attojoules,
+    joules,
+    /// In joules, for reports.
+    1e-18
+);
+quantity!(
+    /// An area in square nanometres (10^-6 um2).
+    Area,
+    /// So many square nanometres.
+    square_nanometres,
+    square_micrometres,
+    /// In square micrometres, for reports.
+    1e-6
+);
+quantity!(
+    /// A power in nanowatts.
+    Power,
+    /// So many nanowatts.
+    nanowatts,
+    watts,
+    /// In watts, for reports.
+    1e-9
+);
 
 impl Energy {
-    /// Nothing.
-    pub const ZERO: Self = Self(0);
-
-    /// So many attojoules.
-    #[must_use]
-    pub const fn attojoules(attojoules: u128) -> Self {
-        Self(attojoules)
-    }
-
-    /// In attojoules.
-    #[must_use]
-    pub const fn get(self) -> u128 {
-        self.0
-    }
-
-    /// The sum; the greatest energy past 128 bits (3·10^20 J).
-    #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
-    }
-
     /// The share `part / whole` of it, rounded down; nothing of a whole of zero.
     #[must_use]
     pub fn share(self, part: u64, whole: u64) -> Self {
@@ -73,64 +136,9 @@ impl Energy {
         let (part, whole) = (u128::from(part.min(whole)), u128::from(whole));
         Self(self.0 / whole * part + self.0 % whole * part / whole)
     }
-
-    /// In joules, for reports.
-    #[must_use]
-    pub fn joules(self) -> f64 {
-        self.0 as f64 * 1e-18
-    }
 }
-
-impl Sum for Energy {
-    fn sum<I: Iterator<Item = Self>>(energies: I) -> Self {
-        energies.fold(Self::ZERO, Self::plus)
-    }
-}
-
-impl Serialize for Energy {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(self.joules())
-    }
-}
-
-/// An area in square nanometres (10^-6 um2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Area(u128);
 
 impl Area {
-    /// Nothing.
-    pub const ZERO: Self = Self(0);
-
-    /// So many square nanometres.
-    #[must_use]
-    pub const fn square_nanometres(area: u128) -> Self {
-        Self(area)
-    }
-
-    /// In square nanometres.
-    #[must_use]
-    pub const fn get(self) -> u128 {
-        self.0
-    }
-
-    /// So many of it; the greatest area past 128 bits.
-    #[must_use]
-    pub const fn times(self, count: u64) -> Self {
-        Self(self.0.saturating_mul(count as u128))
-    }
-
-    /// The sum; the greatest area past 128 bits.
-    #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
-    }
-
-    /// In square micrometres, for reports.
-    #[must_use]
-    pub fn square_micrometres(self) -> f64 {
-        self.0 as f64 * 1e-6
-    }
-
     /// In square millimetres, for reports.
     #[must_use]
     pub fn square_millimetres(self) -> f64 {
@@ -138,50 +146,7 @@ impl Area {
     }
 }
 
-impl Sum for Area {
-    fn sum<I: Iterator<Item = Self>>(areas: I) -> Self {
-        areas.fold(Self::ZERO, Self::plus)
-    }
-}
-
-impl Serialize for Area {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(self.square_micrometres())
-    }
-}
-
-/// A power in nanowatts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Power(u128);
-
 impl Power {
-    /// Nothing.
-    pub const ZERO: Self = Self(0);
-
-    /// So many nanowatts.
-    #[must_use]
-    pub const fn nanowatts(power: u128) -> Self {
-        Self(power)
-    }
-
-    /// In nanowatts.
-    #[must_use]
-    pub const fn get(self) -> u128 {
-        self.0
-    }
-
-    /// So many of it; the greatest power past 128 bits.
-    #[must_use]
-    pub const fn times(self, count: u64) -> Self {
-        Self(self.0.saturating_mul(count as u128))
-    }
-
-    /// The sum; the greatest power past 128 bits.
-    #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
-    }
-
     /// What it spends in `cycles` of a clock of `numerator / denominator` hertz, rounded down; the
     /// greatest energy past 128 bits.
     #[must_use]
@@ -198,24 +163,6 @@ impl Power {
         let whole = (product / numerator).saturating_mul(1_000_000_000);
         let rest = (product % numerator).saturating_mul(1_000_000_000) / numerator;
         Energy(whole.saturating_add(rest))
-    }
-
-    /// In watts, for reports.
-    #[must_use]
-    pub fn watts(self) -> f64 {
-        self.0 as f64 * 1e-9
-    }
-}
-
-impl Sum for Power {
-    fn sum<I: Iterator<Item = Self>>(powers: I) -> Self {
-        powers.fold(Self::ZERO, Self::plus)
-    }
-}
-
-impl Serialize for Power {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(self.watts())
     }
 }
 

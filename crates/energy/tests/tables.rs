@@ -126,6 +126,18 @@ fn tables_that_cannot_stand_are_refused_at_their_field() {
             ["sources.x.node_nm", "figures of 7 nm in a table of 45 nm"],
         ),
         (
+            "base: \"7nm\", node_nm: 7, sources: {\"x\": (basis: Published, mark: \"V\", what: \"x\")}, \
+             pes: [(element: Int8(), operation: (Pj(0.3), \"x\"), area: (Um2(9), \"x\"))]"
+                .to_owned(),
+            ["pes[0].operation", "`x` does not say its node"],
+        ),
+        (
+            "base: \"7nm\", node_nm: 7, sram: (from: \"activity\", macros: [(capacity: KiB(8), \
+             width_bits: 64, read: Pj(1), write: Pj(1), leakage: Uw(1), area: Um2(9))])"
+                .to_owned(),
+            ["sram.from", "`activity` does not say its node"],
+        ),
+        (
             "base: \"45nm\", node_nm: 7".to_owned(),
             ["node_nm", "cannot start from one of 45 nm"],
         ),

@@ -17,17 +17,30 @@ pub(crate) struct Lab {
     done: BTreeMap<String, Answer>,
 }
 
-/// What decides the result: all of both, but for the machine's name.
+/// What decides the result: all of both, but for names.
 fn key(spec: &MachineSpec, workload: &Workload) -> String {
     let spec = MachineSpec {
         name: String::new(),
         description: String::new(),
         ..spec.clone()
     };
+    let mut workload = workload.clone();
+    workload.model.name.clear();
     format!("{spec:?} {workload:?}")
 }
 
 impl Lab {
+    /// Runs all, as [`Lab::runs`] does.
+    ///
+    /// # Errors
+    /// Why the first that cannot be run cannot.
+    pub(crate) fn all(
+        &mut self,
+        asked: &[(MachineSpec, Workload)],
+    ) -> Result<Vec<Arc<Measured>>, String> {
+        self.runs(asked).into_iter().collect()
+    }
+
     /// Runs what has not been run yet, as many at once as there are threads; results in the order
     /// of the questions.
     pub(crate) fn runs(&mut self, asked: &[(MachineSpec, Workload)]) -> Vec<Answer> {

@@ -19,6 +19,7 @@
 pub mod beyond;
 pub mod counters;
 pub mod figure;
+mod golden;
 mod lab;
 pub mod machines;
 mod point;
@@ -28,4 +29,5 @@ pub mod reproduce;
 pub mod sheet;
 pub mod what_if;
 
-pub use point::{Measured, Point, PointError, measure_all};
+pub use golden::GoldenError;
+pub use point::{Gemms, Measured, Point, PointError, measure_all};

@@ -70,8 +70,8 @@ impl Measured {
 }
 
 /// Counts the GEMMs that a program announces.
-#[derive(Default)]
-struct Gemms(u64);
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gemms(pub u64);
 
 impl Observer for Gemms {
     fn pass(&mut self, _name: &str, operations: &[Operation], _at: Cycle) {

@@ -1,7 +1,8 @@
 //! Figures hold what they are given, and equal data give equal bytes.
 
 use explore::figure::{
-    Axis, Figure, HeatMap, Line, LineChart, Panel, SharesChart, XAxis, png, svg,
+    Axis, BarChart, Figure, Group, HeatMap, HeatScale, Line, LineChart, Panel, SharesChart, XAxis,
+    png, svg,
 };
 
 fn heat() -> HeatMap {
@@ -9,7 +10,11 @@ fn heat() -> HeatMap {
         title: "F".into(),
         x_label: "context".into(),
         columns: vec!["128".into(), "256".into()],
-        rows: vec![("a".into(), vec![0.0, 1.0]), ("b".into(), vec![0.5, 0.123])],
+        rows: vec![
+            ("a".into(), vec![Some(0.0), Some(1.0)]),
+            ("b".into(), vec![None, Some(0.123)]),
+        ],
+        scale: HeatScale::Share,
     }
 }
 
@@ -20,7 +25,6 @@ fn lines() -> LineChart {
         y_label: "speedup".into(),
         x: XAxis::Doubling,
         y: Axis::Times,
-        falling: false,
         lines: vec![Line {
             name: "model".into(),
             points: vec![(1.0, 1.0), (2.0, 1.5), (1024.0, 2.0)],
@@ -41,6 +45,26 @@ fn shares() -> SharesChart {
     }
 }
 
+fn bars() -> BarChart {
+    BarChart {
+        title: "Formats".into(),
+        x_label: "speedup over BF16".into(),
+        alternatives: vec!["bf16".into(), "binary".into()],
+        groups: vec![
+            Group {
+                name: "one run".into(),
+                factors: vec![Some(1.0), Some(3.25)],
+                ceiling: Some(4.0),
+            },
+            Group {
+                name: "another".into(),
+                factors: vec![Some(1.0), None],
+                ceiling: None,
+            },
+        ],
+    }
+}
+
 fn same_bytes(figure: &impl Figure, words: &[&str]) {
     let text = svg(figure).unwrap();
     assert_eq!(text, svg(figure).unwrap());
@@ -54,7 +78,23 @@ fn same_bytes(figure: &impl Figure, words: &[&str]) {
 
 #[test]
 fn equal_data_give_equal_bytes_with_all_labels() {
-    same_bytes(&heat(), &["context", "128", "0.123"]);
+    same_bytes(&heat(), &["context", "128", "0.123", "0.75"]);
+    let factors = HeatMap {
+        rows: vec![("a".into(), vec![Some(4.0), Some(0.9)])],
+        scale: HeatScale::Times,
+        ..heat()
+    };
+    same_bytes(&factors, &["4.00x", "0.90x", "2.00x"]);
+    same_bytes(
+        &bars(),
+        &[
+            "one run",
+            "3.25x",
+            "cannot be run",
+            "ceiling 4.00x",
+            "speedup over BF16",
+        ],
+    );
     same_bytes(&lines(), &["speedup", "model", "1024"]);
     same_bytes(&shares(), &["cycles", "25.0 %", "other"]);
 }

@@ -151,6 +151,17 @@ pub struct KeptFacts {
     pub warm: bool,
 }
 
+/// Work outside the machine, during which it stands still.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SerialFacts {
+    /// What it is.
+    pub what: String,
+    /// How often it is done.
+    pub times: u64,
+    /// How long it takes in all.
+    pub seconds: f64,
+}
+
 /// Energy and area in a technology.
 #[derive(Clone, Debug)]
 pub struct EnergyFacts {
@@ -170,6 +181,17 @@ impl EnergyFacts {
     pub fn area(&self) -> Area {
         self.areas.iter().map(|unit| unit.area).sum()
     }
+}
+
+/// A run and the work outside the machine, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct WithSerial {
+    /// Both.
+    pub seconds: f64,
+    /// Of that time.
+    pub tokens_per_second: f64,
+    /// F, of that time.
+    pub fraction: f64,
 }
 
 /// All that a report of a run is made of.
@@ -195,6 +217,8 @@ pub struct Run {
     pub kept_weights: KeptFacts,
     /// The scratchpads.
     pub scratchpads: Vec<ScratchpadFacts>,
+    /// Work outside the machine; no cycle of any ledger.
+    pub serial: Vec<SerialFacts>,
     /// Energy and area, where the machine names a technology.
     pub energy: Option<EnergyFacts>,
     /// Machine and workload as resolved, defaults filled in; goes into the JSON document as it is.
@@ -232,6 +256,23 @@ impl Run {
     #[must_use]
     pub fn seconds(&self) -> f64 {
         self.clock.seconds_f64(self.summary.total)
+    }
+
+    /// Time of the work outside the machine.
+    #[must_use]
+    pub fn serial_seconds(&self) -> f64 {
+        self.serial.iter().map(|term| term.seconds).sum()
+    }
+
+    /// The run with the work outside the machine; `None` where there is none.
+    #[must_use]
+    pub fn with_serial(&self) -> Option<WithSerial> {
+        let seconds = self.seconds() + self.serial_seconds();
+        (!self.serial.is_empty() && seconds > 0.0).then(|| WithSerial {
+            seconds,
+            tokens_per_second: self.tokens as f64 / seconds,
+            fraction: self.clock.seconds_f64(self.amdahl().reachable) / seconds,
+        })
     }
 
     /// `None` for a run that took no time.

@@ -9,7 +9,9 @@ use serde_json::Value;
 use tile_program::{Cause, Class};
 
 use crate::energy::{AreaDocument, EnergyDocument, area_document, energy_document};
-use crate::facts::{DramFacts, KeptFacts, Run, ScratchpadFacts, SystemFacts, law_speedups};
+use crate::facts::{
+    DramFacts, KeptFacts, Run, ScratchpadFacts, SerialFacts, SystemFacts, WithSerial, law_speedups,
+};
 
 /// The version of the document's shape. It grows when a field changes its meaning or goes away; new
 /// fields may come without.
@@ -38,6 +40,10 @@ struct Document<'a> {
     kept_weights: KeptFacts,
     #[serde(skip_serializing_if = "Option::is_none")]
     system: Option<&'a SystemFacts>,
+    #[serde(skip_serializing_if = "<[SerialFacts]>::is_empty")]
+    serial: &'a [SerialFacts],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    with_serial: Option<WithSerial>,
     amdahl: Law,
     roofline: Roofline,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,6 +149,8 @@ pub fn to_json(run: &Run) -> String {
         sram: &run.scratchpads,
         kept_weights: run.kept_weights,
         system: run.has_several_cores().then_some(&run.system),
+        serial: &run.serial,
+        with_serial: run.with_serial(),
         amdahl: Law {
             class: Class::MatMulFree,
             fraction: amdahl.fraction(),

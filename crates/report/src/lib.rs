@@ -17,7 +17,7 @@ mod text;
 
 pub use facts::{
     ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, LinkFacts, Run, ScratchpadFacts,
-    SystemFacts,
+    SerialFacts, SystemFacts, WithSerial,
 };
 pub use json::{SCHEMA_VERSION, to_json};
 pub use table::{Column, list};

@@ -116,6 +116,15 @@ fn headline(page: &mut Page, run: &Run) {
     if run.has_several_cores() {
         cores(page, run);
     }
+    if let Some(whole) = run.with_serial() {
+        page.line(format_args!(
+            "  serial       {} outside the machine: {} in all, {} tokens/s; F of that time {:.3}",
+            seconds(run.serial_seconds()),
+            seconds(whole.seconds),
+            three_digits(whole.tokens_per_second),
+            whole.fraction
+        ));
+    }
     let kept = run.kept_weights;
     if kept.matrices > 0 {
         let (matrices, bytes) = (kept.matrices, bytes(kept.bytes.get()));

@@ -64,6 +64,7 @@ fn report(ran: &[Ran]) -> Run {
         },
         system: report::SystemFacts::default(),
         kept_weights: report::KeptFacts::default(),
+        serial: Vec::new(),
         scratchpads: ["activations", "weights", "outputs"].map(pad).into(),
         energy: None,
         config: json!({"hardware": {"name": "toy"}, "workload": {"model": "sample"}}),

@@ -2,9 +2,10 @@
 
 use accelerator::{ArraySpec, ChannelOutcome, Machine, Outcome};
 use attribution::Summary;
+use explore::machines::{self, Counted};
 use report::{
     ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, LinkFacts, Run, ScratchpadFacts,
-    SystemFacts,
+    SerialFacts, SystemFacts,
 };
 use serde_json::json;
 use tile_program::{LinkId, ScratchpadId};
@@ -17,6 +18,7 @@ pub(crate) fn facts(
     program: &CompiledProgram,
     outcome: &Outcome,
     summary: Summary,
+    gemms: u64,
     energy: Option<EnergyFacts>,
 ) -> Run {
     let (workload, kept) = (program.workload(), program.kept());
@@ -73,10 +75,34 @@ pub(crate) fn facts(
                 written: pad.written,
             })
             .collect(),
+        serial: serial(machine, program, &summary, gemms),
         energy,
         config: json!({ "machine": spec, "workload": workload }),
         summary,
     }
+}
+
+/// Work outside the machine; each matrix product counts as started by itself.
+fn serial(
+    machine: &Machine,
+    program: &CompiledProgram,
+    summary: &Summary,
+    gemms: u64,
+) -> Vec<SerialFacts> {
+    let workload = program.workload();
+    let counted = Counted {
+        tokens: workload.tokens(),
+        layers: workload.model.layers.saturating_mul(summary.passes),
+        gemms,
+        kernels: gemms,
+    };
+    let terms = machines::serial(machine.spec(), counted).into_iter();
+    let facts = terms.map(|term| SerialFacts {
+        what: term.what,
+        times: term.times,
+        seconds: term.seconds,
+    });
+    facts.collect()
 }
 
 fn peak_macs_per_cycle(machine: &Machine, array: &ArraySpec) -> f64 {

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::load::{self, Loaded};
 
 /// What runs when nothing is named.
-const DEFAULT_MACHINE: &str = "edge-hybrid";
+pub(crate) const DEFAULT_MACHINE: &str = "edge-hybrid";
 const DEFAULT_WORKLOAD: &str = "bitnet-b1.58-2b-4t-decode";
 
 /// What is run on what.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use accelerator::{MachineFile, MachineSpec};
 use config::{ConfigError, Document, FieldError, Override, among};
 use energy::Technology;
-use explore::machines::{self, KernelsFile, Load};
+use explore::machines::{self, KernelList, KernelsFile, Load};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use workload_compiler::{Workload, WorkloadFile};
@@ -21,6 +21,14 @@ pub(crate) struct Loaded<T> {
 }
 
 impl<T> Loaded<T> {
+    fn map<U>(self, of: impl FnOnce(T) -> U) -> Loaded<U> {
+        Loaded {
+            value: of(self.value),
+            document: self.document,
+            defaults: self.defaults,
+        }
+    }
+
     /// The name of the file, without folder and ending.
     pub(crate) fn name(&self) -> String {
         let name = Path::new(self.document.name()).file_stem();
@@ -108,25 +116,21 @@ pub(crate) fn workload(
     resolve_workload(document)
 }
 
+/// Whether a workload is a list of kernels.
+pub(crate) fn lists_kernels(argument: &str) -> Result<bool, ConfigError> {
+    let document = open(argument, &[&WORKLOADS, &KERNELS])?;
+    Ok(document.root_name() == Some("Kernels"))
+}
+
 /// A checked workload or list of kernels.
 pub(crate) fn load(argument: &str, overrides: &[Override]) -> Result<Loaded<Load>, ConfigError> {
     let mut document = open(argument, &[&WORKLOADS, &KERNELS])?;
     change(&mut document, &WORKLOADS, overrides)?;
     if document.root_name() == Some("Kernels") {
-        return resolve(document, |file: &KernelsFile| {
-            machines::resolve(file).map(Load::Kernels)
-        });
+        return Ok(resolve_kernels(document)?.map(Load::Kernels));
     }
-    let Loaded {
-        value,
-        document,
-        defaults,
-    } = resolve_workload(document)?;
-    Ok(Loaded {
-        value: Load::Model(Box::new(value)),
-        document,
-        defaults,
-    })
+    let model = |workload| Load::Model(Box::new(workload));
+    Ok(resolve_workload(document)?.map(model))
 }
 
 fn change(document: &mut Document, kind: &Kind, overrides: &[Override]) -> Result<(), ConfigError> {
@@ -154,6 +158,11 @@ pub(crate) fn resolve_workload(document: Document) -> Result<Loaded<Workload>, C
     resolve(document, |file: &WorkloadFile| {
         workload_compiler::resolve(file, read)
     })
+}
+
+/// Checks a list of kernels.
+pub(crate) fn resolve_kernels(document: Document) -> Result<Loaded<KernelList>, ConfigError> {
+    resolve(document, |file: &KernelsFile| machines::resolve(file))
 }
 
 fn resolve<Raw: DeserializeOwned + Serialize, T>(

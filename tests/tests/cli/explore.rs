@@ -188,6 +188,27 @@ fn nothing_else_and_nothing_to_speed_up_are_said_in_words() {
     assert!(run.stdout.contains('∞'), "{}", run.stdout);
     // One context only, so the curve over contexts is short; nothing is divided by nothing.
     assert!(!run.stdout.contains("NaN"), "{}", run.stdout);
+    // Nothing but work of the vector unit: there is no projection to speed up.
+    folder.write(
+        "vector.ron",
+        "Workload(model: Dense([(inputs: 512, outputs: 512, stored: true, vector: softmax)]), \
+         run: Prefill(tokens: 16), precision: (projection: Int8, activation: Int8), \
+         beyond_max_context: true)",
+    );
+    let vector = ["amdahl", "--hw", "edge-tpu", "--workload", "vector.ron"];
+    let run = folder
+        .run(&[&vector[..], &["--speedups", "2,inf"]].concat())
+        .ok();
+    for words in [
+        "F = 0",
+        "cannot speed this run up",
+        "its time goes elsewhere",
+    ] {
+        assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
+    }
+    for words in ["NaN", "to build first", "worth building"] {
+        assert!(!run.stdout.contains(words), "{words}: {}", run.stdout);
+    }
     let arguments = [&SMALL[..], &["--speedups", "1"]].concat();
     let run = folder.run(&arguments).ok();
     assert!(run.stdout.contains("1.00x"), "{}", run.stdout);
@@ -200,7 +221,7 @@ fn nothing_else_and_nothing_to_speed_up_are_said_in_words() {
     let run = folder.run(&[&SMALL[..], &["--figure", "a.jpeg"]].concat());
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains(".svg or .png"), "{}", run.stderr);
-    assert!(folder.files().is_empty());
+    assert_eq!(folder.files(), ["vector.ron"]);
 }
 
 #[test]

@@ -82,8 +82,19 @@ fn a_golden_file_that_is_wrong_is_refused_at_its_place() {
         (String::new(), ["golden.csv:1:1", "empty"]),
         (HEAD.to_owned(), ["golden.csv:1:1", "no results"]),
         (
-            HEAD.replace("quantity", "amount"),
-            ["golden.csv:1:22", "`quantity` is expected"],
+            HEAD.replace("quantity", "amount") + row,
+            ["golden.csv:1:22", "a column `amount` is not known"],
+        ),
+        (
+            "machine,workload,quantity,unit\narty-gemv,gemv-63x63-tiles,cycles,cycles\n".to_owned(),
+            ["golden.csv:1:1", "there is no column `published`"],
+        ),
+        (
+            format!(
+                "{HEAD}{}\n",
+                row.replace(",,cycles", ",\"hw.clock=MHz(1),cycles")
+            ),
+            ["golden.csv:2:28", "a quoted cell does not end"],
         ),
         (
             format!("{HEAD}{row},extra\n"),
@@ -126,6 +137,186 @@ fn a_golden_file_that_is_wrong_is_refused_at_its_place() {
             assert!(run.stderr.contains(part), "{text}\n{}", run.stderr);
         }
     }
+}
+
+#[test]
+fn columns_stand_in_any_order_and_those_that_say_nothing_may_be_left_out() {
+    let folder = Folder::new();
+    folder.write(
+        "golden.csv",
+        "unit,published,quantity,workload,machine\n\
+         cycles,3974,cycles,gemv-63x63-tiles,arty-gemv\n",
+    );
+    let golden = ["validate", "published", "--golden", "golden.csv"];
+    let run = folder.run(&golden).ok();
+    assert!(run.stdout.contains("1 of 1 predictions"), "{}", run.stdout);
+    // Without a tolerance that of whole tokens holds.
+    assert!(run.stdout.contains("10 %"), "{}", run.stdout);
+    folder.write(
+        "golden.csv",
+        "machine,workload,set,quantity,published,unit,tolerance_percent\n\
+         arty-gemv,gemv-63x63-tiles,\"hw.arrays[0].element=Ternary(accumulator: Int32, variant: \
+         Dot(lanes: 8))\",cycles,3974,cycles,5\n",
+    );
+    let run = folder.run(&golden).ok();
+    assert!(run.stdout.contains("1 of 1 predictions"), "{}", run.stdout);
+}
+
+#[test]
+fn a_machine_is_checked_together_with_its_technology() {
+    let folder = Folder::new();
+    let edge = folder.run(&["machines", "edge-tpu"]).ok().stdout;
+    let named = |technology: &str| {
+        let name = "name: \"edge-tpu\",";
+        assert!(edge.contains(name));
+        edge.replace(name, &format!("{name} technology: \"{technology}\","))
+    };
+    folder.write(
+        "good.ron",
+        "Technology(name: \"good\", base: \"45nm\", node_nm: 45, zero_weights: (0.4, \"bitnet\"))",
+    );
+    folder.write(
+        "mixed.ron",
+        "Technology(name: \"mixed\", base: \"45nm\", node_nm: 45, sources: {\"x\": (node_nm: 7, \
+         basis: Published, mark: \"V\", what: \"x\")})",
+    );
+    for technology in ["45nm", "7nm", "good.ron"] {
+        folder.write("mine.ron", named(technology));
+        folder.run(&["check", "mine.ron"]).ok();
+    }
+    folder.run(&["check", "good.ron"]).ok();
+    folder.write("mine.ron", named("mixed.ron"));
+    for file in ["mine.ron", "mixed.ron"] {
+        let run = folder.run(&["check", file]);
+        assert_eq!(run.code, 2, "{}", run.stdout);
+        assert!(run.stderr.contains("figures of 7 nm"), "{}", run.stderr);
+    }
+    let element = "element: Int8(accumulator: Int32)";
+    let machine = named("45nm");
+    assert!(machine.contains(element), "{machine}");
+    let unknown = "element: Int8(accumulator: Int32, variant: Dot(lanes: 4))";
+    folder.write("mine.ron", machine.replace(element, unknown));
+    let run = folder.run(&["check", "mine.ron"]);
+    assert_eq!(run.code, 2, "{}", run.stdout);
+    for words in ["arrays[0].element", "no figures of Int8", "a row of `pes`"] {
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+}
+
+/// A machine with work outside it, and a list of kernels.
+fn unit_and_list(folder: &Folder) {
+    folder.write(
+        "unit.ron",
+        "Machine(name: \"unit\", clock: MHz(100), arrays: [(name: \"dot\", \
+         element: Int8(variant: Dot(lanes: 4)), rows: 1, columns: 1, dataflow: OutputStationary)], \
+         vector: Free, scratchpads: (activations: Unlimited, weights: Unlimited, outputs: Unlimited), \
+         memory: Ideal(bandwidth: Unlimited), \
+         serial: [(what: \"start\", each: Gemm, time: Us(10)), (what: \"host\", each: Token, time: Us(5))], \
+         link: (bandwidth: GBps(1)))",
+    );
+    folder.write(
+        "list.ron",
+        "Kernels(tokens: 2, precision: (projection: Int8, activation: Int8), kernels: [\
+         (name: \"dot\", times: 3, work: Gemm(m: 1, k: 4000, n: 10)), \
+         (name: \"sum\", work: AllReduce(bytes: 1000, machines: 2))])",
+    );
+}
+
+#[test]
+fn a_list_of_kernels_is_simulated_kernel_by_kernel() {
+    let folder = Folder::new();
+    unit_and_list(&folder);
+    let simulate = ["simulate", "--hw", "unit.ron", "--workload", "list.ron"];
+    let run = folder
+        .run(&[&simulate[..], &["--json", "list.json"]].concat())
+        .ok();
+    for words in [
+        "list on unit",
+        "dot",
+        "array arithmetic",
+        "the link",
+        "work outside",
+    ] {
+        assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
+    }
+    let facts: Value = serde_json::from_str(&folder.read("list.json")).expect("JSON");
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let dot = &facts["kernels"][0];
+    // 3 products of 10 results, each of 4000 / 4 steps.
+    assert!(
+        (number(&dot["cycles"]) / 30_000.0 - 1.0).abs() < 0.02,
+        "{dot}"
+    );
+    let spent = dot["spent"].as_array().expect("a list").iter();
+    let spent: f64 = spent.map(|term| number(&term[1])).sum();
+    assert!((spent - number(&dot["cycles"])).abs() < 1e-6, "{dot}");
+    // 3 starts and 2 tokens on the host.
+    assert!(
+        (number(&facts["serial_seconds"]) - 40e-6).abs() < 1e-12,
+        "{facts}"
+    );
+    let parts = number(&facts["machine_seconds"]) + number(&facts["serial_seconds"]);
+    assert!((number(&facts["seconds"]) - parts).abs() < 1e-15);
+    assert!((number(&facts["tokens_per_second"]) * parts - 2.0).abs() < 1e-9);
+    // A field of the machine is changed as in any other run.
+    let faster = [
+        "--set",
+        "hw.arrays[0].clock=MHz(200)",
+        "--quiet",
+        "--json",
+        "faster.json",
+    ];
+    folder.run(&[&simulate[..], &faster].concat()).ok();
+    let faster: Value = serde_json::from_str(&folder.read("faster.json")).expect("JSON");
+    assert!(number(&faster["machine_seconds"]) < 0.6 * number(&facts["machine_seconds"]));
+    let run = folder.run(&[&simulate[..], &["--trace", "t.json"]].concat());
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("--trace does not go"), "{}", run.stderr);
+    let run = folder.run(&[&simulate[..], &["--set", "hw.link=None"]].concat());
+    assert_eq!(run.code, 2, "{}", run.stdout);
+    assert!(run.stderr.contains("has no `link`"), "{}", run.stderr);
+    assert!(!folder.files().contains(&"t.json".to_owned()));
+}
+
+#[test]
+fn lists_of_kernels_and_published_machines_are_checked_by_name_and_by_file() {
+    let folder = Folder::new();
+    unit_and_list(&folder);
+    let files = ["unit.ron", "list.ron", "kv260-ternary", "bitnet-2b-token"];
+    let run = folder.run(&[&["check"][..], &files].concat()).ok();
+    assert_eq!(run.stdout.matches("in order").count(), 4, "{}", run.stdout);
+    folder.write(
+        "wrong.ron",
+        "Kernels(kernels: [(name: \"dot\", work: Gemm(m: 0, k: 4, n: 4))])",
+    );
+    let run = folder.run(&["check", "wrong.ron"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("kernels[0].work.m"), "{}", run.stderr);
+}
+
+#[test]
+fn work_outside_the_machine_stands_beside_a_run_and_in_no_ledger() {
+    let folder = Folder::new();
+    let facts = |set: &[&str]| -> Value {
+        let run = [&SMALL[..], &["--json", "facts.json"], set].concat();
+        folder.run(&run).ok();
+        serde_json::from_str(&folder.read("facts.json")).expect("JSON")
+    };
+    let alone = facts(&[]);
+    let host = "hw.serial=[(what: \"host\", each: Layer, time: Ms(3)), (what: \"start\", each: Gemm, time: Us(1))]";
+    let beside = facts(&["--set", host]);
+    assert_eq!(alone["makespan"], beside["makespan"]);
+    assert!(alone.get("serial").is_none() && alone.get("with_serial").is_none());
+    // One layer, one pass.
+    assert_eq!(beside["serial"][0]["times"], 1);
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let starts = number(&beside["serial"][1]["times"]);
+    assert!(starts >= 6.0, "{starts}");
+    let (whole, machine) = (&beside["with_serial"], number(&alone["seconds"]));
+    let seconds = machine + 3e-3 + starts * 1e-6;
+    assert!((number(&whole["seconds"]) - seconds).abs() < 1e-12);
+    let fraction = number(&alone["amdahl"]["fraction"]) * machine / seconds;
+    assert!((number(&whole["fraction"]) - fraction).abs() < 1e-9);
 }
 
 /// A run that takes little time.

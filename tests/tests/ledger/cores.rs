@@ -41,7 +41,11 @@ fn workload_of(run: &str, batch: u64, split: &str) -> String {
 
 /// A run on the chips that differ, or on every chip; how many each stands for.
 fn run(machine: &Machine, text: &str, every_chip: bool) -> Option<(Summary, Outcome, u64)> {
-    let compile = if every_chip { compile_every_chip } else { compile };
+    let compile = if every_chip {
+        compile_every_chip
+    } else {
+        compile
+    };
     let mut program = match compile(workload(text), machine.platform()) {
         Ok(program) => program,
         Err(CompileError::TileDoesNotFit { .. }) => return None,
@@ -154,9 +158,10 @@ fn all_reduces_take_the_time_of_the_closed_form() {
         let split = format!("tensor: {ways}");
         let text = workload_of("Prefill(tokens: 48)", 1, &split);
         let (summary, outcome, _) = run(&machine, &text, true).expect("it fits");
-        let reduces = summary.operators.iter().filter(|operator| {
-            operator.operator.ends_with("all_reduce")
-        });
+        let reduces = summary
+            .operators
+            .iter()
+            .filter(|operator| operator.operator.ends_with("all_reduce"));
         // Two in each of two layers; a token's vector has 192 elements of two bytes.
         let bytes = 48 * 192 * 2;
         let count: u64 = reduces.map(|operator| operator.count).sum();
@@ -172,7 +177,10 @@ fn all_reduces_take_the_time_of_the_closed_form() {
         // logits.
         let least = 4 * 2 * (ways - 1) * bytes / ways / 2;
         for busy in &outcome.links[..1] {
-            assert!((least..least * 11 / 10 + 2000).contains(&busy.get()), "{ways}: {busy:?}");
+            assert!(
+                (least..least * 11 / 10 + 2000).contains(&busy.get()),
+                "{ways}: {busy:?}"
+            );
         }
         // No all-reduce is faster than its steps.
         let steps = 2 * (ways - 1) * (500 + bytes / 2 / ways / 2);

@@ -6,11 +6,12 @@ use pe_array::Element;
 use tile_program::Family;
 use workload_compiler::{Format, Run};
 
+use super::parts::speedup;
 use super::silicon::{TECHNOLOGY, array_of, arrays, technology};
-use super::{Bench, Chapter, TERNARY, refused};
+use super::{Bench, Case, Chapter, TERNARY, refused};
 use crate::figure::{Axis, Drawn, Line, LineChart, XAxis};
 use crate::reproduce::ReproduceError;
-use crate::sheet::{Sheet, Value, times};
+use crate::sheet::{Value, times};
 use crate::what_if::pe_for;
 
 const MODELS: [&str; 2] = ["gpt2-355m", "qwen2.5-0.5b"];
@@ -67,12 +68,32 @@ fn columns(machine: &MachineSpec) -> [Value; 2] {
     }
 }
 
+/// A machine whose arrays are split anew.
+struct Split {
+    /// Hundredths of the budget that ternary PEs get.
+    hundredths: u64,
+    machine: MachineSpec,
+    area: Area,
+}
+
+fn splits(technology: &Technology, spec: &MachineSpec) -> Result<Vec<Split>, ReproduceError> {
+    let mut splits = Vec::new();
+    for hundredths in SPLITS {
+        if let Some(machine) = split(technology, spec, hundredths)? {
+            let area = arrays(technology, &machine)?;
+            splits.push(Split {
+                hundredths,
+                machine,
+                area,
+            });
+        }
+    }
+    Ok(splits)
+}
+
 pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let technology = technology();
-    let mut table = Sheet::new(&[
-        ("machine", "machine"),
-        ("model", "model"),
-        ("run", "run"),
+    let mut table = Case::table(&[
         ("ternary_area_share", "ternary area"),
         ("ternary_array", "ternary PEs"),
         ("bf16_array", "BF16 PEs"),
@@ -83,75 +104,59 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         ("matmul_free_share", "F"),
         ("best", "best"),
     ]);
+    let machines = [bench.edge.clone(), bench.cloud.clone()];
+    let cases = bench.cases(&machines.each_ref(), &MODELS, &RUNS);
+    let answers = bench.ask(cases, |bench, case| {
+        let question = |split: Split| {
+            let workload = bench.workload(case.model, &case.run, TERNARY, &split.machine)?;
+            Ok((split.machine, workload))
+        };
+        let splits = splits(&technology, &case.spec)?;
+        splits.into_iter().map(question).collect()
+    })?;
     let (mut findings, mut lines) = (Vec::new(), Vec::new());
-    for spec in [bench.edge.clone(), bench.cloud.clone()] {
-        let mut machines = Vec::new();
-        for hundredths in SPLITS {
-            if let Some(machine) = split(&technology, &spec, hundredths)? {
-                let area = arrays(&technology, &machine)?.square_millimetres();
-                machines.push((hundredths, machine, area));
+    for (case, answers) in &answers {
+        let base = answers.first().and_then(|answer| answer.as_ref().ok());
+        let ends = answers.iter().flatten().map(|run| run.seconds());
+        let best = ends.fold(f64::INFINITY, f64::min);
+        let mut points = Vec::new();
+        for (split, answer) in splits(&technology, &case.spec)?.iter().zip(answers) {
+            let run_of = match answer {
+                Ok(answer) => answer,
+                Err(error) => {
+                    findings.push(refused(&case.to_string(), error));
+                    continue;
+                }
+            };
+            let is_best = run_of.seconds() <= best;
+            let gain = base.map(|base| speedup(base, run_of));
+            let [ternary, bf16] = columns(&split.machine);
+            table.push(case.cells([
+                Value::Share(split.hundredths as f64 / 100.0),
+                ternary,
+                bf16,
+                Value::Quantity(split.area.square_millimetres()),
+                run_of.summary.total.get().into(),
+                Value::Quantity(run_of.tokens_per_second()),
+                gain.map_or(Value::Absent, Value::Factor),
+                Value::Share(run_of.amdahl().fraction()),
+                if is_best { "best" } else { "" }.into(),
+            ]));
+            if is_best {
+                findings.push(format!(
+                    "{case}: best with {} % of the arrays' area in ternary PEs, {} over BF16 alone.",
+                    split.hundredths,
+                    times(gain.unwrap_or(1.0))
+                ));
             }
+            points.extend(gain.map(|gain| (split.hundredths as f64, gain)));
         }
-        for &model in bench.models(&MODELS) {
-            for run in RUNS {
-                let mut asked = Vec::new();
-                for (_, machine, _) in &machines {
-                    let workload = bench.workload(model, &run, TERNARY, machine)?;
-                    asked.push((machine.clone(), workload));
-                }
-                let answers = bench.runs(&asked);
-                let seconds: Vec<Option<f64>> = answers
-                    .iter()
-                    .map(|answer| answer.as_ref().ok().map(|run| run.seconds()))
-                    .collect();
-                let ends = seconds.iter().copied().flatten();
-                let best = ends.fold(f64::INFINITY, f64::min);
-                let base = seconds.first().copied().flatten();
-                let mut points = Vec::new();
-                for ((hundredths, machine, area), answer) in machines.iter().zip(&answers) {
-                    let run_of = match answer {
-                        Ok(answer) => answer,
-                        Err(error) => {
-                            findings.push(refused(model, error));
-                            continue;
-                        }
-                    };
-                    let is_best = run_of.seconds() <= best;
-                    let gain = base.map(|base| base / run_of.seconds());
-                    let [ternary, bf16] = columns(machine);
-                    table.push(vec![
-                        spec.name.clone().into(),
-                        model.into(),
-                        run.to_string().into(),
-                        Value::Share(*hundredths as f64 / 100.0),
-                        ternary,
-                        bf16,
-                        Value::Quantity(*area),
-                        run_of.summary.total.get().into(),
-                        Value::Quantity(run_of.tokens_per_second()),
-                        gain.map_or(Value::Absent, Value::Factor),
-                        Value::Share(run_of.amdahl().fraction()),
-                        if is_best { "best" } else { "" }.into(),
-                    ]);
-                    if is_best {
-                        findings.push(format!(
-                            "{model} on {}, {}: best with {hundredths} % of the arrays' area in \
-                             ternary PEs, {} over BF16 alone.",
-                            spec.name,
-                            run,
-                            times(gain.unwrap_or(1.0))
-                        ));
-                    }
-                    points.extend(gain.map(|gain| (*hundredths as f64, gain)));
-                }
-                if spec.name == bench.edge.name {
-                    lines.push(Line {
-                        name: format!("{model}, {run}"),
-                        marks: points.clone(),
-                        points,
-                    });
-                }
-            }
+        if case.spec.name == bench.edge.name {
+            lines.push(Line {
+                name: format!("{}, {}", case.model, case.run),
+                marks: points.clone(),
+                points,
+            });
         }
     }
     let figures = figure(bench, lines)?;
@@ -172,7 +177,6 @@ fn figure(bench: &Bench, lines: Vec<Line>) -> Result<Vec<Drawn>, ReproduceError>
         y_label: "speedup over BF16 PEs alone".into(),
         x: XAxis::Linear,
         y: Axis::Times,
-        falling: false,
         lines,
     };
     let caption = "Speedup over one BF16 array of the same area, by the share of it that ternary \

@@ -5,10 +5,12 @@ use tile_program::{Cause, Dataflow, Family};
 use workload_compiler::Run;
 
 use super::parts::{causes, ceiling};
-use super::{Bench, Chapter, TERNARY, refused};
+use super::{Bench, Case, Chapter, TERNARY, refused};
 use crate::Measured;
+use crate::figure::{BarChart, Drawn, Group};
+use crate::lab::Answer;
 use crate::reproduce::ReproduceError;
-use crate::sheet::{Sheet, Value, times};
+use crate::sheet::{Value, times};
 
 const MODELS: [&str; 1] = ["qwen2.5-0.5b"];
 const RUNS: [Run; 2] = [Run::decode(1024), Run::prefill(64)];
@@ -48,10 +50,7 @@ share of the makespan in which arrays fill, drain or load stationary tiles on th
 `use` the useful multiply-accumulates of the projections' array, of its peak over the whole run.";
 
 pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
-    let mut table = Sheet::new(&[
-        ("machine", "machine"),
-        ("model", "model"),
-        ("run", "run"),
+    let mut table = Case::table(&[
         ("dataflow", "dataflow"),
         ("total_cycles", "cycles"),
         ("tokens_per_second", "tokens/s"),
@@ -60,64 +59,68 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         ("overhead_share", "overhead"),
         ("projection_array_use", "use"),
     ]);
-    let mut findings = Vec::new();
-    for spec in [bench.edge.clone(), bench.cloud.clone()] {
-        for &model in bench.models(&MODELS) {
-            for run in RUNS {
-                let workload = bench.workload(model, &run, TERNARY, &spec)?;
-                let machines = DATAFLOWS.map(|(dataflow, _)| with_dataflow(&spec, dataflow));
-                let asked: Vec<_> = machines
-                    .iter()
-                    .map(|machine| (machine.clone(), workload.clone()))
-                    .collect();
-                let answers = bench.runs(&asked);
-                let mut ends = Vec::new();
-                for ((_, name), answer) in DATAFLOWS.iter().zip(&answers) {
-                    let run_of = match answer {
-                        Ok(answer) => answer,
-                        Err(error) => {
-                            findings.push(refused(&format!("{model} on {name} arrays"), error));
-                            continue;
-                        }
-                    };
-                    ends.push((*name, run_of.seconds()));
-                    table.push(vec![
-                        spec.name.clone().into(),
-                        model.into(),
-                        run.to_string().into(),
-                        (*name).into(),
-                        run_of.summary.total.get().into(),
-                        Value::Quantity(run_of.tokens_per_second()),
-                        Value::Share(run_of.amdahl().fraction()),
-                        Value::Factor(ceiling(run_of)),
-                        Value::Share(causes(
-                            run_of,
-                            &[Cause::Fill, Cause::Drain, Cause::WeightLoad],
-                        )),
-                        Value::Share(use_of_peak(&spec, run_of)),
-                    ]);
+    let machines = [bench.edge.clone(), bench.cloud.clone()];
+    let cases = bench.cases(&machines.each_ref(), &MODELS, &RUNS);
+    let answers = bench.ask(cases, |bench, case| {
+        let workload = bench.workload(case.model, &case.run, TERNARY, &case.spec)?;
+        let machines = DATAFLOWS.map(|(dataflow, _)| with_dataflow(&case.spec, dataflow));
+        Ok(machines.map(|machine| (machine, workload.clone())).into())
+    })?;
+    let (mut findings, mut groups) = (Vec::new(), Vec::new());
+    for (case, answers) in &answers {
+        let mut ends = Vec::new();
+        for ((_, name), answer) in DATAFLOWS.iter().zip(answers) {
+            let run_of = match answer {
+                Ok(answer) => answer,
+                Err(error) => {
+                    findings.push(refused(&format!("{} on {name} arrays", case.model), error));
+                    continue;
                 }
-                let best = ends.iter().min_by(|a, b| a.1.total_cmp(&b.1));
-                let worst = ends.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-                if let (Some(best), Some(worst)) = (best, worst) {
-                    findings.push(format!(
-                        "{model} on {}, {}: {} is the fastest, {} as fast as {}.",
-                        spec.name,
-                        run,
-                        best.0,
-                        times(worst.1 / best.1),
-                        worst.0
-                    ));
-                }
-            }
+            };
+            ends.push((*name, run_of.seconds()));
+            let overhead = [Cause::Fill, Cause::Drain, Cause::WeightLoad];
+            table.push(case.cells([
+                (*name).into(),
+                run_of.summary.total.get().into(),
+                Value::Quantity(run_of.tokens_per_second()),
+                Value::Share(run_of.amdahl().fraction()),
+                Value::Factor(ceiling(run_of)),
+                Value::Share(causes(run_of, &overhead)),
+                Value::Share(use_of_peak(&case.spec, run_of)),
+            ]));
         }
+        let best = ends.iter().min_by(|a, b| a.1.total_cmp(&b.1));
+        let worst = ends.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        let (Some(best), Some(worst)) = (best, worst) else {
+            continue;
+        };
+        findings.push(format!(
+            "{case}: {} is the fastest, {} as fast as {}.",
+            best.0,
+            times(worst.1 / best.1),
+            worst.0
+        ));
+        let factor = |answer: &Answer| Some(worst.1 / answer.as_ref().ok()?.seconds());
+        groups.push(Group {
+            name: case.to_string(),
+            factors: answers.iter().map(factor).collect(),
+            ceiling: None,
+        });
     }
+    let chart = BarChart {
+        title: "Output (OS), weight (WS) and input stationary (IS) arrays".into(),
+        x_label: "speedup over the slowest of the three".into(),
+        alternatives: DATAFLOWS.map(|(_, name)| name.into()).into(),
+        groups,
+    };
+    let caption = "Speed of a run with one dataflow in all arrays, over the slowest of the three.";
+    let figures = vec![Drawn::new("dataflows", caption, &chart)?];
     Ok(Chapter {
         name: "dataflows",
         title: "Output, weight and input stationary",
         text: TEXT.into(),
         table,
         findings,
-        figures: Vec::new(),
+        figures,
     })
 }

@@ -7,9 +7,12 @@ use tile_program::{Class, Family};
 use workload_compiler::{Format, Packing, Run};
 
 use super::parts::{ceiling, speedup};
-use super::{Bench, Chapter, TERNARY, refused};
+use super::{Bench, Case, Chapter, TERNARY, refused};
+use crate::Measured;
+use crate::figure::{BarChart, Drawn, Group};
+use crate::lab::Answer;
 use crate::reproduce::ReproduceError;
-use crate::sheet::{Sheet, Value, times};
+use crate::sheet::{Value, times};
 use crate::what_if::{memory_share, pe_for};
 
 const MODELS: [&str; 1] = ["qwen2.5-0.5b"];
@@ -50,10 +53,7 @@ matching kind and the same memory: what the format itself buys, by traffic alone
 BF16. F counts projections whatever their format: of BF16 weights it is what there is to be won.";
 
 pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
-    let mut table = Sheet::new(&[
-        ("machine", "machine"),
-        ("model", "model"),
-        ("run", "run"),
+    let mut table = Case::table(&[
         ("weights", "weights"),
         ("bits_per_weight", "bits"),
         ("projection_mebibytes", "MiB of projections"),
@@ -65,74 +65,85 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         ("ceiling", "ceiling"),
         ("memory_share", "memory"),
     ]);
-    let mut findings = Vec::new();
-    for spec in [bench.edge.clone(), bench.cloud.clone()] {
-        for &model in bench.models(&MODELS) {
-            for run in RUNS {
-                let mut asked = Vec::new();
-                for (format, _) in FORMATS {
-                    let machine = with_element(&spec, Family::Projection, pe_for(format))?;
-                    let workload = bench.workload(model, &run, format, &machine)?;
-                    asked.push((machine, workload));
+    let machines = [bench.edge.clone(), bench.cloud.clone()];
+    let cases = bench.cases(&machines.each_ref(), &MODELS, &RUNS);
+    let answers = bench.ask(cases, |bench, case| {
+        let question = |(format, _): &(Format, u64)| {
+            let machine = with_element(&case.spec, Family::Projection, pe_for(*format))?;
+            let workload = bench.workload(case.model, &case.run, *format, &machine)?;
+            Ok((machine, workload))
+        };
+        FORMATS.iter().map(question).collect()
+    })?;
+    let (mut findings, mut groups) = (Vec::new(), Vec::new());
+    for (case, answers) in &answers {
+        let base = answers[0].as_ref().ok();
+        let gain = |answer: &Answer| Some(speedup(base?, answer.as_ref().ok()?));
+        for ((format, tenths), answer) in FORMATS.into_iter().zip(answers) {
+            let run_of = match answer {
+                Ok(answer) => answer,
+                Err(error) => {
+                    findings.push(refused(&format!("{} in {format}", case.model), error));
+                    continue;
                 }
-                let answers = bench.runs(&asked);
-                let base = answers[0].clone();
-                let mut gains = Vec::new();
-                for ((format, tenths), answer) in FORMATS.into_iter().zip(&answers) {
-                    let run_of = match answer {
-                        Ok(answer) => answer,
-                        Err(error) => {
-                            findings.push(refused(&format!("{model} in {format}"), error));
-                            continue;
-                        }
-                    };
-                    let mebibytes = |chosen: &dyn Fn(Class) -> bool| {
-                        let operators = run_of.summary.operators.iter();
-                        let bytes: u64 = operators
-                            .filter(|operator| chosen(operator.class))
-                            .map(|operator| operator.bytes.get())
-                            .sum();
-                        Value::Quantity(bytes as f64 / f64::from(1 << 20))
-                    };
-                    let gain = base.as_ref().map(|base| speedup(base, run_of));
-                    gains.extend(gain);
-                    table.push(vec![
-                        spec.name.clone().into(),
-                        model.into(),
-                        run.to_string().into(),
-                        format.to_string().into(),
-                        Value::Quantity(tenths as f64 / 10.0),
-                        mebibytes(&|class| class == Class::MatMulFree),
-                        mebibytes(&|_| true),
-                        run_of.summary.total.get().into(),
-                        Value::Quantity(run_of.tokens_per_second()),
-                        gain.map_or(Value::Absent, Value::Factor),
-                        Value::Share(run_of.amdahl().fraction()),
-                        Value::Factor(ceiling(run_of)),
-                        Value::Share(memory_share(run_of)),
-                    ]);
-                }
-                if let (Ok(base), [_, int8, _, ternary, binary]) = (&base, gains.as_slice()) {
-                    findings.push(format!(
-                        "{model} on {}, {}: INT8 weights bring {}, ternary {}, binary {}, of a \
-                         ceiling of {} over BF16.",
-                        spec.name,
-                        run,
-                        times(*int8),
-                        times(*ternary),
-                        times(*binary),
-                        times(ceiling(base))
-                    ));
-                }
-            }
+            };
+            table.push(case.cells([
+                format.to_string().into(),
+                Value::Quantity(tenths as f64 / 10.0),
+                mebibytes(run_of, |class| class == Class::MatMulFree),
+                mebibytes(run_of, |_| true),
+                run_of.summary.total.get().into(),
+                Value::Quantity(run_of.tokens_per_second()),
+                gain(answer).map_or(Value::Absent, Value::Factor),
+                Value::Share(run_of.amdahl().fraction()),
+                Value::Factor(ceiling(run_of)),
+                Value::Share(memory_share(run_of)),
+            ]));
         }
+        let gains: Vec<Option<f64>> = answers.iter().map(gain).collect();
+        let bound = base.map(|base| ceiling(base));
+        if let (Some(bound), [_, Some(int8), _, Some(ternary), Some(binary)]) =
+            (bound, gains.as_slice())
+        {
+            findings.push(format!(
+                "{case}: INT8 weights bring {}, ternary {}, binary {}, of a ceiling of {} over BF16.",
+                times(*int8),
+                times(*ternary),
+                times(*binary),
+                times(bound)
+            ));
+        }
+        groups.push(Group {
+            name: case.to_string(),
+            factors: gains,
+            ceiling: bound,
+        });
     }
+    let chart = BarChart {
+        title: "What the format of the weights buys".into(),
+        x_label: "speedup over BF16 weights, and its ceiling by Amdahl's law".into(),
+        alternatives: FORMATS.map(|(format, _)| format.to_string()).into(),
+        groups,
+    };
+    let caption = "Speedup by the format of the projections' weights, on as many PEs of the matching \
+                   kind and the same memory. The ceiling is 1 / (1 - F) of the run with BF16 weights.";
+    let figures = vec![Drawn::new("formats", caption, &chart)?];
     Ok(Chapter {
         name: "formats",
         title: "BF16, INT8, ternary, binary",
         text: TEXT.into(),
         table,
         findings,
-        figures: Vec::new(),
+        figures,
     })
+}
+
+/// Bytes from and to main memory of the operators of some classes.
+fn mebibytes(run: &Measured, chosen: impl Fn(Class) -> bool) -> Value {
+    let operators = run.summary.operators.iter();
+    let bytes: u64 = operators
+        .filter(|operator| chosen(operator.class))
+        .map(|operator| operator.bytes.get())
+        .sum();
+    Value::Quantity(bytes as f64 / f64::from(1 << 20))
 }

@@ -4,7 +4,7 @@ use dram::{Bandwidth, IdealConfig, MemoryConfig};
 use workload_compiler::Run;
 
 use super::parts::{ceiling, speedup};
-use super::{Bench, Chapter, IDEAL, TERNARY, refused, with_memory};
+use super::{Bench, Case, Chapter, IDEAL, TERNARY, refused, with_memory};
 use crate::figure::{Axis, Drawn, Line, LineChart, XAxis};
 use crate::reproduce::ReproduceError;
 use crate::sheet::{Sheet, Value, percent};
@@ -78,19 +78,19 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     ]);
     let tries = tries(bench)?;
     let (mut findings, mut lines) = (Vec::new(), Vec::new());
-    let models = bench.models(&MODELS);
-    for &model in models {
-        let workload = bench.workload(model, &RUN, TERNARY, &bench.edge)?;
-        let mut asked = Vec::new();
-        for each in &tries {
-            let real = each.real.as_ref().unwrap_or(&each.ideal).clone();
-            asked.push((with_memory(&bench.edge, real), workload.clone()));
-            asked.push((
-                with_memory(&bench.edge, each.ideal.clone()),
-                workload.clone(),
-            ));
-        }
-        let answers = bench.runs(&asked);
+    let cases = bench.cases(&[&bench.edge], &MODELS, &[RUN]);
+    let answers = bench.ask(cases, |bench, case| {
+        let workload = bench.workload(case.model, &case.run, TERNARY, &case.spec)?;
+        let memories = tries.iter().flat_map(|each| {
+            let real = each.real.as_ref().unwrap_or(&each.ideal);
+            [real.clone(), each.ideal.clone()]
+        });
+        let machines = memories.map(|memory| with_memory(&case.spec, memory));
+        Ok(machines
+            .map(|machine| (machine, workload.clone()))
+            .collect())
+    })?;
+    for (Case { model, .. }, answers) in answers {
         let (mut real_line, mut ideal_line, mut halves) = (Vec::new(), Vec::new(), None);
         for (each, answers) in tries.iter().zip(answers.chunks(2)) {
             let (real, ideal) = match answers {
@@ -148,7 +148,6 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         y_label: "tokens a second".into(),
         x: XAxis::Doubling,
         y: Axis::Quantity,
-        falling: false,
         lines,
     };
     let caption = "One decoded token at a context of 2048: DRAM timed by command, and an ideal \

@@ -15,6 +15,8 @@ mod parts;
 mod roadmap;
 mod silicon;
 
+use std::fmt;
+
 use accelerator::MachineSpec;
 use dram::MemoryConfig;
 use serde::Serialize;
@@ -26,7 +28,7 @@ use workload_compiler::{
 use crate::figure::Drawn;
 use crate::lab::{Answer, Lab};
 use crate::reproduce::{Machines, ReproduceError};
-use crate::sheet::Sheet;
+use crate::sheet::{Sheet, Value};
 
 /// One question and its answer.
 #[derive(Clone, Debug, Serialize)]
@@ -44,6 +46,38 @@ pub struct Chapter {
     /// Figures.
     #[serde(skip)]
     pub figures: Vec<Drawn>,
+}
+
+/// A model's run on a machine: what most questions are about.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) spec: MachineSpec,
+    pub(crate) model: &'static str,
+    pub(crate) run: Run,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}, {}", self.model, self.spec.name, self.run)
+    }
+}
+
+impl Case {
+    /// A table whose rows begin with the [`cells`](Self::cells) of a case.
+    fn table(more: &[(&'static str, &'static str)]) -> Sheet {
+        let first = [("machine", "machine"), ("model", "model"), ("run", "run")];
+        Sheet::new(&[&first, more].concat())
+    }
+
+    /// The first cells of its rows, and more.
+    fn cells(&self, more: impl IntoIterator<Item = Value>) -> Vec<Value> {
+        let first = [
+            self.spec.name.as_str().into(),
+            self.model.into(),
+            self.run.to_string().into(),
+        ];
+        first.into_iter().chain(more).collect()
+    }
 }
 
 /// The machines of the chapters, and their runs.
@@ -82,7 +116,8 @@ pub(crate) fn with_memory(spec: &MachineSpec, memory: MemoryConfig) -> MachineSp
 }
 
 impl Bench {
-    pub(crate) fn new(machines: &Machines, quick: bool) -> Self {
+    /// What was run before is not run again.
+    pub(crate) fn new(machines: &Machines, quick: bool, lab: Lab) -> Self {
         let [edge, cloud, single] = machines.real.clone();
         Self {
             edge,
@@ -90,13 +125,33 @@ impl Bench {
             paper: [machines.edge.clone(), machines.cloud.clone()],
             single,
             quick,
-            lab: Lab::default(),
+            lab,
         }
     }
 
     /// The models of a chapter.
-    pub(crate) fn models<'a>(&self, models: &'a [&'a str]) -> &'a [&'a str] {
+    pub(crate) fn models<T>(&self, models: &'static [T]) -> &'static [T] {
         if self.quick { &models[..1] } else { models }
+    }
+
+    /// Each model's runs on each machine.
+    pub(crate) fn cases(
+        &self,
+        machines: &[&MachineSpec],
+        models: &'static [&'static str],
+        runs: &[Run],
+    ) -> Vec<Case> {
+        let mut cases = Vec::new();
+        for &spec in machines {
+            for &model in self.models(models) {
+                cases.extend(runs.iter().map(|run| Case {
+                    spec: spec.clone(),
+                    model,
+                    run: run.clone(),
+                }));
+            }
+        }
+        cases
     }
 
     /// A whole model; what is not a projection as wide as the machine's arrays take it.
@@ -145,6 +200,30 @@ impl Bench {
     /// Runs what has not been run yet; results in the order of the questions.
     pub(crate) fn runs(&mut self, asked: &[(MachineSpec, Workload)]) -> Vec<Answer> {
         self.lab.runs(asked)
+    }
+
+    /// Asks several things of each case, all of them at once: with each case its answers, in the
+    /// order of its questions.
+    ///
+    /// # Errors
+    /// If a question cannot be put.
+    pub(crate) fn ask(
+        &mut self,
+        cases: Vec<Case>,
+        questions: impl Fn(&Self, &Case) -> Result<Vec<(MachineSpec, Workload)>, ReproduceError>,
+    ) -> Result<Vec<(Case, Vec<Answer>)>, ReproduceError> {
+        let mut asked = Vec::new();
+        let mut counts = Vec::new();
+        for case in &cases {
+            let questions = questions(self, case)?;
+            counts.push(questions.len());
+            asked.extend(questions);
+        }
+        let mut answers = self.runs(&asked).into_iter();
+        let cases = cases.into_iter().zip(counts);
+        Ok(cases
+            .map(|(case, count)| (case, answers.by_ref().take(count).collect()))
+            .collect())
     }
 }
 

@@ -6,11 +6,11 @@ use accelerator::MachineSpec;
 use workload_compiler::Run;
 
 use super::parts::{PARTS, ceiling, range, shares, speedup};
-use super::{Bench, Chapter, IDEAL, TERNARY, refused, with_memory};
+use super::{Bench, Case, Chapter, IDEAL, TERNARY, refused, with_memory};
 use crate::Measured;
 use crate::figure::{Drawn, Panel, SharesChart};
 use crate::reproduce::ReproduceError;
-use crate::sheet::{Sheet, Value, percent};
+use crate::sheet::{Value, percent};
 use crate::what_if::memory_share;
 
 /// Of the published families, of models published with ternary weights, of today's with grouped
@@ -30,9 +30,7 @@ pub(super) const RUNS: [Run; 3] = [Run::decode(128), Run::decode(4096), Run::pre
 
 /// A model's run on a machine as it is, and with an ideal memory.
 pub(super) struct Pair {
-    pub(super) machine: String,
-    pub(super) model: &'static str,
-    pub(super) run: Run,
+    pub(super) case: Case,
     pub(super) real: Arc<Measured>,
     pub(super) ideal: Arc<Measured>,
 }
@@ -42,33 +40,25 @@ pub(super) fn pairs(
     bench: &mut Bench,
     runs: &[Run],
 ) -> Result<(Vec<Pair>, Vec<String>), ReproduceError> {
-    let machines: [MachineSpec; 2] = [bench.edge.clone(), bench.cloud.clone()];
-    let mut keys = Vec::new();
-    let mut asked = Vec::new();
-    for spec in &machines {
-        for &model in bench.models(&MODELS) {
-            for run in runs {
-                let workload = bench.workload(model, run, TERNARY, spec)?;
-                keys.push((spec.name.clone(), model, run.clone()));
-                asked.push((spec.clone(), workload.clone()));
-                asked.push((with_memory(spec, IDEAL), workload));
-            }
-        }
-    }
-    let answers = bench.runs(&asked);
+    let machines = [bench.edge.clone(), bench.cloud.clone()];
+    let cases = bench.cases(&machines.each_ref(), &MODELS, runs);
+    let answers = bench.ask(cases, |bench, case| {
+        let workload = bench.workload(case.model, &case.run, TERNARY, &case.spec)?;
+        let ideal = with_memory(&case.spec, IDEAL);
+        Ok(vec![
+            (case.spec.clone(), workload.clone()),
+            (ideal, workload),
+        ])
+    })?;
     let (mut pairs, mut without) = (Vec::new(), Vec::new());
-    for ((machine, model, run), answers) in keys.into_iter().zip(answers.chunks(2)) {
-        match answers {
+    for (case, answers) in answers {
+        match answers.as_slice() {
             [Ok(real), Ok(ideal)] => pairs.push(Pair {
-                machine,
-                model,
-                run,
+                case,
                 real: Arc::clone(real),
                 ideal: Arc::clone(ideal),
             }),
-            [Err(error), _] | [_, Err(error)] => {
-                without.push(refused(&format!("{model} on {machine}"), error));
-            }
+            [Err(error), _] | [_, Err(error)] => without.push(refused(&case.to_string(), error)),
             _ => {}
         }
     }
@@ -84,10 +74,7 @@ without limits.";
 
 pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let (pairs, mut findings) = pairs(bench, &RUNS)?;
-    let mut table = Sheet::new(&[
-        ("machine", "machine"),
-        ("model", "model"),
-        ("run", "run"),
+    let mut table = Case::table(&[
         ("total_cycles", "cycles"),
         ("tokens_per_second", "tokens/s"),
         ("matmul_free_share", "F"),
@@ -102,9 +89,6 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     ]);
     for pair in &pairs {
         let mut row = vec![
-            pair.machine.clone().into(),
-            pair.model.into(),
-            pair.run.to_string().into(),
             pair.real.summary.total.get().into(),
             Value::Quantity(pair.real.tokens_per_second()),
         ];
@@ -115,7 +99,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
             Value::Share(pair.ideal.amdahl().fraction()),
             Value::Factor(speedup(&pair.real, &pair.ideal)),
         ]);
-        table.push(row);
+        table.push(pair.case.cells(row));
     }
     findings.extend(say(bench, &pairs));
     let figures = vec![figure(bench, &pairs)?];
@@ -133,8 +117,8 @@ fn say(bench: &Bench, pairs: &[Pair]) -> Vec<String> {
     let mut findings = Vec::new();
     for spec in [&bench.edge, &bench.cloud] {
         let of = |decode: bool| {
-            let pairs = pairs.iter().filter(|pair| pair.machine == spec.name);
-            pairs.filter(move |pair| matches!(pair.run, Run::Decode { .. }) == decode)
+            let pairs = pairs.iter().filter(|pair| pair.case.spec.name == spec.name);
+            pairs.filter(move |pair| matches!(pair.case.run, Run::Decode { .. }) == decode)
         };
         let share = |(least, most): (f64, f64)| match (percent(least), percent(most)) {
             (least, most) if least == most => least,
@@ -155,37 +139,55 @@ fn say(bench: &Bench, pairs: &[Pair]) -> Vec<String> {
 }
 
 fn figure(bench: &Bench, pairs: &[Pair]) -> Result<Drawn, ReproduceError> {
-    let of = |machine: &str| -> Vec<&Pair> {
+    let chart = shares_of(
+        bench,
+        pairs,
+        "Where the makespan of whole models goes (share of cycles)",
+        &PARTS,
+        |pair| shares(&pair.real),
+    );
+    let caption = "Shares of the makespan, ternary projections at 1.6 bits a weight, DRAM timed by \
+                   command. Work hidden behind other work is in nobody's share.";
+    Ok(Drawn::new("models", caption, &chart)?)
+}
+
+/// Shares of each pair as a figure, a panel for each machine.
+pub(super) fn shares_of(
+    bench: &Bench,
+    pairs: &[Pair],
+    title: &str,
+    parts: &[&str],
+    shares: impl Fn(&Pair) -> Vec<f64>,
+) -> SharesChart {
+    let of = |machine: &MachineSpec| -> Vec<&Pair> {
+        let pairs = pairs.iter();
         pairs
-            .iter()
-            .filter(|pair| pair.machine == machine)
+            .filter(|pair| pair.case.spec.name == machine.name)
             .collect()
     };
-    let bars = of(&bench.edge.name);
+    let bars = of(&bench.edge);
     let panel = |spec: &MachineSpec| Panel {
         title: spec.name.clone(),
         shares: bars
             .iter()
             .map(|bar| {
-                let same = |pair: &&&Pair| pair.model == bar.model && pair.run == bar.run;
-                let pairs = of(&spec.name);
-                pairs
+                let same = |pair: &&&Pair| {
+                    pair.case.model == bar.case.model && pair.case.run == bar.case.run
+                };
+                of(spec)
                     .iter()
                     .find(same)
-                    .map_or(Vec::new(), |pair| shares(&pair.real))
+                    .map_or(Vec::new(), |pair| shares(pair))
             })
             .collect(),
     };
-    let chart = SharesChart {
-        title: "Where the makespan of whole models goes (share of cycles)".into(),
-        parts: PARTS.map(str::to_owned).to_vec(),
+    SharesChart {
+        title: title.into(),
+        parts: parts.iter().map(|&part| part.to_owned()).collect(),
         bars: bars
             .iter()
-            .map(|pair| format!("{}, {}", pair.model, pair.run))
+            .map(|pair| format!("{}, {}", pair.case.model, pair.case.run))
             .collect(),
         panels: vec![panel(&bench.edge), panel(&bench.cloud)],
-    };
-    let caption = "Shares of the makespan, ternary projections at 1.6 bits a weight, DRAM timed by \
-                   command. Work hidden behind other work is in nobody's share.";
-    Ok(Drawn::new("models", caption, &chart)?)
+    }
 }

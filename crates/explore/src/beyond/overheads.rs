@@ -4,12 +4,13 @@ use attribution::OperatorSummary;
 use tile_program::Class;
 use workload_compiler::Run;
 
-use super::models::pairs;
+use super::models::{Pair, pairs, shares_of};
 use super::parts::{PARTS, bytes, is_attention, makespan, share};
-use super::{Bench, Chapter};
+use super::{Bench, Case, Chapter};
 use crate::Measured;
+use crate::figure::Drawn;
 use crate::reproduce::ReproduceError;
-use crate::sheet::{Sheet, Value, percent};
+use crate::sheet::{Value, percent};
 
 /// Work that the published account leaves out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,19 @@ const OVERHEADS: [Overhead; 6] = [
     Overhead::LmHead,
     Overhead::Transfers,
 ];
+
+impl Overhead {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Softmax => "softmax",
+            Self::Norms => "norms",
+            Self::Quantisation => "(de)quantise",
+            Self::ElementWise => "element-wise",
+            Self::LmHead => "LM head",
+            Self::Transfers => "transfers",
+        }
+    }
+}
 
 /// What an operator is to the published account; `None` for what it counts.
 fn overhead(operator: &OperatorSummary) -> Option<Overhead> {
@@ -74,10 +88,7 @@ save with an ideal memory. `F, GEMMs` is the published F, of projections and att
 
 pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let (pairs, mut findings) = pairs(bench, &RUNS)?;
-    let mut table = Sheet::new(&[
-        ("machine", "machine"),
-        ("model", "model"),
-        ("run", "run"),
+    let mut table = Case::table(&[
         ("softmax_share", "softmax"),
         ("norm_share", "norms"),
         ("quantisation_share", "(de)quantise"),
@@ -92,16 +103,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     ]);
     let (mut most_vector, mut most_head, mut most_over) = (0.0_f64, 0.0_f64, 0.0_f64);
     for pair in &pairs {
-        let mut row = vec![
-            pair.machine.clone().into(),
-            pair.model.into(),
-            pair.run.to_string().into(),
-        ];
-        row.extend(OVERHEADS.map(|kind| {
-            Value::Share(share(&pair.real, |operator| {
-                overhead(operator) == Some(kind)
-            }))
-        }));
+        let mut row: Vec<_> = shares(pair).into_iter().map(Value::Share).collect();
         let real = makespan(&pair.real.summary, is_attention).get();
         let ideal = makespan(&pair.ideal.summary, is_attention).get();
         let waits = real.saturating_sub(ideal) as f64;
@@ -113,7 +115,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
             Value::Share(published_fraction(&pair.real)),
             Value::Share(fraction),
         ]);
-        table.push(row);
+        table.push(pair.case.cells(row));
         let vector = share(&pair.real, |operator| operator.class == Class::Vector);
         let head = share(&pair.real, |each| overhead(each) == Some(Overhead::LmHead));
         most_vector = most_vector.max(vector);
@@ -128,12 +130,23 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         percent(most_vector),
         100.0 * most_over
     ));
+    let title = "What is counted as zero (share of the makespan)";
+    let chart = shares_of(bench, &pairs, title, &OVERHEADS.map(Overhead::name), shares);
+    let caption = "What the published account counts as zero, as a share of the makespan. What is left \
+                   of each bar is projections and attention.";
+    let figures = vec![Drawn::new("overheads", caption, &chart)?];
     Ok(Chapter {
         name: "overheads",
         title: "What is counted as zero, and what it costs",
         text: TEXT.into(),
         table,
         findings,
-        figures: Vec::new(),
+        figures,
     })
+}
+
+/// The share of each overhead.
+fn shares(pair: &Pair) -> Vec<f64> {
+    let of = |kind| share(&pair.real, |operator| overhead(operator) == Some(kind));
+    OVERHEADS.map(of).into()
 }

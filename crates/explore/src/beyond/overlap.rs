@@ -5,9 +5,9 @@ use attribution::Speedup;
 use workload_compiler::{Format, Run};
 
 use super::parts::speedup;
-use super::{Bench, Chapter, IDEAL, refused, with_memory};
+use super::{Bench, Case, Chapter, IDEAL, refused, with_memory};
 use crate::reproduce::ReproduceError;
-use crate::sheet::{Sheet, Value, times};
+use crate::sheet::{Value, times};
 use crate::what_if::{Means, Part, faster, law};
 
 /// Serial blocks, grouped queries, and a block whose attention and feed-forward network stand side
@@ -24,10 +24,7 @@ parts to follow one another. Two arrays may work at once: the machine is then ah
 the makespan); `bound` is the speedup if all else were hidden behind the longer of the two.";
 
 pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
-    let mut table = Sheet::new(&[
-        ("machine", "machine"),
-        ("model", "model"),
-        ("run", "run"),
+    let mut table = Case::table(&[
         ("projection_speedup", "S"),
         ("total_cycles", "cycles"),
         ("law_speedup", "law"),
@@ -37,56 +34,54 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         ("bound_speedup", "bound"),
     ]);
     let spec = with_memory(&bench.single, IDEAL);
+    let mut machines = Vec::new();
+    for s in SPEEDUPS {
+        let s = Speedup::new(s).expect("at least 1");
+        machines.push((s, faster(&spec, Part::MatMulFree, s, Means::Clock)?));
+    }
+    let cases = bench.cases(&[&spec], &MODELS, &RUNS);
+    let answers = bench.ask(cases, |bench, case| {
+        let workload = bench.workload(case.model, &case.run, Format::Int8, &case.spec)?;
+        let machines = machines.iter().map(|(_, machine)| machine);
+        let all = [&case.spec].into_iter().chain(machines);
+        Ok(all.map(|spec| (spec.clone(), workload.clone())).collect())
+    })?;
     let mut findings = Vec::new();
     let mut most = (0.0_f64, String::new());
     let mut least = (f64::INFINITY, String::new());
-    for &model in bench.models(&MODELS) {
-        for run in RUNS {
-            let workload = bench.workload(model, &run, Format::Int8, &spec)?;
-            let mut asked = vec![(spec.clone(), workload.clone())];
-            for s in SPEEDUPS {
-                let s = Speedup::new(s).expect("at least 1");
-                let machine = faster(&spec, Part::MatMulFree, s, Means::Clock)?;
-                asked.push((machine, workload.clone()));
+    for (case, answers) in &answers {
+        let base = match &answers[0] {
+            Ok(base) => base,
+            Err(error) => {
+                findings.push(refused(&case.to_string(), error));
+                continue;
             }
-            let answers = bench.runs(&asked);
-            let base = match &answers[0] {
-                Ok(base) => base.clone(),
-                Err(error) => {
-                    findings.push(refused(model, error));
-                    continue;
-                }
-            };
-            for (((machine, _), s), answer) in asked[1..].iter().zip(SPEEDUPS).zip(&answers[1..]) {
-                let Ok(answer) = answer else { continue };
-                let part = law(Part::MatMulFree, &base.summary);
-                let by_law = part.law(Speedup::new(s).expect("at least 1"));
-                let gain = speedup(&base, answer);
-                let busy = busy(machine, answer);
-                let total = answer.summary.total.get() as f64;
-                let both = (busy.iter().sum::<f64>() - total).max(0.0) / total;
-                let longer = busy.iter().copied().fold(1.0, f64::max);
-                let bound = base.summary.total.get() as f64 / longer;
-                table.push(vec![
-                    spec.name.clone().into(),
-                    model.into(),
-                    run.to_string().into(),
-                    Value::Quantity(s),
-                    answer.summary.total.get().into(),
-                    Value::Factor(by_law),
-                    Value::Factor(gain),
-                    Value::Factor(gain / by_law),
-                    Value::Share(both),
-                    Value::Factor(bound),
-                ]);
-                let ahead = gain / by_law;
-                let name = format!("{model}, {run}, S = {s}");
-                if ahead > most.0 {
-                    most = (ahead, name.clone());
-                }
-                if ahead < least.0 {
-                    least = (ahead, name);
-                }
+        };
+        for ((s, machine), answer) in machines.iter().zip(&answers[1..]) {
+            let Ok(answer) = answer else { continue };
+            let by_law = law(Part::MatMulFree, &base.summary).law(*s);
+            let gain = speedup(base, answer);
+            let busy = busy(machine, answer);
+            let total = answer.summary.total.get() as f64;
+            let both = (busy.iter().sum::<f64>() - total).max(0.0) / total;
+            let longer = busy.iter().copied().fold(1.0, f64::max);
+            let bound = base.summary.total.get() as f64 / longer;
+            let ahead = gain / by_law;
+            table.push(case.cells([
+                Value::Quantity(s.get()),
+                answer.summary.total.get().into(),
+                Value::Factor(by_law),
+                Value::Factor(gain),
+                Value::Factor(ahead),
+                Value::Share(both),
+                Value::Factor(bound),
+            ]));
+            let name = format!("{}, {}, S = {}", case.model, case.run, s.get());
+            if ahead > most.0 {
+                most = (ahead, name.clone());
+            }
+            if ahead < least.0 {
+                least = (ahead, name);
             }
         }
     }

@@ -8,10 +8,11 @@ use workload_compiler::{Format, Run, Workload};
 
 use super::parts::speedup;
 use super::silicon::{grown_array, grown_scratchpads, grown_vector, machine, technology};
-use super::{Bench, Chapter, TERNARY, with_memory};
+use super::{Bench, Case, Chapter, TERNARY, with_memory};
+use crate::figure::{Drawn, HeatMap, HeatScale};
 use crate::published::{self, Form};
 use crate::reproduce::ReproduceError;
-use crate::sheet::{Sheet, Value, times};
+use crate::sheet::{Value, times};
 use crate::what_if::pe_for;
 
 /// What the next silicon, or the next memory, may be.
@@ -78,13 +79,16 @@ impl Candidate {
 }
 
 /// Model classes on whole machines.
-const CLASSES: [(&str, &str); 4] = [
-    ("small, plain", "gpt2-355m"),
-    ("ternary by training", "bitnet-b1.58-large"),
-    ("grouped queries, gated", "qwen2.5-0.5b"),
-    ("no attention", "matmul-free-lm-370m"),
+const CLASSES: [(&str, &str, &[Run]); 6] = [
+    ("small, plain", "gpt2-355m", &RUNS),
+    ("ternary by training, 0.7 B", "bitnet-b1.58-large", &RUNS),
+    ("grouped queries, gated", "qwen2.5-0.5b", &RUNS),
+    ("no attention", "matmul-free-lm-370m", &RUNS),
+    ("ternary by training, 2 B", "bitnet-b1.58-2b-4t", &DECODE),
+    ("ternary after training, 1 B", "falcon3-1b-1.58bit", &DECODE),
 ];
 const RUNS: [Run; 2] = [Run::decode(4096), Run::prefill(64)];
+const DECODE: [Run; 1] = [Run::decode(4096)];
 
 /// Model classes of the published account: one token at these contexts.
 const PUBLISHED: [(&str, &str); 5] = [
@@ -106,21 +110,39 @@ published machines memory and vector unit are free, so they are no candidates th
 /// A row to be asked.
 struct Row {
     class: &'static str,
-    model: &'static str,
-    spec: MachineSpec,
+    case: Case,
     workload: Workload,
+    /// With an LM head and a cache of 8 bits.
     narrow: Option<Workload>,
+}
+
+/// A row answered.
+struct Answered {
+    row: Row,
+    cost: Area,
+    fraction: f64,
+    /// By candidate, where it could be built and run.
+    gains: Vec<(Candidate, f64)>,
+    narrow: Option<f64>,
+}
+
+impl Answered {
+    fn gain(&self, candidate: Candidate) -> Option<f64> {
+        let found = self.gains.iter().find(|(each, _)| *each == candidate);
+        found.map(|(_, gain)| *gain)
+    }
+
+    /// The candidate that gains most.
+    fn best(&self) -> Option<(Candidate, f64)> {
+        let gains = self.gains.iter().copied();
+        gains.max_by(|(_, a), (_, b)| a.total_cmp(b))
+    }
 }
 
 fn rows(bench: &Bench) -> Result<Vec<Row>, ReproduceError> {
     let mut rows = Vec::new();
     for spec in &bench.paper {
-        let classes = if bench.quick {
-            &PUBLISHED[..1]
-        } else {
-            &PUBLISHED[..]
-        };
-        for &(class, model) in classes {
+        for &(class, model) in bench.models(&PUBLISHED) {
             let preset = workload_compiler::find(model).expect("a shipped model");
             for context in CONTEXTS {
                 let form = Form::TrueArchitecture;
@@ -128,8 +150,11 @@ fn rows(bench: &Bench) -> Result<Vec<Row>, ReproduceError> {
                 workload.precision.projection = TERNARY;
                 rows.push(Row {
                     class,
-                    model,
-                    spec: spec.clone(),
+                    case: Case {
+                        spec: spec.clone(),
+                        model,
+                        run: Run::decode(context),
+                    },
                     workload,
                     narrow: None,
                 });
@@ -137,21 +162,19 @@ fn rows(bench: &Bench) -> Result<Vec<Row>, ReproduceError> {
         }
     }
     for spec in [&bench.edge, &bench.cloud] {
-        let classes = if bench.quick {
-            &CLASSES[..1]
-        } else {
-            &CLASSES[..]
-        };
-        for &(class, model) in classes {
-            for run in RUNS {
-                let workload = bench.workload(model, &run, TERNARY, spec)?;
+        for &(class, model, runs) in bench.models(&CLASSES) {
+            for run in runs {
+                let workload = bench.workload(model, run, TERNARY, spec)?;
                 let mut narrow = workload.clone();
                 narrow.precision.lm_head = Format::Int8;
                 narrow.precision.kv_cache = Format::Int8;
                 rows.push(Row {
                     class,
-                    model,
-                    spec: spec.clone(),
+                    case: Case {
+                        spec: spec.clone(),
+                        model,
+                        run: run.clone(),
+                    },
                     workload,
                     narrow: Some(narrow),
                 });
@@ -161,13 +184,51 @@ fn rows(bench: &Bench) -> Result<Vec<Row>, ReproduceError> {
     Ok(rows)
 }
 
-pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
+/// Runs every row as it is and with each candidate, all at once. A row that cannot be run as it is
+/// is left out.
+fn answered(bench: &mut Bench) -> Result<Vec<Answered>, ReproduceError> {
     let technology = technology();
-    let mut table = Sheet::new(&[
-        ("machine", "machine"),
+    let mut asked = Vec::new();
+    let mut places = Vec::new();
+    for row in rows(bench)? {
+        let (spec, base) = (&row.case.spec, asked.len());
+        let cost = machine(&technology, spec)?;
+        asked.push((spec.clone(), row.workload.clone()));
+        let mut candidates = Vec::new();
+        for candidate in CANDIDATES {
+            if let Some(grown) = candidate.build(&technology, spec, cost)? {
+                candidates.push((candidate, asked.len()));
+                asked.push((grown, row.workload.clone()));
+            }
+        }
+        let narrow = row.narrow.as_ref().map(|narrow| {
+            asked.push((spec.clone(), narrow.clone()));
+            asked.len() - 1
+        });
+        places.push((row, cost, base, candidates, narrow));
+    }
+    let answers = bench.runs(&asked);
+    let mut rows = Vec::new();
+    for (row, cost, base, candidates, narrow) in places {
+        let Ok(base) = &answers[base] else { continue };
+        let gain = |index: usize| Some(speedup(base, answers[index].as_ref().ok()?));
+        let gains = candidates
+            .into_iter()
+            .filter_map(|(candidate, index)| Some((candidate, gain(index)?)));
+        rows.push(Answered {
+            gains: gains.collect(),
+            narrow: narrow.and_then(gain),
+            fraction: base.amdahl().fraction(),
+            row,
+            cost,
+        });
+    }
+    Ok(rows)
+}
+
+pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
+    let mut table = Case::table(&[
         ("class", "class"),
-        ("model", "model"),
-        ("run", "run"),
         ("matmul_free_share", "F"),
         ("cost_square_millimetres", "cost, mm2"),
         ("projection_array_gain", "projections"),
@@ -178,81 +239,82 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         ("eight_bit_gain", "8-bit"),
         ("build_next", "build next"),
     ]);
-    let rows = rows(bench)?;
-    let mut asked = Vec::new();
-    let mut places = Vec::new();
-    for row in &rows {
-        let cost = machine(&technology, &row.spec)?;
-        let mut place = (asked.len(), Vec::new(), None, cost);
-        asked.push((row.spec.clone(), row.workload.clone()));
-        for candidate in CANDIDATES {
-            if let Some(spec) = candidate.build(&technology, &row.spec, cost)? {
-                place.1.push((candidate, asked.len()));
-                asked.push((spec, row.workload.clone()));
-            }
-        }
-        if let Some(narrow) = &row.narrow {
-            place.2 = Some(asked.len());
-            asked.push((row.spec.clone(), narrow.clone()));
-        }
-        places.push(place);
-    }
-    let answers = bench.runs(&asked);
-    let mut chosen: Vec<(String, Candidate)> = Vec::new();
-    for (row, (base, candidates, narrow, cost)) in rows.iter().zip(places) {
-        let Ok(base) = &answers[base] else { continue };
-        let gain = |index: usize| Some(speedup(base, answers[index].as_ref().ok()?));
-        let gains: Vec<(Candidate, f64)> = candidates
-            .iter()
-            .filter_map(|&(candidate, index)| Some((candidate, gain(index)?)))
-            .collect();
-        let of = |candidate| {
-            let found = gains.iter().find(|(each, _)| *each == candidate);
-            found.map_or(Value::Absent, |(_, gain)| Value::Factor(*gain))
-        };
-        let best = gains.iter().max_by(|(_, a), (_, b)| a.total_cmp(b));
+    let rows = answered(bench)?;
+    let factor = |gain: Option<f64>| gain.map_or(Value::Absent, Value::Factor);
+    for answered in &rows {
         let mut cells = vec![
-            row.spec.name.clone().into(),
-            row.class.into(),
-            row.model.into(),
-            row.workload.run.to_string().into(),
-            Value::Share(base.amdahl().fraction()),
-            Value::Quantity(cost.square_millimetres()),
+            answered.row.class.into(),
+            Value::Share(answered.fraction),
+            Value::Quantity(answered.cost.square_millimetres()),
         ];
-        cells.extend(CANDIDATES.map(of));
-        cells.push(narrow.and_then(gain).map_or(Value::Absent, Value::Factor));
-        cells.push(best.map_or(Value::Absent, |(candidate, gain)| {
-            format!("{} ({})", candidate.name(), times(*gain)).into()
+        cells.extend(CANDIDATES.map(|candidate| factor(answered.gain(candidate))));
+        cells.push(factor(answered.narrow));
+        cells.push(answered.best().map_or(Value::Absent, |(candidate, gain)| {
+            format!("{} ({})", candidate.name(), times(gain)).into()
         }));
-        table.push(cells);
-        chosen.extend(best.map(|(candidate, _)| (row.spec.name.clone(), *candidate)));
+        table.push(answered.row.case.cells(cells));
     }
+    let machines: Vec<Vec<&Answered>> = by_machine(&rows);
     Ok(Chapter {
         name: "roadmap",
         title: "What to build next",
         text: TEXT.into(),
         table,
-        findings: say(&chosen),
-        figures: Vec::new(),
+        findings: machines.iter().map(|rows| say(rows)).collect(),
+        figures: machines
+            .iter()
+            .map(|rows| figure(rows))
+            .collect::<Result<_, _>>()?,
     })
 }
 
-/// How often each part comes first, machine by machine.
-fn say(chosen: &[(String, Candidate)]) -> Vec<String> {
-    let mut machines: Vec<&str> = chosen.iter().map(|(name, _)| name.as_str()).collect();
-    machines.dedup();
-    let sentence = |machine: &str| {
-        let ours: Vec<_> = chosen.iter().filter(|(name, _)| name == machine).collect();
-        let counts = CANDIDATES.iter().filter_map(|candidate| {
-            let count = ours.iter().filter(|(_, each)| each == candidate).count();
-            (count > 0).then(|| format!("{} in {count}", candidate.name()))
-        });
-        let counts: Vec<_> = counts.collect();
-        format!(
-            "On {machine} the part to build next, of {} runs: {}.",
-            ours.len(),
-            counts.join(", ")
-        )
+/// The rows of each machine, in their order.
+fn by_machine(rows: &[Answered]) -> Vec<Vec<&Answered>> {
+    let groups = rows.chunk_by(|a, b| a.row.case.spec.name == b.row.case.spec.name);
+    groups.map(|group| group.iter().collect()).collect()
+}
+
+/// How often each part comes first on a machine.
+fn say(rows: &[&Answered]) -> String {
+    let counts = CANDIDATES.iter().filter_map(|candidate| {
+        let first =
+            |answered: &&&Answered| answered.best().is_some_and(|(best, _)| best == *candidate);
+        let count = rows.iter().filter(first).count();
+        (count > 0).then(|| format!("{} in {count}", candidate.name()))
+    });
+    let counts: Vec<_> = counts.collect();
+    format!(
+        "On {} the part to build next, of {} runs: {}.",
+        rows[0].row.case.spec.name,
+        rows.len(),
+        counts.join(", ")
+    )
+}
+
+/// The gains of all candidates that a machine has.
+fn figure(rows: &[&Answered]) -> Result<Drawn, ReproduceError> {
+    let machine = &rows[0].row.case.spec.name;
+    let mut candidates = CANDIDATES.to_vec();
+    candidates.retain(|&candidate| rows.iter().any(|row| row.gain(candidate).is_some()));
+    let narrow = rows.iter().any(|row| row.narrow.is_some());
+    let mut columns: Vec<String> = candidates.iter().map(|each| each.name().into()).collect();
+    columns.extend(narrow.then(|| "8-bit".into()));
+    let cells = |answered: &&Answered| {
+        let Case { model, run, .. } = &answered.row.case;
+        let mut gains: Vec<_> = candidates.iter().map(|&each| answered.gain(each)).collect();
+        gains.extend(narrow.then_some(answered.narrow));
+        (format!("{model}, {run}"), gains)
     };
-    machines.into_iter().map(sentence).collect()
+    let chart = HeatMap {
+        title: format!("What the next silicon buys on {machine}"),
+        x_label: "speedup of the run, candidates of equal cost".into(),
+        columns,
+        rows: rows.iter().map(cells).collect(),
+        scale: HeatScale::Times,
+    };
+    let caption = format!(
+        "Speedup on {machine} with as much silicon again spent on one part, or as many memory channels \
+         again; `8-bit` costs nothing."
+    );
+    Ok(Drawn::new(format!("roadmap-{machine}"), caption, &chart)?)
 }

@@ -1,6 +1,6 @@
 //! Files of hardware counters: a comma-separated table, a line for each application.
 
-use crate::published::{Field, GoldenError, fields};
+use crate::golden::{Form, GoldenError, Line, Table};
 
 /// The published counters that come with the program.
 pub const SHIPPED: (&str, &str) = (
@@ -49,87 +49,61 @@ const STALL: &str = "weight_stall_percent";
 const SHIFT: &str = "weight_shift_percent";
 const NON_MATRIX: &str = "non_matrix_percent";
 
-/// The columns that must be there, in any order; others are passed over.
-const COLUMNS: [&str; 8] = [
-    NAME, LAYERS, WEIGHTS, BATCH, ACTIVE, STALL, SHIFT, NON_MATRIX,
-];
+const FORM: Form = Form {
+    required: &[
+        NAME, LAYERS, WEIGHTS, BATCH, ACTIVE, STALL, SHIFT, NON_MATRIX,
+    ],
+    optional: &[],
+    others: true,
+    lines: "applications",
+};
 
-/// A line of the file under its heads.
-struct Line<'a> {
-    file: &'a str,
-    number: usize,
-    heads: &'a [String],
-    fields: Vec<Field<'a>>,
+/// A whole number, at least `least`.
+fn count(line: Line<'_>, head: &str, least: u64) -> Result<u64, GoldenError> {
+    let field = line.field(head);
+    let number = field.text.parse::<u64>().ok();
+    number.filter(|&number| number >= least).ok_or_else(|| {
+        let message = format!("`{}` is no {head}", field.text);
+        let help = format!("a whole number, at least {least}");
+        line.error(field.column, message, help)
+    })
 }
 
-impl Line<'_> {
-    fn error(&self, column: usize, message: String, help: &str) -> GoldenError {
-        GoldenError {
-            file: self.file.to_owned(),
-            line: self.number,
-            column,
-            message,
-            help: help.to_owned(),
-        }
-    }
+fn percent(line: Line<'_>, head: &str) -> Result<f64, GoldenError> {
+    let field = line.field(head);
+    let number = field.text.parse::<f64>().ok();
+    let number = number.filter(|number| (0.0..=100.0).contains(number));
+    number.ok_or_else(|| {
+        let message = format!("`{}` is no {head}", field.text);
+        line.error(field.column, message, "a number from 0 to 100")
+    })
+}
 
-    fn field(&self, head: &str) -> &Field<'_> {
-        let place = self.heads.iter().position(|known| known == head);
-        &self.fields[place.expect("the header was checked")]
+fn app(file: &str, line: Line<'_>) -> Result<App, GoldenError> {
+    let name = line.field(NAME);
+    if name.text.is_empty() {
+        let message = "an application without a name";
+        return Err(line.error(name.column, message, "a name, such as MLP0"));
     }
-
-    /// A whole number, at least `least`.
-    fn count(&self, head: &str, least: u64) -> Result<u64, GoldenError> {
-        let field = self.field(head);
-        let number = field.text.parse::<u64>().ok();
-        number.filter(|&number| number >= least).ok_or_else(|| {
-            let message = format!("`{}` is no {head}", field.text);
-            self.error(
-                field.column,
-                message,
-                &format!("a whole number, at least {least}"),
-            )
-        })
+    let non_matrix = percent(line, NON_MATRIX)?;
+    if non_matrix >= 100.0 {
+        let message = "no cycle is left for the matrix unit";
+        return Err(line.error(line.column(NON_MATRIX), message, "less than 100"));
     }
-
-    fn percent(&self, head: &str) -> Result<f64, GoldenError> {
-        let field = self.field(head);
-        let number = field.text.parse::<f64>().ok();
-        number
-            .filter(|number| (0.0..=100.0).contains(number))
-            .ok_or_else(|| {
-                let message = format!("`{}` is no {head}", field.text);
-                self.error(field.column, message, "a number from 0 to 100")
-            })
-    }
-
-    fn app(&self) -> Result<App, GoldenError> {
-        let name = self.field(NAME);
-        if name.text.is_empty() {
-            let message = "an application without a name".to_owned();
-            return Err(self.error(name.column, message, "a name, such as MLP0"));
-        }
-        let non_matrix = self.percent(NON_MATRIX)?;
-        if non_matrix >= 100.0 {
-            let column = self.field(NON_MATRIX).column;
-            let message = "no cycle is left for the matrix unit".to_owned();
-            return Err(self.error(column, message, "less than 100"));
-        }
-        Ok(App {
-            name: name.text.to_owned(),
-            layers: self.count(LAYERS, 0)?,
-            weights: self.count(WEIGHTS, 1)?,
-            batch: self.count(BATCH, 1)?,
-            counters: Counters {
-                active: self.percent(ACTIVE)?,
-                stall: self.percent(STALL)?,
-                shift: self.percent(SHIFT)?,
-            },
-            non_matrix,
-            place: (self.file.to_owned(), self.number),
-            layers_column: self.field(LAYERS).column,
-        })
-    }
+    Ok(App {
+        name: name.text.to_string(),
+        layers: count(line, LAYERS, 0)?,
+        weights: count(line, WEIGHTS, 1)?,
+        batch: count(line, BATCH, 1)?,
+        counters: Counters {
+            active: percent(line, ACTIVE)?,
+            stall: percent(line, STALL)?,
+            shift: percent(line, SHIFT)?,
+        },
+        non_matrix,
+        place: (file.to_owned(), line.number),
+        layers_column: line.column(LAYERS),
+    })
 }
 
 /// Reads a file of counters, in its order.
@@ -137,54 +111,6 @@ impl Line<'_> {
 /// # Errors
 /// At the first place that is not as it should be.
 pub fn parse(file: &str, text: &str) -> Result<Vec<App>, GoldenError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut lines = (1..)
-        .zip(text.lines())
-        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
-    let form = format!("the header names {}", COLUMNS.join(", "));
-    let error = |line, column, message: String| GoldenError {
-        file: file.to_owned(),
-        line,
-        column,
-        message,
-        help: form.clone(),
-    };
-    let Some((number, header)) = lines.next() else {
-        return Err(error(1, 1, "the file is empty".into()));
-    };
-    let heads: Vec<String> = fields(header)
-        .iter()
-        .map(|field| field.text.to_owned())
-        .collect();
-    for column in COLUMNS {
-        match heads.iter().filter(|head| *head == column).count() {
-            1 => {}
-            0 => return Err(error(number, 1, format!("there is no column `{column}`"))),
-            _ => {
-                return Err(error(
-                    number,
-                    1,
-                    format!("two columns are called `{column}`"),
-                ));
-            }
-        }
-    }
-    let mut apps = Vec::new();
-    for (number, text) in lines {
-        let line = Line {
-            file,
-            number,
-            heads: &heads,
-            fields: fields(text),
-        };
-        if line.fields.len() != heads.len() {
-            let message = format!("{} cells under {} heads", line.fields.len(), heads.len());
-            return Err(line.error(1, message, "one cell under each head"));
-        }
-        apps.push(line.app()?);
-    }
-    if apps.is_empty() {
-        return Err(error(number, 1, "a header and no applications".into()));
-    }
-    Ok(apps)
+    let table = Table::read(file, text, &FORM)?;
+    table.lines().map(|line| app(file, line)).collect()
 }

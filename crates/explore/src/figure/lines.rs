@@ -1,10 +1,12 @@
 //! Lines, over a doubling axis mostly, with points where something was simulated again.
 
+use std::ops::Range;
+
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
 
-use super::{COLOURS, Figure, FigureError, bold, failed, font};
+use super::{COLOURS, Figure, FigureError, bold, failed, font, text_width};
 
 /// One line.
 #[derive(Clone, Debug)]
@@ -50,8 +52,6 @@ pub struct LineChart {
     pub x: XAxis,
     /// What y counts.
     pub y: Axis,
-    /// Whether lines fall from left to right: the legend stands where they do not.
-    pub falling: bool,
     /// The lines.
     pub lines: Vec<Line>,
 }
@@ -59,7 +59,124 @@ pub struct LineChart {
 /// Past this factor an axis of speedups is logarithmic.
 const LOGARITHMIC: f64 = 8.0;
 
+/// Whether a number is 1, 2 or 5 times a power of ten.
+fn round(number: f64) -> bool {
+    let digit = number / 10_f64.powf(number.log10().floor());
+    [1.0, 2.0, 5.0, 10.0]
+        .iter()
+        .any(|round| (digit - round).abs() < 1e-6)
+}
+
+/// The corners of a line's marker around its middle: of another shape for each line, so that they
+/// are told apart without colours too.
+fn marker(line: usize, scale: u32) -> Vec<(i32, i32)> {
+    // Smaller from line to line, so that none hides another.
+    let half = (6.2 - 0.7 * line as f64).max(3.8);
+    // Corners, and by how many eighths of a turn the first is off the top.
+    let (corners, eighths) = match line % 8 {
+        0 => (24, 0.0),
+        1 => (4, 1.0),
+        2 => (3, 0.0),
+        3 => (4, 0.0),
+        4 => (3, 4.0),
+        5 => (5, 0.0),
+        6 => (3, 2.0),
+        _ => (3, 6.0),
+    };
+    // A figure of few corners is as large as a circle when its corners lie farther out.
+    let radius = half * f64::from(scale) * if corners < 5 { 1.3 } else { 1.0 };
+    let corner = |corner: u32| {
+        let turn = f64::from(corner) / f64::from(corners) + eighths / 8.0;
+        let (sin, cos) = (turn * std::f64::consts::TAU).sin_cos();
+        (
+            (radius * sin).round() as i32,
+            (-radius * cos).round() as i32,
+        )
+    };
+    (0..corners).map(corner).collect()
+}
+
 impl LineChart {
+    fn is_logarithmic(&self) -> bool {
+        self.y == Axis::Times && self.extent().2 >= LOGARITHMIC
+    }
+
+    /// From the bottom of the y axis to its top.
+    fn y_range(&self) -> Range<f64> {
+        let (_, _, top) = self.extent();
+        match self.y {
+            Axis::Times if self.is_logarithmic() => 1.0..top * 1.15,
+            // A little room under 1: the machine may be behind its baseline.
+            Axis::Times => {
+                let points = self.lines.iter();
+                let all = points.flat_map(|line| line.points.iter().chain(&line.marks));
+                let least = all.map(|&(_, y)| y).fold(1.0, f64::min);
+                let room = 0.05 * (top - least).max(0.2);
+                least - room..top + 2.0 * room
+            }
+            Axis::Share => 0.0..1.0,
+            Axis::Quantity => 0.0..(top * 1.1).max(1.0),
+        }
+    }
+
+    /// Where a point lies in the chart, both from 0 to 1, from the lower left.
+    fn place(&self, (x, y): (f64, f64)) -> (f64, f64) {
+        let share = |range: Range<f64>, value: f64, logarithmic: bool| {
+            let scale = |value: f64| {
+                if logarithmic {
+                    value.max(1e-9).ln()
+                } else {
+                    value
+                }
+            };
+            let (start, end) = (scale(range.start), scale(range.end));
+            (scale(value) - start) / (end - start)
+        };
+        let (least, most, _) = self.extent();
+        let x = match self.x {
+            XAxis::Doubling => share(least..most, x, true),
+            XAxis::Linear => share(0.0..most, x, false),
+        };
+        (x, share(self.y_range(), y, self.is_logarithmic()))
+    }
+
+    /// The corner whose legend would hide least of the lines.
+    fn emptiest_corner(&self) -> SeriesLabelPosition {
+        let names = self.lines.iter().map(|line| text_width(&line.name));
+        // With room around it, as a share of the chart without its margins.
+        let wide = f64::from(80 + names.max().unwrap_or(0)) / 760.0;
+        let tall = (40.0 + 19.0 * self.lines.len() as f64) / 420.0;
+        let mut points = Vec::new();
+        for line in &self.lines {
+            points.extend(line.marks.iter().map(|&mark| self.place(mark)));
+            for pair in line.points.windows(2) {
+                let (from, to) = (self.place(pair[0]), self.place(pair[1]));
+                let on = |part: u32| {
+                    let part = f64::from(part) / 16.0;
+                    let between = |from: f64, to: f64| from + part * (to - from);
+                    (between(from.0, to.0), between(from.1, to.1))
+                };
+                points.extend((0..=16).map(on));
+            }
+        }
+        let hidden = |left: bool, upper: bool| {
+            let within = |&&(x, y): &&(f64, f64)| {
+                (if left { x < wide } else { x > 1.0 - wide })
+                    && (if upper { y > 1.0 - tall } else { y < tall })
+            };
+            points.iter().filter(within).count()
+        };
+        let corners = [
+            (SeriesLabelPosition::UpperLeft, hidden(true, true)),
+            (SeriesLabelPosition::UpperRight, hidden(false, true)),
+            (SeriesLabelPosition::LowerRight, hidden(false, false)),
+            (SeriesLabelPosition::LowerLeft, hidden(true, false)),
+        ];
+        // The first of equals.
+        let emptiest = corners.into_iter().min_by_key(|(_, hidden)| *hidden);
+        emptiest.map_or(SeriesLabelPosition::UpperLeft, |(corner, _)| corner)
+    }
+
     /// The extent of all points: smallest and largest x, largest y.
     fn extent(&self) -> (f64, f64, f64) {
         let points = || {
@@ -77,6 +194,8 @@ impl LineChart {
     fn format(&self, y: f64, top: f64) -> String {
         match self.y {
             Axis::Times if top < LOGARITHMIC => format!("{y:.1}x"),
+            // Of a decade 1, 2 and 5 alone: the others would run into one another.
+            Axis::Times if !round(y) => String::new(),
             Axis::Times => format!("{y:.0}x"),
             Axis::Share => format!("{:.0} %", 100.0 * y),
             Axis::Quantity if top < 10.0 => format!("{y:.1}"),
@@ -137,6 +256,8 @@ impl LineChart {
             .x_label_formatter(&|x| format!("{x:.0}"))
             .y_label_formatter(&|y| self.format(*y, top))
             .x_labels(12)
+            .x_max_light_lines(4)
+            .y_max_light_lines(if self.is_logarithmic() { 1 } else { 4 })
             .light_line_style(RGBColor(235, 235, 235))
             .bold_line_style(RGBColor(205, 205, 205))
             .draw()
@@ -144,30 +265,32 @@ impl LineChart {
         for (index, line) in self.lines.iter().enumerate() {
             let colour = COLOURS[index % COLOURS.len()];
             let style = colour.stroke_width(2 * scale);
+            let marker = marker(index, scale);
+            let in_legend = marker.clone();
             chart
                 .draw_series(LineSeries::new(line.points.iter().copied(), style))
                 .map_err(failed)?
                 .label(line.name.as_str())
                 .legend(move |(x, y)| {
-                    PathElement::new(vec![(x, y), (x + 18 * scale as i32, y)], style)
+                    let ends = vec![(0, 0), (18 * scale as i32, 0)];
+                    let middle = in_legend
+                        .iter()
+                        .map(|(dx, dy)| (dx + 9 * scale as i32, *dy));
+                    EmptyElement::at((x, y))
+                        + PathElement::new(ends, style)
+                        + Polygon::new(middle.collect::<Vec<_>>(), colour.filled())
                 });
-            // Smaller from line to line, so that none hides another.
-            let radius = (6_usize.saturating_sub(index).max(3) as u32 * scale) as i32;
-            let marks = line.marks.iter();
-            chart
-                .draw_series(marks.map(|&point| Circle::new(point, radius, colour.filled())))
-                .map_err(failed)?;
+            let marks = line.marks.iter().map(|&point| {
+                EmptyElement::at(point) + Polygon::new(marker.clone(), colour.filled())
+            });
+            chart.draw_series(marks).map_err(failed)?;
         }
         if self.lines.is_empty() {
             return Ok(());
         }
         chart
             .configure_series_labels()
-            .position(if self.falling {
-                SeriesLabelPosition::UpperRight
-            } else {
-                SeriesLabelPosition::UpperLeft
-            })
+            .position(self.emptiest_corner())
             .legend_area_size(24 * scale)
             .margin(12 * scale)
             .background_style(WHITE.mix(0.9))
@@ -188,21 +311,11 @@ impl Figure for LineChart {
         root: &DrawingArea<DB, Shift>,
         scale: u32,
     ) -> Result<(), FigureError> {
-        let (_, _, top) = self.extent();
-        match self.y {
-            Axis::Times if top >= LOGARITHMIC => {
-                self.draw_over(root, scale, (1.0..top * 1.15).log_scale())
-            }
-            // A little room under 1: the machine may be behind its baseline.
-            Axis::Times => {
-                let points = self.lines.iter();
-                let all = points.flat_map(|line| line.points.iter().chain(&line.marks));
-                let least = all.map(|&(_, y)| y).fold(1.0, f64::min);
-                let room = 0.05 * (top - least).max(0.2);
-                self.draw_over(root, scale, least - room..top + 2.0 * room)
-            }
-            Axis::Share => self.draw_over(root, scale, 0.0..1.0),
-            Axis::Quantity => self.draw_over(root, scale, 0.0..(top * 1.1).max(1.0)),
+        let range = self.y_range();
+        if self.is_logarithmic() {
+            self.draw_over(root, scale, range.log_scale())
+        } else {
+            self.draw_over(root, scale, range)
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The font is compiled in, so that equal data give equal bytes on every machine. All figures have
 //! a white ground: they are read in print and on a dark screen alike.
 
+mod bars;
 mod heat;
 mod lines;
 mod shares;
@@ -13,7 +14,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
-pub use heat::HeatMap;
+pub use bars::{BarChart, Group};
+pub use heat::{HeatMap, HeatScale};
 pub use lines::{Axis, Line, LineChart, XAxis};
 pub use shares::{Panel, SharesChart};
 
@@ -28,6 +30,35 @@ pub(crate) const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 0, 0),
     RGBColor(120, 120, 120),
 ];
+
+/// Black or white: what is read on a colour.
+pub(crate) fn ink(colour: RGBColor) -> RGBColor {
+    // Lightness as eyes weigh it (ITU-R BT.601).
+    let RGBColor(r, g, b) = colour;
+    let lightness = 299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b);
+    if lightness > 120_000 { BLACK } else { WHITE }
+}
+
+/// Points that a text of 13 points takes at most.
+pub(crate) fn text_width(text: &str) -> u32 {
+    15 * text.chars().count() as u32 / 2
+}
+
+/// Where the entries of a legend begin between two edges, from its top, and how tall it is.
+pub(crate) fn legend(entries: &[String], left: u32, right: u32) -> (Vec<(u32, u32)>, u32) {
+    const ROW: u32 = 18;
+    let (mut x, mut y) = (left, 0);
+    let mut places = Vec::new();
+    for entry in entries {
+        let wide = 38 + text_width(entry);
+        if x > left && x + wide > right {
+            (x, y) = (left, y + ROW);
+        }
+        places.push((x, y));
+        x += wide;
+    }
+    (places, y + ROW)
+}
 
 /// A figure could not be drawn.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

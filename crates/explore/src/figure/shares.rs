@@ -4,7 +4,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{COLOURS, Figure, FigureError, bold, failed, font};
+use super::{COLOURS, Figure, FigureError, bold, failed, font, ink, legend, text_width};
 
 /// One quantity.
 #[derive(Clone, Debug)]
@@ -28,41 +28,40 @@ pub struct SharesChart {
     pub panels: Vec<Panel>,
 }
 
-const TOP: u32 = 104;
+const HEAD: u32 = 36;
 const BAR: u32 = 26;
-const PANEL: u32 = 240;
-const BETWEEN: u32 = 44;
+const BETWEEN: u32 = 36;
+/// Width of all panels together: with the names of models a page of 1060 points.
+const PANELS: u32 = 940;
+/// A wider panel tells no more.
+const WIDEST: u32 = 320;
 
 impl SharesChart {
     /// Room for the names of the bars.
     fn left(&self) -> u32 {
-        let longest = self.bars.iter().map(|name| name.chars().count()).max();
-        30 + 8 * longest.unwrap_or(0) as u32
+        let longest = self.bars.iter().map(|name| text_width(name)).max();
+        14 + longest.unwrap_or(0)
     }
 
-    /// Where the legend of each part begins, and the row that it is in.
-    fn legend(&self) -> Vec<(u32, u32)> {
-        let (mut x, mut row) = (self.left(), 0);
-        let mut places = Vec::new();
-        for part in &self.parts {
-            let wide = 44 + 8 * part.chars().count() as u32;
-            if x > self.left() && x + wide > self.size().0 {
-                (x, row) = (self.left(), row + 1);
-            }
-            places.push((x, row));
-            x += wide;
-        }
-        places
+    fn panel(&self) -> u32 {
+        let panels = self.panels.len().max(1) as u32;
+        (PANELS / panels - BETWEEN).min(WIDEST)
+    }
+
+    fn width(&self) -> u32 {
+        self.left() + self.panels.len() as u32 * (self.panel() + BETWEEN)
+    }
+
+    /// Where the bars begin.
+    fn top(&self) -> u32 {
+        let legend = legend(&self.parts, self.left(), self.width()).1;
+        HEAD + legend + 32
     }
 }
 
 impl Figure for SharesChart {
     fn size(&self) -> (u32, u32) {
-        let panels = self.panels.len() as u32;
-        (
-            self.left() + panels * (PANEL + BETWEEN) + 10,
-            TOP + self.bars.len() as u32 * BAR + 44,
-        )
+        (self.width(), self.top() + self.bars.len() as u32 * BAR + 34)
     }
 
     fn draw<DB: DrawingBackend>(
@@ -82,29 +81,31 @@ impl Figure for SharesChart {
             root.draw(&Rectangle::new([from, to], colour.filled()))
                 .map_err(failed)
         };
-        let (width, margin) = (self.size().0, self.left());
+        let (width, margin, top) = (self.width(), self.left(), self.top());
+        let wide = self.panel();
+        let legend = legend(&self.parts, margin, width).0;
         text(&self.title, at(width / 2, 18), bold(16, scale).pos(centre))?;
-        for (index, (part, (x, row))) in self.parts.iter().zip(self.legend()).enumerate() {
-            let y = 36 + 18 * row;
+        for (index, (part, (x, y))) in self.parts.iter().zip(legend).enumerate() {
+            let y = HEAD + y;
             box_of(at(x, y), at(x + 14, y + 12), COLOURS[index])?;
             text(part, at(x + 20, y + 6), font(13, scale).pos(left))?;
         }
         for (index, name) in self.bars.iter().enumerate() {
-            let y = TOP + index as u32 * BAR + BAR / 2;
+            let y = top + index as u32 * BAR + BAR / 2;
             text(name, at(margin - 8, y), font(13, scale).pos(right))?;
         }
         for (index, panel) in self.panels.iter().enumerate() {
-            let x = margin + index as u32 * (PANEL + BETWEEN);
+            let x = margin + index as u32 * (wide + BETWEEN);
             text(
                 &panel.title,
-                at(x + PANEL / 2, TOP - 14),
+                at(x + wide / 2, top - 14),
                 bold(13, scale).pos(centre),
             )?;
             for (bar, shares) in panel.shares.iter().enumerate() {
-                let y = TOP + bar as u32 * BAR + 3;
+                let y = top + bar as u32 * BAR + 3;
                 let mut before = 0.0;
                 for (&share, colour) in shares.iter().zip(COLOURS) {
-                    let place = |share: f64| x + (share * f64::from(PANEL)).round() as u32;
+                    let place = |share: f64| x + (share * f64::from(wide)).round() as u32;
                     let (from, to) = (place(before), place((before + share).min(1.0)));
                     before += share;
                     if from == to {
@@ -113,16 +114,17 @@ impl Figure for SharesChart {
                     box_of(at(from, y), at(to, y + BAR - 6), colour)?;
                     // A share too narrow for its number goes without.
                     if to - from >= 46 {
-                        let style = font(11, scale).color(&WHITE).pos(left);
+                        let ink = ink(colour);
+                        let style = font(11, scale).color(&ink).pos(left);
                         let words = format!("{:.1} %", 100.0 * share);
                         text(&words, at(from + 5, y + (BAR - 6) / 2), style)?;
                     }
                 }
             }
-            let bottom = TOP + self.bars.len() as u32 * BAR + 14;
+            let bottom = top + self.bars.len() as u32 * BAR + 14;
             for percent in [0, 50, 100] {
                 let words = format!("{percent} %");
-                let place = at(x + PANEL * percent / 100, bottom);
+                let place = at(x + wide * percent / 100, bottom);
                 text(&words, place, font(11, scale).pos(centre))?;
             }
         }

@@ -1,7 +1,7 @@
 //! Golden files: published results of machines, one a line.
 
 use super::predict::Prediction;
-use crate::published::{Field, GoldenError, fields};
+use crate::golden::{Form, GoldenError, Line, Table};
 
 /// The published results that come with the program: name and text.
 pub const SHIPPED: (&str, &str) = (
@@ -9,19 +9,26 @@ pub const SHIPPED: (&str, &str) = (
     include_str!("../../data/published-machines.csv"),
 );
 
-/// The head of a golden file.
-pub const HEADER: [&str; 10] = [
-    "machine",
-    "workload",
-    "set",
-    "quantity",
-    "of",
-    "published",
-    "unit",
-    "tolerance_percent",
-    "mark",
-    "note",
-];
+const MACHINE: &str = "machine";
+const WORKLOAD: &str = "workload";
+const SET: &str = "set";
+const QUANTITY: &str = "quantity";
+const OF: &str = "of";
+const PUBLISHED: &str = "published";
+const UNIT: &str = "unit";
+const TOLERANCE: &str = "tolerance_percent";
+const MARK: &str = "mark";
+const NOTE: &str = "note";
+
+const FORM: Form = Form {
+    required: &[MACHINE, WORKLOAD, QUANTITY, PUBLISHED, UNIT],
+    optional: &[SET, OF, TOLERANCE, MARK, NOTE],
+    others: false,
+    lines: "results",
+};
+
+/// Where a line gives no tolerance: that of a whole token.
+const DEFAULT_TOLERANCE: f64 = 10.0;
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,9 +98,9 @@ impl Quantity {
             (Self::SerialTime, true) => Some(prediction.serial_seconds()),
             (Self::SerialTime, false) => {
                 let terms = prediction.serial.iter();
-                let mut named = terms.filter(|(what, _)| what == of).peekable();
+                let mut named = terms.filter(|term| term.what == of).peekable();
                 named.peek()?;
-                Some(named.map(|(_, seconds)| seconds).sum())
+                Some(named.map(|term| term.seconds).sum())
             }
             (Self::Cycles, true) => Some(sum(|kernel| kernel.cycles)),
             (Self::Cycles, false) => Some(kernel()?.cycles),
@@ -105,19 +112,30 @@ impl Quantity {
                 let kernel = kernel()?;
                 rate(kernel.bytes_read, kernel.seconds)
             }
-            (Self::TokenRate, true) => rate(prediction.tokens as f64, prediction.seconds()),
+            (Self::TokenRate, true) => prediction.tokens_per_second(),
             (Self::Time | Self::TokenRate, false) => None,
         }
     }
 }
 
+/// Columns in which cells of a line begin, from 1.
+#[derive(Clone, Copy, Debug)]
+pub struct Columns {
+    /// The machine's.
+    pub machine: usize,
+    /// The workload's.
+    pub workload: usize,
+    /// That of what a value is of.
+    pub of: usize,
+}
+
 /// One published result.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// Its line, from 1, and the column of each cell, by [`HEADER`].
+    /// Its line, from 1.
     pub line: usize,
-    /// Columns of the cells, from 1.
-    pub columns: [usize; HEADER.len()],
+    /// Where its cells begin.
+    pub columns: Columns,
     /// A machine file, or the name of a shipped one.
     pub machine: String,
     /// A workload or list of kernels, likewise.
@@ -142,147 +160,73 @@ pub struct Row {
     pub note: String,
 }
 
-const FORM: &str = "the header is machine,workload,set,quantity,of,published,unit,\
-                    tolerance_percent,mark,note; one line for each result follows";
-
 /// Reads a golden file, in its order.
 ///
 /// # Errors
 /// At the first place that is not as it should be.
 pub fn parse(file: &str, text: &str) -> Result<Vec<Row>, GoldenError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut lines = text
-        .lines()
-        .enumerate()
-        .map(|(index, line)| (index + 1, line))
-        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
-    let at = |line: usize, column: usize, message: String, help: &str| GoldenError {
-        file: file.to_owned(),
-        line,
-        column,
-        message,
-        help: help.to_owned(),
-    };
-    let Some((head_line, head)) = lines.next() else {
-        return Err(at(1, 1, "the file is empty".into(), FORM));
-    };
-    let head = fields(head);
-    for (index, name) in HEADER.iter().enumerate() {
-        let Some(field) = head.get(index) else {
-            return Err(at(
-                head_line,
-                1,
-                format!("there is no column `{name}`"),
-                FORM,
-            ));
-        };
-        if field.text != *name {
-            let message = format!("`{}` stands where `{name}` is expected", field.text);
-            return Err(at(head_line, field.column, message, FORM));
-        }
-    }
-    if let Some(field) = head.get(HEADER.len()) {
-        let message = format!("a column `{}` is not known", field.text);
-        return Err(at(head_line, field.column, message, FORM));
-    }
-    let mut rows = Vec::new();
-    for (line, text) in lines {
-        let cells = fields(text);
-        let Ok(cells) = <[Field<'_>; HEADER.len()]>::try_from(cells) else {
-            let count = fields(text).len();
-            let message = format!("{count} cells under {} heads", HEADER.len());
-            return Err(at(
-                line,
-                1,
-                message,
-                "one cell under each head; no commas in a cell",
-            ));
-        };
-        rows.push(
-            row(line, &cells)
-                .map_err(|(column, message, help)| at(line, column, message, &help))?,
-        );
-    }
-    if rows.is_empty() {
-        return Err(at(head_line, 1, "a header and no results".into(), FORM));
-    }
-    Ok(rows)
+    let table = Table::read(file, text, &FORM)?;
+    table.lines().map(row).collect()
 }
 
-type Wrong = (usize, String, String);
-
-fn row(line: usize, cells: &[Field<'_>; HEADER.len()]) -> Result<Row, Wrong> {
-    let [
-        machine,
-        workload,
-        set,
-        quantity,
-        of,
-        published,
-        unit,
-        tolerance,
-        mark,
-        note,
-    ] = cells;
-    for (field, what) in [(machine, "machine"), (workload, "workload")] {
+fn row(line: Line<'_>) -> Result<Row, GoldenError> {
+    for what in [MACHINE, WORKLOAD] {
+        let field = line.field(what);
         if field.text.is_empty() {
             let help = format!("the name of a shipped {what}, or the path of a file");
-            return Err((field.column, format!("no {what}"), help));
+            return Err(line.error(field.column, format!("no {what}"), help));
         }
     }
+    let (quantity, unit) = (line.field(QUANTITY), line.field(UNIT));
     let known = Quantity::ALL
         .into_iter()
         .find(|known| known.name() == quantity.text);
     let known = known.ok_or_else(|| {
+        let message = format!("no quantity is called `{}`", quantity.text);
         let names = Quantity::ALL.map(Quantity::name).join(", ");
-        (
-            quantity.column,
-            format!("no quantity is called `{}`", quantity.text),
-            format!("one of {names}"),
-        )
+        line.error(quantity.column, message, format!("one of {names}"))
     })?;
     let units = known.units();
     let scale = units.iter().find(|(name, _)| *name == unit.text);
     let (_, scale) = scale.ok_or_else(|| {
-        let names = units.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-        (
-            unit.column,
-            format!("`{}` is no unit of {}", unit.text, known.name()),
-            format!("one of {}", names.join(", ")),
-        )
+        let message = format!("`{}` is no unit of {}", unit.text, known.name());
+        let names: Vec<_> = units.iter().map(|(name, _)| *name).collect();
+        line.error(unit.column, message, format!("one of {}", names.join(", ")))
     })?;
+    let changes = line.text(SET).split(';').map(str::trim);
     Ok(Row {
-        line,
-        columns: std::array::from_fn(|index| cells[index].column),
-        machine: machine.text.to_owned(),
-        workload: workload.text.to_owned(),
-        set: set
-            .text
-            .split(';')
-            .map(str::trim)
+        line: line.number,
+        columns: Columns {
+            machine: line.column(MACHINE),
+            workload: line.column(WORKLOAD),
+            of: line.column(OF),
+        },
+        machine: line.text(MACHINE).to_owned(),
+        workload: line.text(WORKLOAD).to_owned(),
+        set: changes
             .filter(|change| !change.is_empty())
             .map(str::to_owned)
             .collect(),
         quantity: known,
-        of: of.text.to_owned(),
-        published: positive(published, "a published value")?,
-        unit: unit.text.to_owned(),
+        of: line.text(OF).to_owned(),
+        published: positive(line, PUBLISHED, "a published value")?,
+        unit: unit.text.to_string(),
         scale: *scale,
-        tolerance: positive(tolerance, "a tolerance in percent")?,
-        mark: mark.text.to_owned(),
-        note: note.text.to_owned(),
+        tolerance: match line.text(TOLERANCE) {
+            "" => DEFAULT_TOLERANCE,
+            _ => positive(line, TOLERANCE, "a tolerance in percent")?,
+        },
+        mark: line.text(MARK).to_owned(),
+        note: line.text(NOTE).to_owned(),
     })
 }
 
-fn positive(field: &Field<'_>, what: &str) -> Result<f64, Wrong> {
+fn positive(line: Line<'_>, name: &str, what: &str) -> Result<f64, GoldenError> {
+    let field = line.field(name);
     let number = field.text.parse::<f64>().ok();
-    number
-        .filter(|number| number.is_finite() && *number > 0.0)
-        .ok_or_else(|| {
-            (
-                field.column,
-                format!("`{}` is not {what}", field.text),
-                "a number above zero, such as 13.326".to_owned(),
-            )
-        })
+    let number = number.filter(|number| number.is_finite() && *number > 0.0);
+    number.ok_or_else(|| {
+        let message = format!("`{}` is not {what}", field.text);
+        line.error(field.column, message, "a number above zero, such as 13.326")
+    })
 }

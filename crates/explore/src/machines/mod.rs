@@ -9,9 +9,11 @@ mod golden;
 mod kernels;
 mod predict;
 
-pub use golden::{HEADER, Quantity, Row, SHIPPED, parse};
+pub use golden::{Columns, Quantity, Row, SHIPPED, parse};
 pub use kernels::{Kernel, KernelFile, KernelList, KernelWork, KernelsFile, Work, resolve};
-pub use predict::{KernelTime, Load, PredictError, Prediction, predict};
+pub use predict::{
+    Counted, KernelTime, Load, PredictError, Prediction, SerialTime, predict, serial,
+};
 
 /// A published result beside its prediction.
 #[derive(Clone, Debug)]

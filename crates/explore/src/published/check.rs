@@ -1,12 +1,14 @@
 //! The comparison, cell by cell.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use accelerator::Machine;
+use workload_compiler::Workload;
 
-use super::golden::{Cell, GoldenError, Quantity, decimals};
+use super::golden::{Cell, Quantity, decimals};
 use super::{Form, projection_fraction, tokens_per_second, workload};
-use crate::{Measured, Point, PointError, measure_all};
+use crate::{GoldenError, Measured, Point, PointError, measure_all};
 
 /// A published figure beside the one that was simulated.
 #[derive(Clone, Debug)]
@@ -45,33 +47,55 @@ pub enum CheckError {
 /// # Errors
 /// At the first cell that cannot be run.
 pub fn check(machine: &Machine, cells: Vec<Cell>) -> Result<Vec<Checked>, CheckError> {
+    let (workloads, places) = workloads(&cells)?;
+    let points = workloads
+        .into_iter()
+        .map(|workload| Point { machine, workload });
+    let points: Vec<_> = points.collect();
+    let runs = measure_all(&points).into_iter();
+    let runs: Vec<Measured> = runs.collect::<Result<_, _>>()?;
+    Ok(compare_all(cells, &places, |place| &runs[place]))
+}
+
+/// The workloads that cells ask for, each once, and for each cell the place of its own.
+///
+/// # Errors
+/// At the first cell whose model cannot have its context.
+pub(crate) fn workloads(cells: &[Cell]) -> Result<(Vec<Workload>, Vec<usize>), GoldenError> {
     let mut index = BTreeMap::new();
-    let mut points = Vec::new();
-    for cell in &cells {
+    let mut workloads = Vec::new();
+    let mut places = Vec::new();
+    for cell in cells {
         let key = (cell.preset.slug.as_str(), cell.context);
-        if index.contains_key(&key) {
-            continue;
-        }
-        let workload = workload(cell.preset, Form::AsPublished, cell.context);
-        let workload = workload.map_err(|error| GoldenError {
-            file: cell.file.clone(),
-            line: cell.line,
-            column: cell.column,
-            message: error.message,
-            help: error.help.unwrap_or_default(),
-        })?;
-        index.insert(key, points.len());
-        points.push(Point { machine, workload });
+        let place = match index.entry(key) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                let workload = workload(cell.preset, Form::AsPublished, cell.context);
+                workloads.push(workload.map_err(|error| GoldenError {
+                    file: cell.file.clone(),
+                    line: cell.line,
+                    column: cell.column,
+                    message: error.message,
+                    help: error.help.unwrap_or_default(),
+                })?);
+                *new.insert(workloads.len() - 1)
+            }
+        };
+        places.push(place);
     }
-    let runs: Vec<Measured> = measure_all(&points).into_iter().collect::<Result<_, _>>()?;
-    let places: Vec<usize> = cells
-        .iter()
-        .map(|cell| index[&(cell.preset.slug.as_str(), cell.context)])
-        .collect();
-    let checked = cells.into_iter().zip(places);
-    Ok(checked
-        .map(|(cell, place)| compare(cell, &runs[place]))
-        .collect())
+    Ok((workloads, places))
+}
+
+/// Each cell beside the run at its place.
+pub(crate) fn compare_all<'a>(
+    cells: Vec<Cell>,
+    places: &[usize],
+    run: impl Fn(usize) -> &'a Measured,
+) -> Vec<Checked> {
+    let cells = cells.into_iter().zip(places);
+    cells
+        .map(|(cell, &place)| compare(cell, run(place)))
+        .collect()
 }
 
 fn compare(cell: Cell, run: &Measured) -> Checked {

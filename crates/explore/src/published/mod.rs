@@ -15,8 +15,8 @@ use workload_compiler::{
 use crate::Measured;
 
 pub use check::{CheckError, Checked, check};
-pub use golden::{Cell, GoldenError, Quantity, SHIPPED, parse};
-pub(crate) use golden::{Field, fields};
+pub(crate) use check::{compare_all, workloads};
+pub use golden::{Cell, Quantity, SHIPPED, parse};
 
 /// The machine that the figures were published for: the name of its file.
 pub const EDGE_MACHINE: &str = "edge-tpu-paper";

@@ -7,7 +7,7 @@ use super::Extent;
 use super::grid::{GridCell, asked, find};
 use super::resimulated::Resimulated;
 use crate::figure::{
-    Axis, Drawn, FigureError, HeatMap, Line, LineChart, Panel, SharesChart, XAxis,
+    Axis, Drawn, FigureError, HeatMap, HeatScale, Line, LineChart, Panel, SharesChart, XAxis,
 };
 use crate::published::Form;
 
@@ -37,26 +37,25 @@ pub(super) fn of_machine(
 ) -> Result<Vec<Drawn>, FigureError> {
     let contexts = extent.contexts();
     let cell = |model: &str, context| find(grid, machine, model, Form::AsPublished, context);
-    let fraction = |model: &str, context| cell(model, context).map_or(0.0, |cell| cell.fraction);
     let rows = asked(extent).into_iter().map(|preset| {
-        let values = contexts
-            .iter()
-            .map(|&context| fraction(&preset.slug, context));
-        (preset.slug.clone(), values.collect())
+        let fraction = |&context: &u64| Some(cell(&preset.slug, context)?.fraction);
+        (preset.slug.clone(), contexts.iter().map(fraction).collect())
     });
     let heat = HeatMap {
         title: format!("F: MatMul-free share of the cycles of a token, {machine}"),
         x_label: "context length (positions)".into(),
         columns: contexts.iter().map(ToString::to_string).collect(),
         rows: rows.collect(),
+        scale: HeatScale::Share,
     };
     let drawn = |model: &&&str| cell(model, LONG).is_some();
     let lines = LINES.iter().filter(drawn).map(|&model| {
         let point = |&context: &u64| Some((context as f64, cell(model, context)?.ceiling));
+        let points: Vec<_> = contexts.iter().filter_map(point).collect();
         Line {
             name: model.into(),
-            points: contexts.iter().filter_map(point).collect(),
-            marks: Vec::new(),
+            marks: points.clone(),
+            points,
         }
     });
     let ceilings = LineChart {
@@ -65,7 +64,6 @@ pub(super) fn of_machine(
         y_label: "largest speedup of a token".into(),
         x: XAxis::Doubling,
         y: Axis::Times,
-        falling: true,
         lines: lines.collect(),
     };
     let bars: Vec<String> = asked(extent)
@@ -148,7 +146,6 @@ pub(super) fn speedups(runs: &[Resimulated], machine: &str) -> Result<Drawn, Fig
         y_label: "speedup of a token".into(),
         x: XAxis::Doubling,
         y: Axis::Times,
-        falling: false,
         lines: lines.collect(),
     };
     Drawn::new(

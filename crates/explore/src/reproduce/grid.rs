@@ -1,14 +1,15 @@
 //! Families, contexts and machines: every cell of the published question.
 
-use accelerator::Machine;
+use accelerator::MachineSpec;
 use attribution::{Amdahl, Summary};
 use serde::Serialize;
 use tile_program::Class;
 use workload_compiler::{Model, Preset, Workload, models};
 
-use super::Extent;
+use super::{Extent, ReproduceError};
+use crate::Measured;
+use crate::lab::Lab;
 use crate::published::{self, Form};
-use crate::{Measured, Point, PointError, measure_all};
 
 /// The contexts of the published figures.
 pub const CONTEXTS: [u64; 6] = [128, 256, 512, 1024, 2048, 4096];
@@ -84,9 +85,13 @@ fn shape(model: &Model) -> Model {
 ///
 /// # Panics
 /// Never: the shipped models have workloads at these contexts.
-pub(super) fn grid(machines: &[Machine], extent: Extent) -> Result<Vec<GridCell>, PointError> {
+pub(super) fn grid(
+    lab: &mut Lab,
+    machines: &[MachineSpec],
+    extent: Extent,
+) -> Result<Vec<GridCell>, ReproduceError> {
     let mut keys = Vec::new();
-    let mut points = Vec::new();
+    let mut questions = Vec::new();
     for machine in machines {
         for preset in asked(extent) {
             for form in Form::ALL {
@@ -100,28 +105,33 @@ pub(super) fn grid(machines: &[Machine], extent: Extent) -> Result<Vec<GridCell>
                         && shape(&workload.model) == shape(&make(Form::TrueArchitecture).model);
                     if !same {
                         keys.push((preset, form, context));
-                        points.push(Point { machine, workload });
+                        questions.push((machine.clone(), workload));
                     }
                 }
             }
         }
     }
-    let runs = measure_all(&points);
-    let cells = keys.into_iter().zip(&points).zip(runs);
-    cells
-        .map(|(((preset, form, context), point), run)| {
-            Ok(cell(preset, form, context, point, &run?))
+    let runs = lab.all(&questions).map_err(ReproduceError::Run)?;
+    let cells = keys.into_iter().zip(&questions).zip(&runs);
+    Ok(cells
+        .map(|(((preset, form, context), (machine, workload)), run)| {
+            let key = (preset, form, context);
+            cell(key, &machine.name, &workload.model, run)
         })
-        .collect()
+        .collect())
 }
 
-fn cell(preset: &Preset, form: Form, context: u64, point: &Point<'_>, run: &Measured) -> GridCell {
+fn cell(
+    (preset, form, context): (&Preset, Form, u64),
+    machine: &str,
+    model: &Model,
+    run: &Measured,
+) -> GridCell {
     let Amdahl { reachable, total } = run.amdahl();
-    let model = &point.workload.model;
     let weights = |count: Option<u64>| count.unwrap_or(0) as f64;
     let operators = &run.summary;
     GridCell {
-        machine: point.machine.spec().name.clone(),
+        machine: machine.to_owned(),
         model: preset.slug.clone(),
         family: preset.model.family.clone(),
         form: form.name(),

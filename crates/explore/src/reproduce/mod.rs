@@ -6,14 +6,15 @@ mod page;
 mod report;
 mod resimulated;
 
-use accelerator::{Machine, MachineSpec};
+use accelerator::MachineSpec;
 use config::FieldError;
 use serde::Serialize;
 
-use crate::PointError;
+use crate::GoldenError;
 use crate::beyond::{self, Bench, Chapter};
 use crate::figure::{Drawn, FigureError};
-use crate::published::{self, CheckError, Checked};
+use crate::lab::Lab;
+use crate::published::{self, Checked};
 
 pub use grid::{CONTEXTS, FAMILIES, GridCell, csv, find, presets};
 pub use page::{Block, Page};
@@ -25,12 +26,12 @@ pub enum ReproduceError {
     /// A machine or workload does not stand.
     #[error(transparent)]
     Field(#[from] FieldError),
-    /// A run failed.
+    /// A run failed; why, in words.
+    #[error("{0}")]
+    Run(String),
+    /// A published figure asks for what cannot be.
     #[error(transparent)]
-    Point(#[from] PointError),
-    /// The published figures could not be compared.
-    #[error(transparent)]
-    Check(#[from] CheckError),
+    Golden(#[from] GoldenError),
     /// A figure could not be drawn.
     #[error(transparent)]
     Figure(#[from] FigureError),
@@ -106,20 +107,16 @@ pub fn reproduce(
     extent: Extent,
     step: &dyn Fn(),
 ) -> Result<Reproduction, ReproduceError> {
-    let edge = Machine::new(machines.edge.clone())?;
-    let cloud = Machine::new(machines.cloud.clone())?;
-    let mut cells = Vec::new();
-    for (name, text) in published::SHIPPED {
-        cells.extend(published::parse(name, text).expect("the built-in files are read by a test"));
-    }
-    step();
-    let checked = published::check(&edge, cells)?;
+    let mut lab = Lab::default();
+    let paper = [machines.edge.clone(), machines.cloud.clone()];
     let names = [machines.edge.name.as_str(), machines.cloud.name.as_str()];
     step();
-    let grid = grid::grid(&[edge, cloud], extent)?;
+    let grid = grid::grid(&mut lab, &paper, extent)?;
     step();
-    let resimulated = resimulated::resimulated(&machines.edge, extent)?;
-    let mut bench = Bench::new(machines, extent == Extent::Quick);
+    let checked = checked(&mut lab, &machines.edge)?;
+    step();
+    let resimulated = resimulated::resimulated(&mut lab, &machines.edge, extent)?;
+    let mut bench = Bench::new(machines, extent == Extent::Quick, lab);
     let beyond = beyond::chapters(&mut bench, step)?;
     let mut figures = Vec::new();
     for name in names {
@@ -138,4 +135,19 @@ pub fn reproduce(
     };
     all.page = report::page(&all, names);
     Ok(all)
+}
+
+/// The built-in published figures beside the runs of a machine.
+fn checked(lab: &mut Lab, spec: &MachineSpec) -> Result<Vec<Checked>, ReproduceError> {
+    let mut cells = Vec::new();
+    for (name, text) in published::SHIPPED {
+        cells.extend(published::parse(name, text).expect("the built-in files are read by a test"));
+    }
+    let (workloads, places) = published::workloads(&cells)?;
+    let asked = workloads
+        .into_iter()
+        .map(|workload| (spec.clone(), workload));
+    let runs = lab.all(&asked.collect::<Vec<_>>());
+    let runs = runs.map_err(ReproduceError::Run)?;
+    Ok(published::compare_all(cells, &places, |place| &runs[place]))
 }

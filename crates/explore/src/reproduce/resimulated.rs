@@ -1,14 +1,14 @@
 //! The law's prediction beside machines that were simulated again.
 
-use accelerator::{Machine, MachineSpec};
+use accelerator::MachineSpec;
 use attribution::Speedup;
 use serde::Serialize;
 use workload_compiler::find;
 
 use super::{Extent, ReproduceError};
+use crate::lab::Lab;
 use crate::published::{self, Form};
 use crate::what_if::{Means, Part, faster};
-use crate::{Point, measure_all};
 
 /// One machine with faster projections.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -48,33 +48,27 @@ const CONTEXT: u64 = 4096;
 /// # Panics
 /// Never: the models are shipped, the speedups at least 1.
 pub(super) fn resimulated(
+    lab: &mut Lab,
     spec: &MachineSpec,
     extent: Extent,
 ) -> Result<Vec<Resimulated>, ReproduceError> {
-    let mut machines = vec![Machine::new(spec.clone())?];
+    let mut machines = vec![spec.clone()];
     for s in SPEEDUPS {
         let s = Speedup::new(s).expect("at least 1");
-        machines.push(Machine::new(faster(
-            spec,
-            Part::MatMulFree,
-            s,
-            Means::Clock,
-        )?)?);
+        machines.push(faster(spec, Part::MatMulFree, s, Means::Clock)?);
     }
     let models = match extent {
         Extent::Full => &MODELS[..],
         Extent::Quick => &MODELS[..1],
     };
-    let mut points = Vec::new();
+    let mut asked = Vec::new();
     for model in models {
         let preset = find(model).expect("a shipped model");
         let workload = published::workload(preset, Form::AsPublished, CONTEXT)?;
-        points.extend(machines.iter().map(|machine| Point {
-            machine,
-            workload: workload.clone(),
-        }));
+        let machines = machines.iter().cloned();
+        asked.extend(machines.map(|machine| (machine, workload.clone())));
     }
-    let runs: Vec<_> = measure_all(&points).into_iter().collect::<Result<_, _>>()?;
+    let runs = lab.all(&asked).map_err(ReproduceError::Run)?;
     let models = models.iter().zip(runs.chunks(machines.len()));
     let results = models.map(|(model, runs)| {
         let (baseline, faster) = runs.split_first().expect("a baseline and others");

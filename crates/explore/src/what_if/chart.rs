@@ -40,7 +40,6 @@ fn speedups(study: &Study, workload: &str) -> LineChart {
         y_label: "speedup of the run".into(),
         x: XAxis::Doubling,
         y: Axis::Times,
-        falling: false,
         lines: lines.collect(),
     }
 }
@@ -74,7 +73,6 @@ fn contexts(study: &Study) -> LineChart {
         y_label: "share of the makespan".into(),
         x: XAxis::Doubling,
         y: Axis::Share,
-        falling: false,
         lines: vec![
             line("MatMul-free", ContextPoint::matmul_free_share),
             line("attention", ContextPoint::attention_share),
@@ -104,7 +102,6 @@ fn memory(study: &Study) -> LineChart {
         y_label: "share of the makespan that is memory's".into(),
         x: XAxis::Doubling,
         y: Axis::Share,
-        falling: false,
         lines: lines.collect(),
     }
 }

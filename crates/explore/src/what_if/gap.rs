@@ -62,7 +62,7 @@ impl Term {
 
     /// The term of a cell of the makespan. All that belongs to the vector class is `Vector`;
     /// quantisation is taken out of it by operator.
-    const fn of(class: Class, cause: Cause) -> Self {
+    pub(crate) const fn of(class: Class, cause: Cause) -> Self {
         match cause {
             Cause::DramBandwidth => Self::DramBandwidth,
             Cause::DramLatency

@@ -110,6 +110,13 @@ fn mirror(study: &Study) -> Option<String> {
         best(Part::Attention)?,
         best(Part::Both)?,
     );
+    if both.max(free).max(attention) < 1.01 {
+        return Some(
+            "Neither faster projections nor faster attention speed the run up: its time goes \
+             elsewhere."
+                .into(),
+        );
+    }
     let first = if attention > free {
         "attention is the part to build first"
     } else {

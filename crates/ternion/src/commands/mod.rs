@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod compile;
 pub(crate) mod completions;
 pub(crate) mod dram;
+pub(crate) mod kernels;
 pub(crate) mod list;
 pub(crate) mod reproduce;
 pub(crate) mod scalesim;

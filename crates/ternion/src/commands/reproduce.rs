@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let all = reproduce::reproduce(&machines, extent, &|| bar.step());
     bar.finish();
     let all = all.map_err(|error| match error {
-        ReproduceError::Point(error) => Failure::Stopped(error.to_string()),
+        ReproduceError::Run(error) => Failure::Stopped(error),
         error => Failure::Other(error.into()),
     })?;
     write_all(&args.out, &all)?;

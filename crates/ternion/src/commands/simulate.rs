@@ -9,21 +9,23 @@ use chrome_trace::{DEFAULT_EVENT_BUDGET, TraceOptions, TraceWriter};
 use config::ConfigError;
 use energy::{Counter, Counts};
 use event_kernel::Cycle;
-use explore::price;
+use explore::{Gemms, price};
 use report::{EnergyFacts, Style};
 use tile_program::Observer;
 
-use crate::commands::scalesim;
+use crate::commands::{kernels, scalesim};
 use crate::facts::facts;
 use crate::failure::Failure;
 use crate::job::Job;
+use crate::load;
 use crate::output::OutputFile;
 use crate::progress::Bar;
 
 /// Run a workload on a machine and tell where the cycles went
 ///
 /// Without --hw and --workload: a ternary model's decode step on the edge machine with two arrays,
-/// its trace written under traces/.
+/// its trace written under traces/. A workload may be a list of kernels: each is run by itself, and
+/// the report tells of each.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -36,7 +38,7 @@ files. It may be given more than once; later ones win.")]
 pub(crate) struct Args {
     /// Machine: a RON file, or the name of a shipped one (ternion machines) [default: edge-hybrid]
     #[arg(long, value_name = "FILE")]
-    hw: Option<String>,
+    pub(super) hw: Option<String>,
     /// Workload: a RON file, or the name of a shipped one (ternion workloads) [default:
     /// bitnet-b1.58-2b-4t-decode]
     #[arg(long, value_name = "FILE")]
@@ -54,10 +56,10 @@ pub(crate) struct Args {
     scalesim_topology: Option<PathBuf>,
     /// Change a field of either file
     #[arg(long = "set", value_name = "PATH=VALUE")]
-    set: Vec<String>,
+    pub(super) set: Vec<String>,
     /// Write a trace for Perfetto or chrome://tracing; compressed if the name ends in .gz
     #[arg(long, value_name = "FILE[.gz]")]
-    trace: Option<PathBuf>,
+    pub(super) trace: Option<PathBuf>,
     /// Record only these cycles in the trace
     #[arg(long, value_name = "FROM..TO", value_parser = window)]
     trace_window: Option<(u64, u64)>,
@@ -66,21 +68,26 @@ pub(crate) struct Args {
     trace_budget: u64,
     /// Write the simulated facts as JSON; equal runs write equal bytes
     #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    pub(super) json: Option<PathBuf>,
     /// Simulate every chip, also those that do the same in the same cycles
     #[arg(long)]
     every_chip: bool,
     /// Print nothing but errors
     #[arg(long, short)]
-    quiet: bool,
+    pub(super) quiet: bool,
     /// Give up past this cycle of the machine's clock (exit code 3)
     #[arg(long, value_name = "CYCLES")]
-    max_cycles: Option<u64>,
+    pub(super) max_cycles: Option<u64>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let (Some(config), Some(topology)) = (&args.scalesim_config, &args.scalesim_topology) {
         return scalesim::run(config, topology);
+    }
+    if let Some(workload) = &args.workload
+        && load::lists_kernels(workload)?
+    {
+        return kernels::run(args, workload);
     }
     let mut job = Job::load(
         args.hw.as_deref(),
@@ -97,15 +104,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         .map(|path| OutputFile::create(&path).map(|file| (path, file)))
         .transpose()?;
     let json = args.json.as_deref().map(OutputFile::create).transpose()?;
-    let ledger = Ledger::new(job.machine.platform());
+    let ledger = (Ledger::new(job.machine.platform()), Gemms::default());
     if job.priced.is_none() {
-        let (outcome, ledger) = job.watched(args, trace, ledger)?;
-        return job.report(&outcome, ledger.summary(), None, json, args.quiet);
+        let (outcome, (ledger, gemms)) = job.watched(args, trace, ledger)?;
+        return job.report(&outcome, ledger.summary(), gemms, None, json, args.quiet);
     }
     let counter = Counter::new(job.machine.platform());
-    let (outcome, (ledger, counter)) = job.watched(args, trace, (ledger, counter))?;
+    let (outcome, ((ledger, gemms), counter)) = job.watched(args, trace, (ledger, counter))?;
     let counts = Some(counter.counts());
-    job.report(&outcome, ledger.summary(), counts, json, args.quiet)
+    job.report(&outcome, ledger.summary(), gemms, counts, json, args.quiet)
 }
 
 impl Job {
@@ -158,6 +165,7 @@ impl Job {
         &self,
         outcome: &Outcome,
         summary: Summary,
+        gemms: Gemms,
         counts: Option<&Counts>,
         json: Option<OutputFile>,
         quiet: bool,
@@ -173,7 +181,15 @@ impl Job {
                 areas: priced.areas().to_vec(),
                 account: price::account(priced, &self.machine, counts, outcome, &summary),
             });
-        let run = facts(&self.machine, name, &self.program, outcome, summary, energy);
+        let run = facts(
+            &self.machine,
+            name,
+            &self.program,
+            outcome,
+            summary,
+            gemms.0,
+            energy,
+        );
         if let Some(mut file) = json {
             file.write_all(report::to_json(&run).as_bytes())?;
             file.finish()?;

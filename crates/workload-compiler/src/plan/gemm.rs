@@ -17,7 +17,9 @@
 
 use std::cmp::Reverse;
 
-use tile_program::{GemmTile, LoopOrder, Packed, Reuse, Target, Tiling, VectorKind, VectorTile};
+use tile_program::{
+    Bytes, GemmTile, LoopOrder, Packed, Reuse, Target, Tiling, VectorKind, VectorTile,
+};
 
 use super::choice::{Candidate, Contest, Cost, Verdict};
 use super::team::{Clockwork, Times, makespan};
@@ -121,7 +123,7 @@ impl GemmPlan {
             side_by_side: 1,
             splits_of_k: self.splits,
             cycles: self.cost.array,
-            bytes: tile_program::Bytes(self.cost.bytes),
+            bytes: Bytes(self.cost.bytes),
         }
     }
 }
@@ -395,6 +397,9 @@ impl GemmProblem {
         let b_stays = shape.b_stays() && blocks > 1;
         let all_b = section.weights.footprint().saturating_mul(section.streamed);
         let cuts = self.k.div_ceil(shape.k);
+        // Where a memory without limits feeds a scratchpad without limits, there is nothing to overlap,
+        // and every further tile is but one more to run.
+        let free = self.weights >= UNLIMITED && target.laws.memory(Bytes(UNLIMITED)) == 0;
         let mut best: Option<(u64, Columns)> = None;
         for n in Self::column_sizes(section) {
             let tile = section.tile_bytes(shape.k, n);
@@ -437,7 +442,10 @@ impl GemmProblem {
                     ..Cost::default()
                 }
                 .and_bytes(a.saturating_add(b), target),
-                off: distance(section.weights.tile_bytes(shape.k, n), self.weights),
+                off: match free {
+                    true => 0,
+                    false => distance(section.weights.tile_bytes(shape.k, n), self.weights),
+                },
             };
             let rank = found.cost.rank();
             if best

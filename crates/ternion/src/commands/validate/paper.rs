@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use accelerator::Machine;
 use config::ConfigError;
-use explore::published::{self, Cell, CheckError, Checked, GoldenError};
+use explore::GoldenError;
+use explore::published::{self, Cell, CheckError, Checked};
 
 use crate::failure::Failure;
 use crate::load;

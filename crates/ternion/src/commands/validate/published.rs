@@ -72,20 +72,19 @@ struct Golden<'a> {
 }
 
 impl Golden<'_> {
-    fn at(&self, row: &Row, column: &str, message: &str) -> ConfigError {
-        let index = machines::HEADER.iter().position(|head| *head == column);
-        let place = index.map_or(1, |index| row.columns[index]);
-        ConfigError::new(format!("{}:{}:{place}: {message}", self.name, row.line))
+    fn at(&self, row: &Row, column: usize, message: &str) -> ConfigError {
+        ConfigError::new(format!("{}:{}:{column}: {message}", self.name, row.line))
     }
 
     /// The path of a file beside the results, or the name of a shipped one.
     fn find(
         &self,
         row: &Row,
-        column: &str,
+        column: usize,
         name: &str,
         kinds: [&Kind; 2],
     ) -> Result<String, ConfigError> {
+        let noun = kinds[0].noun;
         let beside = self.folder.join(name);
         if beside.is_file() {
             return Ok(beside.display().to_string());
@@ -100,25 +99,35 @@ impl Golden<'_> {
         let near = config::nearest(name, &names)
             .map_or(String::new(), |near| format!("did you mean `{near}`? "));
         let what = format!(
-            "no {column} is called `{name}`, and there is no file `{}`",
+            "no {noun} is called `{name}`, and there is no file `{}`",
             beside.display()
         );
         Err(self.at(row, column, &what).help(format!(
-            "{near}the name of a shipped {column}, or a path from the folder of the results"
+            "{near}the name of a shipped {noun}, or a path from the folder of the results"
         )))
     }
 
     fn predict(&self, row: &Row) -> Result<Prediction, Failure> {
         let here = format!("asked for by {}:{}", self.name, row.line);
-        let machine = self.find(row, "machine", &row.machine, [&PUBLISHED, &MACHINES])?;
-        let workload = self.find(row, "workload", &row.workload, [&KERNELS, &WORKLOADS])?;
+        let machine = self.find(
+            row,
+            row.columns.machine,
+            &row.machine,
+            [&PUBLISHED, &MACHINES],
+        )?;
+        let workload = self.find(
+            row,
+            row.columns.workload,
+            &row.workload,
+            [&KERNELS, &WORKLOADS],
+        )?;
         let overrides = load::overrides(&row.set).map_err(|error| error.note(here.as_str()))?;
         let spec =
             load::machine(&machine, &overrides).map_err(|error| error.note(here.as_str()))?;
         let work = load::load(&workload, &overrides).map_err(|error| error.note(here.as_str()))?;
         let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
         machines::predict(&machine, &work.value).map_err(|error| {
-            let error = self.at(row, "workload", &error.to_string());
+            let error = self.at(row, row.columns.workload, &error.to_string());
             let help = "a machine and a workload that go together: `ternion check` tells of each";
             error.help(help).into()
         })
@@ -126,10 +135,10 @@ impl Golden<'_> {
 
     fn nothing_of(&self, row: &Row, prediction: &Prediction) -> ConfigError {
         let kernels = prediction.kernels.iter().map(|kernel| kernel.name.as_str());
-        let serial = prediction.serial.iter().map(|(what, _)| what.as_str());
+        let serial = prediction.serial.iter().map(|term| term.what.as_str());
         let names: Vec<&str> = kernels.chain(serial).collect();
         let what = format!("there is no {} of `{}`", row.quantity.name(), row.of);
-        self.at(row, "of", &what).help(format!(
+        self.at(row, row.columns.of, &what).help(format!(
             "nothing, for the whole run, or a kernel (serial work for serial_time): {}",
             names.join(", ")
         ))
