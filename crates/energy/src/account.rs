@@ -349,7 +349,7 @@ fn by_command(
 }
 
 /// Where the energy of a run went.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Account {
     /// By component; components that spent nothing are left out.
     pub components: Vec<ComponentEnergy>,
@@ -360,6 +360,45 @@ pub struct Account {
 }
 
 impl Account {
+    /// Adds what another core spent in the same run.
+    pub fn add(&mut self, other: &Self) {
+        for spent in &other.components {
+            let mut known = self.components.iter_mut();
+            let Some(own) = known.find(|own| own.component == spent.component) else {
+                self.components.push(spent.clone());
+                continue;
+            };
+            for (own, spent) in own.by_class.iter_mut().zip(spent.by_class) {
+                *own = [*own, spent].into_iter().sum();
+            }
+            for source in &spent.sources {
+                add(&mut own.sources, source);
+            }
+        }
+        self.components.sort_by_key(|spent| spent.component);
+        for &(cause, energy) in &other.static_by_cause {
+            match self.static_by_cause.iter_mut().find(|own| own.0 == cause) {
+                Some(own) => own.1 = [own.1, energy].into_iter().sum(),
+                None => self.static_by_cause.push((cause, energy)),
+            }
+        }
+        self.static_by_cause.sort_by_key(|own| own.0);
+        self.knows_memory |= other.knows_memory;
+    }
+
+    /// What so many equal chips spent.
+    #[must_use]
+    pub fn times(mut self, chips: u64) -> Self {
+        let times = |energy: Energy| (0..chips).map(|_| energy).sum();
+        for spent in &mut self.components {
+            spent.by_class = spent.by_class.map(times);
+        }
+        for (_, energy) in &mut self.static_by_cause {
+            *energy = times(*energy);
+        }
+        self
+    }
+
     /// All of it.
     #[must_use]
     pub fn total(&self) -> Energy {

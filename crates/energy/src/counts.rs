@@ -33,10 +33,10 @@ pub struct PadCounts {
     pub written_bits: u64,
 }
 
-/// Counts of a run, each table indexed by `class as usize` first.
+/// Counts of a core, each table indexed by `class as usize` first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
-    /// By class, then by array in the order of the machine file, core after core.
+    /// By class, then by array in the order of the machine file.
     pub arrays: [Vec<ArrayCounts>; CLASSES],
     /// Elements by class, then by `VectorKind as usize`.
     pub vector: [[u64; VECTOR_KINDS]; CLASSES],
@@ -46,8 +46,6 @@ pub struct Counts {
     pub memory_read_bits: [u64; CLASSES],
     /// Bits written to main memory, by class.
     pub memory_written_bits: [u64; CLASSES],
-    /// Bits that came over links, by class.
-    pub link_bits: [u64; CLASSES],
 }
 
 impl Counts {
@@ -58,49 +56,60 @@ impl Counts {
             pads: [[PadCounts::default(); 3]; CLASSES],
             memory_read_bits: [0; CLASSES],
             memory_written_bits: [0; CLASSES],
-            link_bits: [0; CLASSES],
+        }
+    }
+
+    /// Takes over what another core moved to and from main memory.
+    pub fn take_memory_traffic(&mut self, other: &mut Self) {
+        let own = self
+            .memory_read_bits
+            .iter_mut()
+            .chain(&mut self.memory_written_bits);
+        let others = other.memory_read_bits.iter_mut();
+        for (own, other) in own.zip(others.chain(&mut other.memory_written_bits)) {
+            *own += std::mem::take(other);
         }
     }
 }
 
-/// The observer that counts. It holds a few hundred numbers, however long the run.
+/// The observer that counts, core by core. It holds a few hundred numbers a core, however long the run.
 #[derive(Clone, Debug)]
 pub struct Counter {
-    /// Of each unit that is an array: which of all arrays, core after core.
+    /// The core of each unit.
+    cores: Vec<usize>,
+    /// Of each unit that is an array: its place in its core.
     arrays: Vec<Option<usize>>,
     /// Of each unit, whether it loads from main memory.
     loads: Vec<bool>,
     /// Class of each operation of the current pass.
     classes: Vec<Class>,
-    counts: Counts,
+    counts: Vec<Counts>,
 }
 
 impl Counter {
     /// Nothing counted yet.
     #[must_use]
     pub fn new(platform: &Platform) -> Self {
-        let mut places = 0..;
-        let arrays: Vec<_> = platform
-            .all_units()
-            .map(|(_, _, role)| {
-                matches!(role, Role::Array(_))
-                    .then(|| places.next())
-                    .flatten()
-            })
-            .collect();
+        let arrays = platform.all_units().map(|(_, _, role)| match role {
+            Role::Array(place) => Some(place),
+            Role::Vector | Role::Load | Role::Store | Role::Receive => None,
+        });
+        let places = (0..).zip(&platform.cores);
+        let cores = places.flat_map(|(place, core)| core.units().map(move |_| place));
         let loads = platform.all_units().map(|(_, _, role)| role == Role::Load);
-        let known = arrays.iter().flatten().count();
+        let counts = platform.cores.iter();
         Self {
             loads: loads.collect(),
-            arrays,
+            cores: cores.collect(),
+            arrays: arrays.collect(),
             classes: Vec::new(),
-            counts: Counts::new(known),
+            counts: counts.map(|core| Counts::new(core.arrays.len())).collect(),
         }
     }
 
-    /// What was counted.
+    /// What was counted, core by core.
     #[must_use]
-    pub fn counts(&self) -> &Counts {
+    pub fn counts(&self) -> &[Counts] {
         &self.counts
     }
 }
@@ -114,7 +123,7 @@ impl Observer for Counter {
 
     fn activity(&mut self, activity: &Activity<'_>) {
         let class = self.classes[activity.operation.index()] as usize;
-        let counts = &mut self.counts;
+        let counts = &mut self.counts[self.cores[activity.unit.index()]];
         let (read, written) = (activity.read, activity.written);
         for (pad, (read, written)) in counts.pads[class]
             .iter_mut()
@@ -144,9 +153,8 @@ impl Observer for Counter {
                     counts.memory_written_bits[class] += bits;
                 }
             }
-            Work::Receive(tile) => {
-                counts.link_bits[class] += tile.bytes.to_bits().get();
-            }
+            // What links take, no technology says.
+            Work::Receive(_) => {}
         }
     }
 }

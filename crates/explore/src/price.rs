@@ -1,31 +1,31 @@
 //! What a machine's run costs in energy, and the machine in area: its parts and counters as the
 //! `energy` crate takes them.
 
-use accelerator::{Machine, Outcome, VectorSpec};
+use accelerator::{CoreSpec, Machine, Outcome, VectorSpec};
 use attribution::Summary;
 use config::FieldError;
 use energy::{
     Account, ArrayPart, Basis, Counts, Energy, MemoryEnergy, PadPart, Parts, Priced, Source,
-    Technology, VectorPart, memory_bit,
+    Technology, UnitArea, VectorPart, memory_bit,
 };
 
-/// A machine in a technology.
+/// A machine in a technology, core by core of a chip.
 ///
 /// # Errors
 /// At the element of an array that the technology has no figures of.
-pub fn priced(machine: &Machine, technology: Technology) -> Result<Priced, FieldError> {
-    Priced::new(technology, parts(machine))
-        .map_err(|(index, missing)| missing.at(format!("arrays[{index}].element")))
+pub fn priced(machine: &Machine, technology: &Technology) -> Result<Vec<Priced>, FieldError> {
+    let cores = machine.spec().cores().into_iter();
+    let priced = cores.map(|core| {
+        Priced::new(technology.clone(), parts(machine, &core))
+            .map_err(|(index, missing)| missing.at(format!("arrays[{index}].element")))
+    });
+    priced.collect()
 }
 
-/// The parts of a machine, as far as energy and area go.
+/// The parts of a core, as far as energy and area go.
 #[must_use]
-pub fn parts(machine: &Machine) -> Parts {
-    let spec = machine.spec();
-    let cores = spec.cores();
-    let simulated = machine.platform().cores.iter();
-    let arrays = simulated.flat_map(|core| &cores[core.core.index() % cores.len()].arrays);
-    let arrays = arrays.map(|array| ArrayPart {
+pub fn parts(machine: &Machine, core: &CoreSpec) -> Parts {
+    let arrays = core.arrays.iter().map(|array| ArrayPart {
         name: array.name.clone(),
         kind: array.kind,
         rows: array.array.rows,
@@ -34,14 +34,14 @@ pub fn parts(machine: &Machine) -> Parts {
     });
     Parts {
         arrays: arrays.collect(),
-        pads: spec.scratchpads.map(|pad| {
+        pads: core.scratchpads.map(|pad| {
             pad.map(|pad| PadPart {
                 capacity: pad.capacity,
                 banks: pad.banks,
                 port: pad.port,
             })
         }),
-        vector: match &spec.vector {
+        vector: match &core.vector {
             VectorSpec::Free => None,
             VectorSpec::Lanes(lanes) => Some(VectorPart {
                 lanes: lanes.lanes,
@@ -49,16 +49,43 @@ pub fn parts(machine: &Machine) -> Parts {
                 operations: std::array::from_fn(|kind| lanes.costs[kind].operations),
             }),
         },
-        clock: spec.clock.as_fraction(),
+        clock: machine.spec().clock.as_fraction(),
     }
 }
 
-/// Where the energy of a run went.
+/// The area of each unit of a chip's cores, times as many as there are chips.
+#[must_use]
+pub fn areas(priced: &[Priced], machine: &Machine) -> Vec<UnitArea> {
+    let chips = machine.spec().chips;
+    let cores = priced.iter().enumerate();
+    let units =
+        cores.flat_map(|(core, priced)| priced.areas().iter().map(move |area| (core, area)));
+    units
+        .map(|(core, area)| {
+            let core = match priced.len() {
+                1 => String::new(),
+                _ => format!("core{core}."),
+            };
+            let times = match chips {
+                1 => String::new(),
+                _ => format!(" x{chips}"),
+            };
+            UnitArea {
+                unit: format!("{core}{}{times}", area.unit),
+                area: std::iter::repeat_n(area.area, usize::from(chips)).sum(),
+                sources: area.sources.clone(),
+            }
+        })
+        .collect()
+}
+
+/// Where the energy of a run went, on all chips that took part. `counts` are those of the simulated
+/// cores. What links take is not told: no figure of the technologies says it.
 #[must_use]
 pub fn account(
-    priced: &Priced,
+    priced: &[Priced],
     machine: &Machine,
-    counts: &Counts,
+    counts: &[Counts],
     outcome: &Outcome,
     summary: &Summary,
 ) -> Account {
@@ -66,7 +93,21 @@ pub fn account(
     let makespan: Vec<_> = cells
         .map(|cell| (cell.class, cell.cause, cell.cycles.get()))
         .collect();
-    priced.account(counts, &makespan, memory(machine, outcome).as_ref())
+    let platform = machine.platform();
+    let mut memory = memory(machine, outcome);
+    // The memories are told with the first core, whose counts are then those of all.
+    let mut counts = counts.to_vec();
+    if let [first, others @ ..] = &mut counts[..] {
+        for other in others {
+            first.take_memory_traffic(other);
+        }
+    }
+    let mut all = Account::default();
+    for (core, counts) in platform.cores.iter().zip(&counts) {
+        let priced = &priced[core.core.index() % priced.len()];
+        all.add(&priced.account(counts, &makespan, memory.take().as_ref()));
+    }
+    all.times(platform.replicas)
 }
 
 /// What main memory spent: by command where its commands' energies are known, else by the bit.

@@ -19,7 +19,7 @@ pub(crate) struct Job {
     pub(crate) machine: Machine,
     pub(crate) program: CompiledProgram,
     /// The machine in its technology, if it names one.
-    pub(crate) priced: Option<Priced>,
+    pub(crate) priced: Option<Vec<Priced>>,
 }
 
 impl Job {
@@ -36,7 +36,7 @@ impl Job {
         let workload = load::workload(workload.unwrap_or(DEFAULT_WORKLOAD), &overrides)?;
         let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
         let priced = load::technology(&spec)?
-            .map(|technology| price::priced(&machine, technology))
+            .map(|technology| price::priced(&machine, &technology))
             .transpose()
             .map_err(|error| spec.point(&error))?;
         let compile = if every_chip {

@@ -54,7 +54,7 @@ fn verdict(document: Document) -> Result<String, ConfigError> {
             let spec = load::resolve_machine(document)?;
             let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
             if let Some(technology) = load::technology(&spec)? {
-                price::priced(&machine, technology).map_err(|error| spec.point(&error))?;
+                price::priced(&machine, &technology).map_err(|error| spec.point(&error))?;
             }
             Ok(format!("machine `{}` is in order", spec.value.name))
         }

@@ -166,7 +166,7 @@ impl Job {
         outcome: &Outcome,
         summary: Summary,
         gemms: Gemms,
-        counts: Option<&Counts>,
+        counts: Option<&[Counts]>,
         json: Option<OutputFile>,
         quiet: bool,
     ) -> Result<(), Failure> {
@@ -176,9 +176,9 @@ impl Job {
             .as_ref()
             .zip(counts)
             .map(|(priced, counts)| EnergyFacts {
-                technology: priced.technology().name.clone(),
-                node_nm: priced.technology().node_nm,
-                areas: priced.areas().to_vec(),
+                technology: priced[0].technology().name.clone(),
+                node_nm: priced[0].technology().node_nm,
+                areas: price::areas(priced, &self.machine),
                 account: price::account(priced, &self.machine, counts, outcome, &summary),
             });
         let run = facts(

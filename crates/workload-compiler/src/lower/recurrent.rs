@@ -34,8 +34,11 @@ impl Builder<'_> {
             return self.feed_forward(layer, x);
         }
         let batch = self.shape.count();
-        let all = self.workload.sequences().checked_mul(d);
-        let bytes = all.and_then(|elements| elements.checked_mul(self.bits / 8));
+        // Each sequence's state begins on an access.
+        let row = d
+            .checked_mul(self.bits / 8)
+            .and_then(|bytes| bytes.checked_next_multiple_of(self.layout.access()));
+        let bytes = row.and_then(|row| row.checked_mul(self.workload.sequences()));
         let place = self.layout.cache((layer, "state"), bytes)?;
         let backing = Backing::Rows(place);
         let state = self.tensor_in(batch, d, self.bits, backing, Placement::Chip);
