@@ -8,7 +8,7 @@
 use crate::command::Command;
 use crate::timing::{Shape, Timing};
 
-use super::trains::{Rhythm, Spacing};
+use super::trains::Spacing;
 use super::{Controller, NEVER};
 
 /// A visit whose row is open, the oldest of its bank.
@@ -29,8 +29,6 @@ pub(super) struct Hit {
     pub(super) count: u32,
     pub(super) first: u64,
     pub(super) last: u64,
-    /// The number of the last one.
-    pub(super) number: u64,
 }
 
 /// A row command, and when it can go.
@@ -52,8 +50,7 @@ pub(super) struct Candidates {
     rows: Vec<RowCommand>,
     /// Until when the column commands given since the look-up keep hits by group, and by rank.
     groups: Vec<u64>,
-    ranks: Vec<u64>,
-    pub(super) rhythm: Rhythm,
+    pub(super) ranks: Vec<u64>,
     /// Counts look-ups; marks the banks that one has met.
     look_up: u64,
 }
@@ -101,7 +98,6 @@ impl Candidates {
             rows: Vec::new(),
             groups: vec![0; shape.ranks * shape.groups],
             ranks: vec![0; shape.ranks],
-            rhythm: Rhythm::default(),
             look_up: 0,
         }
     }
@@ -111,14 +107,19 @@ impl Candidates {
         self.valid = false;
     }
 
+    /// When the column commands given since the look-up let a hit go.
+    #[inline]
+    pub(super) fn spaced(&self, hit: &Hit) -> u64 {
+        let group = self.groups[usize::from(hit.group)];
+        group.max(self.ranks[usize::from(hit.rank)])
+    }
+
     /// The oldest of the hits that can go first, by its place, and when.
     #[inline]
     pub(super) fn next_hit(&self, free: u64) -> (usize, u64) {
         let mut best = (0, NEVER);
         for (at, hit) in self.hits.iter().enumerate() {
-            let group = self.groups[usize::from(hit.group)];
-            let rank = self.ranks[usize::from(hit.rank)];
-            let cycle = hit.ready.max(group).max(rank).max(free);
+            let cycle = hit.ready.max(self.spaced(hit)).max(free);
             if cycle < best.1 {
                 best = (at, cycle);
                 if cycle == free {
@@ -166,7 +167,6 @@ impl Candidates {
     fn insert_hit(&mut self, hit: Hit) {
         let place = self.hits.partition_point(|other| other.index < hit.index);
         self.hits.insert(place, hit);
-        self.rhythm.forget();
     }
 
     fn insert_row(&mut self, command: RowCommand) {
@@ -199,7 +199,6 @@ impl Controller {
         candidates.rows.clear();
         candidates.groups.fill(0);
         candidates.ranks.fill(0);
-        candidates.rhythm.forget();
         let look_up = candidates.look_up;
         let queue = self.direction as usize;
         for index in 0..self.queues[queue].visits.len() {

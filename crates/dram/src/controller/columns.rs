@@ -44,8 +44,10 @@ impl Controller {
 
     /// Gives one column command, with all that it can change.
     pub(super) fn give_column(&mut self, column: ColumnCommand) {
-        self.settle(column.at);
         let hit = self.candidates.hits[column.at];
+        if hit.count > 0 {
+            self.settle(column.at);
+        }
         let index = hit.index as usize;
         let visit = self.queues[self.direction as usize].visits[index];
         let latency = self.data_latency();
@@ -71,10 +73,13 @@ impl Controller {
             (Direction::Write, false) => Command::Write,
             (Direction::Write, true) => Command::WriteAuto,
         };
+        if close && hit.count > 0 {
+            // Else this command binds later ones longer than those before it.
+            self.timing.issue(self.column_kind(), visit.bank, hit.last);
+        }
         self.timing.issue(command, visit.bank, cycle);
         let spacing = self.numbers.spacing[self.direction as usize];
         self.candidates.space(column.at, cycle, spacing);
-        self.candidates.rhythm.forget();
         self.column_bus = cycle + 1;
         if !self.numbers.two_buses {
             self.row_bus = self.column_bus;

@@ -7,9 +7,9 @@
 //!
 //! Nothing is ticked: each step jumps to the next cycle at which any command can go. Until the
 //! next refresh or turn only row and column commands go, so they are decided in an inner loop that
-//! mends what each command changes; and once the pattern of column commands repeats (one row at
-//! tCCD_L, two rows of different bank groups by turns at tCCD_S, ...) all further rounds up to the
-//! next event are one step. `plain` switches these shortcuts off; the commands are the same.
+//! mends what each command changes; and where one row at tCCD_L, or two rows of different bank
+//! groups by turns at tCCD_S, keep the bus from all others, their commands up to the next event are
+//! one step. `plain` switches these shortcuts off; the commands are the same.
 
 mod account;
 mod candidates;

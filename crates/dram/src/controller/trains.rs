@@ -2,8 +2,9 @@
 //!
 //! Column commands that are neither the first of their row nor the last of their visit change only
 //! the distances to the next ones. A train keeps those, and tells the queue and the timing of the
-//! commands of each hit at once, when something else asks. Once its commands repeat with a period,
-//! all further rounds up to the next event are one jump.
+//! commands of each hit at once, when something else asks. Where the oldest hit, or the oldest two
+//! of different bank groups by turns, keep the bus from all others, all their commands up to the
+//! next event are one jump.
 
 use super::account::Held;
 use super::candidates::{Candidates, Hit};
@@ -19,56 +20,13 @@ pub(super) struct Spacing {
     pub(super) other_rank: u64,
 }
 
-/// How regularly the last commands of trains came.
-///
-/// A round is as many commands as lie between two of a hit. It repeats if each of its commands
-/// followed, at the same distance, the one of the same hit a round before.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Rhythm {
-    /// Commands given.
-    given: u64,
-    /// Those before this one do not count: something else happened since.
-    base: u64,
-    /// Commands of the round, and its length in cycles.
+/// Commands of one hit, or of two by turns, at equal distances.
+struct Run {
+    /// The hits of the first and of the second command.
+    hits: [usize; 2],
+    start: u64,
+    step: u64,
     commands: u64,
-    period: u64,
-    /// Commands in a row that repeated one of the round before.
-    repeats: u64,
-}
-
-impl Rhythm {
-    /// Something else than the commands of trains had an influence.
-    pub(super) fn forget(&mut self) {
-        self.base = self.given;
-        self.repeats = 0;
-    }
-
-    #[inline]
-    fn note(&mut self, hit: &mut Hit, cycle: u64) {
-        self.given += 1;
-        if hit.number <= self.base {
-            self.repeats = 0;
-        } else {
-            let (commands, period) = (self.given - hit.number, cycle - hit.last);
-            if (commands, period) == (self.commands, self.period) {
-                self.repeats += 1;
-            } else {
-                (self.commands, self.period) = (commands, period);
-                self.repeats = 1;
-            }
-        }
-        hit.number = self.given;
-        hit.last = cycle;
-    }
-
-    const fn repeats(&self) -> bool {
-        self.repeats > 0 && self.repeats >= self.commands
-    }
-
-    /// Whether a hit has part in the last round.
-    const fn has(&self, hit: &Hit) -> bool {
-        hit.number + self.commands > self.given
-    }
 }
 
 /// What bounds a train, and what it has given.
@@ -99,75 +57,109 @@ impl Train {
         may.then_some((at, cycle))
     }
 
+    /// The run that begins with the next command, if it has two commands or more.
+    ///
+    /// The oldest hit takes every slot of the bus that the distances in its bank group leave it; if
+    /// they leave it every second one, the oldest hit of another group takes those between. All
+    /// others come later: the older ones are in the first hit's group, and it is open to neither
+    /// when the second takes its turn.
     #[inline]
-    fn give(&mut self, candidates: &mut Candidates, at: usize, cycle: u64) {
+    fn run(&self, candidates: &Candidates, at: usize, start: u64) -> Option<Run> {
+        let Spacing {
+            group: long,
+            rank: short,
+            other_rank,
+        } = self.spacing;
+        let short = short.max(self.burst);
+        if candidates.ranks.len() > 1 && other_rank < short {
+            return None;
+        }
+        let alone = long <= short;
+        let mut limit = self.limit;
+        let (mut oldest, mut second) = (None, None);
+        for (other, hit) in candidates.hits.iter().enumerate() {
+            if hit.ready > start {
+                limit = limit.min(hit.ready);
+                continue;
+            }
+            match oldest {
+                None => oldest = Some((other, hit)),
+                Some((_, oldest)) if hit.group != oldest.group => second = Some((other, hit)),
+                Some(_) => continue,
+            }
+            if alone || second.is_some() {
+                break;
+            }
+        }
+        let (oldest, Hit { rank, .. }) = oldest?;
+        let first = &candidates.hits[at];
+        let (beside, step, most) = match second {
+            None if at == oldest => (at, short.max(long), u64::from(first.room)),
+            Some((second, hit)) if hit.rank == *rank && (at == oldest || at == second) => {
+                let beside = if at == oldest { second } else { oldest };
+                let hit = &candidates.hits[beside];
+                let follows = candidates.spaced(hit) <= start + short;
+                if long > 2 * short || !follows {
+                    return None;
+                }
+                (
+                    beside,
+                    short,
+                    u64::from(first.room.min(hit.room)) * 2 + u64::from(first.room > hit.room),
+                )
+            }
+            _ => return None,
+        };
+        let stops = self.clock_runs.is_some_and(|runs| step > runs);
+        let fit = (limit.min(NEVER - 1) - 1 - start) / step + 1;
+        let commands = most.min(fit).min(self.budget);
+        (commands > 1 && !stops).then_some(Run {
+            hits: [at, beside],
+            start,
+            step,
+            commands,
+        })
+    }
+
+    /// Gives `commands` commands of a hit, a step apart.
+    #[inline]
+    fn give(&mut self, candidates: &mut Candidates, at: usize, start: u64, steps: (u64, u64)) {
+        let (commands, step) = steps;
+        let last = start + (commands - 1) * step;
         let hit = &mut candidates.hits[at];
         if hit.count == 0 {
-            hit.first = cycle;
+            hit.first = start;
         }
-        hit.count += 1;
-        hit.room -= 1;
-        candidates.rhythm.note(hit, cycle);
-        candidates.space(at, cycle, self.spacing);
+        hit.count += commands as u32;
+        hit.room -= commands as u32;
+        hit.last = last;
+        candidates.space(at, last, self.spacing);
         if self.commands == 0 {
-            self.first = cycle;
+            self.first = start;
         }
-        self.commands += 1;
-        self.budget -= 1;
-        self.went(cycle);
-    }
-
-    /// Takes note of when the newest command went.
-    fn went(&mut self, cycle: u64) {
-        self.newest = cycle;
-        self.free = cycle + self.burst;
-        if let Some(runs) = self.clock_runs {
-            self.clock_until = cycle + runs;
-        }
-    }
-
-    /// How many further rounds nothing can disturb: no hit runs out, none outside the round
-    /// becomes ready, the direction does not turn, and all commands are before the limit.
-    fn rounds(&self, candidates: &Candidates) -> u64 {
-        let rhythm = &candidates.rhythm;
-        let mut rounds = self.budget / rhythm.commands;
-        let mut start = self.newest;
-        for hit in candidates.hits.iter().filter(|hit| rhythm.has(hit)) {
-            rounds = rounds.min(u64::from(hit.room));
-            start = start.min(hit.last);
-        }
-        let mut limit = self.limit;
-        for hit in &candidates.hits {
-            // What it waits for but the round's own commands may end amid the rounds.
-            if !rhythm.has(hit) && hit.ready + rhythm.period > start {
-                limit = limit.min(hit.ready);
-            }
-        }
-        match (limit.saturating_sub(1)).checked_sub(self.newest) {
-            Some(left) if left >= rhythm.period => rounds.min(left / rhythm.period),
-            _ => 0,
-        }
-    }
-
-    /// Gives so many further rounds.
-    fn jump(&mut self, candidates: &mut Candidates, rounds: u64) {
-        let rhythm = candidates.rhythm;
-        let (span, commands) = (rhythm.period * rounds, rhythm.commands * rounds);
-        for at in 0..candidates.hits.len() {
-            let hit = &mut candidates.hits[at];
-            if rhythm.has(hit) {
-                hit.count += rounds as u32;
-                hit.room -= rounds as u32;
-                hit.last += span;
-                hit.number += commands;
-                let last = hit.last;
-                candidates.space(at, last, self.spacing);
-            }
-        }
-        candidates.rhythm.given += commands;
         self.commands += commands;
         self.budget -= commands;
-        self.went(self.newest + span);
+        self.newest = self.newest.max(last);
+        self.free = self.newest + self.burst;
+        if let Some(runs) = self.clock_runs {
+            self.clock_until = self.newest + runs;
+        }
+    }
+
+    fn give_run(&mut self, candidates: &mut Candidates, run: &Run) {
+        let Run {
+            hits: [first, second],
+            start,
+            step,
+            commands,
+        } = *run;
+        if first == second {
+            self.give(candidates, first, start, (commands, step));
+        } else {
+            let steps = |commands| (commands, 2 * step);
+            self.give(candidates, first, start, steps(commands.div_ceil(2)));
+            self.give(candidates, second, start + step, steps(commands / 2));
+        }
     }
 }
 
@@ -220,14 +212,12 @@ impl Controller {
             commands: 0,
         };
         while let Some((at, cycle)) = train.next(&self.candidates) {
-            train.give(&mut self.candidates, at, cycle);
-            self.note_hit(at, cycle, 0);
-            if self.candidates.rhythm.repeats() {
-                let rounds = train.rounds(&self.candidates);
-                if rounds > 0 {
-                    self.note_rounds(rounds);
-                    train.jump(&mut self.candidates, rounds);
-                }
+            if let Some(run) = train.run(&self.candidates, at, cycle) {
+                self.note_run(&run);
+                train.give_run(&mut self.candidates, &run);
+            } else {
+                self.note_hit(at, cycle, 0);
+                train.give(&mut self.candidates, at, cycle, (1, 0));
             }
         }
         if train.commands == 0 {
@@ -266,30 +256,33 @@ impl Controller {
         }
     }
 
-    /// Tells the queue and the timing of the commands of all hits.
+    /// Tells the queue and the timing of the commands of all hits that trains have given.
     pub(super) fn settle_all(&mut self) {
         for at in 0..self.candidates.hits.len() {
-            self.settle(at);
+            let Hit {
+                count, bank, last, ..
+            } = self.candidates.hits[at];
+            if count > 0 {
+                // Of commands to one bank only the last binds later ones.
+                let command = self.column_kind();
+                self.timing.issue(command, usize::from(bank), last);
+                self.settle(at);
+            }
         }
     }
 
-    /// Tells the queue and the timing of the commands of a hit that trains have given.
+    /// Tells the queue of the commands of a hit that trains have given.
     pub(super) fn settle(&mut self, at: usize) {
         let hit = &mut self.candidates.hits[at];
-        let (count, last, first) = (std::mem::take(&mut hit.count), hit.last, hit.first);
-        if count == 0 {
-            return;
-        }
+        let (count, first) = (std::mem::take(&mut hit.count), hit.first);
         let (bank, index) = (usize::from(hit.bank), hit.index as usize);
-        // Of commands to one bank only the last binds later ones.
-        self.timing.issue(self.column_kind(), bank, last);
         self.banks[bank].hits += count;
         let data = first + self.data_latency();
         let queue = &mut self.queues[self.direction as usize];
         queue.issued(index, count, data, &self.geometry);
     }
 
-    /// Notes a command of a hit; `ahead` more come before it.
+    /// Notes a command of a hit that trains are about to give, `ahead` more before it.
     #[inline]
     fn note_hit(&mut self, at: usize, cycle: u64, ahead: u64) {
         if matches!(self.log, Log::Off) {
@@ -297,27 +290,24 @@ impl Controller {
         }
         let hit = self.candidates.hits[at];
         let visit = self.queues[self.direction as usize].visits[hit.index as usize];
-        let column = visit.column + hit.count - 1 + ahead as u32;
+        let column = visit.column + hit.count + ahead as u32;
         self.note(cycle, self.column_kind(), visit.bank, visit.row, column);
     }
 
-    fn note_rounds(&mut self, rounds: u64) {
-        // Every round is the one before, moved on: the checker sees the first and the last, unless
-        // a data clock must not seem to stop in between.
-        let step = match self.log {
+    #[inline]
+    fn note_run(&mut self, run: &Run) {
+        // The checker sees the first and the last of equal commands, unless a data clock must not
+        // seem to stop in between.
+        let inner = match self.log {
             Log::Off => return,
-            Log::Check(_) if self.numbers.data_clock.is_none() => (rounds - 1).max(1),
-            Log::Check(_) | Log::Record(_) => 1,
+            Log::Check(_) if self.numbers.data_clock.is_none() => 4..run.commands.saturating_sub(4),
+            Log::Check(_) | Log::Record(_) => 0..0,
         };
-        let rhythm = self.candidates.rhythm;
-        let hits = &self.candidates.hits;
-        let mut round: Vec<usize> = (0..hits.len()).filter(|&at| rhythm.has(&hits[at])).collect();
-        round.sort_unstable_by_key(|&at| hits[at].number);
-        for turn in (1..=rounds).step_by(step as usize) {
-            for &at in &round {
-                let cycle = self.candidates.hits[at].last + turn * rhythm.period;
-                self.note_hit(at, cycle, turn);
-            }
+        let alone = run.hits[0] == run.hits[1];
+        for turn in (0..run.commands).filter(|turn| !inner.contains(turn)) {
+            let ahead = if alone { turn } else { turn / 2 };
+            let cycle = run.start + turn * run.step;
+            self.note_hit(run.hits[turn as usize % 2], cycle, ahead);
         }
     }
 }
