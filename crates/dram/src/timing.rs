@@ -1,9 +1,9 @@
 //! When each bank may take each command: the constraint table at work.
 //!
-//! A bank's earliest cycle of a command is the greater of what commands to the bank itself demand
-//! and of what all others of its unit demand, which is the same for all banks of a group. So a
-//! command is noted once for its bank and once a group that it reaches, and a look-up reads two
-//! numbers.
+//! A bank's earliest cycle of a command is the greatest of what commands to the bank itself demand,
+//! what all others of its group demand, and of what all others of its rank demand. So a command is
+//! noted once for its bank, once for its group and once a rank that it reaches, and a look-up reads
+//! three numbers.
 
 use crate::command::Command;
 use crate::standard::{Rule, Scope};
@@ -31,23 +31,6 @@ impl Shape {
     pub const fn banks_per_rank(self) -> usize {
         self.groups * self.banks
     }
-
-    /// Groups of the unit.
-    const fn total_groups(self) -> usize {
-        self.ranks * self.groups
-    }
-
-    /// Whether a rule with this scope, from a command to a bank of group `from`, reaches `group`.
-    const fn reaches(self, scope: Scope, from: usize, group: usize) -> bool {
-        let same_rank = from / self.groups == group / self.groups;
-        match scope {
-            Scope::Bank => false,
-            Scope::Group => from == group,
-            Scope::Rank => same_rank,
-            Scope::OtherRank => !same_rank,
-            Scope::Unit => true,
-        }
-    }
 }
 
 /// What a command does to the earliest cycle of another one.
@@ -72,10 +55,14 @@ struct Window {
 #[derive(Clone, Debug, Default)]
 struct Effects {
     bank: Vec<Effect>,
-    /// By the group of the command.
-    groups: Vec<Vec<Effect>>,
+    group: Vec<Effect>,
+    /// By the rank of the command.
+    ranks: Vec<Vec<Effect>>,
     windows: Vec<Window>,
 }
+
+/// Earliest cycles of each command.
+type Earliest = [u64; Command::COUNT];
 
 /// The earliest cycles of a unit's banks.
 #[derive(Clone, Debug)]
@@ -83,23 +70,23 @@ pub struct Timing {
     shape: Shape,
     /// By command.
     effects: Vec<Effects>,
-    /// The group of each bank, and the rank of each group.
-    group_of: Vec<u16>,
-    rank_of: Vec<u16>,
-    /// Earliest cycle by bank and command, from commands to the bank.
-    of_bank: Vec<[u64; Command::COUNT]>,
-    /// Earliest cycle by group and command, from commands to any bank that reach the group; all
-    /// commands of a group together.
-    of_group: Vec<u64>,
+    /// The group and the rank of each bank.
+    places: Vec<(u16, u16)>,
+    /// By bank, from commands to the bank.
+    of_bank: Vec<Earliest>,
+    /// By group, from commands to any bank that reach the group alone.
+    of_group: Vec<Earliest>,
+    /// By rank and command, from commands to any bank that reach the rank; all commands of a rank
+    /// together.
+    of_rank: Vec<u64>,
 }
 
 impl Timing {
     /// No command given yet. Only the commands `asked` for have their earliest cycles kept.
     #[must_use]
     pub fn new(shape: Shape, rules: &[Rule], asked: &[Command]) -> Self {
-        let groups = shape.total_groups();
         let none = Effects {
-            groups: vec![Vec::new(); groups],
+            ranks: vec![Vec::new(); shape.ranks],
             ..Effects::default()
         };
         let mut effects = vec![none; Command::COUNT];
@@ -118,36 +105,38 @@ impl Timing {
                 });
                 continue;
             }
-            let effect = |group| Effect {
-                at: group * Command::COUNT + rule.to as usize,
+            let effect = |rank| Effect {
+                at: rank * Command::COUNT + rule.to as usize,
                 cycles: rule.cycles,
             };
-            if rule.scope == Scope::Bank {
-                of.bank.push(effect(0));
-            }
-            // A command to a whole rank waits for all its banks: telling its first group is enough.
-            let whole = matches!(rule.to, Command::PrechargeAll | Command::RefreshAll)
-                && matches!(rule.scope, Scope::Rank | Scope::OtherRank | Scope::Unit);
-            for (from, reached) in of.groups.iter_mut().enumerate() {
-                let told = (0..groups)
-                    .filter(|&group| shape.reaches(rule.scope, from, group))
-                    .filter(|group| !whole || group.is_multiple_of(shape.groups));
-                for group in told {
-                    raise(reached, effect(group));
+            match rule.scope {
+                Scope::Bank => of.bank.push(effect(0)),
+                Scope::Group => of.group.push(effect(0)),
+                Scope::Rank | Scope::OtherRank | Scope::Unit => {
+                    for (from, reached) in of.ranks.iter_mut().enumerate() {
+                        let told = (0..shape.ranks).filter(|&rank| match rule.scope {
+                            Scope::Rank => rank == from,
+                            Scope::OtherRank => rank != from,
+                            _ => true,
+                        });
+                        for rank in told {
+                            raise(reached, effect(rank));
+                        }
+                    }
                 }
             }
         }
+        let place = |bank| {
+            let rank = bank / shape.banks_per_rank();
+            ((bank / shape.banks) as u16, rank as u16)
+        };
         Self {
             shape,
             effects,
-            group_of: (0..shape.total_banks())
-                .map(|bank| (bank / shape.banks) as u16)
-                .collect(),
-            rank_of: (0..groups)
-                .map(|group| (group / shape.groups) as u16)
-                .collect(),
+            places: (0..shape.total_banks()).map(place).collect(),
             of_bank: vec![[0; Command::COUNT]; shape.total_banks()],
-            of_group: vec![0; groups * Command::COUNT],
+            of_group: vec![[0; Command::COUNT]; shape.ranks * shape.groups],
+            of_rank: vec![0; shape.ranks * Command::COUNT],
         }
     }
 
@@ -157,12 +146,11 @@ impl Timing {
         self.shape
     }
 
-    /// Numbers that tell the bank's group from other groups, and its rank from other ranks.
+    /// The bank's group and rank, each numbered over the whole unit.
     #[inline]
     #[must_use]
     pub fn group_and_rank(&self, bank: usize) -> (u16, u16) {
-        let group = self.group_of[bank];
-        (group, self.rank_of[usize::from(group)])
+        self.places[bank]
     }
 
     /// The earliest cycle of a command to a bank; of a command to a whole rank, what the bank
@@ -170,15 +158,18 @@ impl Timing {
     #[inline]
     #[must_use]
     pub fn earliest(&self, command: Command, bank: usize) -> u64 {
-        let at = usize::from(self.group_of[bank]) * Command::COUNT + command as usize;
-        self.of_bank[bank][command as usize].max(self.of_group[at])
+        let (group, rank) = self.places[bank];
+        let command = command as usize;
+        self.of_bank[bank][command]
+            .max(self.of_group[usize::from(group)][command])
+            .max(self.of_rank[usize::from(rank) * Command::COUNT + command])
     }
 
     /// Whether a command to a bank moves another one's earliest cycle of other banks.
     #[must_use]
     pub fn spaces_others(&self, from: Command, to: Command) -> bool {
         let effects = &self.effects[from as usize];
-        let mut reached = effects.groups.iter().flatten();
+        let mut reached = effects.group.iter().chain(effects.ranks.iter().flatten());
         reached.any(|effect| effect.at % Command::COUNT == to as usize)
             || effects.windows.iter().any(|window| window.rule.to == to)
     }
@@ -187,35 +178,34 @@ impl Timing {
     /// banks).
     #[inline]
     pub fn issue(&mut self, command: Command, bank: usize, cycle: u64) {
-        let group = usize::from(self.group_of[bank]);
+        let (group, rank) = self.places[bank];
+        let (group, rank) = (usize::from(group), usize::from(rank));
         let effects = &mut self.effects[command as usize];
-        let of_bank = &mut self.of_bank[bank];
-        for effect in &effects.bank {
-            let earliest = &mut of_bank[effect.at];
-            *earliest = (*earliest).max(cycle + effect.cycles);
-        }
-        for effect in &effects.groups[group] {
-            let earliest = &mut self.of_group[effect.at];
-            *earliest = (*earliest).max(cycle + effect.cycles);
-        }
+        let tell = |table: &mut [u64], effects: &[Effect]| {
+            for effect in effects {
+                let earliest = &mut table[effect.at];
+                *earliest = (*earliest).max(cycle + effect.cycles);
+            }
+        };
+        tell(&mut self.of_bank[bank], &effects.bank);
+        tell(&mut self.of_group[group], &effects.group);
+        tell(&mut self.of_rank, &effects.ranks[rank]);
         for window in &mut effects.windows {
             let to = window.rule.to as usize;
-            let groups = match window.rule.scope {
-                Scope::Bank => {
-                    of_bank[to] = of_bank[to].max(window.push(bank, cycle));
-                    continue;
-                }
-                Scope::Group => group..group + 1,
+            let raise = |earliest: &mut u64, at: u64| *earliest = (*earliest).max(at);
+            match window.rule.scope {
+                Scope::Bank => raise(&mut self.of_bank[bank][to], window.push(bank, cycle)),
+                Scope::Group => raise(&mut self.of_group[group][to], window.push(group, cycle)),
                 Scope::Rank | Scope::OtherRank => {
-                    let first = usize::from(self.rank_of[group]) * self.shape.groups;
-                    first..first + self.shape.groups
+                    let at = window.push(rank, cycle);
+                    raise(&mut self.of_rank[rank * Command::COUNT + to], at);
                 }
-                Scope::Unit => 0..self.rank_of.len(),
-            };
-            let at = window.push(groups.start, cycle);
-            for group in groups {
-                let earliest = &mut self.of_group[group * Command::COUNT + to];
-                *earliest = (*earliest).max(at);
+                Scope::Unit => {
+                    let at = window.push(0, cycle);
+                    for rank in 0..self.shape.ranks {
+                        raise(&mut self.of_rank[rank * Command::COUNT + to], at);
+                    }
+                }
             }
         }
     }

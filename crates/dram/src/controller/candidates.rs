@@ -1,29 +1,41 @@
 //! What each bank of the window needs next: one command a bank.
 //!
 //! A bank whose open row a visit hits needs a column command for the oldest such visit; any other
-//! needs an activate or a precharge for its oldest visit. What a row command changes is mended in
-//! place; visits that come and go, turns and refreshes have all looked up again.
+//! needs an activate or a precharge for its oldest visit. What a command, a visit that comes or one
+//! that goes changes is mended in place; turns, refreshes and automatic precharges have all looked
+//! up again.
 
 use crate::command::Command;
-use crate::timing::Timing;
+use crate::timing::{Shape, Timing};
 
+use super::trains::Spacing;
 use super::{Controller, NEVER};
 
 /// A visit whose row is open, the oldest of its bank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Hit {
+    /// When its next command can go, but for the column commands given since it is a hit.
+    pub(super) ready: u64,
     /// Its place in the window.
     pub(super) index: u32,
-    pub(super) bank: u32,
+    pub(super) bank: u16,
+    pub(super) group: u16,
+    pub(super) rank: u16,
     /// Whether it passes an older visit to another row of the bank.
     pub(super) passes: bool,
+    /// Commands that a train may give it.
+    pub(super) room: u32,
+    /// Commands of a train that only the train knows of, and when the first and the last went.
+    pub(super) count: u32,
+    pub(super) first: u64,
+    pub(super) last: u64,
 }
 
 /// A row command, and when it can go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RowCommand {
-    pub(super) cycle: u64,
-    pub(super) activate: bool,
+    cycle: u64,
+    activate: bool,
     row: u32,
     bank: u32,
     /// The visit's place in the window.
@@ -31,11 +43,14 @@ pub(super) struct RowCommand {
 }
 
 /// The needs of all banks of the window, by the age of their visits.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Candidates {
-    valid: bool,
+    pub(super) valid: bool,
     pub(super) hits: Vec<Hit>,
     rows: Vec<RowCommand>,
+    /// Until when the column commands given since the look-up keep hits by group, and by rank.
+    groups: Vec<u64>,
+    pub(super) ranks: Vec<u64>,
     /// Counts look-ups; marks the banks that one has met.
     look_up: u64,
 }
@@ -76,12 +91,63 @@ const fn row_kind(activate: bool) -> Command {
 }
 
 impl Candidates {
-    /// Visits came or went, the direction turned, or a refresh changed banks.
+    pub(super) fn new(shape: Shape) -> Self {
+        Self {
+            valid: false,
+            hits: Vec::new(),
+            rows: Vec::new(),
+            groups: vec![0; shape.ranks * shape.groups],
+            ranks: vec![0; shape.ranks],
+            look_up: 0,
+        }
+    }
+
+    /// The direction turned, or a refresh or an automatic precharge changed banks.
     pub(super) fn forget(&mut self) {
         self.valid = false;
     }
 
+    /// When the column commands given since the look-up let a hit go.
+    #[inline]
+    pub(super) fn spaced(&self, hit: &Hit) -> u64 {
+        let group = self.groups[usize::from(hit.group)];
+        group.max(self.ranks[usize::from(hit.rank)])
+    }
+
+    /// The oldest of the hits that can go first, by its place, and when.
+    #[inline]
+    pub(super) fn next_hit(&self, free: u64) -> (usize, u64) {
+        let mut best = (0, NEVER);
+        for (at, hit) in self.hits.iter().enumerate() {
+            let cycle = hit.ready.max(self.spaced(hit)).max(free);
+            if cycle < best.1 {
+                best = (at, cycle);
+                if cycle == free {
+                    break;
+                }
+            }
+        }
+        best
+    }
+
+    /// Every hit waits for a column command of one of them.
+    #[inline]
+    pub(super) fn space(&mut self, at: usize, cycle: u64, spacing: Spacing) {
+        let Hit { group, rank, .. } = self.hits[at];
+        let of_group = &mut self.groups[usize::from(group)];
+        *of_group = (*of_group).max(cycle + spacing.group);
+        for (other, of_rank) in self.ranks.iter_mut().enumerate() {
+            let distance = if other == usize::from(rank) {
+                spacing.rank
+            } else {
+                spacing.other_rank
+            };
+            *of_rank = (*of_rank).max(cycle + distance);
+        }
+    }
+
     /// The oldest activate or precharge among those that can go first, by its place.
+    #[inline]
     pub(super) fn next_row(&self, free: u64) -> Option<(u64, usize)> {
         let mut best = None;
         let mut best_at = NEVER;
@@ -97,6 +163,27 @@ impl Candidates {
         }
         best
     }
+
+    fn insert_hit(&mut self, hit: Hit) {
+        let place = self.hits.partition_point(|other| other.index < hit.index);
+        self.hits.insert(place, hit);
+    }
+
+    fn insert_row(&mut self, command: RowCommand) {
+        let older = |other: &RowCommand| other.index < command.index;
+        let place = self.rows.partition_point(older);
+        self.rows.insert(place, command);
+    }
+
+    /// A visit has left the window: those behind it move up.
+    fn close_up(&mut self, gone: u32) {
+        for hit in &mut self.hits {
+            hit.index -= u32::from(hit.index > gone);
+        }
+        for command in &mut self.rows {
+            command.index -= u32::from(command.index > gone);
+        }
+    }
 }
 
 impl Controller {
@@ -105,49 +192,144 @@ impl Controller {
         if self.candidates.valid && !self.plain {
             return;
         }
-        let Candidates {
-            valid,
-            hits,
-            rows,
-            look_up,
-        } = &mut self.candidates;
-        *valid = true;
-        *look_up += 1;
-        hits.clear();
-        rows.clear();
-        let visits = &self.queues[self.direction as usize].visits;
-        for (index, visit) in visits.iter().enumerate() {
+        let candidates = &mut self.candidates;
+        candidates.valid = true;
+        candidates.look_up += 1;
+        candidates.hits.clear();
+        candidates.rows.clear();
+        candidates.groups.fill(0);
+        candidates.ranks.fill(0);
+        let look_up = candidates.look_up;
+        let queue = self.direction as usize;
+        for index in 0..self.queues[queue].visits.len() {
+            let visit = &self.queues[queue].visits[index];
             let bank = &mut self.banks[visit.bank];
-            let first = bank.met.any != *look_up;
+            let first = bank.met.any != look_up;
             let hit = bank.open && bank.row == visit.row;
-            if hit && bank.met.hit != *look_up && (first || bank.hits < self.numbers.row_hits) {
-                bank.met.hit = *look_up;
+            bank.met.any = look_up;
+            if hit && bank.met.hit != look_up && (first || bank.hits < self.numbers.row_hits) {
+                bank.met.hit = look_up;
                 if !bank.held {
-                    hits.push(Hit {
-                        index: index as u32,
-                        bank: visit.bank as u32,
-                        passes: !first,
-                    });
+                    let hit = self.hit(index, !first);
+                    self.candidates.hits.push(hit);
                 }
             }
-            bank.met.any = *look_up;
         }
-        for (index, visit) in visits.iter().enumerate() {
-            let bank = &mut self.banks[visit.bank];
-            if bank.met.hit == *look_up {
+        for index in 0..self.queues[queue].visits.len() {
+            let bank = &mut self.banks[self.queues[queue].visits[index].bank];
+            if bank.met.hit == look_up {
                 continue;
             }
             // The bank is done with.
-            bank.met.hit = *look_up;
+            bank.met.hit = look_up;
             if !bank.held {
-                rows.push(RowCommand {
-                    cycle: self.timing.earliest(row_kind(!bank.open), visit.bank),
-                    activate: !bank.open,
-                    row: visit.row,
-                    bank: visit.bank as u32,
-                    index: index as u32,
-                });
+                let command = self.row_command(index);
+                self.candidates.rows.push(command);
             }
+        }
+    }
+
+    fn hit(&self, index: usize, passes: bool) -> Hit {
+        let visit = &self.queues[self.direction as usize].visits[index];
+        let (group, rank) = self.timing.group_and_rank(visit.bank);
+        Hit {
+            ready: self.timing.earliest(self.column_kind(), visit.bank),
+            index: index as u32,
+            bank: visit.bank as u16,
+            group,
+            rank,
+            passes,
+            room: self.train_room(visit, passes),
+            ..Hit::default()
+        }
+    }
+
+    fn row_command(&self, index: usize) -> RowCommand {
+        let visit = &self.queues[self.direction as usize].visits[index];
+        let activate = !self.banks[visit.bank].open;
+        RowCommand {
+            cycle: self.timing.earliest(row_kind(activate), visit.bank),
+            activate,
+            row: visit.row,
+            bank: visit.bank as u32,
+            index: index as u32,
+        }
+    }
+
+    /// Takes in the visits of the window from the `known`-th on: they are new.
+    pub(super) fn admit(&mut self, known: usize) {
+        if !self.candidates.valid {
+            return;
+        }
+        for index in known..self.queues[self.direction as usize].visits.len() {
+            let visit = &self.queues[self.direction as usize].visits[index];
+            let bank = &self.banks[visit.bank];
+            let number = visit.bank as u16;
+            if bank.held || self.candidates.hits.iter().any(|hit| hit.bank == number) {
+                continue;
+            }
+            let same = |command: &RowCommand| command.bank == u32::from(number);
+            let older = self.candidates.rows.iter().position(same);
+            let hit = bank.open && bank.row == visit.row;
+            match older {
+                None if hit => {
+                    let hit = self.hit(index, false);
+                    self.candidates.insert_hit(hit);
+                }
+                None => {
+                    let command = self.row_command(index);
+                    self.candidates.rows.push(command);
+                }
+                Some(older) if hit && bank.hits < self.numbers.row_hits => {
+                    self.candidates.rows.remove(older);
+                    let hit = self.hit(index, true);
+                    self.candidates.insert_hit(hit);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// The visit of a hit has gone: its bank needs something else, and visits may have come in
+    /// behind the `known` ones.
+    pub(super) fn replace_visit(&mut self, at: usize, known: usize) {
+        let gone = self.candidates.hits.remove(at);
+        self.candidates.close_up(gone.index);
+        self.look_up_bank(usize::from(gone.bank), known);
+        self.admit(known);
+    }
+
+    /// The hit may no longer pass an older visit.
+    pub(super) fn end_passing(&mut self, at: usize) {
+        let gone = self.candidates.hits.remove(at);
+        let visits = self.queues[self.direction as usize].visits.len();
+        self.look_up_bank(usize::from(gone.bank), visits);
+    }
+
+    /// Looks up what a bank without a candidate needs for the first `known` visits.
+    fn look_up_bank(&mut self, bank: usize, known: usize) {
+        let state = &self.banks[bank];
+        if state.held {
+            return;
+        }
+        let visits = &self.queues[self.direction as usize].visits;
+        let mut oldest = None;
+        for (index, visit) in visits[..known].iter().enumerate() {
+            if visit.bank != bank {
+                continue;
+            }
+            let first = oldest.is_none();
+            let hit = state.open && state.row == visit.row;
+            if hit && (first || state.hits < self.numbers.row_hits) {
+                let hit = self.hit(index, !first);
+                self.candidates.insert_hit(hit);
+                return;
+            }
+            oldest = oldest.or(Some(index));
+        }
+        if let Some(index) = oldest {
+            let command = self.row_command(index);
+            self.candidates.insert_row(command);
         }
     }
 
@@ -161,19 +343,12 @@ impl Controller {
             ..
         } = self.candidates.rows[at];
         let bank = bank as usize;
+        self.decided = cycle;
         let spacing = if activate {
             self.activate(cycle, bank, row);
             self.candidates.rows.remove(at);
-            let hits = &mut self.candidates.hits;
-            let place = hits.partition_point(|hit| hit.index < index);
-            hits.insert(
-                place,
-                Hit {
-                    index,
-                    bank: bank as u32,
-                    passes: false,
-                },
-            );
+            let hit = self.hit(index as usize, false);
+            self.candidates.insert_hit(hit);
             self.row_spacing.activate
         } else {
             self.precharge(cycle, bank);

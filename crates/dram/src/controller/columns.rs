@@ -7,11 +7,11 @@ use crate::memory::Direction;
 use super::account::Held;
 use super::{Controller, NEVER};
 
-/// The next column command: of a visit, by its place in the window.
+/// The next column command: of a hit, by its place among the candidates.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ColumnCommand {
     pub(super) cycle: u64,
-    index: usize,
+    pub(super) at: usize,
 }
 
 impl Controller {
@@ -29,40 +29,27 @@ impl Controller {
         }
     }
 
-    /// The oldest column command among those that can go first.
-    pub(super) fn next_column(&self) -> Option<ColumnCommand> {
-        let command = self.column_kind();
+    /// The first cycle at which the buses are free for a column command.
+    pub(super) fn column_free(&self) -> u64 {
         let bus = self.account.bus_end.saturating_sub(self.data_latency());
-        let free = self.column_bus.max(self.decided).max(bus);
-        let mut best = None;
-        let mut best_at = NEVER;
-        for hit in &self.candidates.hits {
-            let cycle = self.timing.earliest(command, hit.bank as usize).max(free);
-            if cycle < best_at {
-                best_at = cycle;
-                let index = hit.index as usize;
-                best = Some(ColumnCommand { cycle, index });
-                if cycle == free {
-                    break;
-                }
-            }
-        }
-        best
+        self.column_bus.max(self.decided).max(bus)
     }
 
-    /// Gives a column command and those that follow it before `horizon`, as long as nothing but
-    /// column commands can go.
-    pub(super) fn give_columns(&mut self, first: ColumnCommand, horizon: u64) {
-        let ended = self.give_column(first);
-        if !self.plain && !ended {
-            self.give_train(horizon);
-        }
+    /// The oldest column command among those that can go first.
+    #[inline]
+    pub(super) fn next_column(&self) -> Option<ColumnCommand> {
+        let (at, cycle) = self.candidates.next_hit(self.column_free());
+        (cycle < NEVER).then_some(ColumnCommand { cycle, at })
     }
 
-    /// Gives one column command; true if its visit ended or its row may no longer be hit, so that
-    /// row commands have to be looked up again.
-    fn give_column(&mut self, column: ColumnCommand) -> bool {
-        let visit = self.queues[self.direction as usize].visits[column.index];
+    /// Gives one column command, with all that it can change.
+    pub(super) fn give_column(&mut self, column: ColumnCommand) {
+        let hit = self.candidates.hits[column.at];
+        if hit.count > 0 {
+            self.settle(column.at);
+        }
+        let index = hit.index as usize;
+        let visit = self.queues[self.direction as usize].visits[index];
         let latency = self.data_latency();
         let mut cycle = column.cycle;
         if let Some(runs_on) = self.numbers.data_clock {
@@ -79,14 +66,20 @@ impl Controller {
         self.decided = column.cycle;
         let data = cycle + latency;
         self.account_for(visit.bank, cycle, data);
-        let close = visit.left == 1 && self.closes(column.index);
+        let close = visit.left == 1 && self.closes(index);
         let command = match (self.direction, close) {
             (Direction::Read, false) => Command::Read,
             (Direction::Read, true) => Command::ReadAuto,
             (Direction::Write, false) => Command::Write,
             (Direction::Write, true) => Command::WriteAuto,
         };
+        if close && hit.count > 0 {
+            // Else this command binds later ones longer than those before it.
+            self.timing.issue(self.column_kind(), visit.bank, hit.last);
+        }
         self.timing.issue(command, visit.bank, cycle);
+        let spacing = self.numbers.spacing[self.direction as usize];
+        self.candidates.space(column.at, cycle, spacing);
         self.column_bus = cycle + 1;
         if !self.numbers.two_buses {
             self.row_bus = self.column_bus;
@@ -98,15 +91,25 @@ impl Controller {
             bank.open = false;
             bank.wait_from = cycle;
         }
-        let capped = bank.hits == self.numbers.row_hits;
-        let miss = bank.hits == 1;
-        self.count(miss, 1);
-        self.finish(column.index, 1, data);
-        let changes = visit.left == 1 || capped;
-        if changes {
+        let (miss, capped) = (bank.hits == 1, bank.hits == self.numbers.row_hits);
+        if close {
+            self.settle_all();
             self.candidates.forget();
         }
-        changes
+        self.count(miss, 1);
+        let known = self.queues[self.direction as usize].visits.len() - 1;
+        self.finish(index, 1, data);
+        if close {
+            return;
+        }
+        if visit.left == 1 {
+            self.replace_visit(column.at, known);
+        } else if hit.passes && capped {
+            self.end_passing(column.at);
+        } else {
+            let visit = &self.queues[self.direction as usize].visits[index];
+            self.candidates.hits[column.at].room = self.train_room(visit, hit.passes);
+        }
     }
 
     /// Whether the visit's last command closes the row.
@@ -165,6 +168,7 @@ impl Controller {
         counters.row_misses += u64::from(miss);
         counters.row_hits += bursts - u64::from(miss);
         self.served += bursts;
+        self.queues[self.direction as usize].bursts -= bursts;
     }
 
     fn finish(&mut self, index: usize, bursts: u32, first_data: u64) {

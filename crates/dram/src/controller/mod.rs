@@ -5,11 +5,11 @@
 //! go now. Ranges are cut into row visits (the bursts of one row); the scheduler sees a window of
 //! the oldest visits of the direction that it serves.
 //!
-//! Nothing is ticked: each step jumps to the next cycle at which any command can go. Between two
-//! row commands only column commands go, so they are decided in an inner loop; and once their
-//! pattern repeats (one row at tCCD_L, two rows of different bank groups by turns at tCCD_S, ...)
-//! all further rounds up to the next event are one step. `plain` switches both shortcuts off;
-//! the commands are the same.
+//! Nothing is ticked: each step jumps to the next cycle at which any command can go. Until the
+//! next refresh or turn only row and column commands go, so they are decided in an inner loop that
+//! mends what each command changes; and where one row at tCCD_L, or two rows of different bank
+//! groups by turns at tCCD_S, keep the bus from all others, their commands up to the next event are
+//! one step. `plain` switches these shortcuts off; the commands are the same.
 
 mod account;
 mod candidates;
@@ -124,6 +124,25 @@ pub(crate) struct Controller {
     plain: bool,
 }
 
+impl Log {
+    fn note(&mut self, shape: Shape, cycle: u64, command: Command, at: (usize, u32, u32)) {
+        let (bank, row, column) = at;
+        let issued = || Issued {
+            cycle,
+            command,
+            place: place(shape, bank, row, column),
+        };
+        match self {
+            Self::Off => {}
+            Self::Record(commands) => commands.push(issued()),
+            Self::Check(checker) => {
+                let panics = &mut |violation| panic!("the controller broke a rule: {violation}");
+                checker.check(&issued(), panics);
+            }
+        }
+    }
+}
+
 impl Controller {
     pub(crate) fn new(device: &Device) -> Self {
         let organisation = &device.preset.organisation;
@@ -170,7 +189,7 @@ impl Controller {
             served: 0,
             drain: 0,
             refresh: Refresh::new(device, shape),
-            candidates: Candidates::default(),
+            candidates: Candidates::new(shape),
             account: Account::default(),
             decided: 0,
             row_bus: 0,
@@ -203,8 +222,10 @@ impl Controller {
             self.account.busy_since = now;
         }
         let queue = &mut self.queues[direction as usize];
-        if queue.push(first, bursts, tag, &self.geometry) && direction == self.direction {
-            self.candidates.forget();
+        let known = queue.visits.len();
+        queue.push(first, bursts, tag, &self.geometry);
+        if direction == self.direction {
+            self.admit(known);
         }
     }
 
@@ -296,7 +317,8 @@ impl Controller {
         let refresh_at = refresh.map_or(NEVER, |(cycle, _)| cycle);
         let column_at = column.map_or(NEVER, |column| column.cycle);
         let row_at = row.map_or(NEVER, |(cycle, _)| cycle);
-        let first = due.min(refresh_at).min(column_at).min(row_at);
+        let horizon = due.min(refresh_at).min(end);
+        let first = horizon.min(column_at).min(row_at);
         if first >= end {
             return false;
         }
@@ -307,11 +329,12 @@ impl Controller {
             && cycle == first
         {
             self.give_refresh(cycle, command);
+        } else if !self.plain {
+            self.give_until(horizon);
         } else if let Some(column) = column
             && column.cycle == first
         {
-            let horizon = due.min(refresh_at).min(row_at).min(end);
-            self.give_columns(column, horizon);
+            self.give_column(column);
         } else if let Some((cycle, at)) = row {
             self.give_row(cycle, at);
         }
@@ -351,19 +374,11 @@ impl Controller {
         }
     }
 
+    #[inline]
     fn note(&mut self, cycle: u64, command: Command, bank: usize, row: u32, column: u32) {
-        let issued = |shape| Issued {
-            cycle,
-            command,
-            place: place(shape, bank, row, column),
-        };
-        match &mut self.log {
-            Log::Off => {}
-            Log::Record(commands) => commands.push(issued(self.timing.shape())),
-            Log::Check(checker) => {
-                let panics = &mut |violation| panic!("the controller broke a rule: {violation}");
-                checker.check(&issued(self.timing.shape()), panics);
-            }
+        if !matches!(self.log, Log::Off) {
+            let shape = self.timing.shape();
+            self.log.note(shape, cycle, command, (bank, row, column));
         }
     }
 

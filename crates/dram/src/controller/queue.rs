@@ -157,9 +157,8 @@ impl Queue {
         self.unfinished
     }
 
-    /// Takes a range in; true if that brings new visits into the window.
-    pub(super) fn push(&mut self, first: u64, bursts: u64, tag: u64, geometry: &Geometry) -> bool {
-        let before = self.visits.len();
+    /// Takes a range in.
+    pub(super) fn push(&mut self, first: u64, bursts: u64, tag: u64, geometry: &Geometry) {
         self.ranges.push_back(Range {
             tag,
             next: first,
@@ -171,7 +170,6 @@ impl Queue {
         self.bursts += bursts;
         self.unfinished += 1;
         self.refill(geometry);
-        self.visits.len() > before
     }
 
     fn refill(&mut self, geometry: &Geometry) {
@@ -186,7 +184,8 @@ impl Queue {
     }
 
     /// Takes note of `bursts` column commands of a visit, the first of which moves data from
-    /// `first_data` on; returns the range if that was its last.
+    /// `first_data` on; returns the range if that was its last. They are subtracted from
+    /// `self.bursts` when they are given.
     pub(super) fn issued(
         &mut self,
         index: usize,
@@ -197,12 +196,11 @@ impl Queue {
         let visit = &mut self.visits[index];
         visit.left -= bursts;
         visit.column += bursts;
-        self.bursts -= u64::from(bursts);
         let at = (visit.range - self.base) as usize;
         let visit_ends = visit.left == 0;
         let range = &mut self.ranges[at];
         range.left -= u64::from(bursts);
-        // Lanes of a train tell their commands lane by lane.
+        // Hits of a train tell their commands visit by visit.
         let first_data = range
             .first_data
             .map_or(first_data, |first| first.min(first_data));
@@ -294,6 +292,7 @@ mod tests {
                 for column in visit.column..visit.column + visit.left {
                     prop_assert!(seen.insert((visit.bank, visit.row, column)));
                 }
+                queue.bursts -= u64::from(visit.left);
                 finished = queue.issued(0, visit.left, 0, &geometry);
             }
             prop_assert_eq!(finished.unwrap().tag, 7);

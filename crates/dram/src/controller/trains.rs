@@ -1,52 +1,16 @@
-//! Trains of column commands: runs of row hits between row commands, decided in one go.
+//! Trains of column commands: runs of row hits, decided in one go.
 //!
-//! Between two row commands only column commands change anything, and those that are neither the
-//! first of their row nor the last of their visit change only the distances to the next ones. So
-//! a train keeps the ready times of its lanes (the visits whose row is open) by itself, and tells
-//! the rest of the controller at its end. Once its commands repeat with a period, all further
-//! rounds up to the next event are one jump.
+//! Column commands that are neither the first of their row nor the last of their visit change only
+//! the distances to the next ones. A train keeps those, and tells the queue and the timing of the
+//! commands of each hit at once, when something else asks. Where the oldest hit, or the oldest two
+//! of different bank groups by turns, keep the bus from all others, all their commands up to the
+//! next event are one jump.
 
 use super::account::Held;
+use super::candidates::{Candidates, Hit};
+use super::columns::ColumnCommand;
 use super::queue::Visit;
 use super::{Controller, Log, NEVER};
-
-/// A visit whose row is open.
-#[derive(Clone, Copy, Debug, Default)]
-struct Lane {
-    /// When its next command can go, and when it could at the train's start.
-    ready: u64,
-    ready_at_start: u64,
-    first: u64,
-    last: u64,
-    /// Commands that the train may give it, and has given it.
-    room: u32,
-    count: u32,
-    index: u16,
-    bank: u16,
-    group: u16,
-    rank: u16,
-}
-
-/// Lanes of a train. While one of the oldest rows can go as soon as the bus is free, younger rows
-/// need not be looked at.
-const MOST_LANES: usize = 6;
-/// Commands looked back at to see a period.
-const LOOK_BACK: usize = 2 * MOST_LANES;
-
-struct Train {
-    lanes: [Lane; MOST_LANES],
-    length: usize,
-    /// Whether there are younger lanes.
-    more: bool,
-    /// The last commands: lane and cycle, newest last.
-    recent: [(usize, u64); LOOK_BACK],
-    recent_count: usize,
-    /// The first free cycle for the next command.
-    free: u64,
-    newest: u64,
-    commands: u64,
-    first: u64,
-}
 
 /// Least distances of column commands of one direction.
 #[derive(Clone, Copy, Debug)]
@@ -56,242 +20,225 @@ pub(super) struct Spacing {
     pub(super) other_rank: u64,
 }
 
+/// Commands of one hit, or of two by turns, at equal distances.
+struct Run {
+    /// The hits of the first and of the second command.
+    hits: [usize; 2],
+    start: u64,
+    step: u64,
+    commands: u64,
+}
+
+/// What bounds a train, and what it has given.
+struct Train {
+    /// All its commands go before this cycle.
+    limit: u64,
+    /// Commands that it may still give.
+    budget: u64,
+    spacing: Spacing,
+    burst: u64,
+    /// From a command to when the data clock stops after it (LPDDR5).
+    clock_runs: Option<u64>,
+    clock_until: u64,
+    /// The first free cycle for the next command.
+    free: u64,
+    first: u64,
+    newest: u64,
+    commands: u64,
+}
+
 impl Train {
-    fn lanes(&self) -> &[Lane] {
-        &self.lanes[..self.length]
-    }
-
-    /// The oldest of the lanes that can go first, and when.
+    /// The next command, if it is one that a train may give.
     #[inline]
-    fn next(&self) -> (usize, u64) {
-        let mut best = (0, NEVER);
-        for (at, lane) in self.lanes().iter().enumerate() {
-            let cycle = lane.ready.max(self.free);
-            if cycle < best.1 {
-                best = (at, cycle);
-                if cycle == self.free {
-                    break;
-                }
-            }
-        }
-        best
+    fn next(&self, candidates: &Candidates) -> Option<(usize, u64)> {
+        let (at, cycle) = candidates.next_hit(self.free);
+        let stands = self.clock_runs.is_some() && cycle > self.clock_until;
+        let may = cycle < self.limit && self.budget > 0 && !stands && candidates.hits[at].room > 0;
+        may.then_some((at, cycle))
     }
 
-    /// Every lane waits for a command of a lane.
+    /// The run that begins with the next command, if it has two commands or more.
+    ///
+    /// The oldest hit takes every slot of the bus that the distances in its bank group leave it; if
+    /// they leave it every second one, the oldest hit of another group takes those between. All
+    /// others come later: the older ones are in the first hit's group, and it is open to neither
+    /// when the second takes its turn.
     #[inline]
-    fn space(&mut self, from: usize, cycle: u64, spacing: Spacing) {
-        let Lane { group, rank, .. } = self.lanes[from];
-        for lane in &mut self.lanes[..self.length] {
-            let distance = if lane.group == group {
-                spacing.group
-            } else if lane.rank == rank {
-                spacing.rank
-            } else {
-                spacing.other_rank
-            };
-            lane.ready = lane.ready.max(cycle + distance);
-        }
-    }
-
-    fn give(&mut self, at: usize, cycle: u64, spacing: Spacing, burst: u64) {
-        let lane = &mut self.lanes[at];
-        if lane.count == 0 {
-            lane.first = cycle;
-        }
-        if self.commands == 0 {
-            self.first = cycle;
-        }
-        lane.count += 1;
-        lane.room -= 1;
-        lane.last = cycle;
-        self.commands += 1;
-        self.newest = cycle;
-        self.free = cycle + burst;
-        self.space(at, cycle, spacing);
-        if self.recent_count == LOOK_BACK {
-            self.recent.copy_within(LOOK_BACK / 2.., 0);
-            self.recent_count = LOOK_BACK / 2;
-        }
-        self.recent[self.recent_count] = (at, cycle);
-        self.recent_count += 1;
-    }
-
-    /// The last round and its period, if it repeated the one before it.
-    fn round(&self) -> Option<(usize, u64)> {
-        let recent = &self.recent[..self.recent_count];
-        let (newest, _) = *recent.last()?;
-        let mut earlier = recent.iter().rev().skip(1);
-        let lanes = earlier.position(|(lane, _)| *lane == newest)? + 1;
-        if 2 * lanes > recent.len() {
+    fn run(&self, candidates: &Candidates, at: usize, start: u64) -> Option<Run> {
+        let Spacing {
+            group: long,
+            rank: short,
+            other_rank,
+        } = self.spacing;
+        let short = short.max(self.burst);
+        if candidates.ranks.len() > 1 && other_rank < short {
             return None;
         }
-        let (before, after) = recent[recent.len() - 2 * lanes..].split_at(lanes);
-        let period = after[0].1 - before[0].1;
-        let repeats = before
-            .iter()
-            .zip(after)
-            .all(|(b, a)| b.0 == a.0 && a.1 - b.1 == period);
-        repeats.then_some((lanes, period))
-    }
-
-    /// How many further rounds nothing can disturb: no lane runs out, no lane outside the round
-    /// becomes ready, the direction does not turn, and all commands are before `horizon`.
-    fn rounds(&self, lanes: usize, period: u64, horizon: u64, budget: u64) -> u64 {
-        let round = &self.recent[self.recent_count - lanes..self.recent_count];
-        let start = self.recent[self.recent_count - 2 * lanes].1;
-        let mut horizon = horizon;
-        let mut rounds = budget / lanes as u64;
-        for (at, lane) in self.lanes().iter().enumerate() {
-            if round.iter().any(|(member, _)| *member == at) {
-                rounds = rounds.min(u64::from(lane.room));
-            } else if lane.ready_at_start > start {
-                // What it waits for but the round's own commands may end amid the rounds.
-                horizon = horizon.min(lane.ready_at_start);
+        let alone = long <= short;
+        let mut limit = self.limit;
+        let (mut oldest, mut second) = (None, None);
+        for (other, hit) in candidates.hits.iter().enumerate() {
+            if hit.ready > start {
+                limit = limit.min(hit.ready);
+                continue;
+            }
+            match oldest {
+                None => oldest = Some((other, hit)),
+                Some((_, oldest)) if hit.group != oldest.group => second = Some((other, hit)),
+                Some(_) => continue,
+            }
+            if alone || second.is_some() {
+                break;
             }
         }
-        if horizon <= self.newest {
-            return 0;
-        }
-        rounds.min((horizon - 1 - self.newest) / period)
+        let (oldest, Hit { rank, .. }) = oldest?;
+        let first = &candidates.hits[at];
+        let (beside, step, most) = match second {
+            None if at == oldest => (at, short.max(long), u64::from(first.room)),
+            Some((second, hit)) if hit.rank == *rank && (at == oldest || at == second) => {
+                let beside = if at == oldest { second } else { oldest };
+                let hit = &candidates.hits[beside];
+                let follows = candidates.spaced(hit) <= start + short;
+                if long > 2 * short || !follows {
+                    return None;
+                }
+                (
+                    beside,
+                    short,
+                    u64::from(first.room.min(hit.room)) * 2 + u64::from(first.room > hit.room),
+                )
+            }
+            _ => return None,
+        };
+        let stops = self.clock_runs.is_some_and(|runs| step > runs);
+        let fit = (limit.min(NEVER - 1) - 1 - start) / step + 1;
+        let commands = most.min(fit).min(self.budget);
+        (commands > 1 && !stops).then_some(Run {
+            hits: [at, beside],
+            start,
+            step,
+            commands,
+        })
     }
 
-    fn jump(&mut self, lanes: usize, period: u64, rounds: u64, spacing: Spacing, burst: u64) {
-        let span = period * rounds;
-        for at in self.recent_count - lanes..self.recent_count {
-            let (member, cycle) = self.recent[at];
-            let lane = &mut self.lanes[member];
-            lane.count += rounds as u32;
-            lane.room -= rounds as u32;
-            lane.last = cycle + span;
-            self.space(member, cycle + span, spacing);
+    /// Gives `commands` commands of a hit, a step apart.
+    #[inline]
+    fn give(&mut self, candidates: &mut Candidates, at: usize, start: u64, steps: (u64, u64)) {
+        let (commands, step) = steps;
+        let last = start + (commands - 1) * step;
+        let hit = &mut candidates.hits[at];
+        if hit.count == 0 {
+            hit.first = start;
         }
-        self.commands += rounds * lanes as u64;
-        self.newest += span;
-        self.free = self.newest + burst;
-        self.recent_count = 0;
+        hit.count += commands as u32;
+        hit.room -= commands as u32;
+        hit.last = last;
+        candidates.space(at, last, self.spacing);
+        if self.commands == 0 {
+            self.first = start;
+        }
+        self.commands += commands;
+        self.budget -= commands;
+        self.newest = self.newest.max(last);
+        self.free = self.newest + self.burst;
+        if let Some(runs) = self.clock_runs {
+            self.clock_until = self.newest + runs;
+        }
+    }
+
+    fn give_run(&mut self, candidates: &mut Candidates, run: &Run) {
+        let Run {
+            hits: [first, second],
+            start,
+            step,
+            commands,
+        } = *run;
+        if first == second {
+            self.give(candidates, first, start, (commands, step));
+        } else {
+            let steps = |commands| (commands, 2 * step);
+            self.give(candidates, first, start, steps(commands.div_ceil(2)));
+            self.give(candidates, second, start + step, steps(commands / 2));
+        }
     }
 }
 
 impl Controller {
-    /// Gives the column commands that follow one just given, all of them before `horizon`: hits
-    /// that are not the last of their visit.
-    pub(super) fn give_train(&mut self, horizon: u64) {
-        let mut budget = self.turn_after();
-        if budget == 0 {
-            return;
+    /// Gives row and column commands, all of them before `horizon`, until the direction has to
+    /// turn: until then no refresh goes.
+    pub(super) fn give_until(&mut self, horizon: u64) {
+        while self.candidates.valid && self.busy() && self.turn_after() > 0 {
+            let column = self.next_column();
+            let row = self.candidates.next_row(self.row_bus.max(self.decided));
+            let row_at = row.map_or(NEVER, |(cycle, _)| cycle);
+            match (column, row) {
+                (Some(column), _) if column.cycle <= row_at => {
+                    if column.cycle >= horizon {
+                        break;
+                    }
+                    if !self.give_train(horizon.min(row_at.saturating_add(1)), column) {
+                        self.give_column(column);
+                    }
+                }
+                (_, Some((cycle, at))) if cycle < horizon => self.give_row(cycle, at),
+                _ => break,
+            }
         }
+        self.settle_all();
+    }
+
+    /// Gives a column command and those that follow it before `limit`, as long as they are hits
+    /// that are not the last of their visit; false if the first is none.
+    fn give_train(&mut self, limit: u64, column: ColumnCommand) -> bool {
+        let account = &self.account;
+        let turned = account.last_direction != Some(self.direction);
+        if turned
+            || account.bus_end < account.busy_since
+            || self.candidates.hits[column.at].room == 0
+        {
+            return false;
+        }
+        let (burst, latency) = (self.numbers.burst, self.data_latency());
         let mut train = Train {
-            lanes: [Lane::default(); MOST_LANES],
-            length: 0,
-            more: false,
-            recent: [(0, 0); LOOK_BACK],
-            recent_count: 0,
-            free: 0,
+            limit,
+            budget: self.turn_after(),
+            spacing: self.numbers.spacing[self.direction as usize],
+            burst,
+            clock_runs: self.numbers.data_clock.map(|on| on + latency + burst),
+            clock_until: self.data_clock_until,
+            free: self.column_free(),
+            first: 0,
             newest: 0,
             commands: 0,
-            first: 0,
         };
-        self.form_train(&mut train);
-        if train.length == 0 {
-            return;
-        }
-        let burst = self.numbers.burst;
-        let latency = self.data_latency();
-        let spacing = self.numbers.spacing[self.direction as usize];
-        let clock_runs_on = self.numbers.data_clock.map(|on| on + latency + burst);
-        while budget > 0 {
-            let (at, cycle) = train.next();
-            let stands = clock_runs_on.is_some() && cycle > self.data_clock_until;
-            let unsure = train.more && cycle > train.free;
-            if cycle >= horizon || train.lanes[at].room == 0 || stands || unsure {
-                break;
-            }
-            train.give(at, cycle, spacing, burst);
-            self.note_train(&train.lanes[at], 1, cycle, 0);
-            budget -= 1;
-            if let Some((lanes, period)) = train.round() {
-                let rounds = train.rounds(lanes, period, horizon, budget);
-                if rounds > 0 {
-                    self.note_rounds(&train, lanes, period, rounds);
-                    train.jump(lanes, period, rounds, spacing, burst);
-                    budget -= rounds * lanes as u64;
-                }
-            }
-            if let Some(runs_on) = clock_runs_on {
-                self.data_clock_until = train.newest + runs_on;
+        while let Some((at, cycle)) = train.next(&self.candidates) {
+            if let Some(run) = train.run(&self.candidates, at, cycle) {
+                self.note_run(&run);
+                train.give_run(&mut self.candidates, &run);
+            } else {
+                self.note_hit(at, cycle, 0);
+                train.give(&mut self.candidates, at, cycle, (1, 0));
             }
         }
-        self.end_train(&train);
-    }
-
-    /// The open rows that visits hit, in the order of the window.
-    fn form_train(&self, train: &mut Train) {
-        let visits = &self.queues[self.direction as usize].visits;
-        let command = self.column_kind();
-        let bus = self.account.bus_end.saturating_sub(self.data_latency());
-        train.free = self.column_bus.max(self.decided).max(bus);
-        for hit in &self.candidates.hits {
-            // A younger hit that passes an older request shares its row's cap with others: from
-            // there on it goes one by one.
-            if hit.passes || train.length == MOST_LANES {
-                train.more = true;
-                return;
-            }
-            let visit = &visits[hit.index as usize];
-            let ready = self.timing.earliest(command, visit.bank);
-            let (group, rank) = self.timing.group_and_rank(visit.bank);
-            train.lanes[train.length] = Lane {
-                ready,
-                ready_at_start: ready,
-                room: self.train_room(visit),
-                index: hit.index as u16,
-                bank: visit.bank as u16,
-                group,
-                rank,
-                ..Lane::default()
-            };
-            train.length += 1;
-        }
-    }
-
-    /// Commands of a visit that are neither the first of the row, nor the visit's last, nor reach
-    /// the cap.
-    fn train_room(&self, visit: &Visit) -> u32 {
-        let hits = self.banks[visit.bank].hits;
-        let cap = self.numbers.row_hits;
-        if hits == 0 {
-            return 0;
-        }
-        let to_cap = if hits < cap { cap - 1 - hits } else { u32::MAX };
-        (visit.left - 1).min(to_cap)
-    }
-
-    fn end_train(&mut self, train: &Train) {
         if train.commands == 0 {
-            return;
+            return false;
         }
-        let command = self.column_kind();
-        let latency = self.data_latency();
-        let burst = self.numbers.burst;
-        for lane in train.lanes().iter().filter(|lane| lane.count > 0) {
-            // Of commands to one bank only the last binds later ones.
-            self.timing
-                .issue(command, usize::from(lane.bank), lane.last);
-            self.banks[usize::from(lane.bank)].hits += lane.count;
-            let queue = &mut self.queues[self.direction as usize];
-            let data = lane.first + latency;
-            queue.issued(usize::from(lane.index), lane.count, data, &self.geometry);
-        }
-        let data = train.first + latency;
+        self.end_train(&train, latency);
+        true
+    }
+
+    fn end_train(&mut self, train: &Train, latency: u64) {
         self.account.gap(&Held {
-            data,
+            data: train.first + latency,
             refresh: (0, 0),
             turnaround: 0,
             row_wait: 0,
         });
-        let span = train.newest - train.first + burst;
-        self.account.moved(data, span, train.commands, burst);
+        let (span, burst) = (train.newest - train.first + train.burst, train.burst);
+        self.account
+            .moved(train.first + latency, span, train.commands, burst);
         self.count(false, train.commands);
+        self.data_clock_until = train.clock_until;
         self.decided = train.newest;
         self.column_bus = train.newest + 1;
         if !self.numbers.two_buses {
@@ -299,30 +246,68 @@ impl Controller {
         }
     }
 
-    /// Notes a command of a lane that has had `count` of the train's; `ahead` more come before it.
-    fn note_train(&mut self, lane: &Lane, count: u32, cycle: u64, ahead: u64) {
+    /// Commands of a visit that are neither the first of the row, nor the visit's last, nor reach
+    /// the cap of a row that it must not keep from an older visit for ever.
+    pub(super) fn train_room(&self, visit: &Visit, passes: bool) -> u32 {
+        match (self.banks[visit.bank].hits, self.numbers.row_hits) {
+            (0, _) => 0,
+            (hits, cap) if passes => (visit.left - 1).min(cap - 1 - hits),
+            _ => visit.left - 1,
+        }
+    }
+
+    /// Tells the queue and the timing of the commands of all hits that trains have given.
+    pub(super) fn settle_all(&mut self) {
+        for at in 0..self.candidates.hits.len() {
+            let Hit {
+                count, bank, last, ..
+            } = self.candidates.hits[at];
+            if count > 0 {
+                // Of commands to one bank only the last binds later ones.
+                let command = self.column_kind();
+                self.timing.issue(command, usize::from(bank), last);
+                self.settle(at);
+            }
+        }
+    }
+
+    /// Tells the queue of the commands of a hit that trains have given.
+    pub(super) fn settle(&mut self, at: usize) {
+        let hit = &mut self.candidates.hits[at];
+        let (count, first) = (std::mem::take(&mut hit.count), hit.first);
+        let (bank, index) = (usize::from(hit.bank), hit.index as usize);
+        self.banks[bank].hits += count;
+        let data = first + self.data_latency();
+        let queue = &mut self.queues[self.direction as usize];
+        queue.issued(index, count, data, &self.geometry);
+    }
+
+    /// Notes a command of a hit that trains are about to give, `ahead` more before it.
+    #[inline]
+    fn note_hit(&mut self, at: usize, cycle: u64, ahead: u64) {
         if matches!(self.log, Log::Off) {
             return;
         }
-        let visit = self.queues[self.direction as usize].visits[usize::from(lane.index)];
-        let column = visit.column + lane.count - count + ahead as u32;
-        let command = self.column_kind();
-        self.note(cycle, command, visit.bank, visit.row, column);
+        let hit = self.candidates.hits[at];
+        let visit = self.queues[self.direction as usize].visits[hit.index as usize];
+        let column = visit.column + hit.count + ahead as u32;
+        self.note(cycle, self.column_kind(), visit.bank, visit.row, column);
     }
 
-    fn note_rounds(&mut self, train: &Train, lanes: usize, period: u64, rounds: u64) {
-        // Every round is the one before, moved on: the checker sees the first and the last, unless
-        // a data clock must not seem to stop in between.
-        let step = match self.log {
+    #[inline]
+    fn note_run(&mut self, run: &Run) {
+        // The checker sees the first and the last of equal commands, unless a data clock must not
+        // seem to stop in between.
+        let inner = match self.log {
             Log::Off => return,
-            Log::Check(_) if self.numbers.data_clock.is_none() => (rounds - 1).max(1),
-            Log::Check(_) | Log::Record(_) => 1,
+            Log::Check(_) if self.numbers.data_clock.is_none() => 4..run.commands.saturating_sub(4),
+            Log::Check(_) | Log::Record(_) => 0..0,
         };
-        for turn in (1..=rounds).step_by(step as usize) {
-            for &(member, cycle) in &train.recent[train.recent_count - lanes..train.recent_count] {
-                let lane = train.lanes[member];
-                self.note_train(&lane, 0, cycle + turn * period, turn - 1);
-            }
+        let alone = run.hits[0] == run.hits[1];
+        for turn in (0..run.commands).filter(|turn| !inner.contains(turn)) {
+            let ahead = if alone { turn } else { turn / 2 };
+            let cycle = run.start + turn * run.step;
+            self.note_hit(run.hits[turn as usize % 2], cycle, ahead);
         }
     }
 }
