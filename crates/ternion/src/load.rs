@@ -50,14 +50,15 @@ pub(crate) fn overrides(arguments: &[String]) -> Result<Vec<Override>, ConfigErr
         .collect()
 }
 
-/// Opens a file by its path, or a shipped one by its name. A file that is there wins.
+/// Opens a file by its path, or a shipped one by its name. A file that is there wins; a folder does
+/// not.
 pub(crate) fn open(argument: &str, kinds: &[&Kind]) -> Result<Document, ConfigError> {
     let path = Path::new(argument);
     let shipped = kinds
         .iter()
         .find_map(|kind| Some((kind, kind.find(argument)?)));
     if let Some((kind, file)) = shipped
-        && !path.exists()
+        && !path.is_file()
     {
         return kind.document(file);
     }
@@ -111,7 +112,7 @@ pub(crate) fn workload(
     argument: &str,
     overrides: &[Override],
 ) -> Result<Loaded<Workload>, ConfigError> {
-    let mut document = open(argument, &[&WORKLOADS])?;
+    let mut document = open(argument, &[&WORKLOADS, &KERNELS])?;
     change(&mut document, &WORKLOADS, overrides)?;
     resolve_workload(document)
 }
