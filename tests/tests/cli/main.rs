@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod compile;
+mod cores;
 mod explore;
 mod published;
 mod shipped;

@@ -107,10 +107,12 @@ pub fn nearest_machine(spec: &MachineSpec, part: Part, s: Speedup, means: Means)
         let mut families = part.families().iter();
         families.any(|family| array.serves.contains(family))
     };
-    means.largest(spec.arrays.iter().filter(ours)).min(INFINITE)
+    let cores = spec.cores();
+    let arrays = cores.iter().flat_map(|core| &core.arrays);
+    means.largest(arrays.filter(ours)).min(INFINITE)
 }
 
-/// The machine with the arrays of a part `s` times faster.
+/// The machine with the arrays of a part `s` times faster, on each of its cores.
 ///
 /// An array that serves others too is split: the part gets a copy of its own, the rest keeps the
 /// array as it is. The two serve different operators and share no work, so the split alone speeds
@@ -126,16 +128,29 @@ pub fn faster(
 ) -> Result<MachineSpec, FieldError> {
     let how = how.into();
     let times = nearest_machine(spec, part, s, how.means);
-    let families = part.families();
     let mut faster = spec.clone();
-    faster.arrays.clear();
-    for (index, array) in spec.arrays.iter().enumerate() {
+    faster.arrays = faster_arrays(&spec.arrays, part, times, how)?;
+    for core in &mut faster.other_cores {
+        core.arrays = faster_arrays(&core.arrays, part, times, how)?;
+    }
+    Ok(faster)
+}
+
+fn faster_arrays(
+    arrays: &[ArraySpec],
+    part: Part,
+    times: f64,
+    how: How,
+) -> Result<Vec<ArraySpec>, FieldError> {
+    let families = part.families();
+    let mut faster = Vec::with_capacity(arrays.len());
+    for (index, array) in arrays.iter().enumerate() {
         let (ours, others): (Vec<_>, Vec<_>) = array
             .serves
             .iter()
             .partition(|&family| families.contains(family));
         if ours.is_empty() {
-            faster.arrays.push(array.clone());
+            faster.push(array.clone());
             continue;
         }
         let mut own = scaled(array, times, how)
@@ -147,9 +162,9 @@ pub fn faster(
                 serves: others,
                 ..array.clone()
             };
-            faster.arrays.push(rest);
+            faster.push(rest);
         }
-        faster.arrays.push(own);
+        faster.push(own);
     }
     Ok(faster)
 }

@@ -62,7 +62,8 @@ pub(crate) fn machines(args: &MachineArgs) -> Result<(), Failure> {
 
 fn arrays(spec: &MachineSpec) -> String {
     let mut kinds: Vec<(String, u64)> = Vec::new();
-    for array in &spec.arrays {
+    let cores = spec.cores();
+    for array in cores.iter().flat_map(|core| &core.arrays) {
         let kind = format!(
             "{} {}x{}",
             array.kind.name, array.array.rows, array.array.columns
@@ -83,23 +84,29 @@ fn arrays(spec: &MachineSpec) -> String {
         VectorSpec::Free => String::new(),
         VectorSpec::Lanes(lanes) => format!(" + {} lanes", lanes.lanes),
     };
-    format!("{}{vector}", names.join(" + "))
+    let chip = format!("{}{vector}", names.join(" + "));
+    match spec.chips {
+        1 => chip,
+        chips => format!("{chips} chips of {chip}"),
+    }
 }
 
 fn peak_macs_per_cycle(spec: &MachineSpec) -> u64 {
-    spec.arrays
-        .iter()
+    let cores = spec.cores();
+    let arrays = cores.iter().flat_map(|core| &core.arrays);
+    let chip: u64 = arrays
         .map(|array| {
             let products = array.array.rows * array.array.columns * array.kind.group;
             products / array.kind.initiation_interval
         })
-        .sum()
+        .sum();
+    chip * u64::from(spec.chips)
 }
 
 fn on_chip(spec: &MachineSpec) -> String {
-    let capacities: Option<Vec<u64>> = spec
-        .scratchpads
-        .iter()
+    let cores = spec.cores();
+    let pads = cores.iter().flat_map(|core| core.scratchpads);
+    let capacities: Option<Vec<u64>> = pads
         .map(|scratchpad| scratchpad.map(|limits| limits.capacity.get()))
         .collect();
     capacities.map_or("unlimited".into(), |all| size(all.iter().sum()))
