@@ -265,6 +265,10 @@ fn reproduction_is_the_same_bytes_at_any_number_of_threads() {
         "Why the last two columns differ",
         "ASSUMPTION",
         "(area.svg)",
+        "(formats.svg)",
+        "(dataflows.svg)",
+        "(overheads.svg)",
+        "(roadmap-edge-hybrid.svg)",
         "What to build next",
     ] {
         assert!(report.contains(words), "{words}");
@@ -283,6 +287,13 @@ fn reproduction_is_the_same_bytes_at_any_number_of_threads() {
         html.matches("<svg").count(),
         report.matches(".svg)").count()
     );
+    // Every figure stands in the report once.
+    for name in names("one") {
+        let name = name.to_string_lossy();
+        if name.ends_with(".svg") {
+            assert_eq!(report.matches(&format!("({name})")).count(), 1, "{name}");
+        }
+    }
     // A file in the way is told before anything is run.
     folder.write("taken", "");
     let run = folder.run(&["reproduce", "--quick", "--out", "taken"]);

@@ -126,15 +126,29 @@ const STYLE: &str = "\
 body{font:16px/1.5 sans-serif;max-width:1060px;margin:2em auto;padding:0 1em}\
 table{border-collapse:collapse;font-size:14px;margin:1em 0;display:block;overflow-x:auto}\
 th,td{padding:2px 10px;border-bottom:1px solid #8886;text-align:right;white-space:nowrap}\
-th:first-child,td:first-child{text-align:left}\
+th.words,td.words{text-align:left}\
 figure{margin:1.5em 0;overflow-x:auto}figure svg{background:#fff;max-width:100%;height:auto}\
 figcaption{font-size:14px;opacity:.8}";
 
 fn table(text: &mut String, header: &[String], rows: &[Vec<String>]) {
+    // Numbers stand at the right of their column, words at the left.
+    let is_number = |cell: &String| {
+        let first = cell.chars().next();
+        first.is_none_or(|first| first.is_ascii_digit() || "-∞".contains(first))
+    };
+    let words = |column: usize| {
+        let mut cells = rows.iter().filter_map(|row| row.get(column));
+        !cells.all(is_number)
+    };
     let line = |cells: &[String], tag: &str| {
-        let cells = cells
-            .iter()
-            .map(|cell| format!("<{tag}>{}</{tag}>", escaped(cell)));
+        let cells = cells.iter().enumerate().map(|(column, cell)| {
+            let class = if words(column) {
+                " class=\"words\""
+            } else {
+                ""
+            };
+            format!("<{tag}{class}>{}</{tag}>", escaped(cell))
+        });
         format!("<tr>{}</tr>\n", cells.collect::<String>())
     };
     *text += "<table>\n";

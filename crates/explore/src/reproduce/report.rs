@@ -113,8 +113,9 @@ fn models(all: &Reproduction) -> Vec<&str> {
 
 fn machine_section(page: &mut Page, all: &Reproduction, machine: &str) {
     page.heading(2, machine);
+    let of_machine = ["fraction", "ceiling", "shares"].map(|kind| format!("{kind}-{machine}"));
     for figure in &all.figures {
-        if figure.name.ends_with(machine) && !figure.name.starts_with("speedup") {
+        if of_machine.contains(&figure.name) {
             page.figure(&figure.name, &figure.caption);
         }
     }
