@@ -3,7 +3,7 @@
 //! It knows the device (shape, constraint table, buses, refresh), and nothing of any controller:
 //! it keeps the times of past commands and looks every rule up again for every command.
 //!
-//! Rules: bank states (activate only a closed bank, columns only of the open row, refresh only
+//! Rules: a place that the device has; bank states (activate only a closed bank, columns only of the open row, refresh only
 //! closed banks); every line of the constraint table; one command a bus and cycle; bursts never
 //! overlap on the data bus; refresh neither forgotten nor postponed too often; LPDDR5's second
 //! activate and its data clock.
@@ -93,8 +93,11 @@ impl Checker {
                 line,
             });
         };
-        if !self.in_shape(&issued.place) {
-            broken("no such bank".to_owned(), None);
+        if let Some((level, number, count)) = self.beyond(issued) {
+            broken(
+                format!("there is no {level} {number}: the device has {count}"),
+                None,
+            );
             return;
         }
         self.check_order_and_bus(issued, &mut broken);
@@ -105,12 +108,33 @@ impl Checker {
         self.note(issued);
     }
 
-    fn in_shape(&self, place: &Place) -> bool {
-        let shape = self.protocol.shape;
-        usize::from(place.pseudo_channel) < self.protocol.pseudo_channels
-            && usize::from(place.rank) < shape.ranks
-            && usize::from(place.group) < shape.groups
-            && usize::from(place.bank) < shape.banks
+    /// The first level of a command's place that the device does not have: its name, the place's
+    /// number, and how many there are.
+    fn beyond(&self, issued: &Issued) -> Option<(&'static str, u64, u64)> {
+        let Protocol {
+            shape,
+            rows,
+            columns,
+            ..
+        } = self.protocol;
+        let place = &issued.place;
+        let column = issued.command.is_column();
+        let row = column || matches!(issued.command, Command::Activate | Command::Activate2);
+        let units = self.protocol.pseudo_channels as u64;
+        [
+            ("pseudo channel", u64::from(place.pseudo_channel), units),
+            ("rank", u64::from(place.rank), shape.ranks as u64),
+            ("bank group", u64::from(place.group), shape.groups as u64),
+            ("bank", u64::from(place.bank), shape.banks as u64),
+            ("row", if row { u64::from(place.row) } else { 0 }, rows),
+            (
+                "column",
+                if column { u64::from(place.column) } else { 0 },
+                columns,
+            ),
+        ]
+        .into_iter()
+        .find(|(_, number, count)| number >= count)
     }
 
     fn check_order_and_bus(

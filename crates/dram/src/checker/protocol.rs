@@ -14,6 +14,10 @@ pub struct Protocol {
     pub pseudo_channels: usize,
     /// The tree of a pseudo channel (of the channel, where there are none).
     pub shape: Shape,
+    /// Rows of a bank.
+    pub rows: u64,
+    /// Columns of a row, in bursts.
+    pub columns: u64,
     /// The constraint table in cycles.
     pub rules: Vec<Rule>,
     /// A text for each line of the constraint table, for messages.
@@ -106,6 +110,8 @@ impl Protocol {
                 groups: organisation.bank_groups as usize,
                 banks: organisation.banks_per_group as usize,
             },
+            rows: organisation.rows_per_bank,
+            columns: organisation.columns(),
             rules: device.rules.clone(),
             lines: standard
                 .constraints

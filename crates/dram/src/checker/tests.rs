@@ -128,6 +128,35 @@ fn wrong_states_are_named() {
 }
 
 #[test]
+fn a_place_beyond_the_device_is_named_by_its_level() {
+    use Command::{Activate, Precharge, Read};
+    let bank = place(0, 0, 0);
+    let row = |row| Place { row, ..bank };
+    let column = |column| Place { column, ..bank };
+    let broken = |commands: &[(u64, Command, Place)]| rules_broken("DDR4-3200AA", commands);
+    assert_eq!(
+        broken(&[(10, Activate, place(2, 0, 0))]),
+        ["there is no rank 2: the device has 2"]
+    );
+    assert_eq!(
+        broken(&[(10, Precharge, place(0, 4, 0))]),
+        ["there is no bank group 4: the device has 4"]
+    );
+    assert_eq!(
+        broken(&[(10, Precharge, place(0, 0, 4))]),
+        ["there is no bank 4: the device has 4"]
+    );
+    assert_eq!(broken(&[(10, Activate, row(65_535))]), Vec::<String>::new());
+    assert_eq!(
+        broken(&[(10, Activate, row(65_536))]),
+        ["there is no row 65536: the device has 65536"]
+    );
+    let read = |at| broken(&[(10, Activate, bank), (99, Read, column(at))]);
+    assert_eq!(read(127), Vec::<String>::new());
+    assert_eq!(read(128), ["there is no column 128: the device has 128"]);
+}
+
+#[test]
 fn a_forgotten_refresh_is_named_after_nine_intervals() {
     let late = 9 * 12_480 + 1;
     let on_time = rules_broken(

@@ -1,8 +1,9 @@
 //! Trains of column commands: runs of row hits, decided in one go.
 //!
 //! Column commands that are neither the first of their row nor the last of their visit change only
-//! the distances to the next ones. A train keeps those, and tells the queue and the timing of the
-//! commands of each hit at once, when something else asks. Where the oldest hit, or the oldest two
+//! the distances to the next ones; they bind row commands of no bank but their own. A train keeps
+//! those distances, and tells the queue and the timing of the commands of each hit at once, when
+//! something else asks. Where the oldest hit, or the oldest two
 //! of different bank groups by turns, keep the bus from all others, all their commands up to the
 //! next event are one jump.
 

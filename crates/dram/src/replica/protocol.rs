@@ -15,6 +15,8 @@ pub(crate) struct Facts {
     pub(crate) standard: Standard,
     pub(crate) rules: Vec<Rule>,
     pub(crate) shape: Shape,
+    pub(crate) rows: u64,
+    pub(crate) columns: u64,
     pub(crate) pseudo_channels: usize,
     pub(crate) two_buses: bool,
     pub(crate) read_latency: u64,
@@ -40,6 +42,8 @@ pub fn of(config: &ReplicaConfig) -> Result<Protocol, ReplicaError> {
     Ok(Protocol {
         pseudo_channels: facts.pseudo_channels,
         shape: facts.shape,
+        rows: facts.rows,
+        columns: facts.columns,
         lines: standard
             .constraints
             .iter()

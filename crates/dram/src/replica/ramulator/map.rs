@@ -86,6 +86,14 @@ impl Map {
         self.shape
     }
 
+    pub(crate) const fn rows(&self) -> u64 {
+        1 << self.levels.row
+    }
+
+    pub(crate) const fn columns(&self) -> u64 {
+        1 << self.levels.column
+    }
+
     pub(crate) const fn units(&self) -> usize {
         1 << self.levels.unit
     }

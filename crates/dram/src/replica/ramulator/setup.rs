@@ -137,6 +137,8 @@ pub(crate) fn facts(config: &ReplicaConfig) -> Result<Facts, ReplicaError> {
         standard,
         rules,
         shape: setup.map.shape(),
+        rows: setup.map.rows(),
+        columns: setup.map.columns(),
         pseudo_channels: setup.units,
         two_buses: setup.kind.two_buses(),
         read_latency: config.number("nCL")?,
