@@ -2,4 +2,5 @@
 
 mod barrier;
 mod invariants;
+mod overlap;
 mod support;
