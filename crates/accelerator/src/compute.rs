@@ -199,16 +199,24 @@ impl Compute {
     ) {
         let unit = self.issue.unit;
         let (domain, reference) = (context.domain(), world.reference);
+        let Some(tile) = &flight.timing.tile else {
+            return;
+        };
+        // What busy ports add is spread over the time in which operands enter.
+        let (delay, stream) = (flight.timing.total - tile.total, tile.occupied);
         let stamp = |offset: Cycle| {
-            let edge = flight.start + offset.since(Cycle::ZERO);
+            let offset = offset.since(Cycle::ZERO);
+            let later = u128::from(delay.get()) * u128::from(offset.min(stream).get());
+            let later = later / u128::from(stream.get().max(1));
+            let later = u64::try_from(later).expect("no more than the delay");
+            let edge = flight.start + offset + Cycles(later);
             // What is hidden behind the instruction before was told there.
             context
                 .timeline()
                 .convert(domain, edge, reference)
                 .max(accounted)
         };
-        let folds = flight.timing.tile.iter().flat_map(|tile| tile.folds());
-        for fold in folds {
+        for fold in tile.folds() {
             for phase in &fold.phases {
                 let (from, to) = (stamp(phase.from), stamp(phase.to));
                 if to > from {

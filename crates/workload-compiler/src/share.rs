@@ -239,8 +239,9 @@ impl Share {
                 false => streamed.first.saturating_sub(cost.first),
             };
             let run = cost.run.saturating_add(first);
-            // What costs the same time still saves bytes.
-            if run <= best.0 {
+            // What costs the same time still saves bytes; a further eighth of the scratchpad that saves no
+            // time would only be missed by the tiles of other passes.
+            if run < best.0 || run == best.0 && best.2 == 0 {
                 best = (run, set, loads);
             }
         }

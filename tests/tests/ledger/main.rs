@@ -3,4 +3,5 @@
 mod barrier;
 mod cores;
 mod invariants;
+mod overlap;
 mod support;
