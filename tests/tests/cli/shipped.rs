@@ -53,7 +53,7 @@ fn every_shipped_machine_runs() {
             "--workload",
             "gpt2-124m-prefill",
             "--set",
-            "workload.model=Variant(of: \"gpt2-124m\", layers: 2)",
+            "workload.model=Variant(of: \"gpt2-124m\", layers: 2, n_heads: 8)",
             "--set",
             "workload.run=Prefill(tokens: 16)",
             "--set",

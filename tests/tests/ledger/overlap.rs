@@ -10,10 +10,7 @@ struct Working(Vec<Vec<(Cycle, Cycle)>>);
 
 impl Observer for Working {
     fn busy(&mut self, busy: &Busy<'_>) {
-        let works = |cause| match cause {
-            Cause::Fill | Cause::Compute | Cause::DramBandwidth => true,
-            _ => false,
-        };
+        let works = |cause| matches!(cause, Cause::Fill | Cause::Compute | Cause::DramBandwidth);
         let mut at = busy.from;
         for &(cause, span) in busy.parts {
             if works(cause) {

@@ -121,9 +121,11 @@ impl Seat {
                     alike,
                     ranks: group(stage),
                     before: stage.checked_sub(1).map(group).unwrap_or_default(),
-                    after: (stage + 1 < division.stages)
-                        .then(|| group(stage + 1))
-                        .unwrap_or_default(),
+                    after: if stage + 1 < division.stages {
+                        group(stage + 1)
+                    } else {
+                        Vec::new()
+                    },
                     board: Rc::clone(board),
                 }
             })
