@@ -41,8 +41,7 @@ pub use model::{
 };
 pub use program::{CompiledProgram, compile, compile_every_chip};
 pub use share::KeptWeights;
-pub use split::{Algorithm, Split};
 pub use workload::{
-    Fusion, Heads, Lengths, MaskedKeys, ModelChoice, Operators, Overrides, Precision,
-    PrecisionFile, Run, Softmax, Weights, Workload, WorkloadFile, resolve,
+    Algorithm, Fusion, Heads, Lengths, MaskedKeys, ModelChoice, Operators, Overrides, Precision,
+    PrecisionFile, Run, Softmax, Split, Weights, Workload, WorkloadFile, resolve,
 };

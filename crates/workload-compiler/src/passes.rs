@@ -34,6 +34,8 @@ impl Sequences {
 pub(crate) struct PassShape {
     pub(crate) name: String,
     pub(crate) sequences: Rc<[Sequences]>,
+    /// Sequences of the pass before these.
+    pub(crate) before: u64,
     /// Positions that the caches of all sequences of the run have room for.
     pub(crate) positions: u64,
     /// No pass before this one has used the weights of the blocks.
@@ -98,6 +100,7 @@ impl PassShape {
             }
             Self {
                 sequences: sequences.into(),
+                before: from,
                 ..self.clone()
             }
         };
@@ -268,6 +271,7 @@ impl Passes {
         PassShape {
             name: self.name(index, &sequences),
             sequences: sequences.into(),
+            before: 0,
             positions: before,
             first: index == 0,
             first_head: index <= first_end,

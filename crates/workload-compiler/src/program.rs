@@ -7,12 +7,13 @@ use std::task::Poll;
 
 use tile_program::{Bytes, Family, Instruction, OperationId, Pass, Platform, Program};
 
+use crate::emit::{Seat, SharedBoard};
 use crate::error::CompileError;
 use crate::lower::operands;
 use crate::model::Mixer;
 use crate::passes::Passes;
 use crate::share::{Instructions, KeptWeights, Share};
-use crate::split::{Division, Seat, SharedBoard};
+use crate::split::Division;
 use crate::workload::Workload;
 
 /// A workload compiled for a machine.

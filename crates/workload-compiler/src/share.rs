@@ -9,13 +9,13 @@ use std::task::Poll;
 use serde::Serialize;
 use tile_program::{Bytes, Instruction, Operation, OperationId, ScratchpadId, Target};
 
-use crate::emit::{Emitter, Kept, PassEmitter};
+use crate::emit::{Emitter, Kept, PassEmitter, Seat};
 use crate::error::CompileError;
 use crate::layout::Layout;
 use crate::lower::{Graph, Slot, lower};
 use crate::passes::{PassShape, Passes};
 use crate::plan::{PassPlan, Planner, pitch};
-use crate::split::{Seat, Shard};
+use crate::split::Shard;
 use crate::workload::{Weights, Workload};
 
 /// A core's share of a workload.

@@ -14,12 +14,12 @@ use super::chain::VectorRun;
 use super::emitter::{After, Buffer, Emitter, Step};
 use super::exchange::ExchangeRun;
 use super::gemm::GemmRun;
+use super::seat::Seat;
 use super::tensor::{Live, Slots};
 use crate::lower::{
     Backing, FetchStage, Graph, MoveStage, Slot, Stage, Tensor, TensorId, VectorStep,
 };
 use crate::plan::{Home, PassPlan, StagePlan, packed};
-use crate::split::Seat;
 
 /// What stages share while they are emitted.
 pub(crate) struct Context {

@@ -4,7 +4,7 @@ use tile_program::{Class, VectorKind};
 
 use super::builder::Builder;
 use super::{Backing, Exchange, ExchangeStage, Placement, Slot, Stage, TensorId, VectorStep};
-use crate::split::Algorithm;
+use crate::workload::Algorithm;
 
 impl Builder<'_> {
     fn exchange(

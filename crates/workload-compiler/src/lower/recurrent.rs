@@ -40,7 +40,8 @@ impl Builder<'_> {
             .and_then(|bytes| bytes.checked_next_multiple_of(self.layout.access()));
         let bytes = row.and_then(|row| row.checked_mul(self.workload.sequences()));
         let place = self.layout.cache((layer, "state"), bytes)?;
-        let backing = Backing::Rows(place);
+        // Those of the sequences of earlier parts of the batch come first.
+        let backing = Backing::Rows(place + self.shape.before * row.unwrap_or(0));
         let state = self.tensor_in(batch, d, self.bits, backing, Placement::Chip);
         let normed = self.tensor(rows, d, self.bits, Slot::Normed);
         let norm = self.norm(layer, "attention_norm");

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::Algorithm;
+use crate::workload::Algorithm;
 
 /// What a collective is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

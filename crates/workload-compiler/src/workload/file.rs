@@ -6,10 +6,9 @@ use serde::de::value::EnumAccessDeserializer;
 use serde::de::{Deserializer, EnumAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{Fusion, Heads, MaskedKeys, Operators, Run, Softmax, Weights};
+use super::{Fusion, Heads, MaskedKeys, Operators, Run, Softmax, Split, Weights};
 use crate::Format;
 use crate::model::{Activation, DenseLayer, FeedForward};
-use crate::split::Split;
 
 /// A workload file as written:
 ///

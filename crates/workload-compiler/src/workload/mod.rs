@@ -4,15 +4,16 @@
 mod file;
 mod resolve;
 mod run;
+mod split;
 
 use serde::{Deserialize, Serialize};
 
-use crate::split::Split;
 use crate::{Format, Model};
 
 pub use file::{ModelChoice, Overrides, PrecisionFile, WorkloadFile};
 pub use resolve::resolve;
 pub use run::{Lengths, Run};
+pub use split::{Algorithm, Split};
 
 /// Which operators are run and counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,60 @@
+//! What cores that share the work tell each other while their programs are emitted.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use tile_program::Region;
+
+use super::emitter::After;
+
+/// What is told, and of which transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key {
+    /// What a rank of a stage sends in a step of a collective is there.
+    Ready {
+        /// Which collective of the stage, counted from the start of the run.
+        collective: u64,
+        stage: u64,
+        step: u32,
+        from: u64,
+    },
+    /// It has been read.
+    Read {
+        collective: u64,
+        stage: u64,
+        step: u32,
+        from: u64,
+    },
+    /// A piece of what a rank of a stage hands on to the next stage is there, counted from the start
+    /// of the run.
+    Handed { piece: u64, stage: u64, rank: u64 },
+    /// It has been read.
+    Taken { piece: u64, stage: u64, rank: u64 },
+}
+
+/// When something is there, and where, if it lies in the memory that both share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Posted {
+    pub(crate) after: After,
+    pub(crate) region: Option<Region>,
+}
+
+/// What cores have told each other and nobody has taken down yet: few entries.
+#[derive(Debug, Default)]
+pub(crate) struct Board(BTreeMap<Key, Posted>);
+
+/// The board of a run.
+pub(crate) type SharedBoard = Rc<RefCell<Board>>;
+
+impl Board {
+    pub(crate) fn post(&mut self, key: Key, posted: Posted) {
+        let before = self.0.insert(key, posted);
+        assert!(before.is_none(), "{key:?} is told once");
+    }
+
+    /// Takes what was told; `None` if it has not been told yet.
+    pub(crate) fn take(&mut self, key: Key) -> Option<Posted> {
+        self.0.remove(&key)
+    }
+}

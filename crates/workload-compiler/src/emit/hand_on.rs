@@ -1,0 +1,138 @@
+//! Handing the residual stream on from stage to stage, and taking it over.
+
+use std::task::Poll;
+
+use tile_program::{Bytes, TransferTile, Work};
+
+use super::board::{Key, Posted};
+use super::emitter::{Buffer, Step};
+use super::exchange::{ExchangeRun, PAD, pull};
+use super::pass::Context;
+use crate::lower::{Exchange, Slot};
+
+/// Bytes of the message that says that a piece has been taken over.
+const THANKS: Bytes = Bytes(8);
+
+impl ExchangeRun {
+    /// Says where the next rows are to be had; then waits for thanks, where they lie in a scratchpad.
+    pub(super) fn hand_on(&mut self, context: &mut Context) -> Poll<bool> {
+        if let Some(buffer) = self.handed.take() {
+            return self.thanked(context, buffer);
+        }
+        let rows = self.next_rows(context);
+        let operation = self.stage.operation;
+        let tile = context.emitter.tile(operation);
+        let live = &context.tensors[self.stage.tensor.0];
+        let (columns, held) = (0..live.spec.width, live.on_chip());
+        let mut posted = Posted {
+            after: live.ready(&rows),
+            region: None,
+        };
+        let same_chip = context.seat.neighbour(true).chip == context.seat.chip;
+        let mut buffer = Buffer::new(PAD, 0);
+        if same_chip {
+            let place = live.regions(&rows, 1, &columns)[0];
+            posted.region = Some(place);
+            if let Some(scratchpad) = held {
+                let work = Work::Transfer(TransferTile {
+                    region: place,
+                    scratchpad,
+                });
+                let step = Step::new(context.units.store, operation, tile, work);
+                let stamp = context.emitter.issue(step.after(&posted.after));
+                context.tensor(self.stage.tensor).read(stamp);
+                posted.after = stamp.into();
+            }
+        } else if held.is_none() {
+            buffer = context.load_piece((operation, tile), self.stage.tensor, &rows, 1, &columns);
+            posted.after = buffer.ready.clone();
+        }
+        let (piece, stage, rank) = self.piece(context, context.emitter.exchanges.handed);
+        context
+            .seat
+            .board
+            .borrow_mut()
+            .post(Key::Handed { piece, stage, rank }, posted);
+        self.handed = Some(buffer);
+        Poll::Ready(true)
+    }
+
+    /// Which piece of which stage, as the board knows it.
+    fn piece(&self, context: &Context, piece: u64) -> (u64, u64, u64) {
+        let seat = &context.seat;
+        let stage = match self.stage.exchange {
+            Exchange::TakeOver => seat.stage - 1,
+            _ => seat.stage,
+        };
+        (piece, stage, seat.rank)
+    }
+
+    fn thanked(&mut self, context: &mut Context, mut buffer: Buffer) -> Poll<bool> {
+        let (piece, stage, rank) = self.piece(context, context.emitter.exchanges.handed);
+        let key = Key::Taken { piece, stage, rank };
+        let Some(posted) = context.seat.board.borrow_mut().take(key) else {
+            self.handed = Some(buffer);
+            return Poll::Pending;
+        };
+        context.emitter.exchanges.handed += 1;
+        let rows = self.next_rows(context);
+        self.row = rows.end;
+        let mate = context.seat.neighbour(true);
+        if mate.chip == context.seat.chip {
+            // It was read where it lies in memory.
+            context.slot_readers[Slot::Residual as usize].merge(&posted.after);
+        } else {
+            let live = context.tensor(self.stage.tensor);
+            if live.on_chip().is_some() {
+                live.users.merge(&posted.after);
+            }
+            buffer.users.merge(&posted.after);
+            let tile = context.emitter.tile(self.stage.operation);
+            let at = (self.stage.operation, tile);
+            let thanks = Posted {
+                after: posted.after,
+                region: None,
+            };
+            let step = pull(context, at, mate, THANKS.get(), &thanks).give(buffer);
+            context.emitter.issue(step);
+        }
+        Poll::Ready(self.row < self.rows(context))
+    }
+
+    pub(super) fn take_over(&mut self, context: &mut Context) -> Poll<bool> {
+        let (piece, stage, rank) = self.piece(context, context.emitter.exchanges.taken);
+        let key = Key::Handed { piece, stage, rank };
+        let Some(posted) = context.seat.board.borrow_mut().take(key) else {
+            return Poll::Pending;
+        };
+        context.emitter.exchanges.taken += 1;
+        let rows = self.next_rows(context);
+        let tensor = self.stage.tensor;
+        let tile = context.emitter.tile(self.stage.operation);
+        let at = (self.stage.operation, tile);
+        let live = &context.tensors[tensor.0];
+        let (columns, held) = (0..live.spec.width, live.on_chip());
+        let bytes = live.piece(rows.end - rows.start, columns.end);
+        let mate = context.seat.neighbour(false);
+        let mut buffer = match held {
+            Some(scratchpad) => context.tensor(tensor).hold(scratchpad, bytes),
+            None => Buffer::new(PAD, bytes),
+        };
+        let step = pull(context, at, mate, bytes, &posted).take(&buffer);
+        let stamp = context.emitter.issue(step);
+        let told = Posted {
+            after: stamp.into(),
+            region: None,
+        };
+        let key = Key::Taken { piece, stage, rank };
+        context.seat.board.borrow_mut().post(key, told);
+        if held.is_some() {
+            context.tensor(tensor).written(&rows, stamp);
+        } else {
+            buffer.written(stamp);
+            context.store_piece(at, buffer, tensor, &rows, &columns);
+        }
+        self.row = rows.end;
+        Poll::Ready(self.row < self.rows(context))
+    }
+}
