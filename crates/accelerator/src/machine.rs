@@ -8,7 +8,7 @@ use tile_program::{Bytes, Observer, Platform, Program, ScratchpadId, Target};
 
 use crate::MachineError;
 use crate::compute::Compute;
-use crate::config::MachineSpec;
+use crate::config::{CoreSpec, MachineSpec};
 use crate::dma::{Dma, Place, Window};
 use crate::engine::Engine;
 use crate::links::{Links, Receive};
@@ -117,6 +117,12 @@ impl Machine {
     #[must_use]
     pub fn spec(&self) -> &MachineSpec {
         &self.spec
+    }
+
+    /// The description of a simulated core.
+    #[must_use]
+    pub fn core_spec(&self, core: &Target) -> &CoreSpec {
+        &self.model(core).spec
     }
 
     /// The models of the arrays of a chip's first core, in the order of the description.

@@ -95,13 +95,11 @@ impl Ledger {
     #[must_use]
     pub fn new(platform: &Platform) -> Self {
         let all = platform.all_units();
-        let places = (0..).zip(&platform.cores);
-        let cores = places.flat_map(|(place, core)| core.units().map(move |_| place));
         Self {
             units: all
                 .map(|(core, unit, _)| UnitLedger::new(&core.unit_name(unit)))
                 .collect(),
-            cores: cores.collect(),
+            cores: platform.core_places(),
             operations: OperationTable::new(platform),
             logs: platform.cores.iter().map(TransferLog::new).collect(),
             passes: 0,

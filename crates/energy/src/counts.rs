@@ -94,13 +94,11 @@ impl Counter {
             Role::Array(place) => Some(place),
             Role::Vector | Role::Load | Role::Store | Role::Receive => None,
         });
-        let places = (0..).zip(&platform.cores);
-        let cores = places.flat_map(|(place, core)| core.units().map(move |_| place));
         let loads = platform.all_units().map(|(_, _, role)| role == Role::Load);
         let counts = platform.cores.iter();
         Self {
             loads: loads.collect(),
-            cores: cores.collect(),
+            cores: platform.core_places(),
             arrays: arrays.collect(),
             classes: Vec::new(),
             counts: counts.map(|core| Counts::new(core.arrays.len())).collect(),

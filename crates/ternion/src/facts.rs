@@ -24,9 +24,8 @@ pub(crate) fn facts(
     let (workload, kept) = (program.workload(), program.kept());
     let spec = machine.spec();
     let platform = machine.platform();
-    let cores = spec.cores();
     let arrays = platform.cores.iter().flat_map(|core| {
-        let specs = &cores[core.core.index() % cores.len()].arrays;
+        let specs = &machine.core_spec(core).arrays;
         core.arrays.iter().zip(specs)
     });
     Run {
@@ -53,7 +52,7 @@ pub(crate) fn facts(
         },
         system: SystemFacts {
             chips: u64::from(spec.chips),
-            cores_per_chip: cores.len() as u64,
+            cores_per_chip: 1 + spec.other_cores.len() as u64,
             replicas: platform.replicas,
             links: links(machine, outcome),
         },

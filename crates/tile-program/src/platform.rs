@@ -39,6 +39,14 @@ impl Platform {
         cores.flat_map(|core| core.units().map(move |(unit, role)| (core, unit, role)))
     }
 
+    /// Of each unit, the place of its core in [`Platform::cores`].
+    #[must_use]
+    pub fn core_places(&self) -> Vec<usize> {
+        let places = (0..).zip(&self.cores);
+        let units = places.flat_map(|(place, core)| core.units().map(move |_| place));
+        units.collect()
+    }
+
     /// The simulated cores among a choice of them, renumbered; each chip stands for `replicas`.
     #[must_use]
     pub fn representatives(&self, chosen: &[CoreId], replicas: u64) -> Self {

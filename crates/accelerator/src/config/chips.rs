@@ -3,8 +3,9 @@
 use config::FieldError;
 use serde::{Deserialize, Serialize};
 
+use super::array;
 use super::file::{CoreFile, MachineFile};
-use super::resolve::{arrays_of, dma_of, scratchpads_of, vector_of};
+use super::resolve::{dma_of, scratchpads_of, vector_of};
 use super::spec::CoreSpec;
 use event_kernel::Frequency;
 
@@ -122,8 +123,8 @@ fn resolve_core(
 ) -> Result<CoreSpec, FieldError> {
     Ok(CoreSpec {
         arrays: match &core.arrays {
-            Some(arrays) => arrays_of(arrays, clock).map_err(inside)?,
-            None => arrays_of(&file.arrays, clock)?,
+            Some(arrays) => array::resolve_all(arrays, clock).map_err(inside)?,
+            None => array::resolve_all(&file.arrays, clock)?,
         },
         vector: match &core.vector {
             Some(vector) => vector_of(vector).map_err(inside)?,

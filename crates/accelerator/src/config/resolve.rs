@@ -6,13 +6,12 @@ use event_kernel::{Cycles, Frequency, Timeline};
 use tile_program::Bytes;
 
 use super::file::{
-    ArrayFile, DmaFile, Free, IdealFile, MachineFile, MemoryFile, ScratchpadFile, ScratchpadsFile,
-    VectorFile,
+    DmaFile, Free, IdealFile, MachineFile, MemoryFile, ScratchpadFile, ScratchpadsFile, VectorFile,
 };
 use super::spec::{
     ArraySpec, CoreSpec, DmaSpec, MachineSpec, ScratchpadSpec, VectorLanes, VectorSpec,
 };
-use super::{array, chips, serial};
+use super::{chips, serial};
 
 /// The most lanes, requests in flight, startup cycles: past it, a file holds a slip of the
 /// keyboard.
@@ -63,13 +62,6 @@ pub fn resolve(file: &MachineFile) -> Result<MachineSpec, FieldError> {
         chips,
         joined,
     })
-}
-
-pub(super) fn arrays_of(
-    files: &[ArrayFile],
-    clock: Frequency,
-) -> Result<Vec<ArraySpec>, FieldError> {
-    array::resolve_all(files, clock)
 }
 
 pub(super) fn vector_of(file: &Or<Free, VectorFile>) -> Result<VectorSpec, FieldError> {

@@ -9,6 +9,7 @@ use tile_program::{
 };
 
 use super::chain::{Band, Goal};
+use super::cuts::{Cut, cuts};
 use super::emitter::{Buffer, Step};
 use super::kept::KeptMatrix;
 use super::pass::{Context, Streams};
@@ -40,27 +41,14 @@ pub(super) struct GemmRun {
 }
 
 /// A tile of C.
-struct Tile {
-    rows: Range<u64>,
-    columns: Range<u64>,
+pub(super) struct Tile {
+    pub(super) rows: Range<u64>,
+    pub(super) columns: Range<u64>,
     /// First and last use of the block of A, and of the block of B.
     first_of_block: bool,
     last_of_block: bool,
     first_of_columns: bool,
     last_of_columns: bool,
-}
-
-/// A cut of k.
-struct Cut {
-    k: Range<u64>,
-    /// Its number, in the order in which cuts are emitted.
-    index: usize,
-    /// Which of the parts of k that are summed apart it belongs to; its first cut, or its last.
-    split: usize,
-    first: bool,
-    last: bool,
-    /// The last of the tile.
-    end: bool,
 }
 
 /// The sums of a part of a section, one for each part of k.
@@ -236,28 +224,6 @@ impl GemmRun {
         units
     }
 
-    /// The cuts of k: of parts that are summed apart, turn by turn.
-    fn cuts(&self) -> impl Iterator<Item = Cut> + use<> {
-        let (all, size) = (self.stage.k, self.plan.k);
-        let cuts = all.div_ceil(size);
-        let length = cuts.div_ceil(self.plan.splits);
-        let splits = cuts.div_ceil(length);
-        let order = (0..length).flat_map(move |turn| {
-            let numbers = (0..splits).map(move |split| (split, turn, split * length + turn));
-            numbers.filter(move |&(_, _, number)| number < cuts)
-        });
-        order
-            .enumerate()
-            .map(move |(index, (split, turn, number))| Cut {
-                k: number * size..((number + 1) * size).min(all),
-                index,
-                split: usize::try_from(split).expect("no more parts than arrays"),
-                first: turn == 0,
-                last: turn + 1 == length || number + 1 == cuts,
-                end: index as u64 + 1 == cuts,
-            })
-    }
-
     /// One tile of C, all of k, and what follows on it.
     fn tile(&mut self, context: &mut Context, section: &Section, tile: &Tile) {
         let elements = (tile.rows.end - tile.rows.start) * (tile.columns.end - tile.columns.start);
@@ -280,7 +246,7 @@ impl GemmRun {
         if tile.first_of_block {
             self.block.clear();
         }
-        for cut in self.cuts() {
+        for cut in cuts(self.stage.k, self.plan.k, self.plan.splits) {
             let unit = units[cut.split];
             self.cut(context, section, tile, &mut sums, (unit, &cut));
         }
@@ -608,65 +574,6 @@ impl GemmRun {
         {
             let at = (section.stored_by, number);
             context.store_piece(at, buffer, section.out, &tile.rows, &tile.columns);
-        }
-    }
-}
-
-impl Context {
-    /// The last vector work on a tile: it leaves the output scratchpad.
-    fn deliver(
-        &mut self,
-        mut step: Step,
-        section: &Section,
-        tile: &Tile,
-        sums: impl Iterator<Item = Buffer>,
-        operand: Option<super::chain::Operand>,
-        state: Option<crate::lower::TensorId>,
-    ) {
-        let out = section.out;
-        for buffer in sums {
-            step = step.after(&buffer.ready).give(buffer);
-        }
-        let rows = tile.rows.end - tile.rows.start;
-        let bytes = self.tensors[out.0].piece(rows, tile.columns.end - tile.columns.start);
-        let number = step.tile;
-        let chip = self.tensors[out.0].on_chip();
-        let operand_tensor = operand.as_ref().and_then(|operand| operand.tensor);
-        let loaded = operand.and_then(|operand| operand.buffer);
-        let mut staged = None;
-        match chip {
-            // A residual on chip is updated where it is; what is overwritten holds its bytes already.
-            Some(_) if operand_tensor == Some(out) || self.tensors[out.0].is_full(bytes) => {
-                step.overwrites.merge(&self.tensors[out.0].users);
-            }
-            Some(scratchpad) => {
-                let buffer = self.tensor(out).hold(scratchpad, bytes);
-                step = step.take(&buffer);
-            }
-            None => {
-                let buffer = Buffer::new(ScratchpadId::Activations, bytes);
-                step = step.take(&buffer);
-                staged = Some(buffer);
-            }
-        }
-        if let Some(buffer) = loaded {
-            step = step.give(buffer);
-        }
-        let stamp = self.emitter.issue(step);
-        if let Some(tensor) = operand_tensor {
-            self.tensor(tensor).read(stamp);
-        }
-        if let Some(state) = state {
-            let all = 0..self.tensors[state.0].spec.rows;
-            self.tensor(state).written(&all, stamp);
-        }
-        match staged {
-            Some(mut buffer) => {
-                buffer.written(stamp);
-                let at = (section.stored_by, number);
-                self.store_piece(at, buffer, out, &tile.rows, &tile.columns);
-            }
-            None => self.tensor(out).written(&tile.rows, stamp),
         }
     }
 }

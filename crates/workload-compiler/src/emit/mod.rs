@@ -7,6 +7,8 @@
 mod attention;
 mod board;
 mod chain;
+mod cuts;
+mod deliver;
 mod emitter;
 mod exchange;
 mod gemm;

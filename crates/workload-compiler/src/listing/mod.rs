@@ -299,11 +299,9 @@ impl Lister {
     pub fn new(mut program: CompiledProgram) -> Self {
         program.record_dependencies();
         let platform = program.platform().clone();
-        let places = (0..).zip(&platform.cores);
-        let cores = places.flat_map(|(place, core)| core.units().map(move |_| place));
         Self {
             program,
-            cores: cores.collect(),
+            cores: platform.core_places(),
             held: vec![[0; 3]; platform.cores.len()],
             platform,
             index: 0,

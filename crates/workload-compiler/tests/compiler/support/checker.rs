@@ -54,10 +54,8 @@ pub(crate) struct Checker {
 pub(crate) fn check(program: &mut CompiledProgram, thorough: bool) -> Checked {
     let platform = program.platform().clone();
     let units = platform.units();
-    let places = (0..).zip(&platform.cores);
-    let cores = places.flat_map(|(place, core)| core.units().map(move |_| place));
     let mut checker = Checker {
-        cores: cores.collect(),
+        cores: platform.core_places(),
         counts: vec![0; units],
         name: String::new(),
         latest: vec![vec![0; units]; units],

@@ -43,10 +43,7 @@ fn run(instructions: &[Instruction], platform: &Platform, policy: Policy) {
     }
     let mut completed = vec![0_u64; units];
     let mut running: Vec<Option<&Instruction>> = vec![None; units];
-    let places = (0..).zip(&platform.cores);
-    let cores: Vec<usize> = places
-        .flat_map(|(place, core)| core.units().map(move |_| place))
-        .collect();
+    let cores = platform.core_places();
     let mut occupancy = vec![[0_u64; 3]; platform.cores.len()];
     let mut state = match policy {
         Policy::Random { seed } => seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,

@@ -1,0 +1,68 @@
+//! Where the result of a tile goes: to a tensor on chip, or through a buffer to memory.
+
+use tile_program::ScratchpadId;
+
+use super::chain::Operand;
+use super::emitter::{Buffer, Step};
+use super::gemm::Tile;
+use super::pass::Context;
+use crate::lower::{Section, TensorId};
+
+impl Context {
+    /// The last vector work on a tile: it leaves the output scratchpad.
+    pub(super) fn deliver(
+        &mut self,
+        mut step: Step,
+        section: &Section,
+        tile: &Tile,
+        sums: impl Iterator<Item = Buffer>,
+        operand: Option<Operand>,
+        state: Option<TensorId>,
+    ) {
+        let out = section.out;
+        for buffer in sums {
+            step = step.after(&buffer.ready).give(buffer);
+        }
+        let rows = tile.rows.end - tile.rows.start;
+        let bytes = self.tensors[out.0].piece(rows, tile.columns.end - tile.columns.start);
+        let number = step.tile;
+        let chip = self.tensors[out.0].on_chip();
+        let operand_tensor = operand.as_ref().and_then(|operand| operand.tensor);
+        let loaded = operand.and_then(|operand| operand.buffer);
+        let mut staged = None;
+        match chip {
+            // A residual on chip is updated where it is; what is overwritten holds its bytes already.
+            Some(_) if operand_tensor == Some(out) || self.tensors[out.0].is_full(bytes) => {
+                step.overwrites.merge(&self.tensors[out.0].users);
+            }
+            Some(scratchpad) => {
+                let buffer = self.tensor(out).hold(scratchpad, bytes);
+                step = step.take(&buffer);
+            }
+            None => {
+                let buffer = Buffer::new(ScratchpadId::Activations, bytes);
+                step = step.take(&buffer);
+                staged = Some(buffer);
+            }
+        }
+        if let Some(buffer) = loaded {
+            step = step.give(buffer);
+        }
+        let stamp = self.emitter.issue(step);
+        if let Some(tensor) = operand_tensor {
+            self.tensor(tensor).read(stamp);
+        }
+        if let Some(state) = state {
+            let all = 0..self.tensors[state.0].spec.rows;
+            self.tensor(state).written(&all, stamp);
+        }
+        match staged {
+            Some(mut buffer) => {
+                buffer.written(stamp);
+                let at = (section.stored_by, number);
+                self.store_piece(at, buffer, out, &tile.rows, &tile.columns);
+            }
+            None => self.tensor(out).written(&tile.rows, stamp),
+        }
+    }
+}
