@@ -236,8 +236,8 @@ impl Dma {
         all_issued
     }
 
-    /// Notes data that has moved.
-    fn arrive<O: Observer>(&mut self, world: &mut World<'_, O>, arrival: &Arrival) {
+    /// Notes data that has moved and passed the DMA's port at a cycle.
+    fn arrive<O: Observer>(&mut self, world: &mut World<'_, O>, at: Cycle, arrival: &Arrival) {
         self.in_flight[arrival.port] -= arrival.bytes;
         let index = usize::try_from(arrival.transfer - self.first).expect("a short queue");
         let transfer = &mut self.transfers[index];
@@ -251,7 +251,7 @@ impl Dma {
             Side::Store => pad.count_drained(arrival.bytes),
         }
         // Both sides of the DMA share the ports, in the order of arrival.
-        let end = Cycle(pad.pass_dma(arrival.at.get(), arrival.bytes));
+        let end = Cycle(pad.pass_dma(at.get(), arrival.bytes));
         if arrival.moved >= transfer.memory_end {
             transfer.memory_end = arrival.moved;
             transfer.last_channel = arrival.channel;
@@ -397,8 +397,8 @@ impl<O: Observer> Component<World<'_, O>> for Dma {
     fn wake(&mut self, world: &mut World<'_, O>, context: &mut Context<'_>) {
         let now = context.now();
         let Place { memory, master, .. } = self.place;
-        while let Some(arrival) = world.memories[memory].arrival(master, self.side, now) {
-            self.arrive(world, &arrival);
+        while let Some((at, arrival)) = world.memories[memory].arrival(master, self.side, now) {
+            self.arrive(world, at, &arrival);
         }
         loop {
             self.issue(world, context);

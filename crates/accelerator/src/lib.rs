@@ -9,7 +9,7 @@
 //!     array …        vector        DMA load          DMA store
 //!        │              │              └───────┬─────────┘
 //!        └─ scratchpads ┴──────────────────────┤
-//!                                      memory channel …
+//!                                    memory: channels …
 //! ```
 //!
 //! Every box is a component on the event kernel. A unit takes the next instruction of its queue

@@ -12,7 +12,7 @@ use crate::config::{CoreSpec, MachineSpec};
 use crate::dma::{Dma, Place, Window};
 use crate::engine::Engine;
 use crate::links::{Links, Receive};
-use crate::memory::{ChannelUnit, Master, MemoryPorts, Side};
+use crate::memory::{Master, MemoryPorts, MemoryUnit, Side};
 use crate::platform::{self, CoreModel};
 use crate::sequencer::{Progress, Sequencer};
 use crate::world::{CoreState, Issue, UnitState, World};
@@ -201,7 +201,7 @@ impl Machine {
         chips
     }
 
-    /// Components are numbered: units first, as the platform numbers them, then memory channels,
+    /// Components are numbered: units first, as the platform numbers them, then memories,
     /// chip after chip.
     fn world<'r, O>(
         &self,
@@ -216,14 +216,13 @@ impl Machine {
                 .map(move |(unit, _)| UnitState::new(core.unit_name(unit), index, id(unit.index())))
         });
         let memories = (0..).zip(self.chips()).map(|(index, chip)| {
-            let first = self.platform.units() + index * self.channels();
-            let channels = (first..first + self.channels()).map(id).collect();
+            let component = id(self.platform.units() + index);
             let masters = cores.iter().filter(|core| core.chip == chip).map(|core| {
                 let dma = [core.load, core.store].map(|unit| id(unit.index()));
                 Master::new(dma, &self.model(core).spec.dma)
             });
             let memory = self.memory.clone();
-            MemoryPorts::new(memory, timeline.domain(1), channels, masters.collect())
+            MemoryPorts::new(memory, timeline.domain(1), component, masters.collect())
         });
         World {
             observer,
@@ -250,10 +249,6 @@ impl Machine {
             chip: core.chip,
             scratchpads: pads.map(|pad| Scratchpad::new(pad.map(Into::into))),
         }
-    }
-
-    fn channels(&self) -> usize {
-        usize::try_from(self.memory.channels()).expect("channel counts are checked")
     }
 
     fn add_components<'r, O: Observer + 'r>(&self, simulation: &mut Simulation<'r, World<'r, O>>) {
@@ -294,13 +289,11 @@ impl Machine {
         }
         let domain = simulation.timeline().domain(1);
         for (memory, chip) in chips.iter().enumerate() {
-            for index in 0..self.channels() {
-                let name = match chips.len() {
-                    1 => format!("memory channel {index}"),
-                    _ => format!("chip{chip} memory channel {index}"),
-                };
-                simulation.add(name, domain, ChannelUnit { memory, index });
-            }
+            let name = match chips.len() {
+                1 => "memory".to_owned(),
+                _ => format!("chip{chip} memory"),
+            };
+            simulation.add(name, domain, MemoryUnit { memory });
         }
     }
 }

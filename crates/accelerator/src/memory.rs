@@ -1,4 +1,5 @@
-//! Main memory in the machine: one component per channel, in the memory's own clock.
+//! Main memory in the machine: one component a chip, in the memory's own clock, which wakes each
+//! channel when that can have something to tell.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -21,6 +22,15 @@ pub(crate) enum Side {
     Store,
 }
 
+impl Side {
+    const fn direction(self) -> Direction {
+        match self {
+            Self::Load => Direction::Read,
+            Self::Store => Direction::Write,
+        }
+    }
+}
+
 /// A piece of a transfer on its way to a channel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
@@ -35,22 +45,24 @@ pub(crate) struct Request {
     pub(crate) bytes: Bytes,
 }
 
-/// A piece of a transfer whose data has moved, in the order of time.
+/// A piece of a transfer whose data has moved, in the order of time: whenever channels are asked,
+/// the order is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Arrival {
-    /// Edge of the reference clock at which it has passed the DMA's port.
-    pub(crate) at: Cycle,
-    /// Breaks ties in the order of decision.
-    sequence: u64,
-    /// When its data has left (entered) memory.
+    /// Edge of the reference clock by which its data has left (entered) memory.
     pub(crate) moved: Cycle,
     pub(crate) channel: u32,
+    /// Breaks ties in the order of the channel's data.
+    sequence: u64,
     pub(crate) port: usize,
     pub(crate) transfer: u64,
     pub(crate) bytes: Bytes,
     /// The channel's time since the side's previous arrival on it, in memory cycles by cause.
     pub(crate) causes: [u64; CAUSES],
 }
+
+/// A channel that nothing is asked of.
+const NEVER: Cycle = Cycle(u64::MAX);
 
 /// How many causes a memory channel tells apart; see [`dram::Causes`].
 pub(crate) const CAUSES: usize = 5;
@@ -59,17 +71,24 @@ pub(crate) const CAUSES: usize = 5;
 pub(crate) struct MemoryPorts {
     pub(crate) memory: Memory,
     pub(crate) domain: DomainId,
+    component: ComponentId,
     ports: Vec<Port>,
+    /// When each channel has to be woken, and the least of them: the component's next wake-up.
+    due: Vec<Cycle>,
+    next: Cycle,
     /// The DMAs that share it.
     masters: Vec<Master>,
-    sequence: u64,
 }
 
 /// The DMA of a core, as its memory sees it; what has two entries is by side.
 pub(crate) struct Master {
     /// Who is told of arrivals.
     dma: [ComponentId; 2],
-    arrivals: [BinaryHeap<Reverse<Arrival>>; 2],
+    /// Data on its way to the ports of the DMA, and data that passes them, by the cycle at which it
+    /// has.
+    moved: [BinaryHeap<Reverse<Arrival>>; 2],
+    passing: [BinaryHeap<Reverse<(Cycle, Arrival)>>; 2],
+    sequence: u64,
     /// Bytes that a port of the DMA moves in a cycle of the reference clock.
     rate: Option<u64>,
     /// When each port of the DMA has moved all data so far, in parts of a cycle: as many to the
@@ -82,17 +101,50 @@ impl Master {
         let ports = usize::try_from(spec.ports).expect("port counts are checked");
         Self {
             dma,
-            arrivals: [BinaryHeap::new(), BinaryHeap::new()],
+            moved: [BinaryHeap::new(), BinaryHeap::new()],
+            passing: [BinaryHeap::new(), BinaryHeap::new()],
+            sequence: 0,
             rate: spec.port.map(Bytes::get),
             passed: [vec![0; ports], vec![0; ports]],
         }
     }
+
+    /// The next arrival of a side at or before a cycle, and when it has passed its port.
+    fn arrival(&mut self, side: usize, now: Cycle) -> Option<(Cycle, Arrival)> {
+        let due = |arrival: &Reverse<Arrival>| arrival.0.moved <= now;
+        while let Some(Reverse(arrival)) = pop_if(&mut self.moved[side], due) {
+            let Some(rate) = self.rate else {
+                return Some((arrival.moved, arrival));
+            };
+            let free = &mut self.passed[side][arrival.port];
+            let at = pass(free, rate, arrival.bytes, arrival.moved);
+            self.passing[side].push(Reverse((at, arrival)));
+        }
+        let due = |passing: &Reverse<(Cycle, Arrival)>| passing.0.0 <= now;
+        pop_if(&mut self.passing[side], due).map(|Reverse(arrival)| arrival)
+    }
+
+    /// When a side has to look for arrivals, as far as is decided.
+    fn next_arrival(&self, side: usize) -> Option<Cycle> {
+        let moved = self.moved[side].peek();
+        let passing = self.passing[side].peek();
+        let moved = moved.map(|Reverse(arrival)| arrival.moved);
+        let passing = passing.map(|Reverse((at, _))| *at);
+        moved.into_iter().chain(passing).min()
+    }
+}
+
+fn pop_if<T: Ord>(heap: &mut BinaryHeap<T>, test: impl Fn(&T) -> bool) -> Option<T> {
+    heap.peek().filter(|first| test(first))?;
+    heap.pop()
 }
 
 struct Port {
-    component: ComponentId,
     channel: Channel,
-    requests: VecDeque<Request>,
+    /// Requests that the channel has not been told of, with the edge that they came at.
+    requests: VecDeque<(Cycle, Request)>,
+    /// The edge that the channel was woken at last.
+    woken: Cycle,
     /// Requests pushed and not done, by tag.
     pushed: Tags,
     /// Memory cycles by cause since the last arrival of each side of each master, or since it had
@@ -137,15 +189,17 @@ impl MemoryPorts {
     pub(crate) fn new(
         memory: Memory,
         domain: DomainId,
-        channels: Vec<ComponentId>,
+        component: ComponentId,
         masters: Vec<Master>,
     ) -> Self {
-        let ports = channels
-            .into_iter()
-            .map(|component| Port {
-                component,
-                channel: memory.channel(),
+        let channels = usize::try_from(memory.channels()).expect("channel counts are checked");
+        // Copies of one share what does not change.
+        let idle = memory.channel();
+        let ports: Vec<_> = (0..channels)
+            .map(|_| Port {
+                channel: idle.clone(),
                 requests: VecDeque::new(),
+                woken: Cycle::ZERO,
                 pushed: Tags::default(),
                 causes: vec![[[0; CAUSES]; 2]; masters.len()],
                 under_way: vec![[0; 2]; masters.len()],
@@ -155,33 +209,47 @@ impl MemoryPorts {
         Self {
             memory,
             domain,
+            component,
+            due: vec![NEVER; ports.len()],
+            next: NEVER,
             ports,
             masters,
-            sequence: 0,
         }
     }
 
-    /// Hands a request to its channel.
+    /// Hands a request to its channel, which is told of it, and when it came, before it could be
+    /// done.
     pub(crate) fn request(&mut self, context: &mut Context<'_>, request: Request) {
-        let port = &mut self.ports[usize::try_from(request.share.channel).unwrap_or(usize::MAX)];
-        port.requests.push_back(request);
-        context.wake(port.component, Phase::Act);
-    }
-
-    /// The next arrival of a side of a master at or before a cycle.
-    pub(crate) fn arrival(&mut self, master: usize, side: Side, now: Cycle) -> Option<Arrival> {
-        let heap = &mut self.masters[master].arrivals[side as usize];
-        if heap.peek()?.0.at > now {
-            return None;
+        let channel = usize::try_from(request.share.channel).unwrap_or(usize::MAX);
+        let port = &mut self.ports[channel];
+        let now = context.now_in(self.domain);
+        let least = port
+            .channel
+            .least_latency(request.share.bursts, request.side.direction());
+        port.requests.push_back((now, request));
+        let due = &mut self.due[channel];
+        *due = (*due).min(now + least);
+        if *due < self.next {
+            self.next = *due;
+            let instant = context.timeline().instant(self.domain, *due);
+            context.wake_at(self.component, instant, Phase::Act);
         }
-        heap.pop().map(|Reverse(arrival)| arrival)
     }
 
-    /// When the next arrival of a side of a master is due, as far as is decided.
+    /// The next arrival of a side of a master at or before a cycle, and the edge of the reference
+    /// clock at which it has passed the DMA's port.
+    pub(crate) fn arrival(
+        &mut self,
+        master: usize,
+        side: Side,
+        now: Cycle,
+    ) -> Option<(Cycle, Arrival)> {
+        self.masters[master].arrival(side as usize, now)
+    }
+
+    /// When a side of a master has to look for arrivals, as far as is decided.
     pub(crate) fn next_arrival(&self, master: usize, side: Side) -> Option<Cycle> {
-        self.masters[master].arrivals[side as usize]
-            .peek()
-            .map(|Reverse(arrival)| arrival.at)
+        self.masters[master].next_arrival(side as usize)
     }
 
     /// What each channel did up to a cycle of its clock, which is not before its last data.
@@ -197,90 +265,136 @@ impl MemoryPorts {
         self.ports.iter().map(outcome).collect()
     }
 
-    /// Lets a channel decide all that it can at its current edge.
-    fn advance(&mut self, context: &mut Context<'_>, index: usize, reference: DomainId) {
+    /// Lets each channel that is due decide all that it can at the current edge.
+    fn advance_due(&mut self, context: &mut Context<'_>, reference: DomainId) {
         let now = context.now();
-        let port = &mut self.ports[index];
-        while port.channel.can_accept() {
-            let Some(request) = port.requests.pop_front() else {
-                break;
-            };
-            let direction = match request.side {
-                Side::Load => Direction::Read,
-                Side::Store => Direction::Write,
-            };
-            let (master, side) = (request.master, request.side as usize);
-            if port.under_way[master][side] == 0 {
-                port.causes[master][side] = [0; CAUSES];
+        for index in 0..self.due.len() {
+            if self.due[index] <= now {
+                self.advance(context, now, index, reference);
             }
-            port.under_way[master][side] += 1;
-            let Share { first, bursts, .. } = request.share;
-            let tag = port.pushed.put(request);
-            port.channel.push(now, first, bursts, direction, tag);
         }
-        let (pushed, causes) = (&mut port.pushed, &mut port.causes);
-        let under_way = &mut port.under_way;
-        let spent = &mut port.spent;
-        let (masters, sequence) = (&mut self.masters, &mut self.sequence);
-        let mut due: SmallVec<[_; 2]> = smallvec![[None; 2]; masters.len()];
-        port.channel.advance(now, &mut |done: Done| {
-            spent.add(&done.causes);
-            for side in causes.iter_mut().flatten() {
-                add(side, &done.causes);
+        self.next = self.due.iter().copied().min().unwrap_or(NEVER);
+        if self.next < NEVER {
+            context.wake_me_at(self.next, Phase::Act);
+        }
+    }
+
+    /// Lets a channel decide all that it can at its current edge.
+    fn advance(
+        &mut self,
+        context: &mut Context<'_>,
+        now: Cycle,
+        index: usize,
+        reference: DomainId,
+    ) {
+        let masters = self.masters.len();
+        let port = &mut self.ports[index];
+        let mut told = Told {
+            index,
+            reference,
+            masters: &mut self.masters,
+            pushed: &mut port.pushed,
+            causes: &mut port.causes,
+            under_way: &mut port.under_way,
+            spent: &mut port.spent,
+            due: smallvec![[None; 2]; masters],
+        };
+        let mut told_until = port.woken;
+        while let Some((came, request)) = port.requests.front() {
+            // One that found the channel full comes in now, and so do those behind it.
+            let at = if *came < told_until { now } else { *came };
+            told_until = at;
+            port.channel
+                .advance(at, &mut |done| told.done(context, &done));
+            if !port.channel.can_accept() {
+                break;
             }
-            let Request {
-                side,
-                master,
-                port,
-                transfer,
-                bytes,
-                ..
-            } = pushed.take(done.tag);
-            under_way[master][side as usize] -= 1;
-            let dma = &mut masters[master];
-            let moved = context
-                .timeline()
-                .convert(context.domain(), done.last_data, reference);
-            let at = pass(&mut dma.passed[side as usize][port], dma.rate, bytes, moved);
-            *sequence += 1;
-            dma.arrivals[side as usize].push(Reverse(Arrival {
-                at,
-                sequence: *sequence,
-                moved,
-                port,
-                channel: u32::try_from(index).expect("channel counts are small"),
-                transfer,
-                bytes,
-                causes: std::mem::take(&mut causes[master][side as usize]),
-            }));
-            let due = &mut due[master][side as usize];
-            *due = Some(due.map_or(at, |earlier: Cycle| earlier.min(at)));
-        });
-        let told = self.masters.iter().flat_map(|master| master.dma);
-        for (dma, due) in told.zip(due.into_iter().flatten()) {
+            let Share { first, bursts, .. } = request.share;
+            let direction = request.side.direction();
+            let tag = told.push(*request);
+            port.channel.push(at, first, bursts, direction, tag);
+            port.requests.pop_front();
+        }
+        port.channel
+            .advance(now, &mut |done| told.done(context, &done));
+        port.woken = now;
+        let wake = port.channel.next_wake();
+        self.due[index] = wake.map_or(NEVER, |edge| edge.max(now));
+        let due = told.due;
+        let dmas = self.masters.iter().flat_map(|master| master.dma);
+        for (dma, due) in dmas.zip(due.into_iter().flatten()) {
             if let Some(at) = due {
                 let instant = context.timeline().instant(reference, at);
                 let later = instant > context.instant();
-                context.wake_at(
-                    dma,
-                    instant,
-                    if later { Phase::Deliver } else { Phase::Act },
-                );
+                let phase = if later { Phase::Deliver } else { Phase::Act };
+                context.wake_at(dma, instant, phase);
             }
         }
-        let port = &self.ports[index];
-        if let Some(edge) = port.channel.next_wake() {
-            context.wake_me_at(edge.max(now), Phase::Act);
+    }
+}
+
+/// Who is told of what a channel does, in the order of its data.
+struct Told<'a> {
+    /// The channel.
+    index: usize,
+    reference: DomainId,
+    masters: &'a mut [Master],
+    pushed: &'a mut Tags,
+    causes: &'a mut [[[u64; CAUSES]; 2]],
+    under_way: &'a mut [[u32; 2]],
+    spent: &'a mut Causes,
+    /// The first arrival of each side of each master.
+    due: SmallVec<[[Option<Cycle>; 2]; 2]>,
+}
+
+impl Told<'_> {
+    /// Notes a request that the channel takes; returns its tag.
+    fn push(&mut self, request: Request) -> u64 {
+        let (master, side) = (request.master, request.side as usize);
+        if self.under_way[master][side] == 0 {
+            self.causes[master][side] = [0; CAUSES];
         }
+        self.under_way[master][side] += 1;
+        self.pushed.put(request)
+    }
+
+    fn done(&mut self, context: &Context<'_>, done: &Done) {
+        self.spent.add(&done.causes);
+        for side in self.causes.iter_mut().flatten() {
+            add(side, &done.causes);
+        }
+        let Request {
+            side,
+            master,
+            port,
+            transfer,
+            bytes,
+            ..
+        } = self.pushed.take(done.tag);
+        let side = side as usize;
+        self.under_way[master][side] -= 1;
+        let timeline = context.timeline();
+        let moved = timeline.convert(context.domain(), done.last_data, self.reference);
+        let dma = &mut self.masters[master];
+        dma.sequence += 1;
+        dma.moved[side].push(Reverse(Arrival {
+            moved,
+            channel: u32::try_from(self.index).expect("channel counts are small"),
+            sequence: dma.sequence,
+            port,
+            transfer,
+            bytes,
+            causes: std::mem::take(&mut self.causes[master][side]),
+        }));
+        let due = &mut self.due[master][side];
+        *due = Some(due.map_or(moved, |earlier| earlier.min(moved)));
     }
 }
 
 /// When data that moves at a cycle has passed a port: no faster than the port's rate, after what
 /// came before. `free` counts parts of a cycle.
-fn pass(free: &mut u128, rate: Option<u64>, bytes: Bytes, moved: Cycle) -> Cycle {
-    let Some(rate) = rate.map(u128::from) else {
-        return moved;
-    };
+fn pass(free: &mut u128, rate: u64, bytes: Bytes, moved: Cycle) -> Cycle {
+    let rate = u128::from(rate);
     *free = (*free + u128::from(bytes.get())).max(u128::from(moved.get()) * rate);
     Cycle(u64::try_from(free.div_ceil(rate)).unwrap_or(u64::MAX))
 }
@@ -298,22 +412,23 @@ fn add(sum: &mut [u64; CAUSES], causes: &Causes) {
     }
 }
 
-/// Wakes one memory channel.
-pub(crate) struct ChannelUnit {
-    /// Which of the machine's memories, one a chip.
+/// Wakes the memory of a chip.
+pub(crate) struct MemoryUnit {
+    /// Which of the machine's memories.
     pub(crate) memory: usize,
-    pub(crate) index: usize,
 }
 
-impl<O: Observer> Component<World<'_, O>> for ChannelUnit {
+impl<O: Observer> Component<World<'_, O>> for MemoryUnit {
     fn wake(&mut self, world: &mut World<'_, O>, context: &mut Context<'_>) {
         let reference = world.reference;
-        world.memories[self.memory].advance(context, self.index, reference);
+        world.memories[self.memory].advance_due(context, reference);
     }
 
     fn waits_for(&self, world: &World<'_, O>) -> Option<WaitsFor> {
-        let port = &world.memories[self.memory].ports[self.index];
-        let waiting = port.requests.len() + port.pushed.len();
+        let ports = world.memories[self.memory].ports.iter();
+        let waiting: usize = ports
+            .map(|port| port.requests.len() + port.pushed.len())
+            .sum();
         (waiting > 0).then(|| WaitsFor {
             whom: None,
             what: format!("{waiting} requests undone"),

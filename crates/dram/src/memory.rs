@@ -330,6 +330,16 @@ impl Channel {
         }
     }
 
+    /// The least time from a request's arrival to its last data, whatever else the channel does: a
+    /// caller that advances the channel then hears of it in time. Zero if all is decided on arrival.
+    #[must_use]
+    pub fn least_latency(&self, bursts: u64, direction: Direction) -> Cycles {
+        match &self.0 {
+            State::Dram(controller) => Cycles(controller.least_latency(bursts, direction)),
+            State::Ideal { .. } => Cycles::ZERO,
+        }
+    }
+
     /// No request's last data can have moved before this cycle, so a caller that advances the
     /// channel then hears of every request in time; `None` while nothing is asked for.
     #[must_use]

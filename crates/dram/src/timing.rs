@@ -5,6 +5,8 @@
 //! noted once for its bank, once for its group and once a rank that it reaches, and a look-up reads
 //! three numbers.
 
+use std::sync::Arc;
+
 use crate::command::Command;
 use crate::standard::{Rule, Scope};
 
@@ -36,19 +38,20 @@ impl Shape {
 /// What a command does to the earliest cycle of another one.
 #[derive(Clone, Copy, Debug)]
 struct Effect {
-    /// The place in the table that it raises.
+    /// The place that it raises, counted from the first of the bank, the group, or all ranks.
     at: usize,
     cycles: u64,
 }
 
-/// A rule over a window of commands, with the times of the last ones of each place it counts at.
+/// A rule over a window of commands.
 #[derive(Clone, Debug)]
 struct Window {
     rule: Rule,
-    /// `rule.window` times a place, as rings.
-    times: Vec<u64>,
-    /// The ring position of the oldest time, a place.
-    oldest: Vec<u8>,
+    /// The slot of the command that it keeps back.
+    to: usize,
+    /// Its first ring, of those of the places it counts at: `rule.window` cycles, and the position of
+    /// the oldest one behind them.
+    rings: usize,
 }
 
 /// What commands of one kind do.
@@ -61,96 +64,135 @@ struct Effects {
     windows: Vec<Window>,
 }
 
-/// Earliest cycles of each command.
-type Earliest = [u64; Command::COUNT];
-
-/// The earliest cycles of a unit's banks.
-#[derive(Clone, Debug)]
-pub struct Timing {
+/// What does not change: one for all channels of a memory, so that they share its place in the
+/// caches.
+#[derive(Debug)]
+struct Law {
     shape: Shape,
     /// By command.
     effects: Vec<Effects>,
     /// The group and the rank of each bank.
     places: Vec<(u16, u16)>,
-    /// By bank, from commands to the bank.
-    of_bank: Vec<Earliest>,
-    /// By group, from commands to any bank that reach the group alone.
-    of_group: Vec<Earliest>,
-    /// By rank and command, from commands to any bank that reach the rank; all commands of a rank
-    /// together.
-    of_rank: Vec<u64>,
+    /// The slot of each command among those asked for.
+    slots: [u8; Command::COUNT],
+    /// How many are asked for.
+    asked: usize,
+    /// The first places of groups and of ranks; those of banks come before.
+    groups: usize,
+    ranks: usize,
+}
+
+/// The earliest cycles of a unit's banks.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    law: Arc<Law>,
+    /// A place for each command asked for: by bank, from commands to the bank; by group, from
+    /// commands to any bank that reach the group alone; by rank, from commands to any bank that
+    /// reach the rank.
+    earliest: Vec<u64>,
+    /// The times of the last commands under a [`Window`].
+    rings: Vec<u64>,
+}
+
+/// A time of no command.
+const NONE: u64 = u64::MAX;
+
+impl Law {
+    /// The law, and the rings of its windows without a command.
+    fn new(shape: Shape, rules: &[Rule], asked: &[Command]) -> (Self, Vec<u64>) {
+        let mut slots = [u8::MAX; Command::COUNT];
+        for (slot, command) in (0..).zip(asked) {
+            slots[*command as usize] = slot;
+        }
+        let place = |bank| {
+            let rank = bank / shape.banks_per_rank();
+            ((bank / shape.banks) as u16, rank as u16)
+        };
+        let groups = shape.total_banks() * asked.len();
+        let none = Effects {
+            ranks: vec![Vec::new(); shape.ranks],
+            ..Effects::default()
+        };
+        let mut law = Self {
+            shape,
+            effects: vec![none; Command::COUNT],
+            places: (0..shape.total_banks()).map(place).collect(),
+            slots,
+            asked: asked.len(),
+            groups,
+            ranks: groups + shape.ranks * shape.groups * asked.len(),
+        };
+        let mut rings = Vec::new();
+        for rule in rules {
+            let alone = rule.scope == Scope::OtherRank && shape.ranks == 1;
+            if rule.cycles > 0 && asked.contains(&rule.to) && !alone {
+                law.add(rule, &mut rings);
+            }
+        }
+        (law, rings)
+    }
+
+    fn add(&mut self, rule: &Rule, rings: &mut Vec<u64>) {
+        let to = usize::from(self.slots[rule.to as usize]);
+        if rule.window > 1 {
+            let window = Window {
+                rule: *rule,
+                to,
+                rings: rings.len(),
+            };
+            let mut ring = vec![NONE; window.ring()];
+            ring[usize::from(rule.window)] = 0;
+            rings.extend(ring.repeat(window.places(self.shape)));
+            self.effects[rule.from as usize].windows.push(window);
+            return;
+        }
+        let effect = |rank| Effect {
+            at: rank * self.asked + to,
+            cycles: rule.cycles,
+        };
+        let of = &mut self.effects[rule.from as usize];
+        match rule.scope {
+            Scope::Bank => of.bank.push(effect(0)),
+            Scope::Group => of.group.push(effect(0)),
+            Scope::Rank | Scope::OtherRank | Scope::Unit => {
+                for (from, reached) in of.ranks.iter_mut().enumerate() {
+                    let told = (0..self.shape.ranks).filter(|&rank| match rule.scope {
+                        Scope::Rank => rank == from,
+                        Scope::OtherRank => rank != from,
+                        _ => true,
+                    });
+                    for rank in told {
+                        raise(reached, effect(rank));
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl Timing {
     /// No command given yet. Only the commands `asked` for have their earliest cycles kept.
     #[must_use]
     pub fn new(shape: Shape, rules: &[Rule], asked: &[Command]) -> Self {
-        let none = Effects {
-            ranks: vec![Vec::new(); shape.ranks],
-            ..Effects::default()
-        };
-        let mut effects = vec![none; Command::COUNT];
-        let binds = |rule: &&Rule| {
-            let alone = rule.scope == Scope::OtherRank && shape.ranks == 1;
-            rule.cycles > 0 && asked.contains(&rule.to) && !alone
-        };
-        for rule in rules.iter().filter(binds) {
-            let of = &mut effects[rule.from as usize];
-            if rule.window > 1 {
-                let places = shape.total_banks();
-                of.windows.push(Window {
-                    rule: *rule,
-                    times: vec![u64::MAX; usize::from(rule.window) * places],
-                    oldest: vec![0; places],
-                });
-                continue;
-            }
-            let effect = |rank| Effect {
-                at: rank * Command::COUNT + rule.to as usize,
-                cycles: rule.cycles,
-            };
-            match rule.scope {
-                Scope::Bank => of.bank.push(effect(0)),
-                Scope::Group => of.group.push(effect(0)),
-                Scope::Rank | Scope::OtherRank | Scope::Unit => {
-                    for (from, reached) in of.ranks.iter_mut().enumerate() {
-                        let told = (0..shape.ranks).filter(|&rank| match rule.scope {
-                            Scope::Rank => rank == from,
-                            Scope::OtherRank => rank != from,
-                            _ => true,
-                        });
-                        for rank in told {
-                            raise(reached, effect(rank));
-                        }
-                    }
-                }
-            }
-        }
-        let place = |bank| {
-            let rank = bank / shape.banks_per_rank();
-            ((bank / shape.banks) as u16, rank as u16)
-        };
+        let (law, rings) = Law::new(shape, rules, asked);
         Self {
-            shape,
-            effects,
-            places: (0..shape.total_banks()).map(place).collect(),
-            of_bank: vec![[0; Command::COUNT]; shape.total_banks()],
-            of_group: vec![[0; Command::COUNT]; shape.ranks * shape.groups],
-            of_rank: vec![0; shape.ranks * Command::COUNT],
+            earliest: vec![0; law.ranks + shape.ranks * law.asked],
+            rings,
+            law: Arc::new(law),
         }
     }
 
     /// The tree's numbers.
     #[must_use]
-    pub const fn shape(&self) -> Shape {
-        self.shape
+    pub fn shape(&self) -> Shape {
+        self.law.shape
     }
 
     /// The bank's group and rank, each numbered over the whole unit.
     #[inline]
     #[must_use]
     pub fn group_and_rank(&self, bank: usize) -> (u16, u16) {
-        self.places[bank]
+        self.law.places[bank]
     }
 
     /// The earliest cycle of a command to a bank; of a command to a whole rank, what the bank
@@ -158,54 +200,62 @@ impl Timing {
     #[inline]
     #[must_use]
     pub fn earliest(&self, command: Command, bank: usize) -> u64 {
-        let (group, rank) = self.places[bank];
-        let command = command as usize;
-        self.of_bank[bank][command]
-            .max(self.of_group[usize::from(group)][command])
-            .max(self.of_rank[usize::from(rank) * Command::COUNT + command])
+        let law = &*self.law;
+        let (group, rank) = law.places[bank];
+        let (group, rank) = (usize::from(group), usize::from(rank));
+        let slot = usize::from(law.slots[command as usize]);
+        debug_assert!(slot < law.asked, "{command:?} was not asked for");
+        self.earliest[bank * law.asked + slot]
+            .max(self.earliest[law.groups + group * law.asked + slot])
+            .max(self.earliest[law.ranks + rank * law.asked + slot])
     }
 
     /// Whether a command to a bank moves another one's earliest cycle of other banks.
     #[must_use]
     pub fn spaces_others(&self, from: Command, to: Command) -> bool {
-        let effects = &self.effects[from as usize];
+        let law = &*self.law;
+        let slot = usize::from(law.slots[to as usize]);
+        let effects = &law.effects[from as usize];
         let mut reached = effects.group.iter().chain(effects.ranks.iter().flatten());
-        reached.any(|effect| effect.at % Command::COUNT == to as usize)
-            || effects.windows.iter().any(|window| window.rule.to == to)
+        reached.any(|effect| effect.at % law.asked == slot)
+            || effects.windows.iter().any(|window| window.to == slot)
     }
 
     /// Takes note of a command to a bank (or, for a command to a whole rank, to any of its
     /// banks).
     #[inline]
     pub fn issue(&mut self, command: Command, bank: usize, cycle: u64) {
-        let (group, rank) = self.places[bank];
+        let law = &*self.law;
+        let (group, rank) = law.places[bank];
         let (group, rank) = (usize::from(group), usize::from(rank));
-        let effects = &mut self.effects[command as usize];
-        let tell = |table: &mut [u64], effects: &[Effect]| {
+        let effects = &law.effects[command as usize];
+        let mut tell = |first: usize, effects: &[Effect]| {
             for effect in effects {
-                let earliest = &mut table[effect.at];
+                let earliest = &mut self.earliest[first + effect.at];
                 *earliest = (*earliest).max(cycle + effect.cycles);
             }
         };
-        tell(&mut self.of_bank[bank], &effects.bank);
-        tell(&mut self.of_group[group], &effects.group);
-        tell(&mut self.of_rank, &effects.ranks[rank]);
-        for window in &mut effects.windows {
-            let to = window.rule.to as usize;
-            let raise = |earliest: &mut u64, at: u64| *earliest = (*earliest).max(at);
-            match window.rule.scope {
-                Scope::Bank => raise(&mut self.of_bank[bank][to], window.push(bank, cycle)),
-                Scope::Group => raise(&mut self.of_group[group][to], window.push(group, cycle)),
-                Scope::Rank | Scope::OtherRank => {
-                    let at = window.push(rank, cycle);
-                    raise(&mut self.of_rank[rank * Command::COUNT + to], at);
-                }
-                Scope::Unit => {
-                    let at = window.push(0, cycle);
-                    for rank in 0..self.shape.ranks {
-                        raise(&mut self.of_rank[rank * Command::COUNT + to], at);
-                    }
-                }
+        let of_bank = bank * law.asked;
+        let of_group = law.groups + group * law.asked;
+        tell(of_bank, &effects.bank);
+        tell(of_group, &effects.group);
+        tell(law.ranks, &effects.ranks[rank]);
+        for window in &effects.windows {
+            let (place, first) = match window.rule.scope {
+                Scope::Bank => (bank, of_bank),
+                Scope::Group => (group, of_group),
+                Scope::Rank | Scope::OtherRank => (rank, law.ranks + rank * law.asked),
+                Scope::Unit => (0, law.ranks),
+            };
+            let at = window.push(&mut self.rings, place, cycle);
+            let ranks = if window.rule.scope == Scope::Unit {
+                law.shape.ranks
+            } else {
+                1
+            };
+            for rank in 0..ranks {
+                let earliest = &mut self.earliest[first + rank * law.asked + window.to];
+                *earliest = (*earliest).max(at);
             }
         }
     }
@@ -221,19 +271,33 @@ fn raise(effects: &mut Vec<Effect>, effect: Effect) {
 }
 
 impl Window {
+    /// Places that the rule counts commands at.
+    const fn places(&self, shape: Shape) -> usize {
+        match self.rule.scope {
+            Scope::Bank => shape.total_banks(),
+            Scope::Group => shape.ranks * shape.groups,
+            Scope::Rank | Scope::OtherRank => shape.ranks,
+            Scope::Unit => 1,
+        }
+    }
+
+    /// Numbers of a place.
+    const fn ring(&self) -> usize {
+        self.rule.window as usize + 1
+    }
+
     /// Notes a command and returns the earliest cycle of the next one.
     #[inline]
-    fn push(&mut self, place: usize, cycle: u64) -> u64 {
-        let length = self.rule.window;
-        let ring = place * usize::from(length);
-        let oldest = &mut self.oldest[place];
-        self.times[ring + usize::from(*oldest)] = cycle;
-        *oldest += 1;
-        if *oldest == length {
-            *oldest = 0;
-        }
-        match self.times[ring + usize::from(*oldest)] {
-            u64::MAX => 0,
+    fn push(&self, rings: &mut [u64], place: usize, cycle: u64) -> u64 {
+        let length = usize::from(self.rule.window);
+        let first = self.rings + place * self.ring();
+        let ring = &mut rings[first..=first + length];
+        let newest = ring[length] as usize;
+        ring[newest] = cycle;
+        let oldest = if newest + 1 == length { 0 } else { newest + 1 };
+        ring[length] = oldest as u64;
+        match ring[oldest] {
+            NONE => 0,
             time => time + self.rule.cycles,
         }
     }

@@ -205,7 +205,12 @@ impl Timeline {
     /// If that edge has a number above 64 bits.
     #[must_use]
     pub fn edge_at_or_after(&self, domain: DomainId, instant: Instant) -> Cycle {
-        let edge = instant.0.div_ceil(self.ticks_per_cycle[domain.0 as usize]);
+        let ticks = self.ticks_per_cycle[domain.0 as usize];
+        // A division of 64 bits takes a fraction of the time of one of 128.
+        if let (Ok(instant), Ok(ticks)) = (u64::try_from(instant.0), u64::try_from(ticks)) {
+            return Cycle(instant.div_ceil(ticks));
+        }
+        let edge = instant.0.div_ceil(ticks);
         Cycle(u64::try_from(edge).expect("an instant beyond 2^64 cycles"))
     }
 

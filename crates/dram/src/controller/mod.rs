@@ -18,6 +18,8 @@ mod queue;
 mod refresh;
 mod trains;
 
+use std::sync::Arc;
+
 use crate::checker::{Checker, Protocol};
 use crate::command::{Command, Issued, Place};
 use crate::config::{Device, Page, Policy, RefreshPolicy, Scheduler};
@@ -97,9 +99,10 @@ enum Log {
 /// One channel's controller.
 #[derive(Clone, Debug)]
 pub(crate) struct Controller {
-    numbers: Numbers,
-    policy: Policy,
-    geometry: Geometry,
+    /// What does not change is one for all channels of a memory.
+    numbers: Arc<Numbers>,
+    policy: Arc<Policy>,
+    geometry: Arc<Geometry>,
     timing: Timing,
     banks: Vec<Bank>,
     /// Reads, writes.
@@ -178,9 +181,9 @@ impl Controller {
         };
         let timing = Timing::new(shape, &device.rules, &asked(device.policy.refresh));
         Self {
-            numbers,
-            policy: device.policy,
-            geometry: Geometry::new(&device.map, organisation),
+            numbers: Arc::new(numbers),
+            policy: Arc::new(device.policy),
+            geometry: Arc::new(Geometry::new(&device.map, organisation)),
             row_spacing: RowSpacing::of(&timing),
             timing,
             banks: vec![Bank::default(); shape.total_banks()],
@@ -231,6 +234,15 @@ impl Controller {
 
     fn busy(&self) -> bool {
         self.queues.iter().any(|queue| queue.bursts > 0)
+    }
+
+    /// The least time from a request's arrival to its last data: all bursts hit, at once.
+    pub(crate) fn least_latency(&self, bursts: u64, direction: Direction) -> u64 {
+        let latency = match direction {
+            Direction::Read => self.numbers.read_latency,
+            Direction::Write => self.numbers.write_latency,
+        };
+        latency + bursts * self.numbers.burst
     }
 
     /// No request can have all its data moved before this cycle.

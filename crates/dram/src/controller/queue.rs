@@ -27,7 +27,8 @@ struct Range {
     end: u64,
     /// Bursts without their column command.
     left: u64,
-    first_data: Option<u64>,
+    /// When its first data moves, as far as is decided.
+    first_data: u64,
 }
 
 /// How channel-local bursts lie in rows.
@@ -165,7 +166,7 @@ impl Queue {
             rows_cut: 0,
             end: first + bursts,
             left: bursts,
-            first_data: None,
+            first_data: u64::MAX,
         });
         self.bursts += bursts;
         self.unfinished += 1;
@@ -201,13 +202,10 @@ impl Queue {
         let range = &mut self.ranges[at];
         range.left -= u64::from(bursts);
         // Hits of a train tell their commands visit by visit.
-        let first_data = range
-            .first_data
-            .map_or(first_data, |first| first.min(first_data));
-        range.first_data = Some(first_data);
+        range.first_data = range.first_data.min(first_data);
         let finished = (range.left == 0).then_some(Finished {
             tag: range.tag,
-            first_data,
+            first_data: range.first_data,
         });
         self.unfinished -= usize::from(finished.is_some());
         if visit_ends {

@@ -163,6 +163,46 @@ proptest! {
     }
 
     #[test]
+    fn a_caller_may_tell_of_requests_as_late_as_they_could_be_done(
+        device in devices(), requests in requests(),
+    ) {
+        let (_, told_at_once, counters) = run(&device, &requests, false);
+        let mut controller = Controller::new(&device);
+        let mut now = 0;
+        let mut arrivals = requests.iter().enumerate().map(|(tag, request)| {
+            now += request.0;
+            (now, tag as u64, request)
+        }).peekable();
+        let mut untold = std::collections::VecDeque::new();
+        let (mut due, mut done) = (NEVER, Vec::new());
+        loop {
+            let now = arrivals.peek().map_or(due, |(arrival, ..)| due.min(*arrival));
+            if now == NEVER {
+                break;
+            }
+            while let Some(request) = arrivals.next_if(|(arrival, ..)| *arrival == now) {
+                let (_, _, &(_, _, bursts, write)) = request;
+                let direction = if write { Direction::Write } else { Direction::Read };
+                due = due.min(now + controller.least_latency(bursts, direction));
+                untold.push_back((request, direction));
+            }
+            if due == now {
+                for ((arrival, tag, request), direction) in untold.drain(..) {
+                    controller.push(arrival, request.1, request.2, direction, tag);
+                }
+                controller.advance(now);
+                for heard in controller.take_done() {
+                    prop_assert!(heard.last_data.get() >= now, "{} heard of at {now}", heard.last_data);
+                    done.push(heard);
+                }
+                due = controller.next_wake().unwrap_or(NEVER);
+            }
+        }
+        prop_assert_eq!(done, told_at_once);
+        prop_assert_eq!(controller.counters(), counters);
+    }
+
+    #[test]
     fn causes_split_the_time_between_dones_exactly(device in devices(), requests in requests()) {
         let (_, done, counters) = run(&device, &requests, false);
         let mut last = 0;
