@@ -204,6 +204,7 @@ mod tests {
         let spec = LinkSpec {
             bytes_per_second: 1_000_000_000,
             latency_picoseconds: 50_000,
+            reach: crate::config::Reach::Board,
         };
         // A byte and 50 ns are a cycle and 50 cycles.
         Links::new(Network::new(3, pairs), (1_000_000_000, 1), Some(spec))

@@ -230,7 +230,7 @@ impl Machine {
             units: units.collect(),
             sequencer,
             cores: cores.iter().map(|core| self.core_state(core)).collect(),
-            cores_per_chip: self.cores.len(),
+            cores_per_chip: self.platform.cores_per_chip,
             memories: memories.collect(),
             links: Links::new(
                 self.platform.network.clone(),

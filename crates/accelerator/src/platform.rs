@@ -58,6 +58,7 @@ pub(crate) fn platform(spec: &MachineSpec, cores: &[CoreModel], memory: &Memory)
         target
     });
     Platform {
+        cores_per_chip: cores.len(),
         cores: all.collect(),
         network: Network::new(spec.chips, &spec.joined),
         replicas: 1,

@@ -5,8 +5,8 @@ use tile_program::{Cause, Class, Dataflow, ScratchpadId, VectorKind};
 use crate::counts::{ArrayCounts, CLASSES, Counts};
 use crate::file::Basis;
 use crate::priced::{Array, ArrayPart, Priced, add, weakest};
-use crate::technology::{Source, Technology};
-use crate::unit::Energy;
+use crate::technology::{Figure, Source, Technology};
+use crate::unit::{Energy, PerEvent};
 
 /// What main memory spent, by command.
 #[derive(Clone, Debug)]
@@ -40,12 +40,13 @@ pub enum Component {
     DramWrite,
     DramRefresh,
     DramBackground,
+    Links,
     Leakage,
 }
 
 impl Component {
     /// All components, in the order of the declaration; `component as usize` indexes it.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Arithmetic,
         Self::Registers,
         Self::SramActivations,
@@ -57,6 +58,7 @@ impl Component {
         Self::DramWrite,
         Self::DramRefresh,
         Self::DramBackground,
+        Self::Links,
         Self::Leakage,
     ];
 
@@ -75,6 +77,7 @@ impl Component {
             Self::DramWrite => "dram_write",
             Self::DramRefresh => "dram_refresh",
             Self::DramBackground => "dram_background",
+            Self::Links => "links",
             Self::Leakage => "leakage",
         }
     }
@@ -123,13 +126,15 @@ impl ComponentEnergy {
 }
 
 impl Priced {
-    /// Where the energy of a run went. `makespan` is its cycles by class and cause.
+    /// Where the energy of a run went. `makespan` is its cycles by class and cause, `link` the energy
+    /// of a bit on a link.
     #[must_use]
     pub fn account(
         &self,
         counts: &Counts,
         makespan: &[(Class, Cause, u64)],
         memory: Option<&MemoryEnergy>,
+        link: Option<&Figure<PerEvent>>,
     ) -> Account {
         let mut components = vec![self.arithmetic(counts), self.registers(counts)];
         components.extend(ScratchpadId::ALL.map(|pad| self.pad(pad, counts)));
@@ -139,6 +144,11 @@ impl Priced {
                 .into_iter()
                 .flat_map(|m| by_command(m, counts, makespan)),
         );
+        components.extend(link.map(|figure| ComponentEnergy {
+            component: Component::Links,
+            by_class: counts.link_bits.map(|bits| figure.value.times(bits)),
+            sources: vec![figure.source.clone()],
+        }));
         let cycles = makespan.iter().map(|(_, _, cycles)| cycles).sum();
         let leaked = self.leakage().over(cycles, self.parts.clock);
         let mut leakage_from = vec![self.technology.leakage_per_um2.source.clone()];

@@ -46,6 +46,8 @@ pub struct Counts {
     pub memory_read_bits: [u64; CLASSES],
     /// Bits written to main memory, by class.
     pub memory_written_bits: [u64; CLASSES],
+    /// Bits that came from other chips times the links that each passed, by class.
+    pub link_bits: [u64; CLASSES],
 }
 
 impl Counts {
@@ -56,6 +58,7 @@ impl Counts {
             pads: [[PadCounts::default(); 3]; CLASSES],
             memory_read_bits: [0; CLASSES],
             memory_written_bits: [0; CLASSES],
+            link_bits: [0; CLASSES],
         }
     }
 
@@ -84,6 +87,7 @@ pub struct Counter {
     /// Class of each operation of the current pass.
     classes: Vec<Class>,
     counts: Vec<Counts>,
+    platform: Platform,
 }
 
 impl Counter {
@@ -101,6 +105,7 @@ impl Counter {
             cores: platform.core_places(),
             arrays: arrays.collect(),
             classes: Vec::new(),
+            platform: platform.clone(),
             counts: counts.map(|core| Counts::new(core.arrays.len())).collect(),
         }
     }
@@ -151,8 +156,16 @@ impl Observer for Counter {
                     counts.memory_written_bits[class] += bits;
                 }
             }
-            // What links take, no technology says.
-            Work::Receive(_) => {}
+            Work::Receive(tile) => {
+                let core = self.cores[activity.unit.index()];
+                let (from, to) = (
+                    self.platform.chip_of(tile.from),
+                    self.platform.cores[core].chip,
+                );
+                let route = self.platform.network.route(from, to);
+                let links = route.map_or(0, |route| route.len() as u64);
+                counts.link_bits[class] += tile.bytes.to_bits().get() * links;
+            }
         }
     }
 }

@@ -26,9 +26,9 @@
 //! ```
 
 mod account;
+mod by_bit;
 mod counts;
 mod file;
-mod memory;
 mod priced;
 mod resolve;
 mod sram;
@@ -36,12 +36,12 @@ mod technology;
 mod unit;
 
 pub use account::{Account, Component, ComponentEnergy, MemoryEnergy};
+pub use by_bit::{link_bit, memory_bit};
 pub use counts::{ArrayCounts, Counter, Counts, PadCounts};
 pub use file::{
     Basis, FigureFile, MacroFile, PeFile, RegistersFile, SourceFile, SramFile, TechnologyFile,
     VectorFile,
 };
-pub use memory::memory_bit;
 pub use priced::{ArrayPart, PadPart, Parts, Priced, UnitArea, VectorPart};
 pub use sram::Macro;
 pub use technology::{Figure, MissingPe, Pe, Source, Technology};

@@ -49,6 +49,7 @@ fn counts(macs: u64, pad_bits: u64, elements: u64) -> Counts {
         pads: [[PadCounts::default(); 3]; Class::ALL.len()],
         memory_read_bits: [0; Class::ALL.len()],
         memory_written_bits: [0; Class::ALL.len()],
+        link_bits: [0; Class::ALL.len()],
     };
     counts.arrays[MATMUL][0] = array;
     counts.pads[MATMUL][0].read_bits = pad_bits;
@@ -65,9 +66,21 @@ fn of(account: &Account, component: Component) -> Energy {
 }
 
 #[test]
+fn a_bit_on_a_link_costs_what_its_reach_does() {
+    let int8 = priced("45nm", "Int8()", Dataflow::OutputStationary);
+    let mut counts = counts(0, 0, 0);
+    counts.link_bits[MATMUL] = 1000;
+    let account = int8.account(&counts, &[], None, energy::link_bit("Board"));
+    // 1000 x 10 pJ.
+    let links = of(&account, Component::Links);
+    assert_eq!(links, Energy::attojoules(10_000_000_000));
+    assert_eq!(account.by_class()[MATMUL], account.total());
+}
+
+#[test]
 fn a_mac_costs_its_multiplier_and_adder() {
     let int8 = priced("45nm", "Int8()", Dataflow::OutputStationary);
-    let account = int8.account(&counts(1000, 0, 0), &[], None);
+    let account = int8.account(&counts(1000, 0, 0), &[], None, None);
     // 1000 x 0.3 pJ.
     let arithmetic = of(&account, Component::Arithmetic);
     assert_eq!(arithmetic, Energy::attojoules(300_000_000));
@@ -79,7 +92,8 @@ fn a_mac_costs_its_multiplier_and_adder() {
 #[test]
 fn zero_weights_save_the_adder_of_ternary_pes_alone() {
     let arithmetic = |element, dataflow| {
-        let account = priced("45nm", element, dataflow).account(&counts(1000, 0, 0), &[], None);
+        let account =
+            priced("45nm", element, dataflow).account(&counts(1000, 0, 0), &[], None, None);
         (
             of(&account, Component::Arithmetic).get(),
             of(&account, Component::Registers).get(),
@@ -109,7 +123,7 @@ fn wider_operands_pay_each_pass() {
         Dataflow::WeightStationary,
     );
     let spent = |priced: &Priced| {
-        let account = priced.account(&counts(1000, 0, 0), &[], None);
+        let account = priced.account(&counts(1000, 0, 0), &[], None, None);
         of(&account, Component::Arithmetic).get()
     };
     assert_eq!(spent(&four), 4 * spent(&one));
@@ -122,7 +136,7 @@ fn leakage_goes_to_the_classes_and_causes_of_the_makespan() {
         (Class::MatMul, Cause::Compute, 300),
         (Class::Vector, Cause::DramLatency, 100),
     ];
-    let account = priced.account(&counts(0, 0, 0), &makespan, None);
+    let account = priced.account(&counts(0, 0, 0), &makespan, None, None);
     assert_eq!(account.components.len(), 1);
     let leaked = priced.leakage().over(400, (500_000_000, 1));
     let by_class = account.by_class();
@@ -159,10 +173,10 @@ proptest! {
         for technology in Technology::names() {
             let priced = priced(technology, "Ternary()", Dataflow::OutputStationary);
             let makespan = [(Class::MatMul, Cause::Compute, cycles)];
-            let all = priced.account(&counts(macs, bits, elements), &makespan, None);
+            let all = priced.account(&counts(macs, bits, elements), &makespan, None, None);
             let (macs, bits, elements) =
                 (macs.saturating_sub(less), bits.saturating_sub(less), elements.saturating_sub(less));
-            let fewer = priced.account(&counts(macs, bits, elements), &makespan, None);
+            let fewer = priced.account(&counts(macs, bits, elements), &makespan, None, None);
             prop_assert!(fewer.total() <= all.total());
             let by_class: Energy = all.by_class().into_iter().sum();
             prop_assert_eq!(by_class, all.total());

@@ -6,7 +6,7 @@ use attribution::Summary;
 use config::FieldError;
 use energy::{
     Account, ArrayPart, Basis, Counts, Energy, MemoryEnergy, PadPart, Parts, Priced, Source,
-    Technology, UnitArea, VectorPart, memory_bit,
+    Technology, UnitArea, VectorPart, link_bit, memory_bit,
 };
 
 /// A machine in a technology, core by core of a chip.
@@ -80,7 +80,7 @@ pub fn areas(priced: &[Priced], machine: &Machine) -> Vec<UnitArea> {
 }
 
 /// Where the energy of a run went, on all chips that took part. `counts` are those of the simulated
-/// cores. What links take is not told: no figure of the technologies says it.
+/// cores.
 #[must_use]
 pub fn account(
     priced: &[Priced],
@@ -102,10 +102,12 @@ pub fn account(
             first.take_memory_traffic(other);
         }
     }
+    let link = machine.spec().link;
+    let link = link.and_then(|link| link_bit(link.reach.name()));
     let mut all = Account::default();
     for (core, counts) in platform.cores.iter().zip(&counts) {
         let priced = &priced[core.core.index() % priced.len()];
-        all.add(&priced.account(counts, &makespan, memory.take().as_ref()));
+        all.add(&priced.account(counts, &makespan, memory.take().as_ref(), link));
     }
     all.times(platform.replicas)
 }

@@ -9,6 +9,8 @@ use crate::{CoreId, Role, Target, UnitId};
 pub struct Platform {
     /// The cores that are simulated, chip after chip, their units numbered densely from zero.
     pub cores: Vec<Target>,
+    /// How many cores each chip has, simulated or not.
+    pub cores_per_chip: usize,
     /// How the chips are joined.
     pub network: Network,
     /// How many equal chips each simulated one stands for: all do the same in the same cycles, so
@@ -22,9 +24,20 @@ impl Platform {
     pub fn single(core: Target) -> Self {
         Self {
             cores: vec![core],
+            cores_per_chip: 1,
             network: Network::default(),
             replicas: 1,
         }
+    }
+
+    /// The chip of a core, simulated or not.
+    ///
+    /// # Panics
+    /// If there are more than 2^16 chips: a caller's mistake.
+    #[must_use]
+    pub fn chip_of(&self, core: CoreId) -> u16 {
+        let chip = core.index() / self.cores_per_chip;
+        u16::try_from(chip).expect("chips are numbered in 16 bits")
     }
 
     /// The number of units.
@@ -59,6 +72,7 @@ impl Platform {
         });
         Self {
             cores: cores.collect(),
+            cores_per_chip: self.cores_per_chip,
             network: self.network.clone(),
             replicas,
         }

@@ -99,6 +99,36 @@ fn a_chip_that_stands_for_others_says_what_each_of_them_would() {
 }
 
 #[test]
+fn links_cost_by_their_reach_whether_or_not_every_chip_is_simulated() {
+    let folder = folder();
+    let links = |reach: &str, more: &[&str]| {
+        let reach = format!("hw.link.reach={reach}");
+        let set = [
+            "--set",
+            &reach,
+            "--set",
+            "hw.technology=\"7nm\"",
+            "--json",
+            "facts.json",
+        ];
+        folder.run(&[&RUN[..], &set, more].concat()).ok();
+        let facts: serde_json::Value =
+            serde_json::from_str(&folder.read("facts.json")).expect("JSON");
+        let components = facts["energy"]["components"]
+            .as_array()
+            .expect("components");
+        let mut links = components.iter().filter(|one| one["component"] == "links");
+        links
+            .next()
+            .and_then(|one| one["joules"].as_f64())
+            .expect("links spend energy")
+    };
+    let board = links("Board", &[]);
+    assert!((links("System", &[]) / board - 25.0).abs() < 1e-9);
+    assert!((links("Board", &["--every-chip"]) / board - 1.0).abs() < 1e-9);
+}
+
+#[test]
 fn unlike_cores_on_one_chip_share_its_memory_and_each_has_its_energy() {
     let folder = folder();
     let cores = "hw.cores=[(count: 1), (count: 1, arrays: [(name: \"wide\", element: Bf16(), \

@@ -6,7 +6,7 @@ use pe_array::{Convention, Element, Tiles};
 use serde::{Deserialize, Serialize};
 use tile_program::{Dataflow, Family, Packed};
 
-use super::chips::Topology;
+use super::chips::{Reach, Topology};
 use super::serial::Each;
 use super::vector::Costs;
 
@@ -106,6 +106,9 @@ pub struct LinkFile {
     /// Which chips are joined. Default `Ring`.
     #[serde(default)]
     pub topology: Topology,
+    /// How far they go, for the energy of a bit. Default `Board`.
+    #[serde(default)]
+    pub reach: Reach,
 }
 
 /// An array as written.

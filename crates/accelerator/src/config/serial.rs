@@ -4,6 +4,7 @@
 use config::FieldError;
 use serde::{Deserialize, Serialize};
 
+use super::chips::Reach;
 use super::file::{LinkFile, SerialFile};
 
 /// What a piece of serial work is done once for.
@@ -37,6 +38,8 @@ pub struct LinkSpec {
     pub bytes_per_second: u64,
     /// Of one step from machine to machine.
     pub latency_picoseconds: u64,
+    /// How far it goes.
+    pub reach: Reach,
 }
 
 impl LinkSpec {
@@ -76,6 +79,7 @@ pub(super) fn link(file: &LinkFile) -> Result<LinkSpec, FieldError> {
             .latency
             .picoseconds()
             .map_err(|error| error.inside("link.latency"))?,
+        reach: file.reach,
     })
 }
 
@@ -88,6 +92,7 @@ mod tests {
         let link = LinkSpec {
             bytes_per_second: 1_000_000_000,
             latency_picoseconds: 500,
+            reach: Reach::Board,
         };
         // 4 machines: 6 / 4 of 4000 bytes at a byte a nanosecond, and 6 steps.
         assert_eq!(link.all_reduce_picoseconds(4000, 4), Some(6_000_000 + 3000));

@@ -216,6 +216,7 @@ fn several(target: &Target, chips: u16, cores: u16, pairs: &[(u16, u16)]) -> Pla
         target
     });
     Platform {
+        cores_per_chip: usize::from(cores),
         cores: all.collect(),
         network: Network::new(chips, pairs),
         replicas: 1,
