@@ -27,6 +27,7 @@ mod plan;
 mod program;
 mod share;
 mod split;
+mod strips;
 mod workload;
 
 pub use error::{CompileError, Concern};

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use smallvec::SmallVec;
 use tile_program::Region;
 
 use super::emitter::After;
@@ -37,7 +38,17 @@ pub(crate) enum Key {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Posted {
     pub(crate) after: After,
-    pub(crate) region: Option<Region>,
+    pub(crate) regions: SmallVec<[Region; 1]>,
+}
+
+impl Posted {
+    /// That something has happened.
+    pub(crate) fn news(after: After) -> Self {
+        Self {
+            after,
+            regions: SmallVec::new(),
+        }
+    }
 }
 
 /// What cores have told each other and nobody has taken down yet: few entries.

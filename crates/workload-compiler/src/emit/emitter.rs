@@ -300,6 +300,11 @@ impl Emitter {
         self.queue.pop_front()
     }
 
+    /// Whether all instructions so far have been given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Multiply-accumulates emitted for each operation of the pass.
     pub(crate) fn macs(&self) -> &[u64] {
         &self.macs

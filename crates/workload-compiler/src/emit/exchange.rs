@@ -8,9 +8,10 @@
 use std::ops::Range;
 use std::task::Poll;
 
+use smallvec::SmallVec;
 use tile_program::{
-    Bytes, ReceiveTile, Region, ScratchpadId, Stream, TransferTile, UnitId, VectorKind, VectorTile,
-    Work,
+    Bytes, OperationId, ReceiveTile, Region, ScratchpadId, Stream, TransferTile, UnitId,
+    VectorKind, VectorTile, Work,
 };
 
 use super::board::{Key, Posted};
@@ -233,7 +234,7 @@ impl ExchangeRun {
             after.merge(&block.ready[usize::try_from(part).expect("few ranks")]);
         }
         let bytes = (turn.parts.end - turn.parts.start) * block.part_bytes;
-        let mut region = None;
+        let mut regions = SmallVec::new();
         if context.seat.mate(turn.to).chip == context.seat.chip {
             let place = Region::contiguous(
                 context.mailbox.0 + block.mailbox + block.mailed,
@@ -250,11 +251,11 @@ impl ExchangeRun {
                 .merge(&context.slot_readers[Slot::Mailbox as usize]);
             let stamp = context.emitter.issue(step);
             self.note_read(context, block, stamp);
-            (after, region) = (stamp.into(), Some(place));
+            after = stamp.into();
+            regions.push(place);
         }
         let (ready, _) = Self::key(context, block, turn);
-        let mut board = context.seat.board.borrow_mut();
-        board.post(ready, Posted { after, region });
+        context.seat.post(ready, Posted { after, regions });
     }
 
     /// A unit of this core has read the block.
@@ -275,19 +276,18 @@ impl ExchangeRun {
         let bytes = (turn.parts.end - turn.parts.start) * block.part_bytes;
         let landing = Buffer::new(PAD, if turn.add { bytes } else { 0 });
         let at = (self.stage.operation, block.tile);
-        let mut step = pull(context, at, mate, bytes, &posted).take(&landing);
-        if block.untaken > 0 {
+        let mut stamp = pull(context, at, mate, bytes, &posted, |step| {
+            let step = step.take(&landing);
+            if block.untaken == 0 {
+                return step;
+            }
             let room = Buffer::new(PAD, std::mem::take(&mut block.untaken));
-            step = step.take(&room);
             let buffer = block.buffer.as_mut().expect("room is taken for a buffer");
             buffer.bytes += room.bytes;
-        }
-        let mut stamp = context.emitter.issue(step);
-        let told = Posted {
-            after: stamp.into(),
-            region: None,
-        };
-        context.seat.board.borrow_mut().post(read, told);
+            step.take(&room)
+        });
+        let told = Posted::news(stamp.into());
+        context.seat.post(read, told);
         if turn.add {
             stamp = self.add(context, block, turn, (landing, stamp));
         }
@@ -398,30 +398,34 @@ impl ExchangeRun {
     }
 }
 
-/// Bytes from another core: over links, or from the memory that both share.
+/// Moves bytes from another core, over links or from the memory that both share; `first` completes
+/// the first step. The stamp is of the last.
 pub(super) fn pull(
-    context: &Context,
-    (operation, tile): (tile_program::OperationId, u32),
+    context: &mut Context,
+    (operation, tile): (OperationId, u32),
     mate: Mate,
     bytes: u64,
     posted: &Posted,
-) -> Step {
-    let (unit, work) = match posted.region {
-        Some(region) => (
-            context.units.load,
-            Work::Transfer(TransferTile {
-                region,
-                scratchpad: PAD,
-            }),
-        ),
-        None => (
-            context.units.target.receive.expect("chips have links"),
-            Work::Receive(ReceiveTile {
-                from: mate.core,
-                bytes: Bytes(bytes),
-                scratchpad: PAD,
-            }),
-        ),
+    first: impl FnOnce(Step) -> Step,
+) -> (UnitId, u64) {
+    let step = |unit, work| Step::new(unit, operation, tile, work).after(&posted.after);
+    let load = |region| {
+        let scratchpad = PAD;
+        let work = Work::Transfer(TransferTile { region, scratchpad });
+        step(context.units.load, work)
     };
-    Step::new(unit, operation, tile, work).after(&posted.after)
+    let mut steps = posted.regions.iter().copied().map(load);
+    let begin = steps.next().unwrap_or_else(|| {
+        let unit = context.units.target.receive;
+        let work = Work::Receive(ReceiveTile {
+            from: mate.core,
+            bytes: Bytes(bytes),
+            scratchpad: PAD,
+        });
+        step(unit.expect("chips have links"), work)
+    });
+    let rest: SmallVec<[Step; 1]> = steps.collect();
+    let stamp = context.emitter.issue(first(begin));
+    let later = rest.into_iter().map(|step| context.emitter.issue(step));
+    later.last().unwrap_or(stamp)
 }

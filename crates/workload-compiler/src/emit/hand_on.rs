@@ -24,24 +24,20 @@ impl ExchangeRun {
         let tile = context.emitter.tile(operation);
         let live = &context.tensors[self.stage.tensor.0];
         let (columns, held) = (0..live.spec.width, live.on_chip());
-        let mut posted = Posted {
-            after: live.ready(&rows),
-            region: None,
-        };
+        let mut posted = Posted::news(live.ready(&rows));
         let same_chip = context.seat.neighbour(true).chip == context.seat.chip;
         let mut buffer = Buffer::new(PAD, 0);
         if same_chip {
-            let place = live.regions(&rows, 1, &columns)[0];
-            posted.region = Some(place);
+            posted.regions = live.regions(&rows, 1, &columns);
             if let Some(scratchpad) = held {
-                let work = Work::Transfer(TransferTile {
-                    region: place,
-                    scratchpad,
-                });
-                let step = Step::new(context.units.store, operation, tile, work);
-                let stamp = context.emitter.issue(step.after(&posted.after));
-                context.tensor(self.stage.tensor).read(stamp);
-                posted.after = stamp.into();
+                let ready = std::mem::take(&mut posted.after);
+                for &region in &posted.regions {
+                    let work = Work::Transfer(TransferTile { region, scratchpad });
+                    let step = Step::new(context.units.store, operation, tile, work);
+                    let stamp = context.emitter.issue(step.after(&ready));
+                    context.tensor(self.stage.tensor).read(stamp);
+                    posted.after.add(stamp);
+                }
             }
         } else if held.is_none() {
             buffer = context.load_piece((operation, tile), self.stage.tensor, &rows, 1, &columns);
@@ -50,8 +46,6 @@ impl ExchangeRun {
         let (piece, stage, rank) = self.piece(context, context.emitter.exchanges.handed);
         context
             .seat
-            .board
-            .borrow_mut()
             .post(Key::Handed { piece, stage, rank }, posted);
         self.handed = Some(buffer);
         Poll::Ready(true)
@@ -89,12 +83,9 @@ impl ExchangeRun {
             buffer.users.merge(&posted.after);
             let tile = context.emitter.tile(self.stage.operation);
             let at = (self.stage.operation, tile);
-            let thanks = Posted {
-                after: posted.after,
-                region: None,
-            };
-            let step = pull(context, at, mate, THANKS.get(), &thanks).give(buffer);
-            context.emitter.issue(step);
+            let thanks = Posted::news(posted.after);
+            let give = |step: Step| step.give(buffer);
+            pull(context, at, mate, THANKS.get(), &thanks, give);
         }
         Poll::Ready(self.row < self.rows(context))
     }
@@ -118,14 +109,10 @@ impl ExchangeRun {
             Some(scratchpad) => context.tensor(tensor).hold(scratchpad, bytes),
             None => Buffer::new(PAD, bytes),
         };
-        let step = pull(context, at, mate, bytes, &posted).take(&buffer);
-        let stamp = context.emitter.issue(step);
-        let told = Posted {
-            after: stamp.into(),
-            region: None,
-        };
+        let stamp = pull(context, at, mate, bytes, &posted, |step| step.take(&buffer));
+        let told = Posted::news(stamp.into());
         let key = Key::Taken { piece, stage, rank };
-        context.seat.board.borrow_mut().post(key, told);
+        context.seat.post(key, told);
         if held.is_some() {
             context.tensor(tensor).written(&rows, stamp);
         } else {

@@ -249,6 +249,7 @@ impl PassEmitter {
                     operations,
                     tensors,
                     stages,
+                    strips: _,
                 },
             homes,
             plans,
@@ -319,7 +320,11 @@ impl PassEmitter {
     /// another core has to emit its own part of an exchange first.
     pub(crate) fn next(&mut self) -> Option<Poll<Instruction>> {
         loop {
-            if let Some(instruction) = self.context.emitter.pop() {
+            let instruction = self.context.emitter.pop();
+            if self.context.emitter.is_empty() {
+                self.context.seat.tell();
+            }
+            if let Some(instruction) = instruction {
                 return Some(Poll::Ready(instruction));
             }
             match self.advance() {

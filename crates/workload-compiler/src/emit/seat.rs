@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use tile_program::{CoreId, Platform, Target};
 
-use super::board::SharedBoard;
+use super::board::{Key, Posted, SharedBoard};
 use crate::split::Division;
 use crate::workload::Algorithm;
 
@@ -30,9 +30,24 @@ pub(crate) struct Seat {
     before: Vec<Mate>,
     after: Vec<Mate>,
     pub(crate) board: SharedBoard,
+    /// What is to be told.
+    posts: Vec<(Key, Posted)>,
 }
 
 impl Seat {
+    /// Has other cores told something, once the instructions that it is about have been given.
+    pub(crate) fn post(&mut self, key: Key, posted: Posted) {
+        self.posts.push((key, posted));
+    }
+
+    /// Tells other cores what is to be told: all instructions so far have been given.
+    pub(crate) fn tell(&mut self) {
+        let mut board = self.board.borrow_mut();
+        for (key, posted) in self.posts.drain(..) {
+            board.post(key, posted);
+        }
+    }
+
     /// The seats of the simulated cores of a division.
     pub(crate) fn all(
         division: &Division,
@@ -75,6 +90,7 @@ impl Seat {
                         Vec::new()
                     },
                     board: Rc::clone(board),
+                    posts: Vec::new(),
                 }
             })
             .collect()

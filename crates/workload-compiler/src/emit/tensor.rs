@@ -4,13 +4,13 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use smallvec::SmallVec;
-use tile_program::{Bytes, Region, ScratchpadId, UnitId};
+use tile_program::{Region, ScratchpadId, UnitId};
 
 use super::emitter::{After, Buffer};
-use crate::layout;
 use crate::lower::{Backing, Slot, Tensor};
 use crate::passes::Sequences;
 use crate::plan::Home;
+use crate::strips::Place;
 
 /// Readiness is kept for so many bands of rows at most.
 const BANDS: u64 = 64;
@@ -20,11 +20,8 @@ const BANDS: u64 = 64;
 pub(crate) struct Live {
     pub(crate) spec: Tensor,
     pub(crate) home: Home,
-    /// Address of the first row, where it lies in memory.
-    base: u64,
-    /// Bytes from row to row in memory.
-    pitch: u64,
-    access: u64,
+    /// Where it lies in memory, unless in a cache.
+    place: Place,
     band: u64,
     ready: Vec<After>,
     pub(crate) users: After,
@@ -52,9 +49,7 @@ impl Live {
             Backing::Cache(_) => 0,
         };
         Self {
-            base,
-            pitch: crate::plan::pitch(&spec, access),
-            access,
+            place: Place::new(base, &spec, access),
             band,
             ready: vec![After::default(); usize::try_from(bands).expect("few bands")],
             users: After::default(),
@@ -131,7 +126,7 @@ impl Live {
         Some(buffer)
     }
 
-    /// Where rows and columns lie in memory. Pieces of a row are widened to whole accesses.
+    /// Where rows and columns lie in memory.
     pub(crate) fn regions(
         &self,
         rows: &Range<u64>,
@@ -141,20 +136,11 @@ impl Live {
         if let Backing::Cache(cache) = self.spec.backing {
             return cache.new_rows(&self.sequences, rows.clone(), columns);
         }
-        let from = columns.start * self.spec.bits / 8 / self.access * self.access;
-        let to = (columns.end * self.spec.bits).div_ceil(8);
-        let bytes = to.next_multiple_of(self.access) - from;
-        let count = (rows.end - rows.start).div_ceil(stride);
-        SmallVec::from_iter([layout::region(
-            self.base + rows.start * self.pitch + from,
-            bytes,
-            count,
-            self.pitch * stride,
-        )])
+        self.place.regions(rows, stride, columns)
     }
 
     /// A whole tensor as one region.
     pub(crate) fn all(&self) -> Region {
-        Region::contiguous(self.base, Bytes(self.spec.rows * self.pitch))
+        self.place.all()
     }
 }

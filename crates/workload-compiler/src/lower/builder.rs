@@ -13,6 +13,7 @@ use crate::layout::{Layout, WholeTile};
 use crate::model::Mixer;
 use crate::passes::PassShape;
 use crate::split::Shard;
+use crate::strips::Strips;
 use crate::workload::{Weights, Workload};
 
 /// What an array does to its operands.
@@ -121,6 +122,13 @@ impl<'a> Builder<'a> {
         shard: &'a Shard,
         layout: &'a mut Layout,
     ) -> Self {
+        let mut arrays = target.arrays.iter();
+        let projections = arrays.find(|array| array.serves.contains(&Family::Projection));
+        let strips = Strips {
+            tile: projections.unwrap_or(&target.arrays[0]).columns,
+            head: workload.model.head_dim,
+            access: layout.access(),
+        };
         Self {
             rows: shape.rows(),
             bits: workload.precision.activation.bits().next_multiple_of(8),
@@ -131,6 +139,7 @@ impl<'a> Builder<'a> {
             layout,
             graph: Graph {
                 sequences: Vec::new(),
+                strips,
                 operations: Vec::new(),
                 tensors: Vec::new(),
                 stages: Vec::new(),
@@ -225,11 +234,16 @@ impl<'a> Builder<'a> {
         backing: Backing,
         placement: Placement,
     ) -> TensorId {
+        let strip = match backing {
+            Backing::Slot(slot) => self.graph.strips.of(slot, width, bits),
+            Backing::Cache(_) | Backing::Rows(_) => width,
+        };
         self.graph.tensors.push(Tensor {
             microbatch: self.graph.sequences.len().saturating_sub(1),
             rows,
             width,
             bits,
+            strip,
             backing,
             placement,
         });

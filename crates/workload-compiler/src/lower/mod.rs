@@ -24,6 +24,7 @@ use crate::plan::Mask;
 
 use crate::layout::{Cache, WeightRegion};
 use crate::passes::Sequences;
+use crate::strips::Strips;
 
 pub(crate) use builder::{lower, operands};
 
@@ -95,6 +96,9 @@ pub(crate) struct Tensor {
     pub(crate) rows: u64,
     pub(crate) width: u64,
     pub(crate) bits: u64,
+    /// Columns that lie together in memory, all rows of them before the next ones; `width` where
+    /// rows lie whole.
+    pub(crate) strip: u64,
     pub(crate) backing: Backing,
     pub(crate) placement: Placement,
 }
@@ -396,6 +400,7 @@ impl Stage {
 pub(crate) struct Graph {
     /// Of each microbatch.
     pub(crate) sequences: Vec<Rc<[Sequences]>>,
+    pub(crate) strips: Strips,
     pub(crate) operations: Vec<Operation>,
     pub(crate) tensors: Vec<Tensor>,
     pub(crate) stages: Vec<Stage>,

@@ -6,6 +6,7 @@ use crate::lower::{
     AttentionPhase, AttentionStage, Backing, GemmStage, Graph, Part, Placement, Section, Slot,
     Stage, Tensor, TensorId, VectorStage, VectorStep,
 };
+use crate::strips::Strips;
 use crate::workload::Fusion;
 
 /// The graph with as much fusion as is allowed.
@@ -17,6 +18,7 @@ pub(super) fn unfuse(graph: Graph, fusion: Fusion, target: &Target) -> Graph {
         tensors: graph.tensors,
         stages: Vec::new(),
         target,
+        strips: graph.strips,
         microbatch: 0,
     };
     for stage in graph.stages {
@@ -39,6 +41,7 @@ pub(super) fn unfuse(graph: Graph, fusion: Fusion, target: &Target) -> Graph {
     }
     Graph {
         sequences: graph.sequences,
+        strips: graph.strips,
         operations: graph.operations,
         tensors: parts.tensors,
         stages: parts.stages,
@@ -49,6 +52,7 @@ struct Parts<'a> {
     tensors: Vec<Tensor>,
     stages: Vec<Stage>,
     target: &'a Target,
+    strips: Strips,
     /// Of the stage that is taken apart.
     microbatch: usize,
 }
@@ -60,6 +64,7 @@ impl Parts<'_> {
             rows,
             width,
             bits,
+            strip: self.strips.of(slot, width, bits),
             backing: Backing::Slot(slot),
             placement: Placement::Memory,
         });

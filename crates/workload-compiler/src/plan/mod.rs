@@ -104,6 +104,7 @@ impl Planner {
             one_after_another: false,
             graph: Graph {
                 sequences: graph.sequences,
+                strips: graph.strips,
                 operations: graph.operations,
                 tensors: graph.tensors,
                 stages: Vec::with_capacity(graph.stages.len()),
@@ -341,6 +342,7 @@ fn split(
         rows: stage.m,
         width: stage.k,
         bits,
+        strip: pass.graph.strips.of(stage.prologue_slot, stage.k, bits),
         backing: Backing::Slot(stage.prologue_slot),
         placement: Placement::Any,
     });

@@ -1,0 +1,174 @@
+//! How activations lie in memory: in strips of columns.
+//!
+//! ```text
+//!   rows of columns 0..strip │ rows of columns strip..2 strip │ … the last, narrower one
+//! ```
+//!
+//! A tile of a GEMM is as wide as the array, and attention reads whole heads: in strips of that width
+//! their rows follow one another, and a tile moves in few long bursts instead of a short one a row. A
+//! tensor of one row lies as if there were no strips.
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+use tile_program::{Bytes, Region};
+
+use crate::format::gcd;
+use crate::layout::region;
+use crate::lower::{Slot, Tensor};
+
+/// How wide strips are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Strips {
+    /// Columns of a tile, and of a head.
+    pub(crate) tile: u64,
+    pub(crate) head: u64,
+    /// Bytes of an access: a row of a strip is a whole number of them.
+    pub(crate) access: u64,
+}
+
+impl Strips {
+    /// Columns of a strip of a tensor in a slot.
+    pub(crate) fn of(self, slot: Slot, width: u64, bits: u64) -> u64 {
+        let columns = match slot {
+            Slot::Query | Slot::Context => self.head,
+            // Read and written by rows.
+            Slot::Embedded
+            | Slot::Final
+            | Slot::Scores
+            | Slot::Probabilities
+            | Slot::Shard
+            | Slot::Mailbox
+            | Slot::Logits => width,
+            _ => self.tile,
+        };
+        let access_bits = 8 * self.access;
+        let unit = access_bits / gcd(access_bits, bits);
+        columns.next_multiple_of(unit).min(width)
+    }
+}
+
+/// A tensor in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    base: u64,
+    rows: u64,
+    width: u64,
+    bits: u64,
+    /// Columns of a strip.
+    strip: u64,
+    access: u64,
+}
+
+impl Place {
+    pub(crate) fn new(base: u64, tensor: &Tensor, access: u64) -> Self {
+        Self {
+            base,
+            rows: tensor.rows,
+            width: tensor.width,
+            bits: tensor.bits,
+            strip: tensor.strip,
+            access,
+        }
+    }
+
+    /// All of it.
+    pub(crate) fn all(&self) -> Region {
+        let bytes = self.rows * self.row_bytes(0..self.width);
+        Region::contiguous(self.base, Bytes(bytes))
+    }
+
+    /// Every `stride`-th of the rows, of these columns. What a strip has of a row is widened to whole
+    /// accesses.
+    pub(crate) fn regions(
+        &self,
+        rows: &Range<u64>,
+        stride: u64,
+        columns: &Range<u64>,
+    ) -> SmallVec<[Region; 1]> {
+        let count = (rows.end - rows.start).div_ceil(stride);
+        let mut regions = SmallVec::new();
+        let mut column = columns.start;
+        while column < columns.end {
+            let first = column / self.strip * self.strip;
+            let strip = first..(first + self.strip).min(self.width);
+            let pitch = self.row_bytes(strip.clone());
+            let base = self.base + self.strip_base(first) + rows.start * pitch;
+            // Whole strips that move alike are one region.
+            let whole = (columns.end - first) / self.strip;
+            if column == first && whole > 1 && (stride == 1 || count == 1) {
+                regions.push(region(base, count * pitch, whole, self.rows * pitch));
+                column += whole * self.strip;
+                continue;
+            }
+            let end = strip.end.min(columns.end);
+            let part = column - first..end - first;
+            let offset = part.start * self.bits / 8 / self.access * self.access;
+            let bytes = (part.end * self.bits).div_ceil(8);
+            let bytes = bytes.next_multiple_of(self.access) - offset;
+            regions.push(region(base + offset, bytes, count, pitch * stride));
+            column = end;
+        }
+        regions
+    }
+
+    /// From the tensor's first byte to the first one of the strip that begins with a column.
+    fn strip_base(&self, column: u64) -> u64 {
+        self.rows * column * self.bits / 8
+    }
+
+    /// Bytes of a row of some columns of a strip, or of whole strips.
+    fn row_bytes(&self, columns: Range<u64>) -> u64 {
+        let bits = (columns.end - columns.start) * self.bits;
+        bits.div_ceil(8).next_multiple_of(self.access)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lower::{Backing, Placement};
+    use proptest::prelude::*;
+
+    fn bytes(regions: &[Region]) -> Vec<u64> {
+        let rows = regions.iter().flat_map(|region| {
+            (0..region.rows).map(move |row| {
+                let first = region.address + row * region.pitch.get();
+                first..first + region.row_bytes.get()
+            })
+        });
+        rows.flatten().collect()
+    }
+
+    proptest! {
+        /// Of whole strips every byte is touched by one element's piece alone; together they are all.
+        #[test]
+        fn pieces_of_a_tensor_are_apart_and_cover_it(
+            rows in 1u64..9, strips in 1u64..4, rest in 0u64..3, cut in 1u64..8, stride in 1u64..4,
+            bits in prop::sample::select(vec![8u64, 16, 32]),
+        ) {
+            let access = 32;
+            let unit = 8 * access / bits;
+            let tensor = Tensor {
+                microbatch: 0,
+                rows,
+                width: strips * 2 * unit + rest * unit / 2 + 1,
+                bits,
+                strip: 2 * unit,
+                backing: Backing::Slot(Slot::Hidden),
+                placement: Placement::Memory,
+            };
+            let place = Place::new(4096, &tensor, access);
+            let mut seen = Vec::new();
+            let columns = cut * unit;
+            for from in (0..tensor.width).step_by(columns as usize) {
+                let to = (from + columns).min(tensor.width);
+                for offset in 0..stride.min(rows) {
+                    seen.extend(bytes(&place.regions(&(offset..rows), stride, &(from..to))));
+                }
+            }
+            seen.sort_unstable();
+            prop_assert_eq!(seen, bytes(&[place.all()]));
+        }
+    }
+}
