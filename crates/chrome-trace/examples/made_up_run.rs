@@ -67,6 +67,7 @@ fn platform() -> Platform {
         memory: MemoryTarget {
             capacity: None,
             access: Bytes(64),
+            window: Bytes(4096),
         },
         laws: Arc::new(()),
     })
