@@ -443,12 +443,17 @@ impl Channel {
 }
 
 impl RequestChannel for Channel {
+    fn has_room(&self, write: bool) -> bool {
+        // A full buffer still takes what it has already.
+        write || self.reads.len() < self.read_depth || !self.writes.is_empty()
+    }
+
     fn offer(&mut self, tick: u64, request: &Arrived) -> bool {
         let entry = Entry {
             burst: request.burst,
             accepted: tick,
-            unit: request.unit,
-            bank: request.bank,
+            unit: usize::from(request.unit),
+            bank: usize::from(request.bank),
             row: request.row,
             column: request.column,
             write: request.write,

@@ -2,12 +2,10 @@
 
 use crate::checker::TwoStep;
 use crate::command::Command;
-use crate::request::Request;
 use crate::standard::{Rule, Standard};
 use crate::timing::Timing;
 
 use crate::replica::config::{ReplicaConfig, ReplicaError};
-use crate::replica::driver::Arrived;
 use crate::replica::protocol::Facts;
 
 use super::map::Map;
@@ -112,8 +110,9 @@ impl Setup {
         })
     }
 
-    pub(crate) fn arrived(&self, request: &Request) -> Arrived {
-        self.map.arrived(request)
+    /// Where requests go.
+    pub(crate) const fn map(&self) -> &Map {
+        &self.map
     }
 }
 
