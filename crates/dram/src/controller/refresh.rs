@@ -7,14 +7,14 @@ use crate::timing::Shape;
 
 use super::{Controller, NEVER};
 
-/// The banks that one all-bank refresh covers.
+/// The banks that one all-bank refresh covers, all at once or some at a turn.
 #[derive(Clone, Debug)]
 struct Set {
     first_bank: usize,
     banks: usize,
     due: u64,
     owed: u32,
-    /// The bank whose turn it is, when banks are refreshed one by one.
+    /// Whose turn it is: the bank of this number, and every [`Refresh::turns`]th from it.
     turn: usize,
     /// Whether the refresh has taken the banks, and since when.
     draining: Option<u64>,
@@ -26,6 +26,8 @@ struct Set {
 pub(super) struct Refresh {
     sets: Vec<Set>,
     per_bank: bool,
+    /// How many commands refresh a set once.
+    turns: usize,
     interval: u64,
     duration: u64,
     postpone: u32,
@@ -56,6 +58,11 @@ impl Refresh {
             Scope::Unit => (1, shape.total_banks()),
             _ => (shape.ranks, shape.banks_per_rank()),
         };
+        let turns = if per_bank {
+            device.standard.refresh.per_bank.turns(banks, shape.banks)
+        } else {
+            1
+        };
         let sets: Vec<Set> = (0..sets)
             .map(|set| Set {
                 first_bank: set * banks,
@@ -74,6 +81,7 @@ impl Refresh {
             owed: 0,
             sets,
             per_bank,
+            turns,
             interval,
             duration,
             postpone: policy.postpone,
@@ -106,23 +114,20 @@ impl Refresh {
     }
 
     /// The banks that a set's refresh takes.
-    fn taken(&self, set: usize) -> std::ops::Range<usize> {
+    fn taken(&self, set: usize) -> impl Iterator<Item = usize> + use<> {
         let set = &self.sets[set];
-        if self.per_bank {
-            let bank = set.first_bank + set.turn;
-            bank..bank + 1
-        } else {
-            set.first_bank..set.first_bank + set.banks
-        }
+        (set.first_bank + set.turn..set.first_bank + set.banks).step_by(self.turns)
     }
 
     /// The last refresh that held a bank: from, to.
     pub(super) fn last(&self, bank: usize) -> (u64, u64) {
         let set = self.set_of(bank);
-        if self.per_bank && (set.first_bank + (set.turn + set.banks - 1) % set.banks) != bank {
-            return (0, 0);
+        let last = (set.turn + self.turns - 1) % self.turns;
+        if (bank - set.first_bank) % self.turns == last {
+            set.last
+        } else {
+            (0, 0)
         }
-        set.last
     }
 }
 
@@ -141,14 +146,12 @@ impl Controller {
                 self.hold(index, true);
             }
             let (command, bank) = self.refresh_command(index);
-            let set = &self.refresh.sets[index];
-            let ready = if matches!(command, Command::Precharge | Command::RefreshBank) {
+            let ready = if command == Command::Precharge {
                 self.timing.earliest(command, bank)
             } else {
-                (set.first_bank..set.first_bank + set.banks)
-                    .map(|bank| self.timing.earliest(command, bank))
-                    .max()
-                    .unwrap_or(0)
+                let banks = self.refresh.taken(index);
+                let ready = banks.map(|bank| self.timing.earliest(command, bank));
+                ready.max().unwrap_or(0)
             };
             let cycle = ready.max(self.row_bus).max(self.decided);
             if best.is_none_or(|(at, _)| cycle < at) {
@@ -161,35 +164,36 @@ impl Controller {
 
     /// Keeps the banks that a set's refresh takes from new work, or gives them back.
     fn hold(&mut self, set: usize, held: bool) {
-        for bank in &mut self.banks[self.refresh.taken(set)] {
-            bank.held = held;
+        for bank in self.refresh.taken(set) {
+            self.banks[bank].held = held;
         }
         self.candidates.forget();
     }
 
     /// What a set's refresh needs next, and a bank it goes to.
     fn refresh_command(&self, set: usize) -> (Command, usize) {
-        let set = &self.refresh.sets[set];
-        if self.refresh.per_bank {
-            let bank = set.first_bank + set.turn;
-            return if self.banks[bank].open {
-                (Command::Precharge, bank)
-            } else {
-                (Command::RefreshBank, bank)
-            };
-        }
-        let mut banks = set.first_bank..set.first_bank + set.banks;
-        if banks.any(|bank| self.banks[bank].open) {
-            (Command::PrechargeAll, set.first_bank)
-        } else {
-            (Command::RefreshAll, set.first_bank)
+        let open = self.refresh.taken(set).find(|&bank| self.banks[bank].open);
+        let Set {
+            first_bank, turn, ..
+        } = self.refresh.sets[set];
+        match (self.refresh.per_bank, open) {
+            (true, Some(bank)) => (Command::Precharge, bank),
+            (true, None) => (Command::RefreshBank, first_bank + turn),
+            (false, Some(_)) => (Command::PrechargeAll, first_bank),
+            (false, None) => (Command::RefreshAll, first_bank),
         }
     }
 
     pub(super) fn give_refresh(&mut self, cycle: u64, given: RefreshCommand) {
         let RefreshCommand { set, command, bank } = given;
         self.candidates.forget();
-        self.timing.issue(command, bank, cycle);
+        if command == Command::RefreshBank {
+            for bank in self.refresh.taken(set) {
+                self.timing.issue(command, bank, cycle);
+            }
+        } else {
+            self.timing.issue(command, bank, cycle);
+        }
         self.take_row_bus(cycle, 1);
         self.note(cycle, command, bank, 0, 0);
         let counters = &mut self.account.counters;
@@ -217,7 +221,7 @@ impl Controller {
                 let set = &mut self.refresh.sets[set];
                 set.last = (set.draining.take().unwrap_or(cycle), cycle + duration);
                 set.owed -= 1;
-                set.turn = (set.turn + 1) % set.banks;
+                set.turn = (set.turn + 1) % self.refresh.turns;
             }
         }
     }
