@@ -148,7 +148,15 @@ impl<I: Iterator<Item = Request>, L: Locate> Feed<I, L> {
                 return Some(u64::MAX);
             }
         }
-        self.offer_all(channel, number, tick)
+        if tick > self.tick {
+            (self.tick, self.offered) = (tick, 0);
+        }
+        let before = self.offered;
+        let next = self.offer_all(channel, number, tick);
+        if self.offered > before {
+            channel.note_offers(tick);
+        }
+        next
     }
 
     fn offer_all<C: RequestChannel>(
@@ -157,9 +165,6 @@ impl<I: Iterator<Item = Request>, L: Locate> Feed<I, L> {
         number: usize,
         tick: u64,
     ) -> Option<u64> {
-        if tick > self.tick {
-            (self.tick, self.offered) = (tick, 0);
-        }
         loop {
             if self.channel() != Some(number) {
                 return None;

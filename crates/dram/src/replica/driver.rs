@@ -36,6 +36,8 @@ pub(crate) trait RequestChannel: Sized {
     fn has_room(&self, write: bool) -> bool;
     /// Takes a request at a tick, after the tick; false if there is no room.
     fn offer(&mut self, tick: u64, request: &Arrived) -> bool;
+    /// Takes note that requests have been taken at a tick.
+    fn note_offers(&mut self, tick: u64);
     /// Advances by the tick, in which something may happen.
     fn tick(&mut self, tick: u64);
     /// The next tick in which anything can happen, if no request comes.

@@ -110,7 +110,8 @@ impl Bank {
         self.queue.push(id);
         self.writes += u32::from(entry.write);
         if index == 0 {
-            return self.look_up(requests);
+            self.choices = self.choices_of(entry);
+            return false;
         }
         if self.row != Some(entry.row) {
             return true;
@@ -182,33 +183,41 @@ impl Bank {
         self.queue.first(index).any(|id| reads(requests.get(id)))
     }
 
+    /// What an entry alone in the queue lets it give.
+    #[inline]
+    fn choices_of(&self, entry: &Entry) -> Choices {
+        let mut choices = Choices::NOTHING;
+        match self.row {
+            None => choices.row = Some(Kind::Activate),
+            Some(row) if row != entry.row => choices.row = Some(Kind::Precharge),
+            _ if entry.write => choices.write = 0,
+            _ => choices.read = 0,
+        }
+        choices
+    }
+
     /// Looks up what the queue can give; true if that is what it could.
+    #[inline]
     fn look_up(&mut self, requests: &Requests) -> bool {
         let before = self.choices;
-        self.choices = self.look(requests);
+        self.choices = if self.queue.len() == 0 {
+            Choices::NOTHING
+        } else {
+            self.look(requests)
+        };
         self.choices == before
     }
 
     fn look(&self, requests: &Requests) -> Choices {
-        let mut choices = Choices::NOTHING;
         let length = self.queue.len();
-        if length == 0 {
-            return choices;
-        }
-        let Some(row) = self.row else {
-            choices.row = Some(Kind::Activate);
-            return choices;
-        };
         let oldest = requests.get(self.queue.get(0));
+        let alone = self.writes == 0 || self.writes as usize == length;
+        let row = match self.row {
+            Some(row) if !alone || oldest.row != row => row,
+            _ => return self.choices_of(oldest),
+        };
         let misses = oldest.row != row;
-        if !misses && (self.writes == 0 || self.writes as usize == length) {
-            if oldest.write {
-                choices.write = 0;
-            } else {
-                choices.read = 0;
-            }
-            return choices;
-        }
+        let mut choices = Choices::NOTHING;
         let mut hit = false;
         for (index, id) in self.queue.first(length).enumerate() {
             let entry = requests.get(id);

@@ -141,7 +141,7 @@ impl Channel {
                 (hits, next_ripe) = self.plan.ripe(kind, tick, &self.gates);
                 (ready, banks) = groups.next(tick, hits, &self.gates);
             }
-            let mut same = true;
+            let (mut same, mut moved_on) = (true, false);
             if ready <= tick {
                 let at = self.turn(banks);
                 let index = self.banks[at].choices.entry(kind);
@@ -149,7 +149,7 @@ impl Channel {
                 given |= 1u64 << at;
                 same = self.take_hit(tick, kind, at, index);
                 groups.hit(tick, at, &self.gates);
-                (ready, banks) = groups.next(tick + 1, hits, &self.gates);
+                moved_on = true;
             }
             same &= self.move_request();
             let Some(next_offer) = offers(self, tick) else {
@@ -160,6 +160,9 @@ impl Channel {
                     break End::Changed;
                 }
                 (hits, next_ripe) = self.plan.ripe(kind, tick, &self.gates);
+                moved_on = true;
+            }
+            if moved_on {
                 (ready, banks) = groups.next(tick + 1, hits, &self.gates);
             }
             let following = if self.can_move() {

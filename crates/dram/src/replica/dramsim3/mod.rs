@@ -146,19 +146,7 @@ impl Channel {
         let command = self.commands[kind as usize];
         self.statistics.commands[command as usize] += 1;
         if let Some(log) = &mut self.log {
-            let group = at / self.shape.banks;
-            log.push(Issued {
-                cycle: tick,
-                command,
-                place: Place {
-                    pseudo_channel: 0,
-                    rank: (group / self.shape.groups) as u8,
-                    group: (group % self.shape.groups) as u8,
-                    bank: (at % self.shape.banks) as u8,
-                    row,
-                    column,
-                },
-            });
+            log.push(issued(self.shape, tick, command, at, row, column));
         }
     }
 
@@ -329,6 +317,24 @@ impl Channel {
     }
 }
 
+/// A command for the log, which most runs do without.
+#[cold]
+fn issued(shape: Shape, cycle: u64, command: Command, at: usize, row: u32, column: u32) -> Issued {
+    let group = at / shape.banks;
+    Issued {
+        cycle,
+        command,
+        place: Place {
+            pseudo_channel: 0,
+            rank: (group / shape.groups) as u8,
+            group: (group % shape.groups) as u8,
+            bank: (at % shape.banks) as u8,
+            row,
+            column,
+        },
+    }
+}
+
 impl RequestChannel for Channel {
     #[inline]
     fn has_room(&self, write: bool) -> bool {
@@ -359,10 +365,13 @@ impl RequestChannel for Channel {
                 self.reads_under_way.add(burst);
             }
         }
+        true
+    }
+
+    fn note_offers(&mut self, tick: u64) {
         if self.can_move() {
             self.next_event = self.next_event.min(tick + 1);
         }
-        true
     }
 
     fn tick(&mut self, tick: u64) {

@@ -123,7 +123,7 @@ pub(crate) struct Locator<'a> {
 }
 
 impl Locate for Locator<'_> {
-    #[inline]
+    #[inline(always)]
     fn locate(&self, request: &Request, at: &mut Arrived) {
         let burst = request.address >> self.setup.request_shift;
         if burst == at.burst.wrapping_add(1) && burst & self.column_bits != 0 {

@@ -474,8 +474,11 @@ impl RequestChannel for Channel {
             }
             self.reads.push(entry);
         }
-        self.next_event = self.next_event.min(tick + 1);
         true
+    }
+
+    fn note_offers(&mut self, tick: u64) {
+        self.next_event = self.next_event.min(tick + 1);
     }
 
     fn tick(&mut self, tick: u64) {
