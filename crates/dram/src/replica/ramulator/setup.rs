@@ -68,6 +68,7 @@ pub(crate) struct Setup {
     pub(super) write_latency: u64,
     pub(super) refresh_interval: Option<u64>,
     pub(super) clock_runs_on: u64,
+    pub(super) activate_gap: u64,
     pub(super) read_depth: usize,
     pub(super) write_depth: usize,
     /// Writes above which write mode starts, and below which it ends.
@@ -103,6 +104,7 @@ impl Setup {
                 None
             },
             clock_runs_on: config.number_or("nWCKPST", 0)?,
+            activate_gap: config.number_or("nAAD", 0)?,
             read_depth: config.positive("read_buffer_size")? as usize,
             write_depth: config.positive("write_buffer_size")? as usize,
             high: config.fraction("wr_high_watermark")?,
