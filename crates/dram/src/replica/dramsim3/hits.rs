@@ -11,8 +11,8 @@
 //! the earliest ticks of bank groups itself, and tells the gates of the last hit of each bank in
 //! its end: those before it demand nothing later.
 
-use super::Channel;
 use super::gates::{GROUPS, Gates, Kind};
+use super::{Channel, Moved};
 
 /// When bank groups let hits of a kind pass.
 struct Groups {
@@ -151,10 +151,15 @@ impl Channel {
                 groups.hit(tick, at, &self.gates);
                 moved_on = true;
             }
-            same &= self.move_request();
+            let moved = self.move_request();
+            same &= moved != Moved::Changed;
             let Some(next_offer) = offers(self, tick) else {
                 break End::Stopped;
             };
+            // Perhaps for ever: whoever asked for the run has to notice.
+            if moved == Moved::HeldUp && same {
+                break End::Reached;
+            }
             if !same {
                 if self.plan.others(kind) != others {
                     break End::Changed;

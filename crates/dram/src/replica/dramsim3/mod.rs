@@ -40,6 +40,17 @@ const NEVER: u64 = u64::MAX;
 /// A command, its bank, and which entry of the bank's queue it is for.
 type Given = (Kind, usize, usize);
 
+/// What has become of a request that was to move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moved {
+    /// All queues can give what they could.
+    Same,
+    /// A queue can give something else.
+    Changed,
+    /// A write waits for a read of its burst, and ends the drain.
+    HeldUp,
+}
+
 /// One channel.
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
@@ -259,10 +270,9 @@ impl Channel {
                 || (self.writes.len() > IDLE_WRITES && self.queued == 0))
     }
 
-    /// Step 6: moves a request from the read queue or the write buffer to its bank's queue; true if
-    /// that can give after it what it could before.
+    /// Step 6: moves a request from the read queue or the write buffer to its bank's queue.
     #[inline]
-    fn move_request(&mut self) -> bool {
+    fn move_request(&mut self) -> Moved {
         if self.starts_draining() {
             self.draining = self.writes.len();
         }
@@ -272,13 +282,13 @@ impl Channel {
             &mut self.reads
         };
         let Some(at) = from.first_beside(self.full) else {
-            return true;
+            return Moved::Same;
         };
         let id = from.oldest(at);
         if self.draining > 0 {
             if self.reads_burst(self.requests.get(id).burst, at) {
                 self.draining = 0;
-                return true;
+                return Moved::HeldUp;
             }
             self.draining -= 1;
             self.writes.remove_oldest(at, &self.requests);
@@ -289,10 +299,11 @@ impl Channel {
         let bank = &mut self.banks[at];
         let same = bank.push(id, &self.requests);
         self.full |= u64::from(bank.queued() >= self.queue_depth) << at;
-        if !same {
-            self.plan.set(at, &bank.choices, &self.gates);
+        if same {
+            return Moved::Same;
         }
-        same
+        self.plan.set(at, &bank.choices, &self.gates);
+        Moved::Changed
     }
 
     /// Whether step 6 would do anything.
