@@ -18,6 +18,8 @@ struct Set {
     turn: usize,
     /// Whether the refresh has taken the banks, and since when.
     draining: Option<u64>,
+    /// Whether it has taken all banks of the set.
+    whole: bool,
     /// The last refresh: when it took the banks, when it gave them back.
     last: (u64, u64),
 }
@@ -71,6 +73,7 @@ impl Refresh {
                 owed: 0,
                 turn: 0,
                 draining: None,
+                whole: false,
                 last: (0, 0),
             })
             .collect();
@@ -97,23 +100,36 @@ impl Refresh {
         self.owed > 0
     }
 
-    /// The earliest due refresh becomes owed.
-    pub(super) fn note_due(&mut self) {
-        let interval = self.interval;
-        if let Some(set) = self.sets.iter_mut().min_by_key(|set| set.due) {
-            set.due += interval;
-            set.owed += 1;
-        }
+    /// The earliest due refresh becomes owed; its set.
+    fn note_due(&mut self) -> usize {
+        let earliest = (0..self.sets.len()).min_by_key(|&set| self.sets[set].due);
+        let earliest = earliest.unwrap_or(0);
+        self.sets[earliest].due += self.interval;
+        self.sets[earliest].owed += 1;
         self.owed += 1;
         let soonest = self.sets.iter().map(|set| set.due).min();
         self.next_due = soonest.unwrap_or(NEVER);
+        earliest
     }
 
     fn set_of(&self, bank: usize) -> &Set {
         &self.sets[bank / self.sets[0].banks]
     }
 
-    /// The banks that a set's refresh takes.
+    /// The banks that a set's refresh keeps from new work.
+    fn kept(&self, set: usize) -> impl Iterator<Item = usize> + use<> {
+        let Set {
+            first_bank,
+            banks,
+            turn,
+            whole,
+            ..
+        } = self.sets[set];
+        let (turn, step) = if whole { (0, 1) } else { (turn, self.turns) };
+        (first_bank + turn..first_bank + banks).step_by(step)
+    }
+
+    /// The banks that a set's refresh refreshes.
     fn taken(&self, set: usize) -> impl Iterator<Item = usize> + use<> {
         let set = &self.sets[set];
         (set.first_bank + set.turn..set.first_bank + set.banks).step_by(self.turns)
@@ -132,6 +148,16 @@ impl Refresh {
 }
 
 impl Controller {
+    /// The earliest due refresh becomes owed. Activates of other banks can delay a refresh of
+    /// single banks again and again: one that still waits when the next is due takes all banks.
+    pub(super) fn note_refresh_due(&mut self) {
+        let set = self.refresh.note_due();
+        if self.refresh.sets[set].draining.is_some() {
+            self.refresh.sets[set].whole = true;
+            self.hold(set, true);
+        }
+    }
+
     /// The refresh command that can go first, among the sets whose refresh must go now.
     pub(super) fn next_refresh(&mut self, busy: bool) -> Option<(u64, RefreshCommand)> {
         let mut best: Option<(u64, RefreshCommand)> = None;
@@ -164,7 +190,7 @@ impl Controller {
 
     /// Keeps the banks that a set's refresh takes from new work, or gives them back.
     fn hold(&mut self, set: usize, held: bool) {
-        for bank in self.refresh.taken(set) {
+        for bank in self.refresh.kept(set) {
             self.banks[bank].held = held;
         }
         self.candidates.forget();
@@ -216,6 +242,7 @@ impl Controller {
                     counters.refreshes += 1;
                 }
                 self.hold(set, false);
+                self.refresh.sets[set].whole = false;
                 self.refresh.owed -= 1;
                 let duration = self.refresh.duration;
                 let set = &mut self.refresh.sets[set];
@@ -223,6 +250,38 @@ impl Controller {
                 set.owed -= 1;
                 set.turn = (set.turn + 1) % self.refresh.turns;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{run, violations};
+    use super::*;
+    use crate::config::{DramConfig, Page, Policy};
+
+    #[test]
+    fn activates_of_other_banks_do_not_keep_a_refresh_off_for_ever() {
+        // Reads and writes by turns, each with an activate: the next one goes as soon as it can,
+        // which is before a refresh can.
+        let requests = [
+            (0, 0, 1, false),
+            (913, 112, 2567, true),
+            (0, 0, 1, true),
+            (1196, 152, 585, false),
+        ];
+        for preset in ["HBM2-2000", "DDR5-4800BN", "GDDR6-14000"] {
+            let mut config = DramConfig::preset(preset, 1);
+            config.policy = Policy {
+                page: Page::Closed,
+                window: 15,
+                batch: 1,
+                refresh: RefreshPolicy::PerBank,
+                ..Policy::default()
+            };
+            let device = Device::new(&config).unwrap();
+            let (commands, _, _) = run(&device, &requests, false);
+            assert_eq!(violations(&device, &commands), Vec::<String>::new());
         }
     }
 }
