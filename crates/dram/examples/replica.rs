@@ -1,4 +1,4 @@
-//! Host time of the replicas: `cargo run --release -p dram --example replica -- CONFIG FAMILY PARAMETERS COUNT`.
+//! Host time of the replicas: `cargo run --release -p dram --example replica -- CONFIG FAMILY PARAMETERS COUNT INTERVAL`.
 use dram::replica::{ReplicaConfig, driver::RunOptions, run};
 use dram::request::generate;
 use std::time::Instant;
@@ -21,7 +21,8 @@ fn main() {
     let (family, parameters) = (next("seq_rd"), next("base=0"));
     let count = next("2000000").parse().expect("a number of requests");
     let bytes = 64;
-    let requests = generate(&family, count, bytes, 0, &parameters).expect("a family");
+    let interval = next("0").parse().expect("cycles between arrivals");
+    let requests = generate(&family, count, bytes, interval, &parameters).expect("a family");
     let start = Instant::now();
     let begin = seconds(&start);
     let result = run(&config, requests, RunOptions::default()).expect("it runs");

@@ -32,8 +32,9 @@ pub enum Command {
     /// Refreshes every bank of a rank.
     #[serde(rename = "REF")]
     RefreshAll,
-    /// Refreshes one bank.
-    #[serde(rename = "REFpb")]
+    /// Refreshes one bank, or the few that the standard refreshes together (DDR5: the same bank
+    /// of all groups; GDDR6: a pair).
+    #[serde(rename = "REFpb", alias = "REFsb", alias = "REFp2b")]
     RefreshBank,
     /// The second half of LPDDR5's activate.
     #[serde(rename = "ACT2")]
@@ -85,13 +86,15 @@ impl Command {
         }
     }
 
-    /// The command of a name in a command trace (`ACT1` is LPDDR5's name of `ACT`).
+    /// The command of a name in a command trace (`ACT1` is LPDDR5's name of `ACT`; `REFsb` and
+    /// `REFp2b` are DDR5's and GDDR6's of `REFpb`).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        if name == "ACT1" {
-            return Some(Self::Activate);
+        match name {
+            "ACT1" => Some(Self::Activate),
+            "REFsb" | "REFp2b" => Some(Self::RefreshBank),
+            _ => Self::ALL.into_iter().find(|command| command.name() == name),
         }
-        Self::ALL.into_iter().find(|command| command.name() == name)
     }
 
     /// Whether the command moves data.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::{AddressMap, Hash};
 use crate::ideal::IdealConfig;
 use crate::preset::{self, Organisation, Preset};
-use crate::standard::{Rule, Scope, Standard};
+use crate::standard::{BankRefresh, Rule, Scope, Standard};
 
 /// The memory of a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,7 +121,8 @@ pub enum RefreshPolicy {
     /// All banks of a rank at once; ranks take turns.
     #[default]
     AllBank,
-    /// One bank after the other, where the standard has it.
+    /// One bank after the other, where the standard has it: in DDR5 the same bank of all groups,
+    /// in GDDR6 a pair of banks.
     PerBank,
     /// Not at all.
     Off,
@@ -345,14 +346,16 @@ fn check_timings(preset: &Preset) -> Result<(), FieldError> {
 fn check_refresh(preset: &Preset, standard: &Standard, policy: Policy) -> Result<(), FieldError> {
     let cycles = |name: &str| preset.timings.get(name).copied().unwrap_or(0);
     let organisation = &preset.organisation;
-    let banks = organisation.bank_groups * organisation.banks_per_group;
-    let ranks = match standard.refresh.scope {
-        Scope::Unit => organisation.ranks,
-        _ => 1,
+    let groups = match standard.refresh.scope {
+        Scope::Unit => organisation.ranks * organisation.bank_groups,
+        _ => organisation.bank_groups,
     };
+    let of_group = organisation.banks_per_group;
+    let banks = (groups * of_group) as usize;
+    let single = standard.refresh.per_bank.turns(banks, of_group as usize);
     let (length, interval, turns) = match policy.refresh {
         RefreshPolicy::AllBank => ("tRFC_ab", "tREFI", 1),
-        RefreshPolicy::PerBank => ("tRFC_pb", "tREFI_pb", banks * ranks),
+        RefreshPolicy::PerBank => ("tRFC_pb", "tREFI_pb", single as u64),
         RefreshPolicy::Off => return Ok(()),
     };
     let read = cycles("tRCD_RD") + cycles("tRTP");
@@ -422,13 +425,14 @@ fn check_policy(policy: &Policy, standard: &Standard, preset: &Preset) -> Result
         return error("postpone", message, &help);
     }
     if policy.refresh == RefreshPolicy::PerBank
-        && !(standard.refresh.per_bank && preset.timings.contains_key("tREFI_pb"))
+        && (standard.refresh.per_bank == BankRefresh::Never
+            || !preset.timings.contains_key("tREFI_pb"))
     {
         let message = format!("{} has no refresh of single banks", preset.name);
         return error(
             "refresh",
             message,
-            "AllBank, or an LPDDR4, LPDDR5 or HBM preset",
+            "AllBank; DDR3 and DDR4 have nothing else",
         );
     }
     if matches!(

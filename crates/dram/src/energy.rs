@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::memory::Counters;
 use crate::preset::Preset;
+use crate::standard::Standard;
 
 /// Energies of a device's commands in picojoules, as `presets/energy.csv` has them.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -82,8 +83,12 @@ impl EnergyTable {
         let organisation = &preset.organisation;
         let bits = (organisation.access_bytes * 8) as f64;
         let row_share = organisation.row_bytes as f64 / self.activate_row_bytes as f64;
-        let banks = organisation.bank_groups * organisation.banks_per_group;
-        let refreshes = counters.refreshes as f64 + counters.bank_refreshes as f64 / banks as f64;
+        let banks = (organisation.bank_groups * organisation.banks_per_group) as usize;
+        let turns = Standard::named(&preset.standard).map_or(banks, |standard| {
+            let of_group = organisation.banks_per_group as usize;
+            standard.refresh.per_bank.turns(banks, of_group)
+        });
+        let refreshes = counters.refreshes as f64 + counters.bank_refreshes as f64 / turns as f64;
         Energy {
             activate_pj: counters.activates as f64 * self.activate_pj * row_share,
             read_pj: counters.reads as f64 * bits * self.read_pj_per_bit,

@@ -39,8 +39,35 @@ pub struct RefreshRules {
     pub scope: Scope,
     /// How many refreshes may be owed.
     pub postpone: u32,
-    /// Whether single banks can be refreshed.
-    pub per_bank: bool,
+    /// Which banks are refreshed together where not all are.
+    pub per_bank: BankRefresh,
+}
+
+/// The banks that a refresh of single banks covers with one command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum BankRefresh {
+    /// Banks are refreshed all at once only.
+    Never,
+    /// One bank: REFpb (HBM2: REFsb).
+    One,
+    /// The bank of a number in all groups: DDR5's REFsb.
+    SameOfGroups,
+    /// A bank of each half: GDDR6's REFp2b.
+    Pair,
+}
+
+impl BankRefresh {
+    /// How many commands it takes to refresh so many banks, in groups of so many, once. The banks
+    /// of one command are so far apart in their numbers.
+    #[must_use]
+    pub fn turns(self, banks: usize, of_group: usize) -> usize {
+        match self {
+            Self::Never => 1,
+            Self::One => banks,
+            Self::SameOfGroups => of_group,
+            Self::Pair => (banks / 2).max(1),
+        }
+    }
 }
 
 /// One line of the constraint table.

@@ -172,6 +172,25 @@ impl Checker {
         }
     }
 
+    /// How many refreshes of single banks cover a refresh set once.
+    fn turns(&self, place: &Place) -> usize {
+        let banks = self.set_banks(place).len();
+        let Protocol {
+            bank_refresh,
+            shape,
+            ..
+        } = &self.protocol;
+        bank_refresh.turns(banks, shape.banks)
+    }
+
+    /// The banks that a refresh of single banks covers, by any of their places.
+    fn refreshed_banks(&self, place: &Place) -> impl Iterator<Item = usize> + use<> {
+        let set = self.set_banks(place);
+        let turns = self.turns(place);
+        let turn = (self.bank_index(place) - set.start) % turns;
+        set.skip(turn).step_by(turns)
+    }
+
     fn bank_index(&self, place: &Place) -> usize {
         usize::from(place.pseudo_channel) * self.protocol.shape.total_banks()
             + self.protocol.bank(place)
@@ -217,8 +236,9 @@ impl Checker {
                 }
             }
             Command::RefreshBank => {
-                if let Some(row) = state.row {
-                    broken(format!("row {row} is open"), None);
+                let mut banks = self.refreshed_banks(place);
+                if let Some(open) = banks.find(|&bank| self.banks[bank].row.is_some()) {
+                    broken(format!("bank {open} is open"), None);
                 }
             }
             _ => {}
@@ -283,6 +303,10 @@ impl Checker {
             return None;
         }
         match rule.scope {
+            Scope::Bank if rule.to == Command::RefreshBank => self
+                .refreshed_banks(place)
+                .filter_map(|bank| time(self.bank_node(bank)))
+                .max(),
             Scope::OtherRank => (0..self.protocol.shape.ranks)
                 .filter(|rank| *rank != usize::from(place.rank))
                 .filter_map(|rank| time(self.rank_node(place, rank)))
@@ -295,6 +319,12 @@ impl Checker {
         usize::from(place.pseudo_channel) * self.protocol.nodes() + 1 + rank
     }
 
+    fn bank_node(&self, bank: usize) -> usize {
+        let shape = self.protocol.shape;
+        let (unit, bank) = (bank / shape.total_banks(), bank % shape.total_banks());
+        unit * self.protocol.nodes() + 1 + shape.ranks * (1 + shape.groups) + bank
+    }
+
     fn node(&self, scope: Scope, place: &Place) -> usize {
         let shape = self.protocol.shape;
         let unit = usize::from(place.pseudo_channel) * self.protocol.nodes();
@@ -304,7 +334,7 @@ impl Checker {
             Scope::Unit => unit,
             Scope::Rank | Scope::OtherRank => self.rank_node(place, usize::from(place.rank)),
             Scope::Group => groups_at + group,
-            Scope::Bank => groups_at + shape.ranks * shape.groups + self.protocol.bank(place),
+            Scope::Bank => self.bank_node(self.bank_index(place)),
         }
     }
 
@@ -358,34 +388,39 @@ impl Checker {
         }
     }
 
-    /// Each bank once in a round of single-bank refreshes.
+    /// Each bank of a set once in a round of single-bank refreshes.
     fn check_round(
         &mut self,
         issued: &Issued,
         duty: RefreshDuty,
         broken: &mut impl FnMut(String, Option<usize>),
     ) {
-        let banks = self.set_banks(&issued.place).len() as u64;
-        let bank = self.bank_index(&issued.place);
-        let since = issued.cycle - self.banks[bank].refreshed;
-        let limit = (banks + duty.postpone) * duty.interval;
-        if since > limit {
-            broken(
-                format!("{since} cycles since the bank's last refresh, at most {limit}"),
-                None,
-            );
+        let turns = self.turns(&issued.place) as u64;
+        let limit = (turns + duty.postpone) * duty.interval;
+        for bank in self.set_banks(&issued.place) {
+            let refreshed = &mut self.banks[bank].refreshed;
+            let since = issued.cycle.saturating_sub(*refreshed);
+            if since > limit {
+                broken(
+                    format!("{since} cycles since bank {bank}'s last refresh, at most {limit}"),
+                    None,
+                );
+                // One message a refresh forgotten is enough.
+                *refreshed = issued.cycle;
+            }
         }
-        self.banks[bank].refreshed = issued.cycle;
+        for bank in self.refreshed_banks(&issued.place) {
+            self.banks[bank].refreshed = issued.cycle;
+        }
     }
 
     fn note(&mut self, issued: &Issued) {
         let place = &issued.place;
         let unit = usize::from(place.pseudo_channel);
         for scope in [Scope::Bank, Scope::Group, Scope::Rank, Scope::Unit] {
-            let node = self.node(scope, place);
-            let history = &mut self.nodes[node][issued.command as usize];
-            history.copy_within(0..3, 1);
-            history[0] = issued.cycle + 1;
+            if scope != Scope::Bank || issued.command != Command::RefreshBank {
+                self.note_at(self.node(scope, place), issued);
+            }
         }
         let bank = self.bank_index(place);
         match issued.command {
@@ -405,9 +440,20 @@ impl Checker {
             Command::CasRead | Command::CasWrite => {
                 self.cas[unit] = Some((issued.cycle, issued.command));
             }
+            Command::RefreshBank => {
+                for bank in self.refreshed_banks(place) {
+                    self.note_at(self.bank_node(bank), issued);
+                }
+            }
             command if command.is_column() => self.note_column(issued, bank),
             _ => {}
         }
+    }
+
+    fn note_at(&mut self, node: usize, issued: &Issued) {
+        let history = &mut self.nodes[node][issued.command as usize];
+        history.copy_within(0..3, 1);
+        history[0] = issued.cycle + 1;
     }
 
     fn note_column(&mut self, issued: &Issued, bank: usize) {

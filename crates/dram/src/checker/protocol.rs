@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::command::{Command, Issued, Place};
 use crate::config::{Device, RefreshPolicy};
-use crate::standard::{CommandBus, Rule, Scope};
+use crate::standard::{BankRefresh, CommandBus, Rule, Scope};
 use crate::timing::Shape;
 
 /// What the checker must know of a device.
@@ -36,6 +36,8 @@ pub struct Protocol {
     pub refresh: Option<RefreshDuty>,
     /// What one all-bank refresh covers.
     pub refresh_scope: Scope,
+    /// What one refresh of single banks covers.
+    pub bank_refresh: BankRefresh,
     /// LPDDR5's two-step activate and stopping data clock.
     pub two_step: Option<TwoStep>,
 }
@@ -132,6 +134,7 @@ impl Protocol {
             burst: device.timing("nBL"),
             refresh,
             refresh_scope: standard.refresh.scope,
+            bank_refresh: standard.refresh.per_bank,
             two_step: standard.data_clock_stops.then(|| TwoStep {
                 activate_gap: device.timing("tAAD"),
                 clock_runs_on: device.timing("tWCKPST"),

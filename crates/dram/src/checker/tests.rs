@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Device, DramConfig};
+use crate::config::{Device, DramConfig, RefreshPolicy};
 use crate::preset;
 
 fn protocol(preset: &str) -> Protocol {
@@ -70,7 +70,11 @@ fn each_rule_of_each_table_is_broken_one_cycle_early_and_not_on_time() {
 }
 
 fn rules_broken(preset: &str, commands: &[(u64, Command, Place)]) -> Vec<String> {
-    let mut checker = Checker::new(protocol(preset));
+    found(&protocol(preset), commands)
+}
+
+fn found(protocol: &Protocol, commands: &[(u64, Command, Place)]) -> Vec<String> {
+    let mut checker = Checker::new(protocol.clone());
     let mut found = Vec::new();
     for &(cycle, command, place) in commands {
         checker.check(
@@ -166,4 +170,74 @@ fn a_forgotten_refresh_is_named_after_nine_intervals() {
     assert_eq!(on_time, Vec::<String>::new());
     let broken = rules_broken("DDR4-3200AA", &[(late, Command::Activate, place(0, 0, 0))]);
     assert!(broken[0].contains("since the last refresh"), "{broken:?}");
+}
+
+/// The protocol of a preset that refreshes single banks.
+fn single(preset: &str) -> Protocol {
+    let mut config = DramConfig::preset(preset, 1);
+    config.organisation.ranks = Some(2);
+    config.policy.refresh = RefreshPolicy::PerBank;
+    Protocol::of(&Device::new(&config).unwrap())
+}
+
+#[test]
+fn a_refresh_of_some_banks_needs_each_of_them_closed_and_waits_for_each() {
+    use Command::{Activate, Precharge, RefreshBank};
+    // In DDR5 bank 2 of all eight groups; in GDDR6 bank 2 of the second group and of the fourth.
+    for (preset, other, apart) in [("DDR5-4800BN", 7, 6), ("GDDR6-14000", 3, 2)] {
+        let protocol = single(preset);
+        let of = |group, bank| place(0, group, bank);
+        let broken = |commands: &[(u64, Command, Place)]| found(&protocol, commands);
+        let open = broken(&[(10, Activate, of(other, 2)), (500, RefreshBank, of(1, 2))]);
+        let number = u64::from(other) * 4 + 2;
+        assert_eq!(open, [format!("bank {number} is open")], "{preset}");
+        // Other banks may be open.
+        let open = broken(&[(10, Activate, of(other, 1)), (500, RefreshBank, of(1, 2))]);
+        assert_eq!(open, Vec::<String>::new(), "{preset}");
+        let open = broken(&[(10, Activate, of(apart, 2)), (500, RefreshBank, of(1, 2))]);
+        assert_eq!(open.len(), usize::from(preset == "DDR5-4800BN"), "{preset}");
+        // Each bank's precharge counts, and each bank is busy until the refresh is over.
+        let early = broken(&[
+            (10, Activate, of(other, 2)),
+            (500, Precharge, of(other, 2)),
+            (501, RefreshBank, of(1, 2)),
+        ]);
+        assert!(early[0].starts_with("1 cycles after PRE"), "{early:?}");
+        let early = broken(&[(10, RefreshBank, of(1, 2)), (112, Activate, of(other, 2))]);
+        assert!(early[0].starts_with("102 cycles after REFpb"), "{early:?}");
+        let free = broken(&[(10, RefreshBank, of(1, 2)), (112, Activate, of(other, 1))]);
+        assert_eq!(free, Vec::<String>::new(), "{preset}");
+    }
+}
+
+#[test]
+fn a_bank_whose_refresh_is_forgotten_is_named() {
+    for (preset, turns) in [("DDR5-4800BN", 4u64), ("GDDR6-14000", 8)] {
+        let protocol = single(preset);
+        let interval = protocol.refresh.unwrap().interval;
+        let postpone = protocol.refresh.unwrap().postpone;
+        let round = |skipped: Option<u64>, rounds: u64| {
+            let refreshes = (0..rounds * turns).filter(|turn| Some(turn % turns) != skipped);
+            let bank = |turn| match preset {
+                "DDR5-4800BN" => place(0, 3, (turn % 4) as u8),
+                _ => place(0, (turn % 8 / 4) as u8, (turn % 4) as u8),
+            };
+            let command = |turn| {
+                (
+                    (turn + 1) * interval,
+                    Command::RefreshBank,
+                    bank(turn % turns),
+                )
+            };
+            let commands: Vec<_> = refreshes.map(command).collect();
+            found(&protocol, &commands)
+        };
+        let rounds = 3 + postpone.div_ceil(turns);
+        assert_eq!(round(None, rounds), Vec::<String>::new(), "{preset}");
+        let forgotten = round(Some(1), rounds);
+        assert!(
+            forgotten[0].contains("since bank 1's last refresh"),
+            "{forgotten:?}"
+        );
+    }
 }

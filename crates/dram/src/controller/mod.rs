@@ -336,7 +336,7 @@ impl Controller {
         }
         self.decided = self.decided.max(first);
         if due == first {
-            self.refresh.note_due();
+            self.note_refresh_due();
         } else if let Some((cycle, command)) = refresh
             && cycle == first
         {

@@ -7,17 +7,19 @@ use crate::timing::Shape;
 
 use super::{Controller, NEVER};
 
-/// The banks that one all-bank refresh covers.
+/// The banks that one all-bank refresh covers, all at once or some at a turn.
 #[derive(Clone, Debug)]
 struct Set {
     first_bank: usize,
     banks: usize,
     due: u64,
     owed: u32,
-    /// The bank whose turn it is, when banks are refreshed one by one.
+    /// Whose turn it is: the bank of this number, and every [`Refresh::turns`]th from it.
     turn: usize,
     /// Whether the refresh has taken the banks, and since when.
     draining: Option<u64>,
+    /// Whether it has taken all banks of the set.
+    whole: bool,
     /// The last refresh: when it took the banks, when it gave them back.
     last: (u64, u64),
 }
@@ -26,6 +28,8 @@ struct Set {
 pub(super) struct Refresh {
     sets: Vec<Set>,
     per_bank: bool,
+    /// How many commands refresh a set once.
+    turns: usize,
     interval: u64,
     duration: u64,
     postpone: u32,
@@ -56,6 +60,11 @@ impl Refresh {
             Scope::Unit => (1, shape.total_banks()),
             _ => (shape.ranks, shape.banks_per_rank()),
         };
+        let turns = if per_bank {
+            device.standard.refresh.per_bank.turns(banks, shape.banks)
+        } else {
+            1
+        };
         let sets: Vec<Set> = (0..sets)
             .map(|set| Set {
                 first_bank: set * banks,
@@ -64,6 +73,7 @@ impl Refresh {
                 owed: 0,
                 turn: 0,
                 draining: None,
+                whole: false,
                 last: (0, 0),
             })
             .collect();
@@ -74,6 +84,7 @@ impl Refresh {
             owed: 0,
             sets,
             per_bank,
+            turns,
             interval,
             duration,
             postpone: policy.postpone,
@@ -89,44 +100,64 @@ impl Refresh {
         self.owed > 0
     }
 
-    /// The earliest due refresh becomes owed.
-    pub(super) fn note_due(&mut self) {
-        let interval = self.interval;
-        if let Some(set) = self.sets.iter_mut().min_by_key(|set| set.due) {
-            set.due += interval;
-            set.owed += 1;
-        }
+    /// The earliest due refresh becomes owed; its set.
+    fn note_due(&mut self) -> usize {
+        let earliest = (0..self.sets.len()).min_by_key(|&set| self.sets[set].due);
+        let earliest = earliest.unwrap_or(0);
+        self.sets[earliest].due += self.interval;
+        self.sets[earliest].owed += 1;
         self.owed += 1;
         let soonest = self.sets.iter().map(|set| set.due).min();
         self.next_due = soonest.unwrap_or(NEVER);
+        earliest
     }
 
     fn set_of(&self, bank: usize) -> &Set {
         &self.sets[bank / self.sets[0].banks]
     }
 
-    /// The banks that a set's refresh takes.
-    fn taken(&self, set: usize) -> std::ops::Range<usize> {
+    /// The banks that a set's refresh keeps from new work.
+    fn kept(&self, set: usize) -> impl Iterator<Item = usize> + use<> {
+        let Set {
+            first_bank,
+            banks,
+            turn,
+            whole,
+            ..
+        } = self.sets[set];
+        let (turn, step) = if whole { (0, 1) } else { (turn, self.turns) };
+        (first_bank + turn..first_bank + banks).step_by(step)
+    }
+
+    /// The banks that a set's refresh refreshes.
+    fn taken(&self, set: usize) -> impl Iterator<Item = usize> + use<> {
         let set = &self.sets[set];
-        if self.per_bank {
-            let bank = set.first_bank + set.turn;
-            bank..bank + 1
-        } else {
-            set.first_bank..set.first_bank + set.banks
-        }
+        (set.first_bank + set.turn..set.first_bank + set.banks).step_by(self.turns)
     }
 
     /// The last refresh that held a bank: from, to.
     pub(super) fn last(&self, bank: usize) -> (u64, u64) {
         let set = self.set_of(bank);
-        if self.per_bank && (set.first_bank + (set.turn + set.banks - 1) % set.banks) != bank {
-            return (0, 0);
+        let last = (set.turn + self.turns - 1) % self.turns;
+        if (bank - set.first_bank) % self.turns == last {
+            set.last
+        } else {
+            (0, 0)
         }
-        set.last
     }
 }
 
 impl Controller {
+    /// The earliest due refresh becomes owed. Activates of other banks can delay a refresh of
+    /// single banks again and again: one that still waits when the next is due takes all banks.
+    pub(super) fn note_refresh_due(&mut self) {
+        let set = self.refresh.note_due();
+        if self.refresh.sets[set].draining.is_some() {
+            self.refresh.sets[set].whole = true;
+            self.hold(set, true);
+        }
+    }
+
     /// The refresh command that can go first, among the sets whose refresh must go now.
     pub(super) fn next_refresh(&mut self, busy: bool) -> Option<(u64, RefreshCommand)> {
         let mut best: Option<(u64, RefreshCommand)> = None;
@@ -141,14 +172,12 @@ impl Controller {
                 self.hold(index, true);
             }
             let (command, bank) = self.refresh_command(index);
-            let set = &self.refresh.sets[index];
-            let ready = if matches!(command, Command::Precharge | Command::RefreshBank) {
+            let ready = if command == Command::Precharge {
                 self.timing.earliest(command, bank)
             } else {
-                (set.first_bank..set.first_bank + set.banks)
-                    .map(|bank| self.timing.earliest(command, bank))
-                    .max()
-                    .unwrap_or(0)
+                let banks = self.refresh.taken(index);
+                let ready = banks.map(|bank| self.timing.earliest(command, bank));
+                ready.max().unwrap_or(0)
             };
             let cycle = ready.max(self.row_bus).max(self.decided);
             if best.is_none_or(|(at, _)| cycle < at) {
@@ -161,35 +190,36 @@ impl Controller {
 
     /// Keeps the banks that a set's refresh takes from new work, or gives them back.
     fn hold(&mut self, set: usize, held: bool) {
-        for bank in &mut self.banks[self.refresh.taken(set)] {
-            bank.held = held;
+        for bank in self.refresh.kept(set) {
+            self.banks[bank].held = held;
         }
         self.candidates.forget();
     }
 
     /// What a set's refresh needs next, and a bank it goes to.
     fn refresh_command(&self, set: usize) -> (Command, usize) {
-        let set = &self.refresh.sets[set];
-        if self.refresh.per_bank {
-            let bank = set.first_bank + set.turn;
-            return if self.banks[bank].open {
-                (Command::Precharge, bank)
-            } else {
-                (Command::RefreshBank, bank)
-            };
-        }
-        let mut banks = set.first_bank..set.first_bank + set.banks;
-        if banks.any(|bank| self.banks[bank].open) {
-            (Command::PrechargeAll, set.first_bank)
-        } else {
-            (Command::RefreshAll, set.first_bank)
+        let open = self.refresh.taken(set).find(|&bank| self.banks[bank].open);
+        let Set {
+            first_bank, turn, ..
+        } = self.refresh.sets[set];
+        match (self.refresh.per_bank, open) {
+            (true, Some(bank)) => (Command::Precharge, bank),
+            (true, None) => (Command::RefreshBank, first_bank + turn),
+            (false, Some(_)) => (Command::PrechargeAll, first_bank),
+            (false, None) => (Command::RefreshAll, first_bank),
         }
     }
 
     pub(super) fn give_refresh(&mut self, cycle: u64, given: RefreshCommand) {
         let RefreshCommand { set, command, bank } = given;
         self.candidates.forget();
-        self.timing.issue(command, bank, cycle);
+        if command == Command::RefreshBank {
+            for bank in self.refresh.taken(set) {
+                self.timing.issue(command, bank, cycle);
+            }
+        } else {
+            self.timing.issue(command, bank, cycle);
+        }
         self.take_row_bus(cycle, 1);
         self.note(cycle, command, bank, 0, 0);
         let counters = &mut self.account.counters;
@@ -212,13 +242,46 @@ impl Controller {
                     counters.refreshes += 1;
                 }
                 self.hold(set, false);
+                self.refresh.sets[set].whole = false;
                 self.refresh.owed -= 1;
                 let duration = self.refresh.duration;
                 let set = &mut self.refresh.sets[set];
                 set.last = (set.draining.take().unwrap_or(cycle), cycle + duration);
                 set.owed -= 1;
-                set.turn = (set.turn + 1) % set.banks;
+                set.turn = (set.turn + 1) % self.refresh.turns;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{run, violations};
+    use super::*;
+    use crate::config::{DramConfig, Page, Policy};
+
+    #[test]
+    fn activates_of_other_banks_do_not_keep_a_refresh_off_for_ever() {
+        // Reads and writes by turns, each with an activate: the next one goes as soon as it can,
+        // which is before a refresh can.
+        let requests = [
+            (0, 0, 1, false),
+            (913, 112, 2567, true),
+            (0, 0, 1, true),
+            (1196, 152, 585, false),
+        ];
+        for preset in ["HBM2-2000", "DDR5-4800BN", "GDDR6-14000"] {
+            let mut config = DramConfig::preset(preset, 1);
+            config.policy = Policy {
+                page: Page::Closed,
+                window: 15,
+                batch: 1,
+                refresh: RefreshPolicy::PerBank,
+                ..Policy::default()
+            };
+            let device = Device::new(&config).unwrap();
+            let (commands, _, _) = run(&device, &requests, false);
+            assert_eq!(violations(&device, &commands), Vec::<String>::new());
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn run(
     (controller.take_commands(), done, controller.counters())
 }
 
-fn violations(device: &Device, commands: &[Issued]) -> Vec<String> {
+pub(super) fn violations(device: &Device, commands: &[Issued]) -> Vec<String> {
     let mut checker = Checker::new(Protocol::of(device));
     let mut found = Vec::new();
     for issued in commands {

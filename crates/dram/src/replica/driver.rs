@@ -1,38 +1,71 @@
-//! Drives a simulator's channels with one stream of requests.
-//!
-//! In each tick the memory advances first; then requests are offered in order while they have
-//! arrived, at most `inject_width` in a tick, until one is refused (which holds up all behind it,
-//! also those for other channels). Ticks in which nothing can happen are jumped over.
+//! Drives a simulator's channels with one stream of requests, and tells what they did.
 
 use crate::command::{Command, Issued};
 use crate::request::Request;
 
+use super::advance::{Feed, Watch};
 use super::config::{ReplicaConfig, ReplicaError};
-use super::{dramsim3, ramulator};
+use super::{advance, dramsim3, ramulator};
 
 /// A request as its channel sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arrived {
+    /// The cycle of its arrival.
+    pub(crate) arrival: u64,
     /// The burst's number in the whole memory: what makes two requests the same.
     pub(crate) burst: u64,
-    pub(crate) channel: usize,
-    /// The pseudo channel's number within its channel.
-    pub(crate) unit: usize,
-    /// The bank's number within its unit.
-    pub(crate) bank: usize,
     pub(crate) row: u32,
     pub(crate) column: u32,
+    pub(crate) channel: u32,
+    /// The bank's number within its unit.
+    pub(crate) bank: u16,
+    /// The pseudo channel's number within its channel.
+    pub(crate) unit: u8,
     pub(crate) write: bool,
 }
 
+/// Finds the places of requests.
+pub(crate) trait Locate {
+    /// Fills in a request's place, where the last request's is.
+    fn locate(&self, request: &Request, at: &mut Arrived);
+}
+
 /// One channel of a simulator.
-pub(crate) trait RequestChannel {
+pub(crate) trait RequestChannel: Sized {
+    /// Whether there can be room for a request, before it is known which.
+    fn has_room(&self, write: bool) -> bool;
     /// Takes a request at a tick, after the tick; false if there is no room.
     fn offer(&mut self, tick: u64, request: &Arrived) -> bool;
+    /// Takes note that requests have been taken at a tick.
+    fn note_offers(&mut self, tick: u64);
     /// Advances by the tick, in which something may happen.
     fn tick(&mut self, tick: u64);
-    /// The next tick in which anything can happen.
+    /// The next tick in which anything can happen, if no request comes.
     fn next_event(&self) -> u64;
+    /// Advances up to a tick and by it: through all in which something may happen.
+    #[inline]
+    fn advance(&mut self, to: u64) {
+        while self.next_event() <= to {
+            self.tick(self.next_event());
+        }
+    }
+    /// Takes requests from a feed, from a tick on, as long as they are for this channel, which has
+    /// a number.
+    fn serve(
+        &mut self,
+        number: usize,
+        mut tick: u64,
+        feed: &mut Feed<impl Iterator<Item = Request>, impl Locate>,
+    ) -> Result<(), ReplicaError> {
+        let mut watch = Watch::default();
+        self.advance(tick);
+        while let Some(next) = feed.offer(self, number, tick) {
+            tick = next.min(self.next_event());
+            self.advance(tick);
+            watch.step(tick, || feed.progress(self))?;
+        }
+        Ok(())
+    }
     /// Whether every request is finished, or can never finish.
     fn done(&self) -> bool;
     /// What the channel did.
@@ -169,7 +202,7 @@ impl RunStatistics {
 pub struct RunOptions {
     /// Keep every command.
     pub record: bool,
-    /// Visit every tick, instead of jumping to the next event.
+    /// Visit every tick of all channels, instead of what changes something alone.
     pub plain: bool,
     /// The most requests offered in a tick; 0 for the simulator's own (one a channel and pseudo
     /// channel).
@@ -204,8 +237,7 @@ pub fn run(
             pseudo_channels: 1,
         };
         let width = width(setup.channels);
-        let arrived = |request: &Request| setup.arrived(request);
-        return drive(channels, arrived, requests, width, plain, common);
+        return drive(channels, setup.locator(), requests, width, plain, common);
     }
     let channels = match options.channels {
         0 => config.channels_by_name()?,
@@ -222,12 +254,8 @@ pub fn run(
         pseudo_channels: setup.units as u64,
     };
     let width = width(setup.channels * setup.units as u64);
-    let arrived = |request: &Request| setup.arrived(request);
-    drive(channels, arrived, requests, width, plain, common)
+    drive(channels, setup.map(), requests, width, plain, common)
 }
-
-/// Steps without a command or an acceptance after which a policy is taken to be held up for ever.
-const STUCK_STEPS: u64 = 1 << 20;
 
 #[derive(Clone, Copy)]
 struct Common {
@@ -239,95 +267,23 @@ struct Common {
 
 fn drive<C: RequestChannel>(
     mut channels: Vec<C>,
-    arrived: impl Fn(&Request) -> Arrived,
+    places: impl Locate,
     requests: impl IntoIterator<Item = Request>,
     width: u64,
     plain: bool,
     common: Common,
 ) -> Result<RunStatistics, ReplicaError> {
-    let mut requests = requests.into_iter();
-    let mut next = requests.next().map(|r| (r.arrival, arrived(&r)));
-    let (mut reads, mut writes, mut last_accept) = (0, 0, 0);
-    let mut tick = 0;
-    let (mut steps, mut progress) = (0u64, None);
-    loop {
-        for channel in &mut channels {
-            if plain || channel.next_event() <= tick {
-                channel.tick(tick);
-            }
-        }
-        let mut offered = 0;
-        let mut blocked = false;
-        while let Some((arrival, request)) = &next {
-            if *arrival > tick || offered == width || blocked {
-                break;
-            }
-            if channels[request.channel].offer(tick, request) {
-                if request.write {
-                    writes += 1;
-                } else {
-                    reads += 1;
-                }
-                last_accept = tick;
-                offered += 1;
-                next = requests.next().map(|r| (r.arrival, arrived(&r)));
-            } else {
-                blocked = true;
-            }
-        }
-        if next.is_none() && channels.iter().all(RequestChannel::done) {
-            break;
-        }
-        steps += 1;
-        if steps.is_multiple_of(STUCK_STEPS) && (blocked || next.is_none()) {
-            let columns = channels.iter().map(|channel| {
-                let statistics = channel.statistics();
-                statistics.reads() + statistics.writes()
-            });
-            let now = Some((reads + writes, columns.sum::<u64>()));
-            if progress == now {
-                return Err(ReplicaError::Stuck(tick));
-            }
-            progress = now;
-        }
-        let event = channels.iter().map(RequestChannel::next_event).min();
-        let mut to = event.unwrap_or(u64::MAX);
-        if let Some((arrival, _)) = &next
-            && !blocked
-        {
-            to = to.min((*arrival).max(tick + 1));
-        }
-        tick = if plain { tick + 1 } else { to };
-    }
-    // Nothing is left but refreshes, up to the end of the last data.
-    let end = |channels: &[C]| {
-        let ends = channels.iter().map(|channel| {
-            let statistics = channel.statistics();
-            statistics
-                .last_write_done
-                .max(statistics.last_read_done.unwrap_or(0))
-        });
-        ends.max().unwrap_or(0)
+    let feed = Feed::new(requests.into_iter(), places, width);
+    let accepted = if plain {
+        advance::together(&mut channels, feed)?
+    } else {
+        advance::apart(&mut channels, feed)?
     };
-    let cycles = end(&channels);
-    for channel in &mut channels {
-        let mut at = tick.max(channel.next_event().min(tick + 1));
-        while at <= cycles {
-            if at > tick {
-                channel.tick(at);
-            }
-            at = if plain {
-                at + 1
-            } else {
-                channel.next_event().max(at + 1)
-            };
-        }
-    }
     Ok(RunStatistics {
-        cycles,
-        reads,
-        writes,
-        last_accept,
+        cycles: advance::end(&channels),
+        reads: accepted.reads,
+        writes: accepted.writes,
+        last_accept: accepted.last,
         commands: channels.iter_mut().map(C::take_commands).collect(),
         channels: channels.iter().map(|c| c.statistics().clone()).collect(),
         tick_ps: common.tick_ps,

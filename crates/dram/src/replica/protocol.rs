@@ -65,6 +65,7 @@ pub fn of(config: &ReplicaConfig) -> Result<Protocol, ReplicaError> {
             postpone: u64::from(standard.refresh.postpone),
             per_bank: false,
         }),
+        bank_refresh: standard.refresh.per_bank,
         refresh_scope: standard.refresh.scope,
         two_step: facts.two_step,
     })

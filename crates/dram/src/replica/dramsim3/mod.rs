@@ -3,83 +3,80 @@
 //! A read queue and a write buffer feed one command queue a bank; a round-robin pointer over those
 //! queues chooses the command of each tick. See the crate's README for the policy in words.
 //!
-//! When each bank's queue can give something is kept, and looked up again only where a command or
-//! a moved request can have changed it.
+//! What each bank's queue can give is kept, and looked up again only where a command or a moved
+//! request can have changed it; so is what the next command is.
 
 mod bank;
+mod gates;
+mod hits;
+mod plan;
+mod queue;
+mod refresh;
+mod requests;
 mod setup;
 mod waiting;
 
-use std::collections::VecDeque;
-
 use crate::command::{Command, Issued, Place};
-use crate::timing::{Shape, Timing};
+use crate::request::Request;
+use crate::timing::Shape;
 
-use super::driver::{Arrived, ChannelStatistics, RequestChannel};
+use super::advance::{Feed, Watch};
+use super::config::ReplicaError;
+use super::driver::{Arrived, ChannelStatistics, Locate, RequestChannel};
 
 use bank::Bank;
+use gates::{Gates, Kind};
+use plan::Plan;
+use refresh::Refreshes;
+use requests::Requests;
 pub(crate) use setup::{Setup, facts};
-use waiting::{Entry, Filter, Waiting};
+use waiting::{Filter, Waiting};
 
 /// Writes that stay in the write buffer when nothing else is to do.
 const IDLE_WRITES: usize = 8;
 
 const NEVER: u64 = u64::MAX;
 
-/// The command that goes next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Planned {
-    /// To be looked up.
-    Unknown,
-    /// One of these banks gives it at a tick, and none gives any before; the tick may be "never".
-    At(u64, u64),
-}
+/// A command, its bank, and which entry of the bank's queue it is for.
+type Given = (Kind, usize, usize);
 
-/// Banks whose choices have a command of a kind that others must keep a distance from.
-#[derive(Clone, Copy, Debug, Default)]
-struct Kinds {
-    activates: u64,
-    precharges: u64,
-    columns: u64,
+/// What has become of a request that was to move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moved {
+    /// All queues can give what they could.
+    Same,
+    /// A queue can give something else.
+    Changed,
+    /// A write waits for a read of its burst, and ends the drain.
+    HeldUp,
 }
 
 /// One channel.
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
     shape: Shape,
-    timing: Timing,
+    gates: Gates,
     banks: Vec<Bank>,
+    plan: Plan,
+    requests: Requests,
     reads: Waiting,
     writes: Waiting,
     reads_under_way: Filter,
     writes_under_way: Filter,
-    /// Banks whose queue is full, and whose queue can give something.
+    /// Banks whose queue is full.
     full: u64,
-    choosing: u64,
-    /// Those by what their queues can give.
-    kinds: Kinds,
-    /// When each bank's queue can give something, but for the banks of `stale`.
-    ready: Vec<u64>,
-    stale: u64,
-    /// Whether precharges of other banks wait for a precharge.
-    spaced_precharges: bool,
-    /// The column commands of the page policy.
-    read: Command,
-    write: Command,
-    /// The command that goes next, unless the banks' queues or a refresh change before.
-    planned: Planned,
+    /// The commands of each kind, by the page policy.
+    commands: [Command; Kind::COUNT],
     /// Reads merged with an earlier one of the same burst: burst, accepted.
     merged: Vec<(u64, u64)>,
     draining: usize,
     /// The queue that gave the last command.
     pointer: usize,
     queued: usize,
-    refresh_interval: u64,
-    next_refresh: u64,
-    next_rank: usize,
-    refreshes: VecDeque<usize>,
+    refreshes: Refreshes,
     read_return: u64,
     write_data: u64,
+    closes_page: bool,
     two_commands: bool,
     queue_depth: usize,
     buffer_depth: usize,
@@ -91,36 +88,26 @@ pub(crate) struct Channel {
 impl Channel {
     pub(crate) fn new(setup: &Setup, record: bool) -> Self {
         let banks = setup.shape.total_banks();
-        let [read, write] = setup.column_commands();
         Self {
             shape: setup.shape,
-            timing: setup.timing.clone(),
+            gates: setup.gates.clone(),
             banks: vec![Bank::new(setup.queue_depth); banks],
-            reads: Waiting::new(setup.buffer_depth, banks),
-            writes: Waiting::new(setup.buffer_depth, banks),
+            plan: Plan::new(),
+            requests: Requests::new(),
+            reads: Waiting::new(banks),
+            writes: Waiting::new(banks),
             reads_under_way: Filter::EMPTY,
             writes_under_way: Filter::EMPTY,
             full: 0,
-            choosing: 0,
-            kinds: Kinds::default(),
-            ready: vec![NEVER; banks],
-            stale: 0,
-            spaced_precharges: setup
-                .timing
-                .spaces_others(Command::Precharge, Command::Precharge),
-            read,
-            write,
-            planned: Planned::Unknown,
+            commands: setup.commands(),
             merged: Vec::new(),
             draining: 0,
             pointer: 0,
             queued: 0,
-            refresh_interval: setup.refresh_interval,
-            next_refresh: setup.refresh_interval,
-            next_rank: 0,
-            refreshes: VecDeque::new(),
+            refreshes: Refreshes::new(setup.refresh_interval, setup.shape),
             read_return: setup.read_return,
             write_data: setup.write_data,
+            closes_page: setup.closes_page,
             two_commands: setup.two_commands,
             queue_depth: setup.queue_depth,
             buffer_depth: setup.buffer_depth,
@@ -130,295 +117,198 @@ impl Channel {
         }
     }
 
-    /// The rank whose queues a refresh has frozen.
-    fn frozen(&self) -> Option<usize> {
-        self.refreshes.front().copied()
-    }
-
-    /// Step 3: the command that the oldest pending refresh needs, if it can go now.
-    fn refresh_command(&self, tick: u64) -> Option<(Command, usize)> {
-        let rank = self.frozen()?;
-        let first = rank * self.shape.banks_per_rank();
-        let mut all = true;
-        for bank in first..first + self.shape.banks_per_rank() {
-            if self.banks[bank].row.is_some() {
-                if self.timing.earliest(Command::Precharge, bank) <= tick {
-                    return Some((Command::Precharge, bank));
-                }
-                all = false;
-            } else {
-                all &= self.timing.earliest(Command::RefreshAll, bank) <= tick;
-            }
-        }
-        all.then_some((Command::RefreshAll, first))
-    }
-
-    /// The banks whose queues can give something and are not frozen.
-    fn awake(&self) -> u64 {
-        match self.frozen() {
-            None => self.choosing,
-            Some(rank) => {
-                let per_rank = self.shape.banks_per_rank();
-                let banks = u64::MAX >> (64 - per_rank);
-                self.choosing & !(banks << (rank * per_rank))
-            }
-        }
-    }
-
     /// Step 4: the first queue after the pointer that can give a command now; moves the pointer.
-    fn queue_command(&mut self, tick: u64) -> Option<(Command, usize, usize)> {
-        let (at, banks) = match self.planned {
-            Planned::At(at, banks) if at >= tick => (at, banks),
-            _ => self.plan(tick),
-        };
-        if at > tick {
+    #[inline]
+    fn queue_command(&mut self, tick: u64) -> Option<Given> {
+        let next = self.plan.next(tick, &self.gates);
+        if next.tick > tick {
             return None;
         }
-        // Those after the pointer first, then those up to it.
-        let after = banks & !(u64::MAX >> (63 - self.pointer));
-        let at = if after == 0 { banks } else { after }.trailing_zeros() as usize;
-        self.pointer = at;
+        let at = self.turn(next.banks);
         Some(self.ready_choice(at, tick))
     }
 
+    /// The first of some banks after the pointer, else up to it; moves the pointer there.
+    #[inline]
+    const fn turn(&mut self, banks: u64) -> usize {
+        let after = banks & !(u64::MAX >> (63 - self.pointer));
+        let first = if after == 0 { banks } else { after };
+        self.pointer = first.trailing_zeros() as usize;
+        self.pointer
+    }
+
     /// The first of the entries of a bank's queue whose command can go now: one can.
-    fn ready_choice(&self, at: usize, tick: u64) -> (Command, usize, usize) {
-        let choices = &self.banks[at].choices;
-        let can_go = |command| self.timing.earliest(command, at) <= tick;
-        if let Some(command) = choices.row
-            && can_go(command)
-        {
-            return (command, at, 0);
-        }
-        match (choices.read, choices.write) {
-            (Some(read), write)
-                if write.is_none_or(|write| read < write || !can_go(self.write))
-                    && can_go(self.read) =>
-            {
-                (self.read, at, usize::from(read))
-            }
-            (_, Some(write)) => (self.write, at, usize::from(write)),
-            _ => unreachable!("a bank that is ready has a choice"),
-        }
-    }
-
-    /// When a bank's queue can give something.
     #[inline]
-    fn look_up_ready(&self, at: usize) -> u64 {
+    fn ready_choice(&self, at: usize, tick: u64) -> Given {
         let choices = &self.banks[at].choices;
-        let mut ready = NEVER;
-        if let Some(command) = choices.row {
-            ready = self.timing.earliest(command, at);
-        }
-        if choices.read.is_some() {
-            ready = ready.min(self.timing.earliest(self.read, at));
-        }
-        if choices.write.is_some() {
-            ready = ready.min(self.timing.earliest(self.write, at));
-        }
-        ready
-    }
-
-    /// The first tick from `tick` on in which a queue can give a command, and the banks of all
-    /// queues that can then.
-    fn plan(&mut self, tick: u64) -> (u64, u64) {
-        let mut stale = self.stale & self.choosing;
-        self.stale = 0;
-        while stale != 0 {
-            let at = stale.trailing_zeros() as usize;
-            stale &= stale - 1;
-            self.ready[at] = self.look_up_ready(at);
-        }
-        let mut best = (NEVER, 0);
-        let mut left = self.awake();
-        while left != 0 {
-            let at = left.trailing_zeros() as usize;
-            left &= left - 1;
-            let ready = self.ready[at].max(tick);
-            if ready < best.0 {
-                best = (ready, 1 << at);
-            } else if ready == best.0 {
-                best.1 |= 1 << at;
-            }
-        }
-        self.planned = Planned::At(best.0, best.1);
-        best
-    }
-
-    /// Takes note that a bank's queue can give something else now.
-    #[inline]
-    fn note_choices(&mut self, at: usize) {
-        let choices = &self.banks[at].choices;
-        let bit = 1 << at;
-        let set = |banks: &mut u64, on: bool| {
-            *banks = *banks & !bit | u64::from(on) << at;
+        let can_go = |kind| choices.has(kind) && self.gates.earliest(kind, at) <= tick;
+        let entry = |kind| choices.entry(kind);
+        let kind = match choices.row {
+            Some(row) if can_go(row) => row,
+            _ if !can_go(Kind::Write) => Kind::Read,
+            _ if can_go(Kind::Read) && entry(Kind::Read) < entry(Kind::Write) => Kind::Read,
+            _ => Kind::Write,
         };
-        let row = |command| choices.row == Some(command);
-        set(&mut self.kinds.activates, row(Command::Activate));
-        set(&mut self.kinds.precharges, row(Command::Precharge));
-        let column = choices.read.is_some() || choices.write.is_some();
-        set(&mut self.kinds.columns, column);
-        set(&mut self.choosing, choices.any());
-        self.stale |= bit;
-        self.planned = Planned::Unknown;
+        (kind, at, entry(kind))
     }
 
-    fn note(&mut self, tick: u64, command: Command, at: usize, row: u32, column: u32) {
+    #[inline]
+    fn note(&mut self, tick: u64, kind: Kind, at: usize, row: u32, column: u32) {
+        let command = self.commands[kind as usize];
         self.statistics.commands[command as usize] += 1;
         if let Some(log) = &mut self.log {
-            let group = at / self.shape.banks;
-            log.push(Issued {
-                cycle: tick,
-                command,
-                place: Place {
-                    pseudo_channel: 0,
-                    rank: (group / self.shape.groups) as u8,
-                    group: (group % self.shape.groups) as u8,
-                    bank: (at % self.shape.banks) as u8,
-                    row,
-                    column,
-                },
-            });
+            log.push(issued(self.shape, tick, command, at, row, column));
         }
     }
 
-    /// Tells the timing, and which banks have to be looked up again.
+    fn give_refresh(&mut self, tick: u64, kind: Kind, at: usize) {
+        self.gates.issue(kind, at, tick);
+        self.plan.issued(kind, at, &self.gates);
+        self.note(tick, kind, at, 0, 0);
+        if kind == Kind::Precharge {
+            self.banks[at].close(&self.requests);
+            self.plan.set(at, &self.banks[at].choices, &self.gates);
+        } else {
+            self.refreshes.gone();
+            self.plan.freeze(self.refreshes.frozen());
+        }
+    }
+
+    /// Gives a command of a bank's queue.
     #[inline]
-    fn issue(&mut self, tick: u64, command: Command, at: usize) {
-        self.timing.issue(command, at, tick);
-        self.planned = Planned::Unknown;
-        self.stale |= match command {
-            Command::Activate => self.kinds.activates,
-            Command::Precharge if self.spaced_precharges => self.kinds.precharges,
-            Command::Precharge => 0,
-            Command::RefreshAll => u64::MAX,
-            _ => self.kinds.columns,
-        };
-    }
-
-    fn give_refresh(&mut self, tick: u64, command: Command, at: usize) {
-        self.issue(tick, command, at);
-        self.note(tick, command, at, 0, 0);
-        if command == Command::Precharge {
-            self.banks[at].row = None;
-            self.banks[at].look_up();
-            self.note_choices(at);
-        } else {
-            self.refreshes.pop_front();
+    fn give(&mut self, tick: u64, (kind, at, index): Given) {
+        if kind.is_column() {
+            self.give_column(tick, kind, at, index);
+            return;
         }
-    }
-
-    fn give(&mut self, tick: u64, command: Command, at: usize, index: usize) {
-        self.issue(tick, command, at);
+        self.gates.issue(kind, at, tick);
+        self.plan.issued(kind, at, &self.gates);
         let bank = &mut self.banks[at];
-        let before = bank.choices;
-        let entry = match command {
-            Command::Activate => {
-                let entry = bank.queue[index];
-                bank.row = Some(entry.row);
-                bank.hits = 0;
-                entry
-            }
-            Command::Precharge => {
-                bank.row = None;
-                bank.queue[index]
-            }
-            _ => {
-                let entry = bank.take(index);
-                bank.hits += 1;
-                self.statistics.row_misses += u64::from(bank.hits == 1);
-                if command.closes() {
-                    bank.row = None;
-                }
-                self.queued -= 1;
-                self.full &= !(1 << at);
-                if entry.write {
-                    self.writes_under_way.remove(entry.burst);
-                    self.statistics.last_write_command = Some(tick);
-                    self.statistics.last_write_done = tick + self.write_data;
-                } else {
-                    self.finish_read(tick, &entry);
-                }
-                entry
-            }
-        };
-        let bank = &mut self.banks[at];
-        bank.look_up();
-        if bank.choices == before {
-            self.stale |= 1 << at;
+        let entry = self.requests.get(bank.oldest());
+        let (row, column) = (entry.row, entry.column);
+        let same = if kind == Kind::Activate {
+            bank.open(&self.requests)
         } else {
-            self.note_choices(at);
+            bank.close(&self.requests)
+        };
+        if !same {
+            self.plan.set(at, &bank.choices, &self.gates);
         }
-        self.note(tick, command, at, entry.row, entry.column);
+        self.note(tick, kind, at, row, column);
     }
 
-    fn finish_read(&mut self, tick: u64, entry: &Entry) {
-        let done = tick + self.read_return;
-        self.reads_under_way.remove(entry.burst);
-        self.statistics.returned(entry.accepted, done);
+    /// Gives a column command, which finishes its request; true if its bank's queue can give after
+    /// it what it could before.
+    #[inline]
+    fn give_column(&mut self, tick: u64, kind: Kind, at: usize, index: usize) -> bool {
+        self.gates.issue(kind, at, tick);
+        self.plan.issued(kind, at, &self.gates);
+        self.take_hit(tick, kind, at, index)
+    }
+
+    /// Takes out of its bank's queue what a column command is for; true if that can give after it
+    /// what it could before.
+    #[inline]
+    fn take_hit(&mut self, tick: u64, kind: Kind, at: usize, index: usize) -> bool {
+        let bank = &mut self.banks[at];
+        let (id, same) = bank.take(index, self.closes_page, &self.requests);
+        if !same {
+            self.plan.set(at, &bank.choices, &self.gates);
+        }
+        self.statistics.row_misses += u64::from(bank.hits == 1);
+        self.queued -= 1;
+        self.full &= !(1 << at);
+        let entry = self.requests.get(id);
+        let (burst, accepted, row, column) = (entry.burst, entry.accepted, entry.row, entry.column);
+        self.requests.remove(id);
+        self.note(tick, kind, at, row, column);
+        if kind == Kind::Write {
+            self.writes_under_way.remove(burst);
+            self.statistics.last_write_command = Some(tick);
+            self.statistics.last_write_done = tick + self.write_data;
+        } else {
+            self.reads_under_way.remove(burst);
+            self.return_read(tick + self.read_return, burst, accepted);
+        }
+        same
+    }
+
+    #[inline]
+    fn return_read(&mut self, done: u64, burst: u64, accepted: u64) {
+        self.statistics.returned(accepted, done);
         if !self.merged.is_empty() {
             let statistics = &mut self.statistics;
-            self.merged.retain(|&(burst, accepted)| {
-                if burst == entry.burst {
+            self.merged.retain(|&(merged, accepted)| {
+                if merged == burst {
                     statistics.returned(accepted, done);
                 }
-                burst != entry.burst
+                merged != burst
             });
         }
     }
 
+    #[inline]
     fn reads_burst(&self, burst: u64, bank: usize) -> bool {
+        let requests = &self.requests;
         self.reads_under_way.may_have(burst)
-            && (self.banks[bank].has(burst, false) || self.reads.has(burst, bank))
+            && (self.banks[bank].has(burst, false, requests)
+                || self.reads.has(burst, bank, requests))
     }
 
+    #[inline]
     fn writes_burst(&self, burst: u64, bank: usize) -> bool {
+        let requests = &self.requests;
         self.writes_under_way.may_have(burst)
-            && (self.banks[bank].has(burst, true) || self.writes.has(burst, bank))
+            && (self.banks[bank].has(burst, true, requests)
+                || self.writes.has(burst, bank, requests))
     }
 
-    fn starts_draining(&self) -> bool {
+    #[inline]
+    const fn starts_draining(&self) -> bool {
         self.draining == 0
             && (self.writes.len() >= self.buffer_depth
                 || (self.writes.len() > IDLE_WRITES && self.queued == 0))
     }
 
     /// Step 6: moves a request from the read queue or the write buffer to its bank's queue.
-    fn move_request(&mut self) {
+    #[inline]
+    fn move_request(&mut self) -> Moved {
         if self.starts_draining() {
             self.draining = self.writes.len();
         }
         let from = if self.draining > 0 {
-            &self.writes
+            &mut self.writes
         } else {
-            &self.reads
+            &mut self.reads
         };
-        let Some(entry) = from.first_beside(self.full) else {
-            return;
+        let Some(at) = from.first_beside(self.full) else {
+            return Moved::Same;
         };
-        let at = usize::from(entry.bank);
-        if entry.write {
-            if self.reads_burst(entry.burst, at) {
+        let id = from.oldest(at);
+        if self.draining > 0 {
+            if self.reads_burst(self.requests.get(id).burst, at) {
                 self.draining = 0;
-                return;
+                return Moved::HeldUp;
             }
             self.draining -= 1;
-            self.writes.remove_first(entry.bank);
+            self.writes.remove_oldest(at, &self.requests);
         } else {
-            self.reads.remove_first(entry.bank);
+            from.remove_oldest(at, &self.requests);
         }
         self.queued += 1;
-        let changed = self.banks[at].push(entry);
-        if self.banks[at].queue.len() >= self.queue_depth {
-            self.full |= 1 << at;
+        let bank = &mut self.banks[at];
+        let same = bank.push(id, &self.requests);
+        self.full |= u64::from(bank.queued() >= self.queue_depth) << at;
+        if same {
+            return Moved::Same;
         }
-        if changed {
-            self.note_choices(at);
-        }
+        self.plan.set(at, &bank.choices, &self.gates);
+        Moved::Changed
     }
 
     /// Whether step 6 would do anything.
-    fn can_move(&self) -> bool {
+    #[inline]
+    const fn can_move(&self) -> bool {
         let from = if self.draining > 0 {
             &self.writes
         } else {
@@ -427,94 +317,95 @@ impl Channel {
         from.banks & !self.full != 0 || self.starts_draining()
     }
 
+    #[inline]
     fn find_next_event(&mut self, tick: u64) -> u64 {
         if self.can_move() {
             return tick + 1;
         }
-        let at = match self.planned {
-            Planned::At(at, _) if at > tick => at,
-            _ => self.plan(tick + 1).0,
-        };
-        let mut next = self.next_refresh.min(at);
-        if let Some(rank) = self.frozen() {
-            next = next.min(self.refresh_event(rank * self.shape.banks_per_rank()));
-        }
-        next.max(tick + 1)
+        let next = self.plan.next(tick + 1, &self.gates);
+        let refresh = self.refreshes.next_event(&self.banks, &self.gates);
+        next.tick.min(refresh).max(tick + 1)
     }
+}
 
-    fn refresh_event(&self, first: usize) -> u64 {
-        let banks = first..first + self.shape.banks_per_rank();
-        let open = |bank: &usize| self.banks[*bank].row.is_some();
-        banks
-            .clone()
-            .filter(open)
-            .map(|bank| self.timing.earliest(Command::Precharge, bank))
-            .min()
-            .unwrap_or_else(|| {
-                let ready = |bank| self.timing.earliest(Command::RefreshAll, bank);
-                banks.map(ready).max().unwrap_or(0)
-            })
+/// A command for the log, which most runs do without.
+#[cold]
+fn issued(shape: Shape, cycle: u64, command: Command, at: usize, row: u32, column: u32) -> Issued {
+    let group = at / shape.banks;
+    Issued {
+        cycle,
+        command,
+        place: Place {
+            pseudo_channel: 0,
+            rank: (group / shape.groups) as u8,
+            group: (group % shape.groups) as u8,
+            bank: (at % shape.banks) as u8,
+            row,
+            column,
+        },
     }
 }
 
 impl RequestChannel for Channel {
+    #[inline]
+    fn has_room(&self, write: bool) -> bool {
+        let waiting = if write { &self.writes } else { &self.reads };
+        waiting.len() < self.buffer_depth
+    }
+
+    #[inline]
     fn offer(&mut self, tick: u64, request: &Arrived) -> bool {
-        let entry = Entry {
-            burst: request.burst,
-            accepted: tick,
-            bank: request.bank as u16,
-            row: request.row,
-            column: request.column,
-            write: request.write,
-        };
-        if request.write {
-            if self.writes.len() >= self.buffer_depth {
-                return false;
-            }
-            if !self.writes_burst(request.burst, request.bank) {
-                self.writes.push(entry);
-                self.writes_under_way.add(entry.burst);
-            }
-        } else {
-            if self.reads.len() >= self.buffer_depth {
-                return false;
-            }
-            if self.writes_burst(request.burst, request.bank) {
-                self.statistics.returned(tick, tick + 2);
-            } else if self.reads_burst(request.burst, request.bank) {
-                self.merged.push((request.burst, tick));
-            } else {
-                self.reads.push(entry);
-                self.reads_under_way.add(entry.burst);
-            }
+        if !self.has_room(request.write) {
+            return false;
         }
-        if self.can_move() {
-            self.next_event = self.next_event.min(tick + 1);
+        let (burst, bank) = (request.burst, usize::from(request.bank));
+        if self.writes_burst(burst, bank) {
+            // A write to a burst that is to be written is absorbed.
+            if !request.write {
+                self.statistics.returned(tick, tick + 2);
+            }
+        } else if !request.write && self.reads_burst(burst, bank) {
+            self.merged.push((burst, tick));
+        } else {
+            let id = self.requests.add(tick, request);
+            if request.write {
+                self.writes.push(id, &mut self.requests);
+                self.writes_under_way.add(burst);
+            } else {
+                self.reads.push(id, &mut self.requests);
+                self.reads_under_way.add(burst);
+            }
         }
         true
     }
 
+    fn note_offers(&mut self, tick: u64) {
+        if self.can_move() {
+            self.next_event = self.next_event.min(tick + 1);
+        }
+    }
+
     fn tick(&mut self, tick: u64) {
-        if tick == self.next_refresh {
-            self.next_refresh += self.refresh_interval;
-            self.refreshes.push_back(self.next_rank);
-            self.planned = Planned::Unknown;
-            self.next_rank = (self.next_rank + 1) % self.shape.ranks;
+        if tick == self.refreshes.next {
+            self.refreshes.fall_due();
+            self.plan.freeze(self.refreshes.frozen());
         }
-        let mut given = None;
-        if let Some((command, at)) = self.refresh_command(tick) {
-            self.give_refresh(tick, command, at);
-            given = Some(command);
-        } else if let Some((command, at, index)) = self.queue_command(tick) {
-            self.give(tick, command, at, index);
-            given = Some(command);
-        }
+        let refresh = self.refreshes.command(tick, &self.banks, &self.gates);
+        let first = if let Some((kind, at)) = refresh {
+            self.give_refresh(tick, kind, at);
+            Some(kind)
+        } else if let Some(given) = self.queue_command(tick) {
+            self.give(tick, given);
+            Some(given.0)
+        } else {
+            None
+        };
         if self.two_commands
-            && let Some(first) = given
-            && let Some((command, at, index)) = self.queue_command(tick)
-            && command.is_column() != first.is_column()
+            && let Some(first) = first
+            && let Some(given) = self.queue_command(tick)
+            && given.0.is_column() != first.is_column()
         {
-            self.give(tick, command, at, index);
+            self.give(tick, given);
         }
         self.move_request();
         self.next_event = self.find_next_event(tick);
@@ -522,6 +413,36 @@ impl RequestChannel for Channel {
 
     fn next_event(&self) -> u64 {
         self.next_event
+    }
+
+    fn advance(&mut self, to: u64) {
+        while self.next_event <= to {
+            let event = self.next_event;
+            if self.run_hits(event, to, |_, _| Some(NEVER)).is_none() {
+                self.tick(event);
+            }
+        }
+    }
+
+    fn serve(
+        &mut self,
+        number: usize,
+        mut tick: u64,
+        feed: &mut Feed<impl Iterator<Item = Request>, impl Locate>,
+    ) -> Result<(), ReplicaError> {
+        let mut watch = Watch::default();
+        self.advance(tick);
+        while let Some(next) = feed.offer(self, number, tick) {
+            tick = next.min(self.next_event);
+            let offers = |channel: &mut Self, tick| feed.offer(channel, number, tick);
+            if let Some(last) = self.run_hits(tick, NEVER, offers) {
+                tick = last;
+            } else if self.next_event <= tick {
+                self.tick(tick);
+            }
+            watch.step(tick, || feed.progress(self))?;
+        }
+        Ok(())
     }
 
     fn done(&self) -> bool {

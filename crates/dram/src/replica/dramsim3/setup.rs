@@ -5,11 +5,13 @@ use crate::command::Command;
 use crate::preset::Organisation;
 use crate::request::Request;
 use crate::standard::{Rule, Standard};
-use crate::timing::{Shape, Timing};
+use crate::timing::Shape;
 
 use crate::replica::config::{ReplicaConfig, ReplicaError};
-use crate::replica::driver::Arrived;
+use crate::replica::driver::{Arrived, Locate};
 use crate::replica::protocol::Facts;
+
+use super::gates::{Gates, Kind};
 
 const STANDARD: &str = include_str!("../../../standards/dramsim3.ron");
 
@@ -25,11 +27,11 @@ pub(crate) struct Setup {
     pub(super) shape: Shape,
     rows: u64,
     columns: u64,
-    pub(super) timing: Timing,
+    pub(super) gates: Gates,
     pub(super) read_return: u64,
     pub(super) write_data: u64,
     pub(super) refresh_interval: u64,
-    closes_page: bool,
+    pub(super) closes_page: bool,
     pub(super) two_commands: bool,
     pub(super) queue_depth: usize,
     pub(super) buffer_depth: usize,
@@ -69,8 +71,6 @@ impl Setup {
         }
         let (_, rules, [read, write, burst]) = constraints(config)?;
         let closes_page = config.text("row_buf_policy") == Some("CLOSE_PAGE");
-        let mut asked = vec![Command::Activate, Command::Precharge, Command::RefreshAll];
-        asked.extend(column_commands(closes_page));
         let shape = Shape {
             ranks: ranks as usize,
             groups: groups as usize,
@@ -86,7 +86,7 @@ impl Setup {
             shape,
             rows: organisation.rows_per_bank,
             columns: organisation.columns(),
-            timing: Timing::new(shape, &rules, &asked),
+            gates: Gates::new(shape, &rules, &commands(closes_page)),
             read_return: read + burst,
             write_data: write + burst,
             refresh_interval: (config.positive("tREFI")? / ranks).max(1),
@@ -97,25 +97,49 @@ impl Setup {
         })
     }
 
-    /// The read and the write command of the page policy.
-    pub(super) const fn column_commands(&self) -> [Command; 2] {
-        column_commands(self.closes_page)
+    /// The commands of each kind, by the page policy.
+    pub(super) const fn commands(&self) -> [Command; Kind::COUNT] {
+        commands(self.closes_page)
     }
 
-    #[inline]
-    pub(crate) fn arrived(&self, request: &Request) -> Arrived {
-        let burst = request.address >> self.request_shift;
-        let location = self.map.locate(burst);
-        let group = location.rank as usize * self.shape.groups + location.group as usize;
-        Arrived {
-            burst,
-            channel: location.channel as usize,
-            unit: 0,
-            bank: group * self.shape.banks + location.bank as usize,
-            row: location.row as u32,
-            column: location.column as u32,
-            write: request.write,
+    /// What finds the places of requests.
+    pub(crate) fn locator(&self) -> Locator<'_> {
+        let lowest = self.columns.is_power_of_two()
+            && self.map.rows_interleaved() == 1
+            && self.map.stripe_bursts().is_multiple_of(self.columns);
+        Locator {
+            setup: self,
+            column_bits: if lowest { self.columns - 1 } else { 0 },
         }
+    }
+}
+
+/// Finds the places of requests.
+pub(crate) struct Locator<'a> {
+    setup: &'a Setup,
+    /// If columns are the lowest bits of a burst's number, these: the next burst is the next column
+    /// unless they begin anew.
+    column_bits: u64,
+}
+
+impl Locate for Locator<'_> {
+    #[inline(always)]
+    fn locate(&self, request: &Request, at: &mut Arrived) {
+        let burst = request.address >> self.setup.request_shift;
+        if burst == at.burst.wrapping_add(1) && burst & self.column_bits != 0 {
+            at.column += 1;
+        } else {
+            let shape = self.setup.shape;
+            let place = self.setup.map.locate(burst);
+            let group = place.rank as usize * shape.groups + place.group as usize;
+            at.bank = (group * shape.banks + place.bank as usize) as u16;
+            at.row = place.row as u32;
+            at.column = place.column as u32;
+            at.channel = place.channel as u32;
+        }
+        at.burst = burst;
+        at.arrival = request.arrival;
+        at.write = request.write;
     }
 }
 
@@ -169,10 +193,17 @@ pub(crate) fn facts(config: &ReplicaConfig) -> Result<Facts, ReplicaError> {
     })
 }
 
-const fn column_commands(closes_page: bool) -> [Command; 2] {
-    if closes_page {
+const fn commands(closes_page: bool) -> [Command; Kind::COUNT] {
+    let [read, write] = if closes_page {
         [Command::ReadAuto, Command::WriteAuto]
     } else {
         [Command::Read, Command::Write]
-    }
+    };
+    [
+        Command::Activate,
+        Command::Precharge,
+        read,
+        write,
+        Command::RefreshAll,
+    ]
 }

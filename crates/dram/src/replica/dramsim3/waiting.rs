@@ -1,58 +1,34 @@
 //! Requests on their way to the banks' queues, and what tells that a burst is new.
 
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
-    pub(super) burst: u64,
-    pub(super) accepted: u64,
-    pub(super) row: u32,
-    pub(super) column: u32,
-    pub(super) bank: u16,
-    pub(super) write: bool,
-}
+use super::requests::{Id, NO_ID, Requests};
 
-/// No slot.
-const NONE: u16 = u16::MAX;
-
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    entry: Entry,
-    /// Counts arrivals.
-    order: u64,
-    /// The slot of the bank's next entry, or the next free slot.
-    next: u16,
-}
-
-/// The entries of a bank, oldest first.
+/// The requests that wait for a bank, oldest first.
 #[derive(Clone, Copy, Debug)]
 struct List {
-    head: u16,
-    tail: u16,
-    /// The arrival of the oldest.
+    /// The order of the oldest.
     order: u64,
+    head: Id,
+    tail: Id,
 }
 
 /// Requests that wait for their bank's queue: of a bank, always the oldest goes.
 #[derive(Clone, Debug)]
 pub(super) struct Waiting {
-    slots: Vec<Slot>,
-    free: u16,
     lists: Vec<List>,
-    /// Banks with entries.
+    /// Banks with requests.
     pub(super) banks: u64,
     length: usize,
     arrivals: u64,
 }
 
 impl Waiting {
-    pub(super) fn new(depth: usize, banks: usize) -> Self {
+    pub(super) fn new(banks: usize) -> Self {
         let list = List {
-            head: NONE,
-            tail: NONE,
             order: 0,
+            head: NO_ID,
+            tail: NO_ID,
         };
         Self {
-            slots: Vec::with_capacity(depth),
-            free: NONE,
             lists: vec![list; banks],
             banks: 0,
             length: 0,
@@ -65,73 +41,74 @@ impl Waiting {
         self.length
     }
 
-    pub(super) fn has(&self, burst: u64, bank: usize) -> bool {
+    pub(super) fn has(&self, burst: u64, bank: usize, requests: &Requests) -> bool {
         let mut at = self.lists[bank].head;
-        while let Some(slot) = self.slots.get(usize::from(at)) {
-            if slot.entry.burst == burst {
+        while at != NO_ID {
+            let entry = requests.get(at);
+            if entry.burst == burst {
                 return true;
             }
-            at = slot.next;
+            at = entry.next;
         }
         false
     }
 
-    /// The oldest entry that waits for none of the full banks.
+    /// The bank of the oldest request that waits for none of the full banks.
     #[inline]
-    pub(super) fn first_beside(&self, full: u64) -> Option<Entry> {
+    pub(super) fn first_beside(&self, full: u64) -> Option<usize> {
         let mut left = self.banks & !full;
-        let mut best = (u64::MAX, NONE);
+        if left == 0 {
+            return None;
+        }
+        let mut best = left.trailing_zeros() as usize;
+        left &= left - 1;
         while left != 0 {
-            let list = &self.lists[left.trailing_zeros() as usize];
+            let bank = left.trailing_zeros() as usize;
             left &= left - 1;
-            if list.order < best.0 {
-                best = (list.order, list.head);
+            if self.lists[bank].order < self.lists[best].order {
+                best = bank;
             }
         }
-        self.slots.get(usize::from(best.1)).map(|slot| slot.entry)
+        Some(best)
+    }
+
+    /// The oldest request of a bank that has one.
+    #[inline]
+    pub(super) fn oldest(&self, bank: usize) -> Id {
+        self.lists[bank].head
     }
 
     #[inline]
-    pub(super) fn push(&mut self, entry: Entry) {
-        let slot = Slot {
-            entry,
-            order: self.arrivals,
-            next: NONE,
-        };
-        let at = if self.free == NONE {
-            self.slots.push(slot);
-            (self.slots.len() - 1) as u16
+    pub(super) fn push(&mut self, id: Id, requests: &mut Requests) {
+        let entry = requests.get_mut(id);
+        entry.order = self.arrivals;
+        entry.next = NO_ID;
+        let bank = usize::from(entry.bank);
+        let list = &mut self.lists[bank];
+        if self.banks >> bank & 1 == 0 {
+            *list = List {
+                order: self.arrivals,
+                head: id,
+                tail: id,
+            };
+            self.banks |= 1 << bank;
         } else {
-            let at = self.free;
-            self.free = self.slots[usize::from(at)].next;
-            self.slots[usize::from(at)] = slot;
-            at
-        };
-        let list = &mut self.lists[usize::from(entry.bank)];
-        if list.head == NONE {
-            list.head = at;
-            list.order = slot.order;
-            self.banks |= 1 << entry.bank;
-        } else {
-            self.slots[usize::from(list.tail)].next = at;
+            requests.get_mut(list.tail).next = id;
+            list.tail = id;
         }
-        list.tail = at;
         self.arrivals += 1;
         self.length += 1;
     }
 
-    /// Takes out the oldest entry of a bank that has one.
+    /// Takes out the oldest request of a bank that has one.
     #[inline]
-    pub(super) fn remove_first(&mut self, bank: u16) {
-        let list = &mut self.lists[usize::from(bank)];
-        let at = list.head;
-        let next = self.slots[usize::from(at)].next;
-        self.slots[usize::from(at)].next = self.free;
-        self.free = at;
-        list.head = next;
-        match self.slots.get(usize::from(next)) {
-            Some(slot) => list.order = slot.order,
-            None => self.banks &= !(1 << bank),
+    pub(super) fn remove_oldest(&mut self, bank: usize, requests: &Requests) {
+        let list = &mut self.lists[bank];
+        list.head = requests.get(list.head).next;
+        if list.head == NO_ID {
+            self.banks &= !(1 << bank);
+        } else {
+            list.order = requests.get(list.head).order;
         }
         self.length -= 1;
     }

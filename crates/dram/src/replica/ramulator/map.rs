@@ -4,7 +4,7 @@ use crate::request::Request;
 use crate::timing::Shape;
 
 use crate::replica::config::{ReplicaConfig, ReplicaError};
-use crate::replica::driver::Arrived;
+use crate::replica::driver::{Arrived, Locate};
 
 /// Bits of each level.
 #[derive(Clone, Copy, Debug)]
@@ -101,8 +101,10 @@ impl Map {
     pub(crate) const fn request_bytes(&self) -> u64 {
         1 << self.request_bits
     }
+}
 
-    pub(crate) fn arrived(&self, request: &Request) -> Arrived {
+impl Locate for &Map {
+    fn locate(&self, request: &Request, at: &mut Arrived) {
         let burst = request.address >> self.request_bits;
         let mut rest = Bits(burst);
         let channel = rest.take(self.channel_bits) as usize;
@@ -132,14 +134,16 @@ impl Map {
             row ^= mix.take(levels.row);
         }
         let rank = (rank | stack) as usize;
-        Arrived {
+        let group = rank * self.shape.groups + group as usize;
+        *at = Arrived {
+            arrival: request.arrival,
             burst,
-            channel,
-            unit: unit as usize,
-            bank: (rank * self.shape.groups + group as usize) * self.shape.banks + bank as usize,
             row: row as u32,
             column: column as u32,
+            channel: channel as u32,
+            bank: (group * self.shape.banks + bank as usize) as u16,
+            unit: unit as u8,
             write: request.write,
-        }
+        };
     }
 }

@@ -1,11 +1,12 @@
-//! Ramulator 2.1's controller, command for command for DDR4.
+//! Ramulator 2.1's controller, command for command.
 //!
 //! A read and a write buffer, an active buffer for requests whose row was opened for them, and a
 //! priority buffer for refreshes; in each the oldest request whose command can go now is chosen.
-//! See the crate's README for the policy in words, and for what is known of LPDDR5 and HBM.
 
 mod map;
+mod refresh;
 mod setup;
+mod two_step;
 
 use std::collections::VecDeque;
 
@@ -16,6 +17,7 @@ use super::driver::{Arrived, ChannelStatistics, RequestChannel};
 
 use setup::Kind;
 pub(crate) use setup::{Setup, facts};
+use two_step::TwoStep;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -96,6 +98,8 @@ pub(crate) struct Channel {
     read_latency: u64,
     write_latency: u64,
     clock_runs_on: u64,
+    activate_gap: u64,
+    two_step: TwoStep,
     read_depth: usize,
     write_depth: usize,
     high: f64,
@@ -136,6 +140,8 @@ impl Channel {
             read_latency: setup.read_latency,
             write_latency: setup.write_latency,
             clock_runs_on: setup.clock_runs_on,
+            activate_gap: setup.activate_gap,
+            two_step: TwoStep::default(),
             read_depth: setup.read_depth,
             write_depth: setup.write_depth,
             high: setup.high,
@@ -157,7 +163,7 @@ impl Channel {
             Some(_) if bank.half_open => Command::Activate2,
             Some(_) => {
                 let stands =
-                    self.kind == Kind::Lpddr5 && unit.clock_until.is_none_or(|until| tick > until);
+                    self.kind == Kind::Lpddr5 && unit.clock_until.is_none_or(|until| tick >= until);
                 match (entry.write, stands) {
                     (false, false) => Command::Read,
                     (false, true) => Command::CasRead,
@@ -207,19 +213,14 @@ impl Channel {
     }
 
     /// The oldest of a buffer's requests whose command can go now over a bus; else when the first
-    /// can. LPDDR5's second half of an activate is chosen by itself.
-    fn choose(
-        &self,
-        buffer: Buffer,
-        bus: Bus,
-        second_half: bool,
-        tick: u64,
-    ) -> Result<(usize, Command), u64> {
+    /// can. Second halves of activates are owed, not chosen, and no activate begins before.
+    fn choose(&self, buffer: Buffer, bus: Bus, tick: u64) -> Result<(usize, Command), u64> {
         let mut best: Option<(usize, Command, u64)> = None;
         let mut soonest = NEVER;
         for (index, entry) in self.buffer(buffer).iter().enumerate() {
             let command = self.needed(entry, tick);
-            if (command == Command::Activate2) != second_half {
+            let owed = self.two_step.deadline.is_some() && command == Command::Activate;
+            if owed || command == Command::Activate2 {
                 continue;
             }
             if !bus.carries(command)
@@ -236,35 +237,6 @@ impl Channel {
         }
         best.map(|(index, command, _)| (index, command))
             .ok_or(soonest)
-    }
-
-    /// The command that the oldest refresh needs, and when it can go; never while it would close a
-    /// bank with an active request.
-    fn refresh_command(&self, tick: u64) -> Option<(Command, u64)> {
-        let &(unit, rank) = self.priority.front()?;
-        let banks = self.refreshed_banks(rank);
-        let state = &self.units[unit];
-        let open = banks.clone().any(|bank| state.banks[bank].row.is_some());
-        let command = if open {
-            Command::PrechargeAll
-        } else {
-            Command::RefreshAll
-        };
-        if open && banks.clone().any(|bank| state.banks[bank].active > 0) {
-            return Some((command, NEVER));
-        }
-        let ready = banks.map(|bank| state.timing.earliest(command, bank)).max();
-        let free = ready.unwrap_or(0).max(tick).max(self.row_bus_free);
-        Some((command, self.on_edge(command, unit, free)))
-    }
-
-    fn refreshed_banks(&self, rank: usize) -> std::ops::Range<usize> {
-        if self.kind.two_buses() {
-            0..self.shape.total_banks()
-        } else {
-            let per_rank = self.shape.banks_per_rank();
-            rank * per_rank..(rank + 1) * per_rank
-        }
     }
 
     fn set_write_mode(&mut self) {
@@ -290,9 +262,12 @@ impl Channel {
 
     /// Chooses and gives one command over a bus; returns when the next could go if none can.
     fn give_one(&mut self, bus: Bus, tick: u64) -> Result<(), u64> {
+        if let Some(given) = self.give_owed(tick) {
+            return given;
+        }
         let mut soonest = NEVER;
         if bus != Bus::Row {
-            match self.give_from(Buffer::Active, bus, false, tick) {
+            match self.give_from(Buffer::Active, bus, tick) {
                 Ok(()) => return Ok(()),
                 Err(at) => soonest = at,
             }
@@ -308,25 +283,25 @@ impl Channel {
         }
         if self.priority.is_empty() {
             let buffer = self.served_buffer();
-            match self.give_from(buffer, bus, false, tick) {
+            match self.give_from(buffer, bus, tick) {
                 Ok(()) => return Ok(()),
                 Err(at) => soonest = soonest.min(at),
             }
         }
-        // The second half of an activate can wait, so anything else goes first.
-        self.give_from(Buffer::Active, bus, true, tick)
-            .map_err(|at| at.min(soonest))
+        if self.two_step.deadline.is_some() {
+            self.give_second_half(tick);
+            return Ok(());
+        }
+        Err(soonest)
     }
 
-    fn give_from(
-        &mut self,
-        buffer: Buffer,
-        bus: Bus,
-        second_half: bool,
-        tick: u64,
-    ) -> Result<(), u64> {
-        let (index, command) = self.choose(buffer, bus, second_half, tick)?;
-        self.give(buffer, index, command, tick);
+    fn give_from(&mut self, buffer: Buffer, bus: Bus, tick: u64) -> Result<(), u64> {
+        let (index, command) = self.choose(buffer, bus, tick)?;
+        if self.two_step.leaves_no_room(command, tick) {
+            self.give_second_half(tick);
+        } else {
+            self.give(buffer, index, command, tick);
+        }
         Ok(())
     }
 
@@ -356,32 +331,6 @@ impl Channel {
         }
     }
 
-    fn give_refresh(&mut self, command: Command, tick: u64) {
-        let Some(&(unit, rank)) = self.priority.front() else {
-            return;
-        };
-        let banks = self.refreshed_banks(rank);
-        let bank = banks.start;
-        self.units[unit].timing.issue(command, bank, tick);
-        if command == Command::PrechargeAll {
-            for bank in banks {
-                self.units[unit].banks[bank].row = None;
-            }
-        } else {
-            self.priority.pop_front();
-        }
-        let entry = Entry {
-            burst: 0,
-            accepted: 0,
-            unit,
-            bank,
-            row: 0,
-            column: 0,
-            write: false,
-        };
-        self.note(tick, command, &entry);
-    }
-
     fn give(&mut self, buffer: Buffer, index: usize, command: Command, tick: u64) {
         let entry = self.buffer(buffer)[index];
         let unit = &mut self.units[entry.unit];
@@ -396,16 +345,21 @@ impl Channel {
             Command::Activate => {
                 bank.row = Some(entry.row);
                 bank.hits = 0;
-                bank.half_open = self.kind == Kind::Lpddr5;
+                if self.kind == Kind::Lpddr5 {
+                    bank.half_open = true;
+                    self.two_step.deadline = Some(tick + self.activate_gap);
+                }
                 bank.active += 1;
                 from.remove(index);
                 self.active.push(entry);
             }
-            Command::Activate2 => bank.half_open = false,
+            Command::Activate2 => {
+                bank.half_open = false;
+                self.two_step.deadline = None;
+            }
             Command::Precharge => bank.row = None,
             Command::CasRead | Command::CasWrite => {
-                // It holds at least for the column command that asked for it.
-                unit.clock_until = Some(tick + 1);
+                self.two_step.column = Some((buffer, index));
             }
             _ => {
                 from.remove(index);
@@ -443,12 +397,17 @@ impl Channel {
 }
 
 impl RequestChannel for Channel {
+    fn has_room(&self, write: bool) -> bool {
+        // A full buffer still takes what it has already.
+        write || self.reads.len() < self.read_depth || !self.writes.is_empty()
+    }
+
     fn offer(&mut self, tick: u64, request: &Arrived) -> bool {
         let entry = Entry {
             burst: request.burst,
             accepted: tick,
-            unit: request.unit,
-            bank: request.bank,
+            unit: usize::from(request.unit),
+            bank: usize::from(request.bank),
             row: request.row,
             column: request.column,
             write: request.write,
@@ -469,24 +428,17 @@ impl RequestChannel for Channel {
             }
             self.reads.push(entry);
         }
-        self.next_event = self.next_event.min(tick + 1);
         true
+    }
+
+    fn note_offers(&mut self, tick: u64) {
+        self.next_event = self.next_event.min(tick + 1);
     }
 
     fn tick(&mut self, tick: u64) {
         self.now = tick;
         if tick == self.next_refresh {
-            self.next_refresh += self.refresh_interval.unwrap_or(NEVER - tick);
-            let ranks = if self.kind.two_buses() {
-                1
-            } else {
-                self.shape.ranks
-            };
-            for unit in 0..self.units.len() {
-                for rank in 0..ranks {
-                    self.priority.push_back((unit, rank));
-                }
-            }
+            self.queue_refreshes(tick);
         }
         let buses: &[Bus] = if self.kind.two_buses() {
             &[Bus::Column, Bus::Row]

@@ -2,12 +2,10 @@
 
 use crate::checker::TwoStep;
 use crate::command::Command;
-use crate::request::Request;
 use crate::standard::{Rule, Standard};
 use crate::timing::Timing;
 
 use crate::replica::config::{ReplicaConfig, ReplicaError};
-use crate::replica::driver::Arrived;
 use crate::replica::protocol::Facts;
 
 use super::map::Map;
@@ -70,6 +68,7 @@ pub(crate) struct Setup {
     pub(super) write_latency: u64,
     pub(super) refresh_interval: Option<u64>,
     pub(super) clock_runs_on: u64,
+    pub(super) activate_gap: u64,
     pub(super) read_depth: usize,
     pub(super) write_depth: usize,
     /// Writes above which write mode starts, and below which it ends.
@@ -105,6 +104,7 @@ impl Setup {
                 None
             },
             clock_runs_on: config.number_or("nWCKPST", 0)?,
+            activate_gap: config.number_or("nAAD", 0)?,
             read_depth: config.positive("read_buffer_size")? as usize,
             write_depth: config.positive("write_buffer_size")? as usize,
             high: config.fraction("wr_high_watermark")?,
@@ -112,8 +112,9 @@ impl Setup {
         })
     }
 
-    pub(crate) fn arrived(&self, request: &Request) -> Arrived {
-        self.map.arrived(request)
+    /// Where requests go.
+    pub(crate) const fn map(&self) -> &Map {
+        &self.map
     }
 }
 
