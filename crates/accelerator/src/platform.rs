@@ -151,7 +151,6 @@ fn target(clock: Frequency, core: &CoreModel, memory: &Memory) -> Target {
         memory: MemoryTarget {
             capacity: Some(Bytes(memory.capacity_bytes())),
             access: Bytes(memory.access_bytes()),
-            window: spec.dma.window(),
         },
         laws: Arc::new(MachineLaws::new(
             clock,

@@ -67,7 +67,6 @@ fn platform() -> Platform {
         memory: MemoryTarget {
             capacity: None,
             access: Bytes(64),
-            window: Bytes(4096),
         },
         laws: Arc::new(()),
     })

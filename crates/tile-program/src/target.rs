@@ -88,8 +88,6 @@ pub struct MemoryTarget {
     pub capacity: Option<Bytes>,
     /// Bytes of one access (burst): transfers are whole accesses, regions start at a multiple.
     pub access: Bytes,
-    /// Bytes that the DMA keeps under way at most: fewer cannot hide the memory's latency.
-    pub window: Bytes,
 }
 
 /// How long work takes on a machine, by the machine's own laws: what a compiler weighs one way to

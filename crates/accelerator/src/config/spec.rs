@@ -218,15 +218,6 @@ pub struct DmaSpec {
     pub port: Option<Bytes>,
 }
 
-impl DmaSpec {
-    /// Bytes under way at most, all ports together.
-    #[must_use]
-    pub fn window(&self) -> Bytes {
-        let port = self.request.get().saturating_mul(self.requests_in_flight);
-        Bytes(port.saturating_mul(self.ports))
-    }
-}
-
 /// Whole hertz as a number, others as the fraction that they are.
 fn hertz<S: Serializer>(clock: &Frequency, serializer: S) -> Result<S::Ok, S::Error> {
     match clock.as_fraction() {

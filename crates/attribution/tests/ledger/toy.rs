@@ -46,7 +46,6 @@ pub(crate) fn platform() -> Platform {
         memory: MemoryTarget {
             capacity: None,
             access: Bytes(64),
-            window: Bytes(4096),
         },
         laws: Arc::new(()),
     })

@@ -13,8 +13,6 @@ pub(crate) struct Cost {
     pub(crate) memory: u64,
     /// Bytes moved.
     pub(crate) bytes: u64,
-    /// Until the operands of the first tile are there.
-    pub(crate) first_load: u64,
     /// Nothing overlaps: there is no room for a second tile.
     pub(crate) serial: bool,
 }
@@ -27,11 +25,8 @@ impl Cost {
         self
     }
 
-    /// Units overlap, so the busiest decides; arrays begin when the first tile has been loaded. An
-    /// eighth of what the others do stands for what no schedule hides: the last result, refreshes and
-    /// turns of the bus.
-    ///
-    /// Nothing here depends on capacities. So what has room for more never costs more by this law.
+    /// Units overlap, so the busiest decides. An eighth of what the others do stands for what no
+    /// schedule hides: the first load, the last result, refreshes and turns of the bus.
     pub(crate) fn cycles(&self) -> u64 {
         let busiest = self.array.max(self.vector).max(self.memory);
         let all = self.array.saturating_add(self.vector);
@@ -39,8 +34,15 @@ impl Cost {
         if self.serial {
             return all;
         }
-        let begun = self.array.saturating_add(self.first_load);
-        busiest.max(begun).saturating_add((all - busiest) / 8)
+        busiest.saturating_add((all - busiest) / 8)
+    }
+
+    /// The cycles to within half a percent: below that, how well tiles overlap counts for more.
+    pub(crate) fn rank(&self) -> u64 {
+        const KEPT: u32 = 8;
+        let cycles = self.cycles();
+        let shift = (u64::BITS - cycles.leading_zeros()).saturating_sub(KEPT);
+        (cycles >> shift) << shift
     }
 }
 
@@ -72,11 +74,11 @@ impl<T: Ord + Copy, P: Candidate> Contest<T, P> {
     /// A candidate that fits; `tie` decides between equals, less is better.
     pub(crate) fn offer(&mut self, plan: P, tie: T) {
         self.candidates += 1;
-        let cycles = plan.cost().cycles();
+        let rank = plan.cost().rank();
         let beats = |other: &Option<(u64, T, P)>| {
             other
                 .as_ref()
-                .is_none_or(|(theirs, their_tie, _)| (cycles, tie) < (*theirs, *their_tie))
+                .is_none_or(|(theirs, their_tie, _)| (rank, tie) < (*theirs, *their_tie))
         };
         let alike = |other: &Option<(u64, T, P)>| {
             other
@@ -85,20 +87,20 @@ impl<T: Ord + Copy, P: Candidate> Contest<T, P> {
         };
         if beats(&self.best) {
             let alike = alike(&self.best);
-            let before = self.best.replace((cycles, tie, plan));
+            let before = self.best.replace((rank, tie, plan));
             if !alike {
                 self.second = before;
             }
         } else if beats(&self.second) && !alike(&self.best) {
-            self.second = Some((cycles, tie, plan));
+            self.second = Some((rank, tie, plan));
         }
     }
 
     /// The winner; `unbounded` is the cost of the best if scratchpads had no limits.
     pub(crate) fn end(self, unbounded: Option<Cost>) -> Option<(P, Verdict<P>)> {
-        let (cycles, _, best) = self.best?;
+        let (rank, _, best) = self.best?;
         let alternative = self.second.map(|(_, _, second)| second);
-        let decided_by = if unbounded.is_some_and(|cost| cost.cycles() < cycles) {
+        let decided_by = if unbounded.is_some_and(|cost| cost.rank() < rank) {
             DecidedBy::Capacity
         } else if let Some(second) = &alternative {
             decided(&best.cost(), &second.cost())
@@ -119,7 +121,7 @@ impl<T: Ord + Copy, P: Candidate> Contest<T, P> {
 }
 
 fn decided(best: &Cost, other: &Cost) -> DecidedBy {
-    if other.cycles() == best.cycles() {
+    if other.rank() == best.rank() {
         return DecidedBy::Overlap;
     }
     let more = |part: fn(&Cost) -> u64| i128::from(part(other)) - i128::from(part(best));

@@ -350,9 +350,6 @@ impl GemmProblem {
             let best = self.columns(section, shape, room, target, clockwork)?;
             cost.array = cost.array.saturating_add(best.cost.array);
             cost.vector = cost.vector.saturating_add(best.cost.vector);
-            if columns.is_empty() {
-                cost.first_load = best.cost.first_load;
-            }
             bytes = bytes.saturating_add(best.cost.bytes);
             off = off.saturating_add(best.off);
             blocks = section.n.div_ceil(best.n).max(blocks);
@@ -441,7 +438,6 @@ impl GemmProblem {
                 cost: Cost {
                     array: self.array_cycles(section, shape, n, clockwork),
                     vector: self.vector_cycles(section, shape, target),
-                    first_load: self.first_load(tile, shape, target),
                     serial: shape.buffers == 1,
                     ..Cost::default()
                 }
@@ -451,27 +447,15 @@ impl GemmProblem {
                     false => distance(section.weights.tile_bytes(shape.k, n), self.weights),
                 },
             };
-            let cycles = found.cost.cycles();
+            let rank = found.cost.rank();
             if best
                 .as_ref()
-                .is_none_or(|(least, best)| (cycles, found.off) < (*least, best.off))
+                .is_none_or(|(least, best)| (rank, found.off) < (*least, best.off))
             {
-                best = Some((cycles, found));
+                best = Some((rank, found));
             }
         }
         best.map(|(_, columns)| columns)
-    }
-
-    /// Until a first tile of weights, and what it is multiplied with, are there. Two tiles that are less
-    /// than the DMA keeps under way would leave the bus idle: such tiles count as if they filled it.
-    fn first_load(&self, tile_bytes: u64, shape: &Shape, target: &Target) -> u64 {
-        let k = if shape.a_stays() { self.k } else { shape.k };
-        let a = match self.a_on_chip {
-            true => 0,
-            false => shape.m.saturating_mul((k * self.a_bits).div_ceil(8)),
-        };
-        let tile = tile_bytes.max(target.memory.window.get() / 2);
-        target.laws.memory(Bytes(tile.saturating_add(a)))
     }
 
     /// Cycles of the arrays for all tiles of a section, rests included.

@@ -3,7 +3,7 @@
 
 use crate::support::{TERNARY, check, cloud, compile, edge, model, run_all_ways, single, workload};
 use serde::Deserialize;
-use tile_program::{Bytes, Class, Program, VectorKind, Work, in_turn};
+use tile_program::{Class, Program, VectorKind, Work, in_turn};
 use workload_compiler::{Format, Heads, Operators, Run, find, models};
 
 const REFERENCE: &str = include_str!("../../../../tests/reference/models/models.csv");
@@ -160,9 +160,7 @@ fn the_accounting_of_the_paper_is_expressible() {
     ] {
         *format = Format::Int8;
     }
-    let mut target = single(32, [8 << 10, 8 << 10, 8 << 10], 8);
-    // As much under way as there: small tiles gain nothing.
-    target.memory.window = Bytes(64 << 20);
+    let target = single(32, [8 << 10, 8 << 10, 8 << 10], 8);
     let mut program = compile(workload, &target).unwrap();
     let pass = program.next_pass().unwrap();
     let shapes: Vec<_> = pass

@@ -119,7 +119,6 @@ pub(crate) fn hybrid(side: u64, kib: [u64; 3]) -> Target {
         memory: MemoryTarget {
             capacity: None,
             access: Bytes(64),
-            window: Bytes(4096),
         },
         laws: laws(&arrays),
         arrays,
