@@ -28,6 +28,24 @@ fn measured_units_are_predicted_within_their_tolerance() {
     );
 }
 
+/// A plan of other tiles reaches less: the board's rates hold the compiler, too.
+#[test]
+fn the_rates_of_a_measured_board_are_predicted_within_their_tolerance() {
+    let folder = Folder::new();
+    let run = golden(
+        &folder,
+        "kv260-ternary,ternary-6912x2560,hw.dma.ports=1; hw.arrays[0].columns=1,\
+         read_rate,,3.956,GB/s,5,V,\n\
+         kv260-ternary,ternary-6912x2560,,read_rate,,13.326,GB/s,5,V,\n",
+    )
+    .ok();
+    assert!(
+        run.stdout.contains("2 of 2 predictions within"),
+        "{}",
+        run.stdout
+    );
+}
+
 #[test]
 fn a_prediction_beyond_its_tolerance_ends_with_1() {
     let folder = Folder::new();
