@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::command::Command;
+use crate::command::{Command, Place};
 use crate::standard::{Rule, Scope};
 
 /// The numbers of a unit's tree.
@@ -32,6 +32,20 @@ impl Shape {
     #[must_use]
     pub const fn banks_per_rank(self) -> usize {
         self.groups * self.banks
+    }
+
+    /// Where a bank of the first unit, and a row and a column of it, are in the device.
+    #[must_use]
+    pub const fn place(self, bank: usize, row: u32, column: u32) -> Place {
+        let group = bank / self.banks;
+        Place {
+            pseudo_channel: 0,
+            rank: (group / self.groups) as u8,
+            group: (group % self.groups) as u8,
+            bank: (bank % self.banks) as u8,
+            row,
+            column,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ mod trains;
 use std::sync::Arc;
 
 use crate::checker::{Checker, Protocol};
-use crate::command::{Command, Issued, Place};
+use crate::command::{Command, Issued};
 use crate::config::{Device, Page, Policy, RefreshPolicy, Scheduler};
 use crate::memory::{Counters, Direction, Done};
 use crate::standard::{CommandBus, Rule, Scope};
@@ -133,7 +133,7 @@ impl Log {
         let issued = || Issued {
             cycle,
             command,
-            place: place(shape, bank, row, column),
+            place: shape.place(bank, row, column),
         };
         match self {
             Self::Off => {}
@@ -420,18 +420,6 @@ fn spacing(rules: &[Rule], command: Command) -> Spacing {
         group: of(&[Scope::Bank, Scope::Group, Scope::Rank, Scope::Unit]),
         rank: of(&[Scope::Rank, Scope::Unit]),
         other_rank: of(&[Scope::OtherRank, Scope::Unit]),
-    }
-}
-
-fn place(shape: Shape, bank: usize, row: u32, column: u32) -> Place {
-    let group = bank / shape.banks;
-    Place {
-        pseudo_channel: 0,
-        rank: (group / shape.groups) as u8,
-        group: (group % shape.groups) as u8,
-        bank: (bank % shape.banks) as u8,
-        row,
-        column,
     }
 }
 

@@ -16,7 +16,7 @@ mod requests;
 mod setup;
 mod waiting;
 
-use crate::command::{Command, Issued, Place};
+use crate::command::{Command, Issued};
 use crate::request::Request;
 use crate::timing::Shape;
 
@@ -157,7 +157,11 @@ impl Channel {
         let command = self.commands[kind as usize];
         self.statistics.commands[command as usize] += 1;
         if let Some(log) = &mut self.log {
-            log.push(issued(self.shape, tick, command, at, row, column));
+            log.push(Issued {
+                cycle: tick,
+                command,
+                place: self.shape.place(at, row, column),
+            });
         }
     }
 
@@ -325,24 +329,6 @@ impl Channel {
         let next = self.plan.next(tick + 1, &self.gates);
         let refresh = self.refreshes.next_event(&self.banks, &self.gates);
         next.tick.min(refresh).max(tick + 1)
-    }
-}
-
-/// A command for the log, which most runs do without.
-#[cold]
-fn issued(shape: Shape, cycle: u64, command: Command, at: usize, row: u32, column: u32) -> Issued {
-    let group = at / shape.banks;
-    Issued {
-        cycle,
-        command,
-        place: Place {
-            pseudo_channel: 0,
-            rank: (group / shape.groups) as u8,
-            group: (group % shape.groups) as u8,
-            bank: (at % shape.banks) as u8,
-            row,
-            column,
-        },
     }
 }
 

@@ -307,17 +307,12 @@ impl Channel {
 
     fn note(&mut self, tick: u64, command: Command, entry: &Entry) {
         self.statistics.commands[command as usize] += 1;
-        let group = entry.bank / self.shape.banks;
         let issued = Issued {
             cycle: tick,
             command,
             place: Place {
                 pseudo_channel: entry.unit as u8,
-                rank: (group / self.shape.groups) as u8,
-                group: (group % self.shape.groups) as u8,
-                bank: (entry.bank % self.shape.banks) as u8,
-                row: entry.row,
-                column: entry.column,
+                ..self.shape.place(entry.bank, entry.row, entry.column)
             },
         };
         if let Some(log) = &mut self.log {
