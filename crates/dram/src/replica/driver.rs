@@ -42,11 +42,26 @@ pub(crate) trait RequestChannel: Sized {
     fn tick(&mut self, tick: u64);
     /// The next tick in which anything can happen, if no request comes.
     fn next_event(&self) -> u64;
+    /// Advances many ticks as one step, from a tick on and at most up to `to`: the last that is
+    /// done; none if the policy knows no such step from there. After each tick requests can be
+    /// offered: `offers` tells the next tick at which more can be, or none if the step has to end.
+    #[inline]
+    fn run(
+        &mut self,
+        _tick: u64,
+        _to: u64,
+        _offers: impl FnMut(&mut Self, u64) -> Option<u64>,
+    ) -> Option<u64> {
+        None
+    }
     /// Advances up to a tick and by it: through all in which something may happen.
     #[inline]
     fn advance(&mut self, to: u64) {
         while self.next_event() <= to {
-            self.tick(self.next_event());
+            let event = self.next_event();
+            if self.run(event, to, |_, _| Some(u64::MAX)).is_none() {
+                self.tick(event);
+            }
         }
     }
     /// Takes requests from a feed, from a tick on, as long as they are for this channel, which has
@@ -61,7 +76,12 @@ pub(crate) trait RequestChannel: Sized {
         self.advance(tick);
         while let Some(next) = feed.offer(self, number, tick) {
             tick = next.min(self.next_event());
-            self.advance(tick);
+            let offers = |channel: &mut Self, tick| feed.offer(channel, number, tick);
+            if let Some(last) = self.run(tick, u64::MAX, offers) {
+                tick = last;
+            } else if self.next_event() <= tick {
+                self.tick(tick);
+            }
             watch.step(tick, || feed.progress(self))?;
         }
         Ok(())

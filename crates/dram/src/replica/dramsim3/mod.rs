@@ -17,12 +17,9 @@ mod setup;
 mod waiting;
 
 use crate::command::{Command, Issued};
-use crate::request::Request;
 use crate::timing::Shape;
 
-use super::advance::{Feed, Watch};
-use super::config::ReplicaError;
-use super::driver::{Arrived, ChannelStatistics, Locate, RequestChannel};
+use super::driver::{Arrived, ChannelStatistics, RequestChannel};
 
 use bank::Bank;
 use gates::{Gates, Kind};
@@ -401,34 +398,13 @@ impl RequestChannel for Channel {
         self.next_event
     }
 
-    fn advance(&mut self, to: u64) {
-        while self.next_event <= to {
-            let event = self.next_event;
-            if self.run_hits(event, to, |_, _| Some(NEVER)).is_none() {
-                self.tick(event);
-            }
-        }
-    }
-
-    fn serve(
+    fn run(
         &mut self,
-        number: usize,
-        mut tick: u64,
-        feed: &mut Feed<impl Iterator<Item = Request>, impl Locate>,
-    ) -> Result<(), ReplicaError> {
-        let mut watch = Watch::default();
-        self.advance(tick);
-        while let Some(next) = feed.offer(self, number, tick) {
-            tick = next.min(self.next_event);
-            let offers = |channel: &mut Self, tick| feed.offer(channel, number, tick);
-            if let Some(last) = self.run_hits(tick, NEVER, offers) {
-                tick = last;
-            } else if self.next_event <= tick {
-                self.tick(tick);
-            }
-            watch.step(tick, || feed.progress(self))?;
-        }
-        Ok(())
+        tick: u64,
+        to: u64,
+        offers: impl FnMut(&mut Self, u64) -> Option<u64>,
+    ) -> Option<u64> {
+        self.run_hits(tick, to, offers)
     }
 
     fn done(&self) -> bool {
