@@ -181,7 +181,7 @@ impl Context {
         columns: u64,
         streams: Streams,
     ) -> Work {
-        let elements = rows * columns * step.share.0 / step.share.1;
+        let elements = step.elements(rows, columns);
         let rows = step
             .group
             .map_or(rows, |group| rows * columns.div_ceil(group));

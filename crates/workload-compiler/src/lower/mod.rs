@@ -120,6 +120,13 @@ pub(crate) struct VectorStep {
     pub(crate) bits: u64,
 }
 
+impl VectorStep {
+    /// Elements that it touches of so many rows and columns.
+    pub(crate) const fn elements(&self, rows: u64, columns: u64) -> u64 {
+        rows * columns * self.share.0 / self.share.1
+    }
+}
+
 /// Weights times the tile of A that its siblings share.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {

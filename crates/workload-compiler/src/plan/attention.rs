@@ -13,7 +13,7 @@ use tile_program::{Bytes, GemmTile, LoopOrder, Reuse, Target, Tiling, VectorKind
 use crate::lower::AttentionPhase;
 
 use super::choice::{Candidate, Contest, Cost, Verdict};
-use super::gemm::{UNLIMITED, distance, sizes};
+use super::sizes::{UNLIMITED, distance, sizes};
 use super::team::{Clockwork, Times, makespan};
 
 /// Which keys a query may see.

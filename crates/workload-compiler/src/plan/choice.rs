@@ -13,6 +13,8 @@ pub(crate) struct Cost {
     pub(crate) memory: u64,
     /// Bytes moved.
     pub(crate) bytes: u64,
+    /// Until the first tile can begin: what is not hidden behind another.
+    pub(crate) first: u64,
     /// Nothing overlaps: there is no room for a second tile.
     pub(crate) serial: bool,
 }
@@ -25,24 +27,21 @@ impl Cost {
         self
     }
 
-    /// Units overlap, so the busiest decides. An eighth of what the others do stands for what no
+    /// Units overlap, so the busiest decides. A sixteenth of what the others do stands for what no
     /// schedule hides: the first load, the last result, refreshes and turns of the bus.
     pub(crate) fn cycles(&self) -> u64 {
+        let others = if self.serial { 1 } else { 16 };
         let busiest = self.array.max(self.vector).max(self.memory);
         let all = self.array.saturating_add(self.vector);
         let all = all.saturating_add(self.memory);
-        if self.serial {
-            return all;
-        }
-        busiest.saturating_add((all - busiest) / 8)
+        let cycles = busiest.saturating_add((all - busiest) / others);
+        cycles.saturating_add(self.first)
     }
 
-    /// The cycles to within half a percent: below that, how well tiles overlap counts for more.
-    pub(crate) fn rank(&self) -> u64 {
-        const KEPT: u32 = 8;
-        let cycles = self.cycles();
-        let shift = (u64::BITS - cycles.leading_zeros()).saturating_sub(KEPT);
-        (cycles >> shift) << shift
+    /// Whether it costs as much as the least, to within 0.8 %: below that, how well tiles overlap
+    /// counts for more.
+    pub(crate) fn is_about(&self, least: u64) -> bool {
+        self.cycles() <= least.saturating_add(least / 128)
     }
 }
 
@@ -54,74 +53,71 @@ pub(crate) trait Candidate {
     fn cuts_like(&self, other: &Self) -> bool;
 }
 
-/// Keeps the best of what is offered, and the best that differs from it.
+/// All that is offered: of those that cost about as much as the cheapest, the one wins that
+/// overlaps best.
 #[derive(Debug)]
 pub(crate) struct Contest<T, P> {
-    best: Option<(u64, T, P)>,
-    second: Option<(u64, T, P)>,
-    candidates: u64,
+    offers: Vec<(T, P)>,
 }
 
 impl<T: Ord + Copy, P: Candidate> Contest<T, P> {
     pub(crate) const fn new() -> Self {
-        Self {
-            best: None,
-            second: None,
-            candidates: 0,
-        }
+        Self { offers: Vec::new() }
     }
 
     /// A candidate that fits; `tie` decides between equals, less is better.
     pub(crate) fn offer(&mut self, plan: P, tie: T) {
-        self.candidates += 1;
-        let rank = plan.cost().rank();
-        let beats = |other: &Option<(u64, T, P)>| {
-            other
-                .as_ref()
-                .is_none_or(|(theirs, their_tie, _)| (rank, tie) < (*theirs, *their_tie))
-        };
-        let alike = |other: &Option<(u64, T, P)>| {
-            other
-                .as_ref()
-                .is_some_and(|(_, _, other)| plan.cuts_like(other))
-        };
-        if beats(&self.best) {
-            let alike = alike(&self.best);
-            let before = self.best.replace((rank, tie, plan));
-            if !alike {
-                self.second = before;
-            }
-        } else if beats(&self.second) && !alike(&self.best) {
-            self.second = Some((rank, tie, plan));
-        }
+        self.offers.push((tie, plan));
     }
 
     /// The winner; `unbounded` is the cost of the best if scratchpads had no limits.
-    pub(crate) fn end(self, unbounded: Option<Cost>) -> Option<(P, Verdict<P>)> {
-        let (rank, _, best) = self.best?;
-        let alternative = self.second.map(|(_, _, second)| second);
-        let decided_by = if unbounded.is_some_and(|cost| cost.rank() < rank) {
+    pub(crate) fn end(mut self, unbounded: Option<Cost>) -> Option<(P, Verdict<P>)> {
+        let candidates = self.offers.len() as u64;
+        let least = self.best_cost()?.cycles();
+        let order = |(tie, plan): &(T, P)| {
+            let cost = plan.cost();
+            let dearer = if cost.is_about(least) {
+                0
+            } else {
+                cost.cycles()
+            };
+            (dearer, *tie)
+        };
+        let first = position_of_least(&self.offers, order)?;
+        let (_, best) = self.offers.swap_remove(first);
+        self.offers.retain(|(_, plan)| !plan.cuts_like(&best));
+        let second = position_of_least(&self.offers, order);
+        let alternative = second.map(|second| self.offers.swap_remove(second).1);
+        let decided_by = if unbounded.is_some_and(|cost| !best.cost().is_about(cost.cycles())) {
             DecidedBy::Capacity
         } else if let Some(second) = &alternative {
-            decided(&best.cost(), &second.cost())
+            decided(&best.cost(), &second.cost(), least)
         } else {
             DecidedBy::OnlyChoice
         };
         let verdict = Verdict {
             alternative,
-            candidates: self.candidates,
+            candidates,
             decided_by,
         };
         Some((best, verdict))
     }
 
     pub(crate) fn best_cost(&self) -> Option<Cost> {
-        self.best.as_ref().map(|(_, _, plan)| plan.cost())
+        let costs = self.offers.iter().map(|(_, plan)| plan.cost());
+        costs.min_by_key(Cost::cycles)
     }
 }
 
-fn decided(best: &Cost, other: &Cost) -> DecidedBy {
-    if other.rank() == best.rank() {
+/// The first of the least.
+fn position_of_least<T, K: Ord>(items: &[T], key: impl Fn(&T) -> K) -> Option<usize> {
+    let keys = items.iter().map(key).enumerate();
+    keys.min_by(|(_, a), (_, b)| a.cmp(b))
+        .map(|(place, _)| place)
+}
+
+fn decided(best: &Cost, other: &Cost, least: u64) -> DecidedBy {
+    if other.is_about(least) {
         return DecidedBy::Overlap;
     }
     let more = |part: fn(&Cost) -> u64| i128::from(part(other)) - i128::from(part(best));

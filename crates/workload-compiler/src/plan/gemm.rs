@@ -17,12 +17,12 @@
 
 use std::cmp::Reverse;
 
-use tile_program::{
-    Bytes, GemmTile, LoopOrder, Packed, Reuse, Target, Tiling, VectorKind, VectorTile,
-};
+use tile_program::{Bytes, LoopOrder, Packed, Reuse, Target, Tiling};
 
 use super::choice::{Candidate, Contest, Cost, Verdict};
-use super::team::{Clockwork, Times, makespan};
+use super::entry::Entry;
+use super::sizes::{UNLIMITED, distance, sizes};
+use super::team::Clockwork;
 use crate::format::{gcd, lcm};
 use crate::layout::WeightRegion;
 
@@ -59,8 +59,8 @@ pub(crate) struct GemmProblem {
     /// How the weights lie, if they must be unpacked.
     pub(crate) packed: Option<Packed>,
     pub(crate) a_on_chip: bool,
-    /// Row-wise entry on the way in: bits an element that it holds at once.
-    pub(crate) entry_bits: Option<u64>,
+    /// Row-wise entry on the way in.
+    pub(crate) entry: Option<Entry>,
     pub(crate) sections: Vec<SectionProblem>,
     /// Bytes that results, and what is added to them, move to or from main memory, however they are
     /// cut.
@@ -131,45 +131,6 @@ impl GemmPlan {
 /// A plan and how it was found.
 pub(crate) type GemmChoice = (GemmPlan, Verdict<GemmPlan>);
 
-/// A tile of weights that is long enough to stream well and short enough to overlap.
-const GOOD_TILE_BYTES: u64 = 256 << 10;
-
-/// What is left of a scratchpad without limits is at least this: 2^60 bytes hold whatever a program
-/// can address.
-pub(crate) const UNLIMITED: u64 = 1 << 60;
-
-/// Sizes to try, largest first: all, halved again and again; and `unit`, doubled again and again.
-/// All but the first are whole units.
-pub(crate) fn sizes(all: u64, unit: u64) -> Vec<u64> {
-    let mut sizes = vec![all];
-    let mut size = all;
-    while size > unit {
-        size = size.div_ceil(2).next_multiple_of(unit);
-        if sizes.last() == Some(&size) {
-            break;
-        }
-        sizes.push(size);
-    }
-    let mut size = unit;
-    while size < all {
-        sizes.push(size);
-        size *= 2;
-    }
-    sizes.sort_unstable_by(|a, b| b.cmp(a));
-    sizes.dedup();
-    sizes
-}
-
-/// How far a tile is from a good size.
-pub(crate) fn distance(tile: u64, scratchpad: u64) -> u64 {
-    let good = GOOD_TILE_BYTES.min(scratchpad / 4);
-    if tile <= good {
-        good - tile
-    } else {
-        (tile - good).saturating_mul(4)
-    }
-}
-
 impl GemmProblem {
     /// Rows of k between legal cuts.
     fn k_unit(&self) -> u64 {
@@ -230,10 +191,10 @@ impl GemmProblem {
         let k = if shape.a_stays() { self.k } else { shape.k };
         let block = shape.m.saturating_mul((k * self.a_bits).div_ceil(8));
         let block = block.saturating_mul(buffers);
-        let Some(bits) = self.entry_bits else {
+        let Some(entry) = self.entry else {
             return (block, 1);
         };
-        let row = (self.k * bits).div_ceil(8) * buffers;
+        let row = (self.k * entry.bits).div_ceil(8) * buffers;
         let rows = (self.activations / 4 / row.max(1)).clamp(1, shape.m);
         (block.saturating_add(rows * row), rows)
     }
@@ -295,7 +256,7 @@ impl GemmProblem {
                     for order in [LoopOrder::RowsOuter, LoopOrder::ColumnsOuter] {
                         for stays in [true, false] {
                             // An entry needs whole rows, once.
-                            let entry = self.entry_bits.is_some();
+                            let entry = self.entry.is_some();
                             if entry && (order, stays) != (LoopOrder::RowsOuter, true) {
                                 continue;
                             }
@@ -355,7 +316,7 @@ impl GemmProblem {
             blocks = section.n.div_ceil(best.n).max(blocks);
             columns.push(best.n);
         }
-        if shape.a_stays() && !self.a_on_chip && self.entry_bits.is_none() {
+        if shape.a_stays() && !self.a_on_chip && self.entry.is_none() {
             bytes = bytes.saturating_add(self.all_a());
         }
         let rows = self.m.div_ceil(shape.m);
@@ -371,12 +332,12 @@ impl GemmProblem {
             double: shape.buffers > 1,
             reuse: Reuse::of(inputs_once, shape.b_stays() || rows == 1),
             arrays: self.team.len() as u64,
-            cost: cost.and_bytes(bytes, target),
+            cost: self.entered(cost.and_bytes(bytes, target), shape, target),
         };
         let cuts = self.k.div_ceil(shape.k);
         Some((
             plan,
-            (Reverse(shape.buffers), shape.splits, cuts, off, rows),
+            (Reverse(shape.buffers), shape.splits, off, cuts, rows),
         ))
     }
 
@@ -393,136 +354,95 @@ impl GemmProblem {
         target: &Target,
         clockwork: &Clockwork<'_>,
     ) -> Option<Columns> {
-        let blocks = self.m.div_ceil(shape.m);
-        let b_stays = shape.b_stays() && blocks > 1;
-        let all_b = section.weights.footprint().saturating_mul(section.streamed);
-        let cuts = self.k.div_ceil(shape.k);
-        // Where a memory without limits feeds a scratchpad without limits, there is nothing to overlap,
-        // and every further tile is but one more to run.
-        let free = self.weights >= UNLIMITED && target.laws.memory(Bytes(UNLIMITED)) == 0;
-        let mut best: Option<(u64, Columns)> = None;
-        for n in Self::column_sizes(section) {
-            let tile = section.tile_bytes(shape.k, n);
-            let held = if b_stays {
-                let all = tile.saturating_mul(cuts).saturating_mul(section.streamed);
-                all.saturating_mul(shape.buffers.min(2))
-            } else {
-                tile.saturating_mul(shape.buffers)
-            };
-            let elements = shape.m.saturating_mul(n);
-            let sums = elements
-                .saturating_mul(self.accumulator_bytes)
-                .saturating_mul(section.parts * shape.splits);
-            // The parts of a tile are the tiles of several arrays.
-            let sums = sums.saturating_mul(shape.buffers.div_ceil(shape.splits));
-            let staging = elements.saturating_mul(section.staging_bits).div_ceil(8);
-            if held > self.weights
-                || sums > self.outputs
-                || staging.saturating_mul(shape.buffers) > room
-            {
-                continue;
-            }
-            let tiles = section.n.div_ceil(n);
-            let a = if self.a_on_chip || shape.a_stays() {
-                0
-            } else {
-                self.all_a().saturating_mul(tiles)
-            };
-            let b = if b_stays {
-                all_b
-            } else {
-                all_b.saturating_mul(blocks)
-            };
-            let found = Columns {
-                n,
-                cost: Cost {
-                    array: self.array_cycles(section, shape, n, clockwork),
-                    vector: self.vector_cycles(section, shape, target),
-                    serial: shape.buffers == 1,
-                    ..Cost::default()
-                }
-                .and_bytes(a.saturating_add(b), target),
-                off: match free {
-                    true => 0,
-                    false => distance(section.weights.tile_bytes(shape.k, n), self.weights),
-                },
-            };
-            let rank = found.cost.rank();
-            if best
-                .as_ref()
-                .is_none_or(|(least, best)| (rank, found.off) < (*least, best.off))
-            {
-                best = Some((rank, found));
-            }
-        }
-        best.map(|(_, columns)| columns)
+        let sizes = Self::column_sizes(section).into_iter();
+        let fitting = sizes.filter(|&n| self.fits(section, shape, n, room));
+        let found: Vec<Columns> = fitting
+            .map(|n| self.weighed(section, shape, n, target, clockwork))
+            .collect();
+        let least = found.iter().map(|columns| columns.cost.cycles()).min()?;
+        let cheap = found.into_iter();
+        let cheap = cheap.filter(|columns| columns.cost.is_about(least));
+        cheap.min_by_key(|columns| columns.off)
     }
 
-    /// Cycles of the arrays for all tiles of a section, rests included.
-    fn array_cycles(
+    /// Whether weights pass once, although rows come in several blocks.
+    fn b_stays(&self, shape: &Shape) -> bool {
+        shape.b_stays() && shape.m < self.m
+    }
+
+    /// Whether tiles of so many columns fit; `room` is what A leaves of its scratchpad.
+    fn fits(&self, section: &SectionProblem, shape: &Shape, n: u64, room: u64) -> bool {
+        let tile = section.tile_bytes(shape.k, n);
+        let held = if self.b_stays(shape) {
+            let cuts = self.k.div_ceil(shape.k);
+            let all = tile.saturating_mul(cuts).saturating_mul(section.streamed);
+            all.saturating_mul(shape.buffers.min(2))
+        } else {
+            tile.saturating_mul(shape.buffers)
+        };
+        let elements = shape.m.saturating_mul(n);
+        let sums = elements
+            .saturating_mul(self.accumulator_bytes)
+            .saturating_mul(section.parts * shape.splits);
+        // The parts of a tile are the tiles of several arrays.
+        let sums = sums.saturating_mul(shape.buffers.div_ceil(shape.splits));
+        let staging = elements.saturating_mul(section.staging_bits).div_ceil(8);
+        held <= self.weights
+            && sums <= self.outputs
+            && staging.saturating_mul(shape.buffers) <= room
+    }
+
+    /// What tiles of so many columns cost.
+    fn weighed(
         &self,
         section: &SectionProblem,
         shape: &Shape,
         n: u64,
+        target: &Target,
         clockwork: &Clockwork<'_>,
-    ) -> u64 {
-        let pieces = |all: u64, size: u64| {
-            [
-                (all / size, size),
-                (u64::from(!all.is_multiple_of(size)), all % size),
-            ]
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
+    ) -> Columns {
+        let a = if self.a_on_chip || shape.a_stays() {
+            0
+        } else {
+            self.all_a().saturating_mul(section.n.div_ceil(n))
         };
-        let cuts = self.k.div_ceil(shape.k);
-        // Parts of k: so many of whole cuts, and a rest.
-        let part_k = cuts.div_ceil(shape.splits).saturating_mul(shape.k);
-        let mut work: Vec<(u64, Times)> = Vec::with_capacity(8);
-        for (rows, m) in pieces(self.m, shape.m) {
-            for (columns, n) in pieces(section.n, n) {
-                for (parts, k) in pieces(self.k, part_k) {
-                    let mut sum = Times::from_elem(0, self.team.len());
-                    for (count, k) in pieces(k, shape.k) {
-                        let tile = clockwork.tile(&GemmTile {
-                            packed: self.packed,
-                            ..GemmTile::one(m, n, k)
-                        });
-                        let count = count.saturating_mul(section.parts);
-                        for (sum, cycles) in sum.iter_mut().zip(tile) {
-                            *sum = sum.saturating_add(cycles.saturating_mul(count));
-                        }
-                    }
-                    work.push((rows.saturating_mul(columns).saturating_mul(parts), sum));
-                }
+        let all_b = section.weights.footprint().saturating_mul(section.streamed);
+        let b = if self.b_stays(shape) {
+            all_b
+        } else {
+            all_b.saturating_mul(self.m.div_ceil(shape.m))
+        };
+        // Where a memory without limits feeds a scratchpad without limits, there is nothing to overlap,
+        // and every further tile is but one more to run.
+        let free = self.weights >= UNLIMITED && target.laws.memory(Bytes(UNLIMITED)) == 0;
+        Columns {
+            n,
+            cost: Cost {
+                array: self.array_cycles(section, shape, n, clockwork),
+                vector: self.vector_cycles(section, shape, target),
+                serial: shape.buffers == 1,
+                ..Cost::default()
             }
+            .and_bytes(a.saturating_add(b), target),
+            off: match free {
+                true => 0,
+                false => distance(section.weights.tile_bytes(shape.k, n), self.weights),
+            },
         }
-        makespan(&work)
-    }
-
-    /// Cycles of the vector unit for adding up parts of k.
-    fn vector_cycles(&self, section: &SectionProblem, shape: &Shape, target: &Target) -> u64 {
-        if shape.splits == 1 {
-            return 0;
-        }
-        let elements = self.m.saturating_mul(section.n);
-        let elements = elements.saturating_mul((shape.splits - 1) * section.parts);
-        let bits = 8 * self.accumulator_bytes;
-        let tile = VectorTile::on_sums(VectorKind::Add, elements, self.m, bits);
-        target.laws.vector(&tile).unwrap_or(u64::MAX)
     }
 }
 
 /// A choice of loop order and sizes.
 #[derive(Clone, Copy, Debug)]
-struct Shape {
-    order: LoopOrder,
-    stays: bool,
-    m: u64,
-    k: u64,
+pub(super) struct Shape {
+    pub(super) order: LoopOrder,
+    pub(super) stays: bool,
+    pub(super) m: u64,
+    pub(super) k: u64,
     /// Parts of k that are summed apart.
-    splits: u64,
+    pub(super) splits: u64,
     /// Tiles that there is room for at once.
-    buffers: u64,
+    pub(super) buffers: u64,
 }
 
 impl Shape {
@@ -542,5 +462,5 @@ struct Columns {
     off: u64,
 }
 
-/// More buffers first; then fewer parts of k, fewer cuts, tiles near a good size, fewer blocks.
+/// More buffers first; then fewer parts of k, tiles near a good size, fewer cuts, fewer blocks.
 type Tie = (Reverse<u64>, u64, u64, u64, u64);

@@ -3,9 +3,13 @@
 mod attention;
 mod charge;
 mod choice;
+mod entry;
 mod fusion;
 mod gemm;
+mod gemm_time;
 mod residency;
+mod rows;
+mod sizes;
 mod team;
 
 use std::collections::BTreeMap;
@@ -14,17 +18,18 @@ use tile_program::{Dataflow, OperationId, ScratchpadId, Target};
 
 use crate::error::CompileError;
 use crate::lower::{
-    AttentionPhase, AttentionStage, Backing, GemmStage, Graph, Placement, Stage, Tensor, TensorId,
-    VectorStage, VectorStep,
+    AttentionPhase, AttentionStage, Backing, GemmStage, Graph, Stage, Tensor, TensorId, VectorStep,
 };
 use crate::workload::Fusion;
 
 use attention::{AttentionChoice, AttentionProblem};
 pub(crate) use attention::{AttentionPlan, Mask};
+use entry::Entry;
 pub(crate) use gemm::GemmPlan;
 use gemm::{GemmChoice, GemmProblem, SectionProblem};
 pub(crate) use residency::Home;
 use residency::Residency;
+use rows::{rows_that_fit, vector_rows};
 pub(crate) use team::{Times, assign, packed, team, times};
 
 /// How a stage is run.
@@ -149,68 +154,6 @@ impl Planner {
         Ok(pass)
     }
 
-    /// A GEMM stage: its row-wise entry rides on the tiles, or is a stage of its own, whichever
-    /// moves fewer bytes.
-    fn gemm(
-        &mut self,
-        pass: &mut PassPlan,
-        stage: GemmStage,
-        room: Room,
-        target: &Target,
-    ) -> Result<(), CompileError> {
-        let input = pass.graph.tensors[stage.input.0];
-        let on_chip = pass.homes[stage.input.0] != Home::Memory;
-        let name = &stage.sections[0].parts[0].operation;
-        let name = pass.graph.operations[name.index()].name.clone();
-        let fail = |needs| too_small(&name, needs, room, target);
-        if stage.prologue.is_empty() {
-            let problem = GemmProblem::new(pass, &stage, on_chip, None, room, target);
-            let choice = self.solve(&problem, target);
-            let choice = choice.ok_or_else(|| fail(problem.least()))?;
-            pass.push_gemm(stage, choice);
-            return Ok(());
-        }
-        let rows = u64::max(stage.m, 1);
-        let entry_bytes: u64 = entry_operands(&stage)
-            .filter(|id| pass.homes[id.0] == Home::Memory)
-            .map(|id| row_bytes(&pass.graph.tensors[id.0], pass.graph.tensors[id.0].bits) * rows)
-            .sum();
-        let result_bits = stage.prologue.last().map_or(input.bits, |step| step.bits);
-        let result_bytes = rows * (stage.k * result_bits).div_ceil(8);
-        // Candidates: apart and kept on chip; riding along; apart through main memory.
-        let mut best: Option<(u64, GemmChoice, Option<Home>)> = None;
-        let mut offer = |choice: Option<GemmChoice>, home: Option<Home>, bytes: u64| {
-            let Some(choice) = choice else { return };
-            let cost = choice.0.cost.and_bytes(entry_bytes + bytes, target);
-            if best
-                .as_ref()
-                .is_none_or(|(least, _, _)| cost.cycles() < *least)
-            {
-                best = Some((cost.cycles(), choice, home));
-            }
-        };
-        if result_bytes <= room.activations / 2 {
-            let room = Room {
-                activations: room.activations - result_bytes,
-                ..room
-            };
-            let problem = GemmProblem::new(pass, &stage, true, None, room, target);
-            let home = Home::Chip(ScratchpadId::Activations);
-            offer(self.solve(&problem, target), Some(home), 0);
-        }
-        let width = Some(entry_width(pass, &stage));
-        let fused = GemmProblem::new(pass, &stage, false, width, room, target);
-        offer(self.solve(&fused, target), None, 0);
-        let apart = GemmProblem::new(pass, &stage, false, None, room, target);
-        offer(self.solve(&apart, target), Some(Home::Memory), result_bytes);
-        let (_, choice, home) = best.ok_or_else(|| fail(apart.least()))?;
-        match home {
-            None => pass.push_gemm(stage, choice),
-            Some(home) => split(pass, stage, choice, home, room, target)?,
-        }
-        Ok(())
-    }
-
     fn solve(&mut self, problem: &GemmProblem, target: &Target) -> Option<GemmChoice> {
         if let Some(choice) = self.gemms.get(problem) {
             return choice.clone();
@@ -308,126 +251,6 @@ pub(crate) fn pitch(tensor: &Tensor, access: u64) -> u64 {
     row_bytes(tensor, tensor.bits).next_multiple_of(access)
 }
 
-/// The input of a stage and the second operands of its entry.
-fn entry_operands(stage: &GemmStage) -> impl Iterator<Item = TensorId> {
-    std::iter::once(stage.input).chain(stage.prologue.iter().filter_map(|step| step.with))
-}
-
-/// Bits of all vectors that the entry of one element holds at once while it is worked on.
-fn entry_width(pass: &PassPlan, stage: &GemmStage) -> u64 {
-    let operands = stage
-        .prologue
-        .iter()
-        .filter_map(|step| step.with)
-        .filter(|id| pass.homes[id.0] == Home::Memory)
-        .count() as u64;
-    pass.graph.tensors[stage.input.0].bits * (1 + operands)
-}
-
-/// Makes the entry of a GEMM a vector stage of its own.
-fn split(
-    pass: &mut PassPlan,
-    mut stage: GemmStage,
-    choice: GemmChoice,
-    home: Home,
-    room: Room,
-    target: &Target,
-) -> Result<(), CompileError> {
-    let input = pass.graph.tensors[stage.input.0];
-    let steps = std::mem::take(&mut stage.prologue);
-    let bits = steps.last().map_or(input.bits, |step| step.bits);
-    let out = TensorId(pass.graph.tensors.len());
-    pass.graph.tensors.push(Tensor {
-        microbatch: input.microbatch,
-        rows: stage.m,
-        width: stage.k,
-        bits,
-        strip: pass.graph.strips.of(stage.prologue_slot, stage.k, bits),
-        backing: Backing::Slot(stage.prologue_slot),
-        placement: Placement::Any,
-    });
-    pass.homes.push(home);
-    let vector = VectorStage {
-        input: stage.input,
-        first: 0,
-        stride: 1,
-        steps,
-        out,
-        stored_by: None,
-        out_rows: 0..stage.m,
-    };
-    let held = match home {
-        Home::Chip(_) => stage.m * (stage.k * bits).div_ceil(8),
-        Home::Memory => 0,
-    };
-    let left = Room {
-        activations: room.activations.saturating_sub(held),
-        ..room
-    };
-    let rows = vector_rows(pass, &vector, left, target)?;
-    pass.push(Stage::Vector(vector), StagePlan::Rows(rows));
-    stage.input = out;
-    pass.push_gemm(stage, choice);
-    Ok(())
-}
-
-/// Rows that a vector stage takes at a time: few enough for double buffers, and for units to
-/// overlap; as many as that allows.
-fn vector_rows(
-    pass: &PassPlan,
-    stage: &VectorStage,
-    room: Room,
-    target: &Target,
-) -> Result<u64, CompileError> {
-    let tensors = &pass.graph.tensors;
-    let input = &tensors[stage.input.0];
-    let mut row = row_bytes(input, input.bits);
-    if pass.homes[stage.out.0] == Home::Memory {
-        row += row_bytes(&tensors[stage.out.0], tensors[stage.out.0].bits);
-    }
-    for step in &stage.steps {
-        if let Some(with) = step.with
-            && pass.homes[with.0] == Home::Memory
-        {
-            row += row_bytes(&tensors[with.0], tensors[with.0].bits);
-        }
-    }
-    let operation = stage.steps.first().map_or(0, |step| step.operation.index());
-    rows_that_fit(
-        pass,
-        operation,
-        row,
-        2,
-        stage.out_rows.end - stage.out_rows.start,
-        room,
-        target,
-    )
-}
-
-fn rows_that_fit(
-    pass: &PassPlan,
-    operation: usize,
-    row: u64,
-    buffers: u64,
-    rows: u64,
-    room: Room,
-    target: &Target,
-) -> Result<u64, CompileError> {
-    if row > room.activations {
-        return Err(CompileError::TileDoesNotFit {
-            operation: pass.graph.operations[operation].name.clone(),
-            scratchpad: ScratchpadId::Activations,
-            needed: tile_program::Bytes(
-                target.capacity(ScratchpadId::Activations).get() - room.activations + row,
-            ),
-            capacity: target.capacity(ScratchpadId::Activations),
-        });
-    }
-    let fit = (room.activations / (row.max(1) * buffers)).max(1);
-    // An eighth of the rows at a time lets the next stage begin early.
-    Ok(fit.min(rows.div_ceil(8)).max(1))
-}
-
 /// The error of a stage of which not even the smallest tile fits: the scratchpad that is short.
 fn too_small(
     operation: &str,
@@ -458,7 +281,7 @@ impl GemmProblem {
         pass: &PassPlan,
         stage: &GemmStage,
         on_chip: bool,
-        entry: Option<u64>,
+        entry: Option<Entry>,
         room: Room,
         target: &Target,
     ) -> Self {
@@ -501,7 +324,7 @@ impl GemmProblem {
             a_bits: stage.a_bits,
             packed: stage.packed,
             a_on_chip: on_chip,
-            entry_bits: entry,
+            entry,
             sections: sections.collect(),
             other_bytes: other_bits / 8,
             accumulator_bytes: accumulator_bytes(target, &team),

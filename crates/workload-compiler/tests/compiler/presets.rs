@@ -196,12 +196,12 @@ fn the_accounting_of_the_paper_is_expressible() {
             .count(),
         2
     );
-    // No GEMM is cut along k, and cuts along n fall on whole widths of the array: folds are those
-    // of the whole GEMM.
+    // Cuts fall on whole heights and widths of the weight stationary array: folds are those of the
+    // whole GEMM.
     for instruction in in_turn(pass.streams) {
         if let Work::Gemm(tile) = instruction.work {
             let whole = pass.operations[instruction.operation.index()].gemm.unwrap();
-            assert_eq!(tile.k, whole.k);
+            assert!(tile.k == whole.k || tile.k.is_multiple_of(32), "{tile:?}");
             assert!(tile.n == whole.n || tile.n.is_multiple_of(32), "{tile:?}");
         }
     }
@@ -225,7 +225,8 @@ fn small_heads_share_a_tile() {
             _ => None,
         })
         .collect();
-    assert_eq!(scores, [(1, 64, 64, 12)]);
+    // Two tiles of six heads each: the second one's keys come while the first is computed.
+    assert_eq!(scores, [(1, 64, 64, 6); 2]);
 }
 
 #[test]

@@ -1,0 +1,82 @@
+//! What the tiles of a GEMM stage take of the units, by the machine's own laws.
+
+use tile_program::{Bytes, GemmTile, Target, VectorKind, VectorTile};
+
+use super::choice::Cost;
+use super::gemm::{GemmProblem, SectionProblem, Shape};
+use super::team::{Clockwork, Times, makespan};
+
+impl GemmProblem {
+    /// The same with the entry, if it rides on blocks of rows: the first block's comes before the
+    /// first tile. Its bytes are told where it is.
+    pub(super) fn entered(&self, mut cost: Cost, shape: &Shape, target: &Target) -> Cost {
+        let Some(entry) = self.entry else {
+            return cost;
+        };
+        cost.vector = cost.vector.saturating_add(entry.cycles);
+        let memory = target.laws.memory(Bytes(entry.bytes));
+        cost.memory = cost.memory.saturating_add(memory);
+        let first = u128::from(entry.alone(0, target)) * u128::from(shape.m);
+        let first = first.div_ceil(u128::from(u64::max(self.m, 1)));
+        cost.first = u64::try_from(first).unwrap_or(u64::MAX);
+        cost
+    }
+
+    /// Cycles of the arrays for all tiles of a section, rests included.
+    pub(super) fn array_cycles(
+        &self,
+        section: &SectionProblem,
+        shape: &Shape,
+        n: u64,
+        clockwork: &Clockwork<'_>,
+    ) -> u64 {
+        let pieces = |all: u64, size: u64| {
+            [
+                (all / size, size),
+                (u64::from(!all.is_multiple_of(size)), all % size),
+            ]
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+        };
+        let cuts = self.k.div_ceil(shape.k);
+        // Parts of k: so many of whole cuts, and a rest.
+        let part_k = cuts.div_ceil(shape.splits).saturating_mul(shape.k);
+        let mut work: Vec<(u64, Times)> = Vec::with_capacity(8);
+        for (rows, m) in pieces(self.m, shape.m) {
+            for (columns, n) in pieces(section.n, n) {
+                for (parts, k) in pieces(self.k, part_k) {
+                    let mut sum = Times::from_elem(0, self.team.len());
+                    for (count, k) in pieces(k, shape.k) {
+                        let tile = clockwork.tile(&GemmTile {
+                            packed: self.packed,
+                            ..GemmTile::one(m, n, k)
+                        });
+                        let count = count.saturating_mul(section.parts);
+                        for (sum, cycles) in sum.iter_mut().zip(tile) {
+                            *sum = sum.saturating_add(cycles.saturating_mul(count));
+                        }
+                    }
+                    work.push((rows.saturating_mul(columns).saturating_mul(parts), sum));
+                }
+            }
+        }
+        makespan(&work)
+    }
+
+    /// Cycles of the vector unit for adding up parts of k.
+    pub(super) fn vector_cycles(
+        &self,
+        section: &SectionProblem,
+        shape: &Shape,
+        target: &Target,
+    ) -> u64 {
+        if shape.splits == 1 {
+            return 0;
+        }
+        let elements = self.m.saturating_mul(section.n);
+        let elements = elements.saturating_mul((shape.splits - 1) * section.parts);
+        let bits = 8 * self.accumulator_bytes;
+        let tile = VectorTile::on_sums(VectorKind::Add, elements, self.m, bits);
+        target.laws.vector(&tile).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,65 @@
+//! How many rows a vector stage takes at a time.
+
+use tile_program::{ScratchpadId, Target};
+
+use super::residency::Home;
+use super::{PassPlan, Room, row_bytes};
+use crate::error::CompileError;
+use crate::lower::VectorStage;
+
+/// Rows that a vector stage takes at a time: few enough for double buffers, and for units to
+/// overlap; as many as that allows.
+pub(super) fn vector_rows(
+    pass: &PassPlan,
+    stage: &VectorStage,
+    room: Room,
+    target: &Target,
+) -> Result<u64, CompileError> {
+    let tensors = &pass.graph.tensors;
+    let input = &tensors[stage.input.0];
+    let mut row = row_bytes(input, input.bits);
+    if pass.homes[stage.out.0] == Home::Memory {
+        row += row_bytes(&tensors[stage.out.0], tensors[stage.out.0].bits);
+    }
+    for step in &stage.steps {
+        if let Some(with) = step.with
+            && pass.homes[with.0] == Home::Memory
+        {
+            row += row_bytes(&tensors[with.0], tensors[with.0].bits);
+        }
+    }
+    let operation = stage.steps.first().map_or(0, |step| step.operation.index());
+    rows_that_fit(
+        pass,
+        operation,
+        row,
+        2,
+        stage.out_rows.end - stage.out_rows.start,
+        room,
+        target,
+    )
+}
+
+pub(super) fn rows_that_fit(
+    pass: &PassPlan,
+    operation: usize,
+    row: u64,
+    buffers: u64,
+    rows: u64,
+    room: Room,
+    target: &Target,
+) -> Result<u64, CompileError> {
+    if row > room.activations {
+        return Err(CompileError::TileDoesNotFit {
+            operation: pass.graph.operations[operation].name.clone(),
+            scratchpad: ScratchpadId::Activations,
+            needed: tile_program::Bytes(
+                target.capacity(ScratchpadId::Activations).get() - room.activations + row,
+            ),
+            capacity: target.capacity(ScratchpadId::Activations),
+        });
+    }
+    let fit = (room.activations / (row.max(1) * buffers)).max(1);
+    // An eighth of the rows at a time lets the next stage begin early.
+    Ok(fit.min(rows.div_ceil(8)).max(1))
+}
