@@ -15,8 +15,17 @@ pub(crate) struct Cost {
     pub(crate) bytes: u64,
     /// Until the first tile can begin: what is not hidden behind another.
     pub(crate) first: u64,
-    /// Nothing overlaps: there is no room for a second tile.
-    pub(crate) serial: bool,
+    /// With whom the arrays take turns, for want of room.
+    pub(crate) turns: Turns,
+}
+
+/// With whom arrays take turns instead of working at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Turns {
+    /// There is no room for a second tile's operands.
+    pub(crate) with_memory: bool,
+    /// There is no room for a second tile's sums.
+    pub(crate) with_vector: bool,
 }
 
 impl Cost {
@@ -27,14 +36,24 @@ impl Cost {
         self
     }
 
-    /// Units overlap, so the busiest decides. A sixteenth of what the others do stands for what no
+    /// Units overlap, so the busiest decides, or those that take turns. A sixteenth of what the others do stands for what no
     /// schedule hides: the first load, the last result, refreshes and turns of the bus.
     pub(crate) fn cycles(&self) -> u64 {
-        let others = if self.serial { 1 } else { 16 };
-        let busiest = self.array.max(self.vector).max(self.memory);
+        let mut chain = self.array;
+        let mut busiest = self.array;
+        for (cycles, takes_turns) in [
+            (self.vector, self.turns.with_vector),
+            (self.memory, self.turns.with_memory),
+        ] {
+            busiest = busiest.max(cycles);
+            if takes_turns {
+                chain = chain.saturating_add(cycles);
+            }
+        }
+        let busiest = busiest.max(chain);
         let all = self.array.saturating_add(self.vector);
         let all = all.saturating_add(self.memory);
-        let cycles = busiest.saturating_add((all - busiest) / others);
+        let cycles = busiest.saturating_add((all - busiest) / 16);
         cycles.saturating_add(self.first)
     }
 

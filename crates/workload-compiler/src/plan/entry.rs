@@ -1,8 +1,9 @@
 //! The row-wise entry of a GEMM stage (norm, quantisation): on its blocks of rows, or before it.
 
-use tile_program::{Bytes, ScratchpadId, Target, VectorTile};
+use tile_program::{Bytes, ScratchpadId, Target};
 
 use super::gemm::{GemmChoice, GemmProblem};
+use super::gemm_time::step_cycles;
 use super::residency::Home;
 use super::rows::vector_rows;
 use super::{PassPlan, Planner, Room, StagePlan, row_bytes, too_small};
@@ -28,12 +29,9 @@ impl Entry {
         let operands = std::iter::once(stage.input).chain(seconds.clone());
         let rows = u64::max(stage.m, 1);
         let bytes = |id: TensorId| row_bytes(&tensors[id.0], tensors[id.0].bits);
-        let cycles = stage.prologue.iter().map(|step| {
-            let bits = tensors[stage.input.0].bits;
-            let elements = step.elements(rows, stage.k);
-            let tile = VectorTile::on_sums(step.kind, elements, rows, bits);
-            target.laws.vector(&tile).unwrap_or(u64::MAX)
-        });
+        let bits = tensors[stage.input.0].bits;
+        let steps = stage.prologue.iter();
+        let cycles = steps.map(|step| step_cycles(step, rows, stage.k, bits, target));
         Self {
             bits: tensors[stage.input.0].bits * (1 + seconds.filter(in_memory).count() as u64),
             bytes: operands.filter(in_memory).map(bytes).sum::<u64>() * rows,

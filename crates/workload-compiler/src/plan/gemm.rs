@@ -19,7 +19,7 @@ use std::cmp::Reverse;
 
 use tile_program::{Bytes, LoopOrder, Packed, Reuse, Target, Tiling};
 
-use super::choice::{Candidate, Contest, Cost, Verdict};
+use super::choice::{Candidate, Contest, Cost, Turns, Verdict};
 use super::entry::Entry;
 use super::sizes::{UNLIMITED, distance, sizes};
 use super::team::Clockwork;
@@ -36,6 +36,8 @@ pub(crate) struct SectionProblem {
     pub(crate) streamed: u64,
     /// Bits an element of the tile that passes through the activation scratchpad.
     pub(crate) staging_bits: u64,
+    /// Of the vector unit, for all that follows on the sums.
+    pub(crate) exit_cycles: u64,
     /// Of each part; the address does not matter.
     pub(crate) weights: WeightRegion,
 }
@@ -184,9 +186,9 @@ impl GemmProblem {
             return (0, 1);
         }
         let buffers = if shape.a_stays() {
-            shape.buffers.min(2)
+            shape.inputs.min(2)
         } else {
-            shape.buffers
+            shape.inputs
         };
         let k = if shape.a_stays() { self.k } else { shape.k };
         let block = shape.m.saturating_mul((k * self.a_bits).div_ceil(8));
@@ -207,7 +209,8 @@ impl GemmProblem {
             m: 1,
             k: self.k_unit(),
             splits: 1,
-            buffers: 1,
+            inputs: 1,
+            sums: 1,
         };
         let mut least = (0, 0, 0);
         for section in &self.sections {
@@ -246,9 +249,13 @@ impl GemmProblem {
     /// All combinations of loop order, m, k, parts of k and number of buffers.
     fn shapes(&self) -> Vec<Shape> {
         let arrays = self.team.len() as u64;
-        // One tile; one for each array and one more; two for each.
-        let mut depths = vec![2 * arrays, arrays + 1, 1];
-        depths.dedup();
+        // Operands of two tiles for each array, or of one more than there are arrays, or of one;
+        // sums of as many, or of one for each array.
+        let two = 2 * arrays;
+        let mut depths = vec![(two, two), (two, arrays), (arrays + 1, arrays + 1), (1, 1)];
+        if arrays == 1 {
+            depths.remove(2);
+        }
         let mut shapes = Vec::new();
         for m in self.row_sizes() {
             for k in self.cut_sizes() {
@@ -260,13 +267,14 @@ impl GemmProblem {
                             if entry && (order, stays) != (LoopOrder::RowsOuter, true) {
                                 continue;
                             }
-                            shapes.extend(depths.iter().map(|&buffers| Shape {
+                            shapes.extend(depths.iter().map(|&(inputs, sums)| Shape {
                                 order,
                                 stays,
                                 m,
                                 k,
                                 splits,
-                                buffers,
+                                inputs,
+                                sums,
                             }));
                         }
                     }
@@ -301,7 +309,7 @@ impl GemmProblem {
         let (a_bytes, entry_rows) = self.a_bytes(shape);
         let room = self.activations.checked_sub(a_bytes)?;
         let mut cost = Cost {
-            serial: shape.buffers == 1,
+            turns: shape.turns(),
             ..Cost::default()
         };
         let (mut off, mut blocks) = (0_u64, 0);
@@ -329,7 +337,7 @@ impl GemmProblem {
             n: columns,
             splits: shape.splits,
             entry_rows,
-            double: shape.buffers > 1,
+            double: shape.inputs > 1,
             reuse: Reuse::of(inputs_once, shape.b_stays() || rows == 1),
             arrays: self.team.len() as u64,
             cost: self.entered(cost.and_bytes(bytes, target), shape, target),
@@ -337,7 +345,13 @@ impl GemmProblem {
         let cuts = self.k.div_ceil(shape.k);
         Some((
             plan,
-            (Reverse(shape.buffers), shape.splits, off, cuts, rows),
+            (
+                Reverse(shape.inputs + shape.sums),
+                shape.splits,
+                off,
+                cuts,
+                rows,
+            ),
         ))
     }
 
@@ -376,20 +390,18 @@ impl GemmProblem {
         let held = if self.b_stays(shape) {
             let cuts = self.k.div_ceil(shape.k);
             let all = tile.saturating_mul(cuts).saturating_mul(section.streamed);
-            all.saturating_mul(shape.buffers.min(2))
+            all.saturating_mul(shape.inputs.min(2))
         } else {
-            tile.saturating_mul(shape.buffers)
+            tile.saturating_mul(shape.inputs)
         };
         let elements = shape.m.saturating_mul(n);
         let sums = elements
             .saturating_mul(self.accumulator_bytes)
             .saturating_mul(section.parts * shape.splits);
         // The parts of a tile are the tiles of several arrays.
-        let sums = sums.saturating_mul(shape.buffers.div_ceil(shape.splits));
+        let sums = sums.saturating_mul(shape.sums.div_ceil(shape.splits));
         let staging = elements.saturating_mul(section.staging_bits).div_ceil(8);
-        held <= self.weights
-            && sums <= self.outputs
-            && staging.saturating_mul(shape.buffers) <= room
+        held <= self.weights && sums <= self.outputs && staging.saturating_mul(shape.sums) <= room
     }
 
     /// What tiles of so many columns cost.
@@ -420,7 +432,7 @@ impl GemmProblem {
             cost: Cost {
                 array: self.array_cycles(section, shape, n, clockwork),
                 vector: self.vector_cycles(section, shape, target),
-                serial: shape.buffers == 1,
+                turns: shape.turns(),
                 ..Cost::default()
             }
             .and_bytes(a.saturating_add(b), target),
@@ -441,8 +453,10 @@ pub(super) struct Shape {
     pub(super) k: u64,
     /// Parts of k that are summed apart.
     pub(super) splits: u64,
-    /// Tiles that there is room for at once.
-    pub(super) buffers: u64,
+    /// Tiles whose operands there is room for at once.
+    pub(super) inputs: u64,
+    /// Tiles whose sums there is room for at once.
+    pub(super) sums: u64,
 }
 
 impl Shape {
@@ -453,6 +467,13 @@ impl Shape {
     fn b_stays(&self) -> bool {
         self.stays && self.order == LoopOrder::ColumnsOuter
     }
+
+    fn turns(&self) -> Turns {
+        Turns {
+            with_memory: self.inputs == 1,
+            with_vector: self.sums == 1,
+        }
+    }
 }
 
 /// Columns of a tile of a section.
@@ -462,5 +483,5 @@ struct Columns {
     off: u64,
 }
 
-/// More buffers first; then fewer parts of k, tiles near a good size, fewer cuts, fewer blocks.
+/// More room first; then fewer parts of k, tiles near a good size, fewer cuts, fewer blocks.
 type Tie = (Reverse<u64>, u64, u64, u64, u64);

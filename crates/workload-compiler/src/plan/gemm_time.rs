@@ -2,6 +2,8 @@
 
 use tile_program::{Bytes, GemmTile, Target, VectorKind, VectorTile};
 
+use crate::lower::VectorStep;
+
 use super::choice::Cost;
 use super::gemm::{GemmProblem, SectionProblem, Shape};
 use super::team::{Clockwork, Times, makespan};
@@ -63,7 +65,7 @@ impl GemmProblem {
         makespan(&work)
     }
 
-    /// Cycles of the vector unit for adding up parts of k.
+    /// Cycles of the vector unit for adding up parts of k, and for what follows on the sums.
     pub(super) fn vector_cycles(
         &self,
         section: &SectionProblem,
@@ -71,12 +73,25 @@ impl GemmProblem {
         target: &Target,
     ) -> u64 {
         if shape.splits == 1 {
-            return 0;
+            return section.exit_cycles;
         }
         let elements = self.m.saturating_mul(section.n);
         let elements = elements.saturating_mul((shape.splits - 1) * section.parts);
         let bits = 8 * self.accumulator_bytes;
         let tile = VectorTile::on_sums(VectorKind::Add, elements, self.m, bits);
-        target.laws.vector(&tile).unwrap_or(u64::MAX)
+        let adding = target.laws.vector(&tile).unwrap_or(u64::MAX);
+        adding.saturating_add(section.exit_cycles)
     }
+}
+
+/// Cycles of the vector unit for a step over so many rows and columns of so many bits each.
+pub(super) fn step_cycles(
+    step: &VectorStep,
+    rows: u64,
+    columns: u64,
+    bits: u64,
+    target: &Target,
+) -> u64 {
+    let tile = VectorTile::on_sums(step.kind, step.elements(rows, columns), rows, bits);
+    target.laws.vector(&tile).unwrap_or(u64::MAX)
 }

@@ -27,6 +27,7 @@ pub(crate) use attention::{AttentionPlan, Mask};
 use entry::Entry;
 pub(crate) use gemm::GemmPlan;
 use gemm::{GemmChoice, GemmProblem, SectionProblem};
+use gemm_time::step_cycles;
 pub(crate) use residency::Home;
 use residency::Residency;
 use rows::{rows_that_fit, vector_rows};
@@ -292,6 +293,8 @@ impl GemmProblem {
             stage.sections[0].parts[0].operation,
         );
         let in_memory = |id: TensorId| pass.homes[id.0] == Home::Memory;
+        let accumulator_bytes = accumulator_bytes(target, &team);
+        let sum_bits = 8 * accumulator_bytes;
         let mut other_bits: u64 = 0;
         let sections = stage.sections.iter().map(|section| {
             let out = section.out;
@@ -309,12 +312,15 @@ impl GemmProblem {
                 }
             }
             other_bits = other_bits.saturating_add(moved.saturating_mul(stage.m * section.n));
+            let exit_cycles =
+                steps().map(|step| step_cycles(step, stage.m, section.n, sum_bits, target));
             SectionProblem {
                 n: section.n,
                 unit_columns: section.unit_columns,
                 parts: section.parts.len() as u64,
                 streamed: section.parts.iter().filter(|part| !part.kept).count() as u64,
                 staging_bits: staging,
+                exit_cycles: exit_cycles.fold(0, u64::saturating_add),
                 weights: section.parts[0].weights.without_address(),
             }
         });
@@ -327,7 +333,7 @@ impl GemmProblem {
             entry,
             sections: sections.collect(),
             other_bytes: other_bits / 8,
-            accumulator_bytes: accumulator_bytes(target, &team),
+            accumulator_bytes,
             rows: target.arrays[stage.array].rows,
             team,
             access: target.memory.access.get(),
