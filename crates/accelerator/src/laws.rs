@@ -1,8 +1,8 @@
 //! What the machine tells a compiler about time: the same laws by which it runs.
 
 use dram::Memory;
-use event_kernel::Frequency;
-use tile_program::{Bytes, GemmTile, Laws, VectorTile};
+use event_kernel::{Cycles, Frequency};
+use tile_program::{ArrayTime, Bytes, GemmTile, Laws, VectorTile};
 
 use crate::config::{CoreSpec, VectorSpec};
 use crate::engine::ArrayEngine;
@@ -17,6 +17,7 @@ pub(crate) struct MachineLaws {
     clock: Frequency,
     /// Of the memory's bus; `None` without limit.
     bytes_per_second: Option<u64>,
+    latency_cycles: u64,
 }
 
 impl MachineLaws {
@@ -33,31 +34,41 @@ impl MachineLaws {
             clock,
             // A rate to compare by; time itself is the memory's affair.
             bytes_per_second: memory.peak_bytes_per_second().map(|rate| rate as u64),
+            latency_cycles: clock
+                .cycles_ceil(memory.idle_latency_picoseconds())
+                .map_or(u64::MAX, Cycles::get),
         }
     }
 }
 
-impl Laws for MachineLaws {
-    fn array(&self, array: usize, tile: &GemmTile) -> Option<u64> {
-        let (engine, own) = &self.arrays[array];
-        let timing = engine.tile(tile).ok()?;
-        let cycles = timing.next_start(&timing).get();
-        if *own == self.clock {
-            return Some(cycles);
+impl MachineLaws {
+    /// Cycles of an array's clock in those of the reference clock; `None` past 64 bits.
+    fn in_reference(&self, own: Frequency, cycles: Cycles) -> Option<u64> {
+        if own == self.clock {
+            return Some(cycles.get());
         }
         let (own, reference) = (own.as_fraction(), self.clock.as_fraction());
-        let numerator = [cycles, own.1, reference.0].map(u128::from);
-        let numerator: u128 = numerator.into_iter().product();
+        let numerator = [cycles.get(), own.1, reference.0].map(u128::from);
+        let numerator = numerator.into_iter().try_fold(1, u128::checked_mul)?;
         let denominator = u128::from(own.0) * u128::from(reference.1);
         u64::try_from(numerator.div_ceil(denominator)).ok()
+    }
+}
+
+impl Laws for MachineLaws {
+    fn array(&self, array: usize, tile: &GemmTile) -> Option<ArrayTime> {
+        let (engine, own) = &self.arrays[array];
+        let timing = engine.tile(tile).ok()?;
+        Some(ArrayTime {
+            next_cycles: self.in_reference(*own, timing.next_start(&timing))?,
+            total_cycles: self.in_reference(*own, timing.total)?,
+        })
     }
 
     fn vector(&self, tile: &VectorTile) -> Option<u64> {
         match &self.vector {
             VectorSpec::Free => Some(0),
-            VectorSpec::Lanes(lanes) => lanes
-                .cycles(tile.kind, tile.elements)
-                .map(event_kernel::Cycles::get),
+            VectorSpec::Lanes(lanes) => lanes.cycles(tile.kind, tile.elements).map(Cycles::get),
         }
     }
 
@@ -69,5 +80,9 @@ impl Laws for MachineLaws {
         let cycles = u128::from(bytes.get()) * u128::from(numerator);
         let cycles = cycles.div_ceil(u128::from(denominator) * u128::from(rate.max(1)));
         u64::try_from(cycles).unwrap_or(u64::MAX)
+    }
+
+    fn latency(&self) -> u64 {
+        self.latency_cycles
     }
 }

@@ -247,6 +247,22 @@ impl Memory {
         }
     }
 
+    /// From the arrival of a read at an idle memory, its row closed, until the last data of one
+    /// burst: tRCD + CL + nBL, or the latency of an ideal memory.
+    #[must_use]
+    pub fn idle_latency_picoseconds(&self) -> u64 {
+        match &self.kind {
+            Kind::Dram(device) => {
+                let cycles = ["tRCD_RD", "CL", "nBL"].map(|name| device.timing(name));
+                let (hertz, per) = self.frequency.as_fraction();
+                let cycles = u128::from(cycles.iter().sum::<u64>());
+                let picoseconds = cycles * u128::from(per) * 1_000_000_000_000;
+                u64::try_from(picoseconds.div_ceil(u128::from(hertz))).unwrap_or(u64::MAX)
+            }
+            Kind::Ideal(ideal) => ideal.latency_picoseconds,
+        }
+    }
+
     /// The share of each channel in a contiguous range of bytes, as channel-local bursts. Addresses
     /// wrap at the capacity; a byte moves its whole burst.
     pub fn split(&self, address: u64, bytes: u64) -> impl Iterator<Item = Share> + use<> {

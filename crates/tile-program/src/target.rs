@@ -90,24 +90,35 @@ pub struct MemoryTarget {
     pub access: Bytes,
 }
 
+/// How long a tile keeps an array.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ArrayTime {
+    /// From its start until an equal one may start right behind it.
+    pub next_cycles: u64,
+    /// From its start until its last result is out.
+    pub total_cycles: u64,
+}
+
 /// How long work takes on a machine, by the machine's own laws: what a compiler weighs one way to
 /// cut an operation against another with. Cycles are those of the reference clock, rounded up.
 pub trait Laws: fmt::Debug + Send + Sync {
-    /// From the start of a tile on an array (by its place in [`Target::arrays`]) until an equal one
-    /// may start right behind it; `None` if the array cannot run it.
-    fn array(&self, array: usize, tile: &GemmTile) -> Option<u64>;
+    /// Of a tile on an array (by its place in [`Target::arrays`]); `None` if the array cannot run it.
+    fn array(&self, array: usize, tile: &GemmTile) -> Option<ArrayTime>;
 
     /// Of the vector unit; `None` past 64 bits.
     fn vector(&self, tile: &VectorTile) -> Option<u64>;
 
     /// For which so many bytes keep the main memory's bus busy.
     fn memory(&self, bytes: Bytes) -> u64;
+
+    /// From a request to the data of an idle main memory.
+    fn latency(&self) -> u64;
 }
 
 /// Nothing takes time: for machines that are compiled for by nobody.
 impl Laws for () {
-    fn array(&self, _: usize, _: &GemmTile) -> Option<u64> {
-        Some(0)
+    fn array(&self, _: usize, _: &GemmTile) -> Option<ArrayTime> {
+        Some(ArrayTime::default())
     }
 
     fn vector(&self, _: &VectorTile) -> Option<u64> {
@@ -115,6 +126,10 @@ impl Laws for () {
     }
 
     fn memory(&self, _: Bytes) -> u64 {
+        0
+    }
+
+    fn latency(&self) -> u64 {
         0
     }
 }

@@ -344,9 +344,10 @@ impl AttentionProblem {
         } else {
             makespan(&work)
         };
-        if !plan.pipelined && plan.lanes == 1 {
-            // Array and vector unit take turns.
-            cost.array = cost.array.saturating_add(cost.vector);
+        if plan.pipelined || plan.lanes > 1 {
+            // Scores of the next block are computed while softmax is at the present ones; else array
+            // and vector unit take turns.
+            cost.results = u64::MAX;
         }
         let sides = self.of_phase((), ()).count() as u64;
         let bytes = positions.saturating_mul(sides * self.stride * all_heads);

@@ -15,17 +15,13 @@ pub(crate) struct Cost {
     pub(crate) bytes: u64,
     /// Until the first tile can begin: what is not hidden behind another.
     pub(crate) first: u64,
-    /// With whom the arrays take turns, for want of room.
-    pub(crate) turns: Turns,
-}
-
-/// With whom arrays take turns instead of working at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Turns {
-    /// There is no room for a second tile's operands.
-    pub(crate) with_memory: bool,
-    /// There is no room for a second tile's sums.
-    pub(crate) with_vector: bool,
+    /// Of the weight scratchpad: for which tiles fill it, from request to last use.
+    pub(crate) held: u64,
+    /// Results that leave one after another, each while the arrays are at the next; 0 and 1 are
+    /// none that do.
+    pub(crate) results: u64,
+    /// Arrays take turns with memory: there is no room for a second tile's operands.
+    pub(crate) alone: bool,
 }
 
 impl Cost {
@@ -36,24 +32,21 @@ impl Cost {
         self
     }
 
-    /// Units overlap, so the busiest decides, or those that take turns. A sixteenth of what the others do stands for what no
-    /// schedule hides: the first load, the last result, refreshes and turns of the bus.
+    /// Units overlap, so the busiest decides: memory; the room that tiles wait for; or arrays and
+    /// vector unit, with what one does before the other can begin. A sixteenth of what is hidden
+    /// behind it stands for what no schedule hides: the first load, refreshes, turns of the bus.
     pub(crate) fn cycles(&self) -> u64 {
-        let mut chain = self.array;
-        let mut busiest = self.array;
-        for (cycles, takes_turns) in [
-            (self.vector, self.turns.with_vector),
-            (self.memory, self.turns.with_memory),
-        ] {
-            busiest = busiest.max(cycles);
-            if takes_turns {
-                chain = chain.saturating_add(cycles);
-            }
-        }
-        let busiest = busiest.max(chain);
-        let all = self.array.saturating_add(self.vector);
-        let all = all.saturating_add(self.memory);
-        let cycles = busiest.saturating_add((all - busiest) / 16);
+        let more = self.array.max(self.vector);
+        let less = self.array.min(self.vector);
+        let compute = more.saturating_add(less / self.results.max(1));
+        let busiest = match self.alone {
+            true => compute.saturating_add(self.memory),
+            false => compute.max(self.memory),
+        };
+        let busiest = busiest.max(self.held);
+        let all = more.saturating_add(less).saturating_add(self.memory);
+        let hidden = all.saturating_sub(busiest);
+        let cycles = busiest.saturating_add(hidden / 16);
         cycles.saturating_add(self.first)
     }
 

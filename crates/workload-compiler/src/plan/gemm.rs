@@ -19,7 +19,7 @@ use std::cmp::Reverse;
 
 use tile_program::{Bytes, LoopOrder, Packed, Reuse, Target, Tiling};
 
-use super::choice::{Candidate, Contest, Cost, Turns, Verdict};
+use super::choice::{Candidate, Contest, Cost, Verdict};
 use super::entry::Entry;
 use super::sizes::{UNLIMITED, distance, sizes};
 use super::team::Clockwork;
@@ -44,7 +44,7 @@ pub(crate) struct SectionProblem {
 
 impl SectionProblem {
     /// Bytes of weights that are loaded for a tile of one part.
-    fn tile_bytes(&self, k: u64, n: u64) -> u64 {
+    pub(super) fn tile_bytes(&self, k: u64, n: u64) -> u64 {
         match self.streamed {
             0 => 0,
             _ => self.weights.tile_bytes(k, n),
@@ -309,17 +309,20 @@ impl GemmProblem {
         let (a_bytes, entry_rows) = self.a_bytes(shape);
         let room = self.activations.checked_sub(a_bytes)?;
         let mut cost = Cost {
-            turns: shape.turns(),
+            alone: shape.inputs == 1,
             ..Cost::default()
         };
-        let (mut off, mut blocks) = (0_u64, 0);
+        let rows = self.m.div_ceil(shape.m);
+        let (mut off, mut blocks, mut tiles) = (0_u64, 0, 0_u64);
         let mut bytes = self.other_bytes;
         let mut columns = Vec::with_capacity(self.sections.len());
         for section in &self.sections {
             let best = self.columns(section, shape, room, target, clockwork)?;
             cost.array = cost.array.saturating_add(best.cost.array);
             cost.vector = cost.vector.saturating_add(best.cost.vector);
+            cost.held = cost.held.saturating_add(best.cost.held);
             bytes = bytes.saturating_add(best.cost.bytes);
+            tiles = tiles.saturating_add(rows.saturating_mul(section.n.div_ceil(best.n)));
             off = off.saturating_add(best.off);
             blocks = section.n.div_ceil(best.n).max(blocks);
             columns.push(best.n);
@@ -327,7 +330,7 @@ impl GemmProblem {
         if shape.a_stays() && !self.a_on_chip && self.entry.is_none() {
             bytes = bytes.saturating_add(self.all_a());
         }
-        let rows = self.m.div_ceil(shape.m);
+        cost.results = shape.results(tiles);
         let inputs_once = self.a_on_chip || shape.a_stays() || blocks == 1;
         let plan = GemmPlan {
             order: shape.order,
@@ -380,7 +383,7 @@ impl GemmProblem {
     }
 
     /// Whether weights pass once, although rows come in several blocks.
-    fn b_stays(&self, shape: &Shape) -> bool {
+    pub(super) fn b_stays(&self, shape: &Shape) -> bool {
         shape.b_stays() && shape.m < self.m
     }
 
@@ -427,12 +430,19 @@ impl GemmProblem {
         // Where a memory without limits feeds a scratchpad without limits, there is nothing to overlap,
         // and every further tile is but one more to run.
         let free = self.weights >= UNLIMITED && target.laws.memory(Bytes(UNLIMITED)) == 0;
+        let array = self.array_cycles(section, shape, n, clockwork);
         Columns {
             n,
             cost: Cost {
-                array: self.array_cycles(section, shape, n, clockwork),
+                array,
+                held: self.held_cycles(section, shape, n, array, target),
                 vector: self.vector_cycles(section, shape, target),
-                turns: shape.turns(),
+                results: shape.results(
+                    self.m
+                        .div_ceil(shape.m)
+                        .saturating_mul(section.n.div_ceil(n)),
+                ),
+                alone: shape.inputs == 1,
                 ..Cost::default()
             }
             .and_bytes(a.saturating_add(b), target),
@@ -468,11 +478,9 @@ impl Shape {
         self.stays && self.order == LoopOrder::ColumnsOuter
     }
 
-    fn turns(&self) -> Turns {
-        Turns {
-            with_memory: self.inputs == 1,
-            with_vector: self.sums == 1,
-        }
+    /// Of so many tiles of C, how many leave while arrays are at the next.
+    fn results(&self, tiles: u64) -> u64 {
+        if self.sums == 1 { 1 } else { tiles }
     }
 }
 

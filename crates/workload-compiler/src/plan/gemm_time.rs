@@ -65,6 +65,42 @@ impl GemmProblem {
         makespan(&work)
     }
 
+    /// Cycles for which the tiles of a section fill the weight scratchpad, each from its request
+    /// until its last result is out: by Little's law, all of them divided by how many fit.
+    pub(super) fn held_cycles(
+        &self,
+        section: &SectionProblem,
+        shape: &Shape,
+        n: u64,
+        array_cycles: u64,
+        target: &Target,
+    ) -> u64 {
+        let tile_bytes = section.tile_bytes(shape.k, n);
+        if tile_bytes == 0 {
+            return 0;
+        }
+        let passes = if self.b_stays(shape) {
+            1
+        } else {
+            self.m.div_ceil(shape.m)
+        };
+        let tiles = section.n.div_ceil(n).saturating_mul(section.streamed);
+        let tiles = tiles.saturating_mul(self.k.div_ceil(shape.k));
+        let tiles = tiles.saturating_mul(passes);
+        let bytes = section.weights.footprint().saturating_mul(section.streamed);
+        let moved = target.laws.memory(Bytes(bytes.saturating_mul(passes)));
+        let tile = GemmTile {
+            packed: self.packed,
+            ..GemmTile::one(shape.m.min(self.m), n, shape.k)
+        };
+        let time = target.laws.array(self.team[0], &tile).unwrap_or_default();
+        let drain = time.total_cycles.saturating_sub(time.next_cycles);
+        let late = tiles.saturating_mul(target.laws.latency().saturating_add(drain));
+        let used = array_cycles.saturating_mul(self.team.len() as u64);
+        let all = late.saturating_add(moved).saturating_add(used);
+        all / u64::max(self.weights / tile_bytes, 1)
+    }
+
     /// Cycles of the vector unit for adding up parts of k, and for what follows on the sums.
     pub(super) fn vector_cycles(
         &self,

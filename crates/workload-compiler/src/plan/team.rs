@@ -64,7 +64,8 @@ impl<'a> Clockwork<'a> {
 pub(crate) fn times(target: &Target, team: &[usize], tile: &GemmTile) -> Times {
     let on = |&array: &usize| {
         let tile = packed(target, array, *tile);
-        target.laws.array(array, &tile).unwrap_or(u64::MAX >> 16)
+        let time = target.laws.array(array, &tile);
+        time.map_or(u64::MAX >> 16, |time| time.next_cycles)
     };
     team.iter().map(on).collect()
 }
@@ -83,7 +84,7 @@ pub(crate) fn packed(target: &Target, array: usize, tile: GemmTile) -> GemmTile 
         side_by_side,
         ..tile
     };
-    let cycles = |tile: &GemmTile| target.laws.array(array, tile);
+    let cycles = |tile: &GemmTile| Some(target.laws.array(array, tile)?.next_cycles);
     match (cycles(&packed), cycles(&tile)) {
         (Some(together), Some(apart)) if together < apart => packed,
         _ => tile,

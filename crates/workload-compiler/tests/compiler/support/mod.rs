@@ -9,8 +9,8 @@ pub(crate) use run::run_all_ways;
 use std::sync::Arc;
 
 use tile_program::{
-    ArrayTarget, Bits, Bytes, CoreId, Dataflow, Family, GemmTile, Laws, MemoryTarget, Platform,
-    ScratchpadTarget, Target, UnitId, VectorTile,
+    ArrayTarget, ArrayTime, Bits, Bytes, CoreId, Dataflow, Family, GemmTile, Laws, MemoryTarget,
+    Platform, ScratchpadTarget, Target, UnitId, VectorTile,
 };
 use workload_compiler::{
     CompileError, CompiledProgram, Format, Fusion, Heads, MaskedKeys, Model, Operators, Packing,
@@ -18,12 +18,12 @@ use workload_compiler::{
 };
 
 /// About the time of real units: folds, each with its stream and a wavefront in and out; 64 lanes;
-/// 32 bytes a cycle.
+/// 32 bytes a cycle after 50.
 #[derive(Debug)]
 struct RoughLaws(Vec<ArrayTarget>);
 
 impl Laws for RoughLaws {
-    fn array(&self, array: usize, tile: &GemmTile) -> Option<u64> {
+    fn array(&self, array: usize, tile: &GemmTile) -> Option<ArrayTime> {
         let array = &self.0[array];
         let (rows, columns, stream) = match array.dataflow {
             Dataflow::OutputStationary => (tile.m, tile.n, tile.k),
@@ -33,7 +33,11 @@ impl Laws for RoughLaws {
         let (rows, columns) = (rows * tile.side_by_side, columns * tile.side_by_side);
         let folds = rows.div_ceil(array.rows) * columns.div_ceil(array.columns);
         let fold = stream + rows.min(array.rows) + columns.min(array.columns);
-        Some(folds * fold * (tile.repeat / tile.side_by_side))
+        let cycles = folds * fold * (tile.repeat / tile.side_by_side);
+        Some(ArrayTime {
+            next_cycles: cycles,
+            total_cycles: cycles,
+        })
     }
 
     fn vector(&self, tile: &VectorTile) -> Option<u64> {
@@ -42,6 +46,10 @@ impl Laws for RoughLaws {
 
     fn memory(&self, bytes: Bytes) -> u64 {
         bytes.get() / 32
+    }
+
+    fn latency(&self) -> u64 {
+        50
     }
 }
 
