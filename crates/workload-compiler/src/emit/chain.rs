@@ -277,6 +277,16 @@ impl VectorRun {
         }
     }
 
+    /// Rows that the next band reads, where it reads them all in order.
+    pub(super) fn rows_needed(&self) -> u64 {
+        (self.next + self.rows).min(self.stage.out_rows.end)
+    }
+
+    /// Rows that are done.
+    pub(super) const fn rows_done(&self) -> u64 {
+        self.next
+    }
+
     pub(super) fn step(&mut self, context: &mut Context) -> bool {
         let stage = &self.stage;
         let width = context.tensors[stage.out.0].spec.width;

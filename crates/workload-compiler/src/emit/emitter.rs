@@ -326,6 +326,15 @@ impl Emitter {
         }
     }
 
+    /// Bytes of a scratchpad, less what is set aside for matrices that stay.
+    pub(crate) fn room(&self, id: ScratchpadId) -> u64 {
+        let kept = match id {
+            ScratchpadId::Weights => self.kept.left + self.kept.held(),
+            ScratchpadId::Activations | ScratchpadId::Outputs => 0,
+        };
+        self.capacities[id as usize].saturating_sub(kept)
+    }
+
     /// Instructions given to a unit so far.
     pub(crate) fn count(&self, unit: UnitId) -> u64 {
         self.counts[unit.index()]

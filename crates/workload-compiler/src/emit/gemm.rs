@@ -93,6 +93,34 @@ impl GemmRun {
         self.plan.stays && self.plan.order == LoopOrder::ColumnsOuter && self.plan.m < self.stage.m
     }
 
+    /// Tiles of C.
+    pub(super) fn steps(&self) -> u64 {
+        let sections = self.stage.sections.iter().zip(&self.plan.n);
+        let columns: u64 = sections.map(|(section, n)| section.n.div_ceil(*n)).sum();
+        columns * self.stage.m.div_ceil(self.plan.m)
+    }
+
+    /// Rows of A that the next tile reads, with those of the block whose entry is run ahead.
+    pub(super) fn rows_needed(&self) -> u64 {
+        let blocks = if self.stage.prologue.is_empty() { 1 } else { 2 };
+        let rows = self.row.saturating_add(blocks * self.plan.m);
+        rows.min(self.stage.m)
+    }
+
+    /// Rows of C that are done.
+    pub(super) fn rows_done(&self) -> u64 {
+        let last_section = self.section + 1 == self.stage.sections.len();
+        let last_column = || {
+            let all = self.stage.sections[self.section].n;
+            self.column.saturating_add(self.plan.n[self.section]) >= all
+        };
+        match self.plan.order {
+            LoopOrder::RowsOuter => self.row,
+            LoopOrder::ColumnsOuter if last_section && last_column() => self.row,
+            LoopOrder::ColumnsOuter => 0,
+        }
+    }
+
     /// Emits one tile of C; false at the end.
     pub(super) fn step(&mut self, context: &mut Context) -> bool {
         let rows = self.row..(self.row + self.plan.m).min(self.stage.m);

@@ -73,6 +73,21 @@ impl Items {
         self.batch * self.kv_heads.div_ceil(self.plan.heads) * self.query_blocks()
     }
 
+    /// How many items there are, those that a mask leaves out among them.
+    pub(super) const fn count(&self) -> u64 {
+        let queries = if self.plan.kept {
+            self.tokens.div_ceil(self.plan.queries)
+        } else {
+            1
+        };
+        let keys = if self.plan.whole_rows {
+            1
+        } else {
+            (self.mask.to - self.mask.from).div_ceil(self.plan.keys)
+        };
+        self.units() * queries * keys
+    }
+
     /// The first item of a unit: blocks of queries turn first, then heads, then sequences.
     pub(super) fn first(&self, unit: u64) -> Item {
         let blocks = self.query_blocks();
@@ -125,6 +140,11 @@ impl Items {
     pub(super) fn rows(&self, item: &Item) -> Range<u64> {
         let base = self.row + item.sequence * self.tokens;
         base + item.queries.start..base + item.queries.end
+    }
+
+    /// Rows of those tensors before a sequence.
+    pub(super) const fn rows_before(&self, sequence: u64) -> u64 {
+        self.row + sequence * self.tokens
     }
 
     /// Columns of the query and context tensors.

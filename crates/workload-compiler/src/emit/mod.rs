@@ -2,7 +2,8 @@
 //!
 //! [`Emitter`] keeps the books that make a program correct: how many instructions each unit has
 //! been given, which bytes of which scratchpad are free and after what, what waits for what.
-//! [`PassEmitter`] walks the stages of a pass and emits a piece of a stage at a time.
+//! [`PassEmitter`] walks the stages of a pass and emits a piece of a stage at a time; stages on
+//! different units are emitted side by side (`window`).
 
 mod attention;
 mod board;
@@ -17,8 +18,10 @@ mod items;
 mod kept;
 mod log;
 mod pass;
+mod run;
 mod seat;
 mod tensor;
+mod window;
 
 pub(crate) use board::SharedBoard;
 pub(crate) use emitter::Emitter;

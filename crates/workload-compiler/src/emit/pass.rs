@@ -1,6 +1,7 @@
 //! A pass, stage by stage.
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
 use std::ops::Range;
 use std::task::Poll;
 
@@ -9,16 +10,11 @@ use tile_program::{
     VectorTile, Work,
 };
 
-use super::attention::AttentionRun;
-use super::chain::VectorRun;
 use super::emitter::{After, Buffer, Emitter, Step};
-use super::exchange::ExchangeRun;
-use super::gemm::GemmRun;
 use super::seat::Seat;
 use super::tensor::{Live, Slots};
-use crate::lower::{
-    Backing, FetchStage, Graph, MoveStage, Slot, Stage, Tensor, TensorId, VectorStep,
-};
+use super::window::Window;
+use crate::lower::{Backing, Graph, Slot, Stage, Tensor, TensorId, VectorStep};
 use crate::plan::{Home, PassPlan, StagePlan, packed};
 
 /// What stages share while they are emitted.
@@ -35,11 +31,11 @@ pub(crate) struct Context {
     /// What earlier passes wrote to main memory (caches, states) is there after this.
     pub(crate) past: After,
     /// Earlier passes are over, and with them the token that this one begins with is known.
-    token: After,
+    pub(super) token: After,
     /// No pass comes after this one.
     pub(super) last: bool,
     /// The stage that is being emitted, and the last one that uses each matrix that stays.
-    stage: usize,
+    pub(super) stage: usize,
     last_uses: BTreeMap<u64, usize>,
     pub(super) seat: Seat,
     /// Where what goes to cores of the same chip lies, and how many bytes there are.
@@ -209,22 +205,14 @@ impl Context {
     }
 }
 
-/// A stage that is being emitted.
-enum Run {
-    Gemm(Box<GemmRun>),
-    Vector(VectorRun),
-    Attention(Box<AttentionRun>),
-    Fetch(FetchStage, u64, u64),
-    Move(MoveStage),
-    Exchange(Box<ExchangeRun>),
-}
-
 /// Emits the instructions of a pass.
 pub(crate) struct PassEmitter {
     context: Context,
-    stages: std::vec::IntoIter<(Stage, StagePlan)>,
+    stages: Peekable<std::vec::IntoIter<(Stage, StagePlan)>>,
+    /// The stage that begins next.
     index: usize,
-    run: Option<Run>,
+    /// Those that have begun.
+    window: Window,
     /// A stage begins when the one before it has ended.
     one_after_another: bool,
     last_use: Vec<usize>,
@@ -307,9 +295,9 @@ impl PassEmitter {
                 seat,
                 mailbox,
             },
-            stages: stages.into_iter(),
+            stages: stages.into_iter().peekable(),
             index: 0,
-            run: None,
+            window: Window::default(),
             one_after_another,
             last_use,
             macs: operations.iter().map(|operation| operation.macs).collect(),
@@ -351,48 +339,37 @@ impl PassEmitter {
     /// Emits a piece; false at the end of the pass.
     fn advance(&mut self) -> Poll<bool> {
         let context = &mut self.context;
-        let Some(run) = &mut self.run else {
-            let Some((stage, plan)) = self.stages.next() else {
-                return Poll::Ready(false);
-            };
+        while let Some((stage, plan)) = self.stages.peek()
+            && (self.window.is_empty()
+                || !self.one_after_another && self.window.admits(stage, plan, context))
+        {
+            let (stage, plan) = self.stages.next().expect("just seen");
             if self.one_after_another {
                 context.emitter.separate();
             }
-            self.run = Some(begin(stage, plan, context));
-            return Poll::Ready(true);
-        };
-        let more = match run {
-            Run::Gemm(run) => run.step(context),
-            Run::Vector(run) => run.step(context),
-            Run::Attention(run) => run.step(context),
-            Run::Fetch(stage, rows, next) => fetch(stage, *rows, next, context),
-            Run::Move(stage) => {
-                transfer(stage, context);
-                false
-            }
-            Run::Exchange(run) => match run.step(context) {
-                Poll::Ready(more) => more,
-                Poll::Pending => return Poll::Pending,
-            },
-        };
-        if !more {
-            self.run = None;
-            self.release();
+            self.window.begin(self.index, stage, plan, context);
+            self.index += 1;
+        }
+        if self.window.is_empty() {
+            return Poll::Ready(false);
+        }
+        match self.window.step(context) {
+            Poll::Ready(Some(ended)) => self.release(ended),
+            Poll::Ready(None) => {}
+            Poll::Pending => return Poll::Pending,
         }
         Poll::Ready(true)
     }
 
-    /// Gives back the tensors that no later stage touches.
-    fn release(&mut self) {
+    /// Gives back the tensors that no stage after this one touches.
+    fn release(&mut self, ended: usize) {
         for (tensor, &last) in self.context.tensors.iter_mut().zip(&self.last_use) {
-            if last == self.index
+            if last == ended
                 && let Some(buffer) = tensor.release()
             {
                 self.context.emitter.give_with_last(buffer);
             }
         }
-        self.index += 1;
-        self.context.stage = self.index;
     }
 }
 
@@ -411,97 +388,4 @@ fn last_uses(stages: &[(Stage, StagePlan)]) -> BTreeMap<u64, usize> {
         );
     }
     last
-}
-
-fn begin(stage: Stage, plan: StagePlan, context: &mut Context) -> Run {
-    match (stage, plan) {
-        (Stage::Gemm(stage), StagePlan::Gemm(plan)) => {
-            Run::Gemm(Box::new(GemmRun::new(stage, plan, context)))
-        }
-        (Stage::Attention(stage), StagePlan::Attention(plan)) => {
-            Run::Attention(Box::new(AttentionRun::new(stage, plan, context)))
-        }
-        (Stage::Vector(stage), StagePlan::Rows(rows)) => Run::Vector(VectorRun::new(stage, rows)),
-        (Stage::Fetch(stage), StagePlan::Rows(rows)) => Run::Fetch(stage, rows, 0),
-        (Stage::Move(stage), StagePlan::Rows(_)) => Run::Move(stage),
-        (Stage::Exchange(stage), StagePlan::Rows(_)) => {
-            Run::Exchange(Box::new(ExchangeRun::new(stage, context)))
-        }
-        (stage, plan) => unreachable!("{stage:?} is not planned by {plan:?}"),
-    }
-}
-
-/// Rows of a table, as many as fit at a time.
-fn fetch(stage: &FetchStage, rows: u64, next: &mut u64, context: &mut Context) -> bool {
-    let out = &context.tensors[stage.out.0];
-    let (total, width, chip) = (out.spec.rows, out.spec.width, out.on_chip());
-    // Where the table ends, the rows start over.
-    let per_round = stage.available.div_ceil(stage.stride);
-    let left = per_round - *next % per_round;
-    let range = *next..(*next + rows.min(left)).min(total);
-    let count = range.end - range.start;
-    let bytes = out.piece(count, width);
-    let tile = context.emitter.tile(stage.operation);
-    let work = Work::Transfer(TransferTile {
-        region: crate::layout::region(
-            stage.table + range.start % per_round * stage.stride * stage.row_bytes,
-            stage.row_bytes,
-            count,
-            stage.stride * stage.row_bytes,
-        ),
-        scratchpad: ScratchpadId::Activations,
-    });
-    let mut buffer = match chip {
-        Some(scratchpad) => context.tensor(stage.out).hold(scratchpad, bytes),
-        None => Buffer::new(ScratchpadId::Activations, bytes),
-    };
-    let step = Step::new(context.units.load, stage.operation, tile, work)
-        .after(&context.token)
-        .take(&buffer);
-    let stamp = context.emitter.issue(step);
-    if chip.is_some() {
-        context.tensor(stage.out).written(&range, stamp);
-    } else {
-        buffer.written(stamp);
-        context.store_piece(
-            (stage.operation, tile),
-            buffer,
-            stage.out,
-            &range,
-            &(0..width),
-        );
-    }
-    *next = range.end;
-    *next < total
-}
-
-/// A whole tensor on chip, to or from its place in memory. What is in memory is there already.
-fn transfer(stage: &MoveStage, context: &mut Context) {
-    let live = &context.tensors[stage.tensor.0];
-    let Some(scratchpad) = live.on_chip() else {
-        return;
-    };
-    let rows = 0..live.spec.rows;
-    let tile = context.emitter.tile(stage.operation);
-    if stage.load {
-        let bytes = live.piece(live.spec.rows, live.spec.width);
-        let work = Work::Transfer(TransferTile {
-            region: live.all(),
-            scratchpad,
-        });
-        let buffer = context.tensor(stage.tensor).hold(scratchpad, bytes);
-        let step = Step::new(context.units.load, stage.operation, tile, work)
-            .after(&context.past)
-            .take(&buffer);
-        let stamp = context.emitter.issue(step);
-        context.tensor(stage.tensor).written(&rows, stamp);
-        return;
-    }
-    let ready = live.ready(&rows);
-    for region in live.regions(&rows, 1, &(0..live.spec.width)) {
-        let work = Work::Transfer(TransferTile { region, scratchpad });
-        let step = Step::new(context.units.store, stage.operation, tile, work).after(&ready);
-        let stamp = context.emitter.issue(step);
-        context.tensor(stage.tensor).read(stamp);
-    }
 }

@@ -112,6 +112,11 @@ impl Live {
         Buffer::new(scratchpad, bytes)
     }
 
+    /// Whether some of it is held on chip.
+    pub(crate) const fn is_held(&self) -> bool {
+        self.held > 0
+    }
+
     /// Whether a further piece would be more than all of it: it is overwritten.
     pub(crate) const fn is_full(&self, bytes: u64) -> bool {
         self.held + bytes > self.piece(self.spec.rows, self.spec.width)

@@ -98,6 +98,8 @@ pub(crate) struct GemmPlan {
     pub(crate) reuse: Reuse,
     /// Arrays that share the work.
     pub(crate) arrays: u64,
+    /// Bytes of each scratchpad that are taken at once in program order.
+    pub(crate) needs: [u64; 3],
     pub(crate) cost: Cost,
 }
 
@@ -135,7 +137,7 @@ pub(crate) type GemmChoice = (GemmPlan, Verdict<GemmPlan>);
 
 impl GemmProblem {
     /// Rows of k between legal cuts.
-    fn k_unit(&self) -> u64 {
+    pub(super) fn k_unit(&self) -> u64 {
         let a_unit = 8 * self.access / gcd(8 * self.access, self.a_bits);
         self.sections
             .iter()
@@ -162,7 +164,7 @@ impl GemmProblem {
         }
     }
 
-    fn n_unit(section: &SectionProblem) -> u64 {
+    pub(super) fn n_unit(section: &SectionProblem) -> u64 {
         lcm(section.weights.strip, section.unit_columns)
             .unwrap_or(section.n)
             .min(section.n)
@@ -178,49 +180,6 @@ impl GemmProblem {
         }
         rows.dedup();
         rows
-    }
-
-    /// Bytes of A, and of what its entry holds, in the activation scratchpad; rows of the entry.
-    fn a_bytes(&self, shape: &Shape) -> (u64, u64) {
-        if self.a_on_chip {
-            return (0, 1);
-        }
-        let buffers = if shape.a_stays() {
-            shape.inputs.min(2)
-        } else {
-            shape.inputs
-        };
-        let k = if shape.a_stays() { self.k } else { shape.k };
-        let block = shape.m.saturating_mul((k * self.a_bits).div_ceil(8));
-        let block = block.saturating_mul(buffers);
-        let Some(entry) = self.entry else {
-            return (block, 1);
-        };
-        let row = (self.k * entry.bits).div_ceil(8) * buffers;
-        let rows = (self.activations / 4 / row.max(1)).clamp(1, shape.m);
-        (block.saturating_add(rows * row), rows)
-    }
-
-    /// What the smallest tile needs: activations, weights, outputs.
-    pub(crate) fn least(&self) -> (u64, u64, u64) {
-        let shape = Shape {
-            order: LoopOrder::ColumnsOuter,
-            stays: false,
-            m: 1,
-            k: self.k_unit(),
-            splits: 1,
-            inputs: 1,
-            sums: 1,
-        };
-        let mut least = (0, 0, 0);
-        for section in &self.sections {
-            let n = Self::n_unit(section);
-            let a = self.a_bytes(&shape).0;
-            least.0 = least.0.max(a + (n * section.staging_bits).div_ceil(8));
-            least.1 = least.1.max(section.tile_bytes(shape.k, n));
-            least.2 = least.2.max(n * self.accumulator_bytes * section.parts);
-        }
-        least
     }
 
     /// The best tiles, or `None` if nothing fits.
@@ -337,6 +296,7 @@ impl GemmProblem {
             stays: shape.stays,
             m: shape.m,
             k: shape.k,
+            needs: self.needs(shape, &columns),
             n: columns,
             splits: shape.splits,
             entry_rows,
@@ -380,31 +340,6 @@ impl GemmProblem {
         let cheap = found.into_iter();
         let cheap = cheap.filter(|columns| columns.cost.is_about(least));
         cheap.min_by_key(|columns| columns.off)
-    }
-
-    /// Whether weights pass once, although rows come in several blocks.
-    pub(super) fn b_stays(&self, shape: &Shape) -> bool {
-        shape.b_stays() && shape.m < self.m
-    }
-
-    /// Whether tiles of so many columns fit; `room` is what A leaves of its scratchpad.
-    fn fits(&self, section: &SectionProblem, shape: &Shape, n: u64, room: u64) -> bool {
-        let tile = section.tile_bytes(shape.k, n);
-        let held = if self.b_stays(shape) {
-            let cuts = self.k.div_ceil(shape.k);
-            let all = tile.saturating_mul(cuts).saturating_mul(section.streamed);
-            all.saturating_mul(shape.inputs.min(2))
-        } else {
-            tile.saturating_mul(shape.inputs)
-        };
-        let elements = shape.m.saturating_mul(n);
-        let sums = elements
-            .saturating_mul(self.accumulator_bytes)
-            .saturating_mul(section.parts * shape.splits);
-        // The parts of a tile are the tiles of several arrays.
-        let sums = sums.saturating_mul(shape.sums.div_ceil(shape.splits));
-        let staging = elements.saturating_mul(section.staging_bits).div_ceil(8);
-        held <= self.weights && sums <= self.outputs && staging.saturating_mul(shape.sums) <= room
     }
 
     /// What tiles of so many columns cost.
@@ -470,11 +405,11 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    fn a_stays(&self) -> bool {
+    pub(super) fn a_stays(&self) -> bool {
         self.stays && self.order == LoopOrder::RowsOuter
     }
 
-    fn b_stays(&self) -> bool {
+    pub(super) fn b_stays(&self) -> bool {
         self.stays && self.order == LoopOrder::ColumnsOuter
     }
 

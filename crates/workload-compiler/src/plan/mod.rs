@@ -6,7 +6,9 @@ mod choice;
 mod entry;
 mod fusion;
 mod gemm;
+mod gemm_room;
 mod gemm_time;
+mod mask;
 mod residency;
 mod rows;
 mod sizes;
@@ -22,12 +24,13 @@ use crate::lower::{
 };
 use crate::workload::Fusion;
 
+pub(crate) use attention::AttentionPlan;
 use attention::{AttentionChoice, AttentionProblem};
-pub(crate) use attention::{AttentionPlan, Mask};
 use entry::Entry;
 pub(crate) use gemm::GemmPlan;
 use gemm::{GemmChoice, GemmProblem, SectionProblem};
 use gemm_time::step_cycles;
+pub(crate) use mask::Mask;
 pub(crate) use residency::Home;
 use residency::Residency;
 use rows::{rows_that_fit, vector_rows};

@@ -1,0 +1,166 @@
+//! A stage in the course of being emitted.
+
+use std::task::Poll;
+
+use tile_program::{ScratchpadId, TransferTile, Work};
+
+use super::attention::AttentionRun;
+use super::chain::VectorRun;
+use super::emitter::{Buffer, Step};
+use super::exchange::ExchangeRun;
+use super::gemm::GemmRun;
+use super::pass::Context;
+use crate::lower::{FetchStage, MoveStage, Stage};
+use crate::plan::StagePlan;
+
+/// A stage of which some pieces are emitted.
+pub(super) enum Run {
+    Gemm(Box<GemmRun>),
+    Vector(VectorRun),
+    Attention(Box<AttentionRun>),
+    Fetch(FetchStage, u64, u64),
+    Move(MoveStage),
+    Exchange(Box<ExchangeRun>),
+}
+
+impl Run {
+    pub(super) fn begin(stage: Stage, plan: StagePlan, context: &mut Context) -> Self {
+        match (stage, plan) {
+            (Stage::Gemm(stage), StagePlan::Gemm(plan)) => {
+                Self::Gemm(Box::new(GemmRun::new(stage, plan, context)))
+            }
+            (Stage::Attention(stage), StagePlan::Attention(plan)) => {
+                Self::Attention(Box::new(AttentionRun::new(stage, plan, context)))
+            }
+            (Stage::Vector(stage), StagePlan::Rows(rows)) => {
+                Self::Vector(VectorRun::new(stage, rows))
+            }
+            (Stage::Fetch(stage), StagePlan::Rows(rows)) => Self::Fetch(stage, rows, 0),
+            (Stage::Move(stage), StagePlan::Rows(_)) => Self::Move(stage),
+            (Stage::Exchange(stage), StagePlan::Rows(_)) => {
+                Self::Exchange(Box::new(ExchangeRun::new(stage, context)))
+            }
+            (stage, plan) => unreachable!("{stage:?} is not planned by {plan:?}"),
+        }
+    }
+
+    /// Emits a piece; false after the last one. Pending, while another core has to emit its own
+    /// part of an exchange first.
+    pub(super) fn step(&mut self, context: &mut Context) -> Poll<bool> {
+        Poll::Ready(match self {
+            Self::Gemm(run) => run.step(context),
+            Self::Vector(run) => run.step(context),
+            Self::Attention(run) => run.step(context),
+            Self::Fetch(stage, rows, next) => fetch(stage, *rows, next, context),
+            Self::Move(stage) => {
+                transfer(stage, context);
+                false
+            }
+            Self::Exchange(run) => return run.step(context),
+        })
+    }
+
+    /// About how many pieces there are of work for arrays.
+    pub(super) fn steps(&self) -> u64 {
+        match self {
+            Self::Gemm(run) => run.steps(),
+            Self::Attention(run) => run.steps(),
+            Self::Vector(_) | Self::Fetch(..) | Self::Move(_) | Self::Exchange(_) => 1,
+        }
+    }
+
+    /// Rows, from the first on, that the next piece reads of what stages before it make.
+    pub(super) fn rows_needed(&self) -> u64 {
+        match self {
+            Self::Gemm(run) => run.rows_needed(),
+            Self::Vector(run) => run.rows_needed(),
+            Self::Attention(run) => run.rows_needed(),
+            Self::Fetch(..) | Self::Move(_) | Self::Exchange(_) => u64::MAX,
+        }
+    }
+
+    /// Rows, from the first on, of which all is emitted.
+    pub(super) fn rows_done(&self) -> u64 {
+        match self {
+            Self::Gemm(run) => run.rows_done(),
+            Self::Vector(run) => run.rows_done(),
+            Self::Attention(run) => run.rows_done(),
+            Self::Fetch(..) | Self::Move(_) | Self::Exchange(_) => 0,
+        }
+    }
+}
+
+/// Rows of a table, as many as fit at a time.
+fn fetch(stage: &FetchStage, rows: u64, next: &mut u64, context: &mut Context) -> bool {
+    let out = &context.tensors[stage.out.0];
+    let (total, width, chip) = (out.spec.rows, out.spec.width, out.on_chip());
+    // Where the table ends, the rows start over.
+    let per_round = stage.available.div_ceil(stage.stride);
+    let left = per_round - *next % per_round;
+    let range = *next..(*next + rows.min(left)).min(total);
+    let count = range.end - range.start;
+    let bytes = out.piece(count, width);
+    let tile = context.emitter.tile(stage.operation);
+    let work = Work::Transfer(TransferTile {
+        region: crate::layout::region(
+            stage.table + range.start % per_round * stage.stride * stage.row_bytes,
+            stage.row_bytes,
+            count,
+            stage.stride * stage.row_bytes,
+        ),
+        scratchpad: ScratchpadId::Activations,
+    });
+    let mut buffer = match chip {
+        Some(scratchpad) => context.tensor(stage.out).hold(scratchpad, bytes),
+        None => Buffer::new(ScratchpadId::Activations, bytes),
+    };
+    let step = Step::new(context.units.load, stage.operation, tile, work)
+        .after(&context.token)
+        .take(&buffer);
+    let stamp = context.emitter.issue(step);
+    if chip.is_some() {
+        context.tensor(stage.out).written(&range, stamp);
+    } else {
+        buffer.written(stamp);
+        context.store_piece(
+            (stage.operation, tile),
+            buffer,
+            stage.out,
+            &range,
+            &(0..width),
+        );
+    }
+    *next = range.end;
+    *next < total
+}
+
+/// A whole tensor on chip, to or from its place in memory. What is in memory is there already.
+fn transfer(stage: &MoveStage, context: &mut Context) {
+    let live = &context.tensors[stage.tensor.0];
+    let Some(scratchpad) = live.on_chip() else {
+        return;
+    };
+    let rows = 0..live.spec.rows;
+    let tile = context.emitter.tile(stage.operation);
+    if stage.load {
+        let bytes = live.piece(live.spec.rows, live.spec.width);
+        let work = Work::Transfer(TransferTile {
+            region: live.all(),
+            scratchpad,
+        });
+        let buffer = context.tensor(stage.tensor).hold(scratchpad, bytes);
+        let step = Step::new(context.units.load, stage.operation, tile, work)
+            .after(&context.past)
+            .take(&buffer);
+        let stamp = context.emitter.issue(step);
+        context.tensor(stage.tensor).written(&rows, stamp);
+        return;
+    }
+    let ready = live.ready(&rows);
+    for region in live.regions(&rows, 1, &(0..live.spec.width)) {
+        let work = Work::Transfer(TransferTile { region, scratchpad });
+        let step = Step::new(context.units.store, stage.operation, tile, work).after(&ready);
+        let stamp = context.emitter.issue(step);
+        context.tensor(stage.tensor).read(stamp);
+    }
+}

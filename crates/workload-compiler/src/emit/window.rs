@@ -1,0 +1,207 @@
+//! Stages that are emitted side by side.
+//!
+//! Units take their instructions in program order. If one stage followed the other whole, the
+//! vector unit would end all that a projection leaves to it before it began with the first softmax:
+//! two arrays would never work at once. So a stage begins while others are under way if it runs on
+//! other units, and each of its pieces follows those that make its rows: one sequence's attention
+//! stands in program order among another's projections, piece by piece as the arrays' time goes.
+
+use std::collections::VecDeque;
+use std::task::Poll;
+
+use tile_program::ScratchpadId;
+
+use super::pass::Context;
+use super::run::Run;
+use crate::lower::{AttentionPhase, Backing, Slot, Stage, TensorId};
+use crate::plan::{Home, StagePlan};
+
+/// Stages under way, the earliest first.
+#[derive(Default)]
+pub(super) struct Window {
+    active: VecDeque<Active>,
+}
+
+struct Active {
+    run: Run,
+    /// Its number in the pass.
+    index: usize,
+    traits: Option<Traits>,
+    /// Array cycles that have been emitted since it began, and at a step.
+    spent: u64,
+    step_cycles: u64,
+}
+
+/// What decides whether a stage may be under way beside others.
+struct Traits {
+    /// Rows of all tensors; a piece reads and makes whole rows of them, from the first on.
+    rows: u64,
+    microbatch: usize,
+    arrays: Vec<usize>,
+    tensors: Vec<TensorId>,
+    /// Bytes of each scratchpad that it takes at once, beside tensors that stay.
+    needs: [u64; 3],
+}
+
+impl Traits {
+    /// `None` if a stage is not made row by row.
+    fn of(stage: &Stage, plan: &StagePlan, context: &Context) -> Option<Self> {
+        let tensors = stage.tensors();
+        let spec = |id: &TensorId| context.tensors[id.0].spec;
+        let (rows, arrays, needs) = match (stage, plan) {
+            (Stage::Gemm(stage), StagePlan::Gemm(plan)) => {
+                let operation = stage.sections[0].parts[0].operation;
+                let team = context.team(stage.array, operation);
+                (stage.m, team, plan.needs)
+            }
+            (Stage::Attention(stage), StagePlan::Attention(plan))
+                if stage.phase == AttentionPhase::Fused =>
+            {
+                let team = context.team(stage.array, stage.scores);
+                (spec(&stage.query).rows, team, plan.needs)
+            }
+            (Stage::Vector(stage), StagePlan::Rows(rows))
+                if (stage.first, stage.stride, stage.out_rows.start) == (0, 1, 0) =>
+            {
+                // The band of each tensor, and one vector in the making.
+                let bits = tensors.iter().map(|id| spec(id).bits).sum::<u64>();
+                let made = stage.steps.iter().map(|step| step.bits).max().unwrap_or(0);
+                let width = spec(&stage.out).width.max(spec(&stage.input).width);
+                let bytes = (rows * width).saturating_mul(bits + made).div_ceil(8);
+                (stage.out_rows.end, Vec::new(), [bytes, 0, 0])
+            }
+            _ => return None,
+        };
+        Some(Self {
+            rows,
+            microbatch: spec(&tensors[0]).microbatch,
+            arrays,
+            tensors,
+            needs,
+        })
+    }
+
+    /// Memory that a tensor shares with others of its role.
+    fn slot(context: &Context, id: TensorId) -> Option<Slot> {
+        let live = &context.tensors[id.0];
+        match (live.home, live.spec.backing) {
+            (Home::Memory, Backing::Slot(slot)) => Some(slot),
+            _ => None,
+        }
+    }
+}
+
+impl Window {
+    pub(super) fn is_empty(&self) -> bool {
+        self.active.is_empty()
+    }
+
+    /// Whether a stage may begin although those of the window have not ended.
+    pub(super) fn admits(&self, stage: &Stage, plan: &StagePlan, context: &Context) -> bool {
+        let Some(new) = Traits::of(stage, plan, context) else {
+            return false;
+        };
+        let mut others = Vec::with_capacity(self.active.len());
+        for active in &self.active {
+            let Some(traits) = &active.traits else {
+                return false;
+            };
+            others.push(traits);
+        }
+        let follows = |other: &&Traits| {
+            let alike = (other.rows, other.microbatch) == (new.rows, new.microbatch);
+            let apart = |array: &usize| !other.arrays.contains(array);
+            // Memory of a role is written anew only when all of what was there has been read.
+            let distinct = |id: &TensorId| {
+                let slot = Traits::slot(context, *id);
+                other.tensors.contains(id)
+                    || slot.is_none()
+                    || other
+                        .tensors
+                        .iter()
+                        .all(|&old| Traits::slot(context, old) != slot)
+            };
+            alike && new.arrays.iter().all(apart) && new.tensors.iter().all(distinct)
+        };
+        others.iter().all(follows) && Self::fit(&others, &new, context)
+    }
+
+    /// Whether the scratchpads hold what all of them take, beside the tensors that stay there.
+    fn fit(others: &[&Traits], new: &Traits, context: &Context) -> bool {
+        let mut needs = new.needs;
+        for other in others {
+            for (sum, need) in needs.iter_mut().zip(other.needs) {
+                *sum = sum.saturating_add(need);
+            }
+        }
+        for (index, live) in context.tensors.iter().enumerate() {
+            let touched = |traits: &Traits| traits.tensors.iter().any(|id| id.0 == index);
+            if let Some(scratchpad) = live.on_chip()
+                && (live.is_held() || touched(new) || others.iter().any(|other| touched(other)))
+            {
+                let bytes = live.piece(live.spec.rows, live.spec.width);
+                needs[scratchpad as usize] = needs[scratchpad as usize].saturating_add(bytes);
+            }
+        }
+        let fits = |id: &ScratchpadId| needs[*id as usize] <= context.emitter.room(*id);
+        ScratchpadId::ALL.iter().all(fits)
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        index: usize,
+        stage: Stage,
+        plan: StagePlan,
+        context: &mut Context,
+    ) {
+        let traits = Traits::of(&stage, &plan, context);
+        let cycles = match &plan {
+            StagePlan::Gemm(plan) => plan.cost.array,
+            StagePlan::Attention(plan) => plan.cost.array,
+            StagePlan::Rows(_) => 0,
+        };
+        context.stage = index;
+        let run = Run::begin(stage, plan, context);
+        self.active.push_back(Active {
+            step_cycles: cycles / run.steps().max(1),
+            spent: self.active.front().map_or(0, |first| first.spent),
+            run,
+            index,
+            traits,
+        });
+    }
+
+    /// Emits a piece of the stage that is behind the others, of those whose rows are there. Says
+    /// which stage has ended with it.
+    pub(super) fn step(&mut self, context: &mut Context) -> Poll<Option<usize>> {
+        let next = self.next();
+        let active = &mut self.active[next];
+        context.stage = active.index;
+        let Poll::Ready(more) = active.run.step(context) else {
+            return Poll::Pending;
+        };
+        active.spent = active.spent.saturating_add(active.step_cycles);
+        if more {
+            return Poll::Ready(None);
+        }
+        let ended = self.active.remove(next).map(|active| active.index);
+        Poll::Ready(ended)
+    }
+
+    /// Which stage is next.
+    fn next(&mut self) -> usize {
+        let now = self.active[0].spent;
+        let mut done = u64::MAX;
+        let mut next = (now, 0);
+        for (place, active) in self.active.iter_mut().enumerate() {
+            if active.run.rows_needed() > done {
+                // It waits, while time goes on.
+                active.spent = active.spent.max(now);
+            } else if place > 0 {
+                next = next.min((active.spent, place));
+            }
+            done = done.min(active.run.rows_done());
+        }
+        next.1
+    }
+}

@@ -1,0 +1,99 @@
+//! What the tiles of a GEMM stage take of the scratchpads.
+
+use tile_program::LoopOrder;
+
+use super::gemm::{GemmProblem, SectionProblem, Shape};
+
+impl GemmProblem {
+    /// Bytes of A, and of what its entry holds, in the activation scratchpad; rows of the entry.
+    pub(super) fn a_bytes(&self, shape: &Shape) -> (u64, u64) {
+        if self.a_on_chip {
+            return (0, 1);
+        }
+        let buffers = if shape.a_stays() {
+            shape.inputs.min(2)
+        } else {
+            shape.inputs
+        };
+        let k = if shape.a_stays() { self.k } else { shape.k };
+        let block = shape.m.saturating_mul((k * self.a_bits).div_ceil(8));
+        let block = block.saturating_mul(buffers);
+        let Some(entry) = self.entry else {
+            return (block, 1);
+        };
+        let row = (self.k * entry.bits).div_ceil(8) * buffers;
+        let rows = (self.activations / 4 / row.max(1)).clamp(1, shape.m);
+        (block.saturating_add(rows * row), rows)
+    }
+
+    /// Whether weights pass once, although rows come in several blocks.
+    pub(super) fn b_stays(&self, shape: &Shape) -> bool {
+        shape.b_stays() && shape.m < self.m
+    }
+
+    /// Bytes that the tiles of a section take at once, so many columns each, beside A: activations
+    /// (what passes on to memory, or is added), weights, outputs (sums).
+    fn held(&self, section: &SectionProblem, shape: &Shape, n: u64) -> [u64; 3] {
+        let tile = section.tile_bytes(shape.k, n);
+        let weights = if self.b_stays(shape) {
+            let cuts = self.k.div_ceil(shape.k);
+            let all = tile.saturating_mul(cuts).saturating_mul(section.streamed);
+            all.saturating_mul(shape.inputs.min(2))
+        } else {
+            tile.saturating_mul(shape.inputs)
+        };
+        let elements = shape.m.saturating_mul(n);
+        let sums = elements
+            .saturating_mul(self.accumulator_bytes)
+            .saturating_mul(section.parts * shape.splits);
+        // The parts of a tile are the tiles of several arrays.
+        let sums = sums.saturating_mul(shape.sums.div_ceil(shape.splits));
+        let staging = elements.saturating_mul(section.staging_bits).div_ceil(8);
+        [staging.saturating_mul(shape.sums), weights, sums]
+    }
+
+    /// Whether tiles of so many columns fit; `room` is what A leaves of its scratchpad.
+    pub(super) fn fits(&self, section: &SectionProblem, shape: &Shape, n: u64, room: u64) -> bool {
+        let held = self.held(section, shape, n);
+        let most = [room, self.weights, self.outputs];
+        held.iter().zip(most).all(|(held, most)| *held <= most)
+    }
+
+    /// Bytes of each scratchpad that are taken at once in program order, where nothing is fetched
+    /// ahead but a block of A whose entry is.
+    pub(super) fn needs(&self, shape: &Shape, columns: &[u64]) -> [u64; 3] {
+        let alone = Shape {
+            inputs: 1,
+            sums: 1,
+            ..*shape
+        };
+        let sections = self.sections.iter().zip(columns);
+        let held = sections.map(|(section, &n)| self.held(section, &alone, n));
+        let most = |a: [u64; 3], b: [u64; 3]| [0, 1, 2].map(|pad| a[pad].max(b[pad]));
+        let mut needs = held.fold([0; 3], most);
+        needs[0] = needs[0].saturating_add(self.a_bytes(shape).0);
+        needs
+    }
+
+    /// What the smallest tile needs: activations, weights, outputs.
+    pub(crate) fn least(&self) -> (u64, u64, u64) {
+        let shape = Shape {
+            order: LoopOrder::ColumnsOuter,
+            stays: false,
+            m: 1,
+            k: self.k_unit(),
+            splits: 1,
+            inputs: 1,
+            sums: 1,
+        };
+        let mut least = (0, 0, 0);
+        for section in &self.sections {
+            let n = Self::n_unit(section);
+            let a = self.a_bytes(&shape).0;
+            least.0 = least.0.max(a + (n * section.staging_bits).div_ceil(8));
+            least.1 = least.1.max(section.tile_bytes(shape.k, n));
+            least.2 = least.2.max(n * self.accumulator_bytes * section.parts);
+        }
+        least
+    }
+}
