@@ -56,7 +56,7 @@ fn both_arrays_the_vector_unit_and_the_dma_work_at_once() {
             vector: (lanes: 8),
             scratchpads: (activations: (capacity: KiB(32)), weights: (capacity: KiB(32)),
                           outputs: (capacity: KiB(32))),
-            memory: Ideal(bandwidth: MBps(4000), latency: Ns(100)),
+            memory: Ideal(bandwidth: MBps(2000), latency: Ns(100)),
         )"#,
     );
     let text = r#"Workload(
@@ -71,6 +71,14 @@ fn both_arrays_the_vector_unit_and_the_dma_work_at_once() {
     let all = working.together(&[ternary, bf16, target.vector, target.load]);
     // One sequence's projections beside another's attention, while weights or keys arrive.
     assert!(all > 0, "the four never work at once");
+    let (both, attention) = (
+        working.together(&[ternary, bf16]),
+        working.together(&[bf16]),
+    );
+    assert!(
+        both * 10 > attention,
+        "of {attention} cycles of attention, {both} beside projections"
+    );
     // And what is hidden is no small thing.
     let alone: u64 = [ternary, bf16, target.vector, target.load]
         .map(|unit| working.together(&[unit]))

@@ -103,28 +103,22 @@ impl AttentionRun {
         self.layer.items.count()
     }
 
-    /// Rows of queries, keys and values that the next item reads: all of its sequence.
+    /// Rows of queries, keys and values that the next item reads.
     pub(super) fn rows_needed(&self) -> u64 {
         let last = self.layer.items.units() - 1;
-        let sequence = self.layer.items.first(self.next_unit.min(last)).sequence;
-        self.layer.items.rows_before(sequence + 1)
+        self.layer.items.rows_needed(self.next_unit.min(last))
     }
 
-    /// Rows of the context that are done: those of whole sequences.
+    /// Rows of the context that are done, with all heads.
     pub(super) fn rows_done(&self) -> u64 {
+        let items = &self.layer.items;
         let under_way = self.lanes.iter().flat_map(|lane| {
             let pending = lane.pending.as_ref().map(|pending| &pending.item);
             lane.next.iter().chain(pending)
         });
-        let sequences = under_way.map(|item| item.sequence);
-        let units = self.layer.items.units();
-        let next = (self.next_unit < units).then(|| {
-            let first = self.layer.items.first(self.next_unit);
-            first.sequence
-        });
-        let all = self.layer.stage.batch;
-        let done = sequences.chain(next).min().unwrap_or(all);
-        self.layer.items.rows_before(done)
+        let next = (self.next_unit < items.units()).then(|| items.first(self.next_unit));
+        let rows = under_way.chain(&next).map(|item| items.rows_before(item));
+        rows.min().unwrap_or(items.rows_end())
     }
 
     /// Emits the scores of an item and the context of the one before (or of the same), on the array

@@ -88,13 +88,41 @@ impl Items {
         self.units() * queries * keys
     }
 
-    /// The first item of a unit: blocks of queries turn first, then heads, then sequences.
+    /// The first item of a unit: heads turn first, so that rows of the context are whole early; then
+    /// blocks of queries, then sequences.
     pub(super) fn first(&self, unit: u64) -> Item {
-        let blocks = self.query_blocks();
         let heads = self.kv_heads.div_ceil(self.plan.heads);
-        let sequence = unit / blocks / heads;
-        let head = unit / blocks % heads * self.plan.heads;
-        self.item(sequence, head, unit % blocks * self.plan.queries, None)
+        let (block, head) = (unit / heads, unit % heads);
+        let (sequence, block) = (block / self.query_blocks(), block % self.query_blocks());
+        let head = head * self.plan.heads;
+        self.item(sequence, head, block * self.plan.queries, None)
+    }
+
+    /// Rows of queries, keys and values, from the first of the tensors on, that a unit reads.
+    pub(super) fn rows_needed(&self, unit: u64) -> u64 {
+        let first = self.first(unit);
+        let end = if self.plan.kept {
+            self.tokens
+        } else {
+            let new = first.span.end.saturating_sub(self.mask.past);
+            new.max(first.queries.end)
+        };
+        self.row + first.sequence * self.tokens + end
+    }
+
+    /// Rows of the context before those of an item.
+    pub(super) fn rows_before(&self, item: &Item) -> u64 {
+        let queries = if self.plan.kept {
+            0
+        } else {
+            item.queries.start
+        };
+        self.row + item.sequence * self.tokens + queries
+    }
+
+    /// Rows of the context before those of the next sequences.
+    pub(super) const fn rows_end(&self) -> u64 {
+        self.row + self.batch * self.tokens
     }
 
     fn item(&self, sequence: u64, head: u64, query: u64, key: Option<u64>) -> Item {
@@ -140,11 +168,6 @@ impl Items {
     pub(super) fn rows(&self, item: &Item) -> Range<u64> {
         let base = self.row + item.sequence * self.tokens;
         base + item.queries.start..base + item.queries.end
-    }
-
-    /// Rows of those tensors before a sequence.
-    pub(super) const fn rows_before(&self, sequence: u64) -> u64 {
-        self.row + sequence * self.tokens
     }
 
     /// Columns of the query and context tensors.

@@ -52,6 +52,8 @@ pub(crate) struct AttentionProblem {
     pub(crate) activations: u64,
     pub(crate) weights: u64,
     pub(crate) outputs: u64,
+    /// Cycles for which other arrays may work beside it.
+    pub(crate) beside: u64,
 }
 
 /// Tiles of attention.
@@ -332,6 +334,15 @@ impl AttentionProblem {
             // and vector unit take turns.
             cost.results = u64::MAX;
         }
+        // Other arrays work beside it from its first whole rows on. How much they hide is not known
+        // here: an eighth of what they could is no more than a reason to begin them early.
+        let blocks = if plan.kept {
+            self.batch
+        } else {
+            self.batch
+                .saturating_mul(self.tokens.div_ceil(plan.queries))
+        };
+        cost.first = cost.array.min(self.beside) / 8 / blocks.min(4);
         let sides = self.of_phase((), ()).count() as u64;
         let bytes = positions.saturating_mul(sides * self.stride * all_heads);
         plan.cost = cost.and_bytes(bytes.saturating_add(self.other_bytes), target);

@@ -1,6 +1,7 @@
 //! How a pass is run: what stays on chip, and the tiles of each stage.
 
 mod attention;
+mod beside;
 mod charge;
 mod choice;
 mod entry;
@@ -26,6 +27,7 @@ use crate::workload::Fusion;
 
 pub(crate) use attention::AttentionPlan;
 use attention::{AttentionChoice, AttentionProblem};
+use beside::beside;
 use entry::Entry;
 pub(crate) use gemm::GemmPlan;
 use gemm::{GemmChoice, GemmProblem, SectionProblem};
@@ -64,12 +66,14 @@ pub(crate) struct Planner {
     attentions: BTreeMap<AttentionProblem, Option<AttentionChoice>>,
 }
 
-/// What a stage finds in the scratchpads.
+/// What a stage finds in the scratchpads, and on other arrays.
 #[derive(Clone, Copy, Debug)]
 struct Room {
     activations: u64,
     weights: u64,
     outputs: u64,
+    /// Cycles for which other arrays may work beside it.
+    beside: u64,
 }
 
 impl Planner {
@@ -106,6 +110,7 @@ impl Planner {
         target: &Target,
         residency: &Residency,
     ) -> Result<PassPlan, CompileError> {
+        let beside = beside(&graph, target);
         let mut pass = PassPlan {
             homes: residency.homes.clone(),
             plans: Vec::with_capacity(graph.stages.len()),
@@ -124,6 +129,7 @@ impl Planner {
                 activations: residency.free(index, ScratchpadId::Activations),
                 weights: residency.free(index, ScratchpadId::Weights),
                 outputs: target.capacity(ScratchpadId::Outputs).get(),
+                beside: beside[index],
             };
             match stage {
                 Stage::Gemm(gemm) => self.gemm(&mut pass, gemm, room, target)?,
@@ -410,6 +416,7 @@ impl AttentionProblem {
             activations: room.activations,
             weights: room.weights,
             outputs: room.outputs,
+            beside: room.beside,
         }
     }
 }
