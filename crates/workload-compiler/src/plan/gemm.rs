@@ -34,6 +34,8 @@ pub(crate) struct SectionProblem {
     pub(crate) parts: u64,
     /// Parts whose weights are loaded; those of the others are on chip.
     pub(crate) streamed: u64,
+    /// What moves to or from main memory with each tile of C: bits of an element, columns of a strip.
+    pub(crate) passing: Vec<(u64, u64)>,
     /// Bits an element of the tile that passes through the activation scratchpad.
     pub(crate) staging_bits: u64,
     /// Of the vector unit, for all that follows on the sums.
@@ -64,9 +66,7 @@ pub(crate) struct GemmProblem {
     /// Row-wise entry on the way in.
     pub(crate) entry: Option<Entry>,
     pub(crate) sections: Vec<SectionProblem>,
-    /// Bytes that results, and what is added to them, move to or from main memory, however they are
-    /// cut.
-    pub(crate) other_bytes: u64,
+    /// Of a sum.
     pub(crate) accumulator_bytes: u64,
     /// Places in the target of the arrays that share the work.
     pub(crate) team: Vec<usize>,
@@ -273,7 +273,7 @@ impl GemmProblem {
         };
         let rows = self.m.div_ceil(shape.m);
         let (mut off, mut blocks, mut tiles) = (0_u64, 0, 0_u64);
-        let mut bytes = self.other_bytes;
+        let mut bytes: u64 = 0;
         let mut columns = Vec::with_capacity(self.sections.len());
         for section in &self.sections {
             let best = self.columns(section, shape, room, target, clockwork)?;
@@ -380,7 +380,11 @@ impl GemmProblem {
                 alone: shape.inputs == 1,
                 ..Cost::default()
             }
-            .and_bytes(a.saturating_add(b), target),
+            .and_bytes(
+                a.saturating_add(b)
+                    .saturating_add(self.passing_bytes(section, n)),
+                target,
+            ),
             off: match free {
                 true => 0,
                 false => distance(section.weights.tile_bytes(shape.k, n), self.weights),

@@ -1,4 +1,4 @@
-//! What the tiles of a GEMM stage take of the scratchpads.
+//! What the tiles of a GEMM stage take of the scratchpads, and pass through them.
 
 use tile_program::LoopOrder;
 
@@ -29,6 +29,24 @@ impl GemmProblem {
     /// Whether weights pass once, although rows come in several blocks.
     pub(super) fn b_stays(&self, shape: &Shape) -> bool {
         shape.b_stays() && shape.m < self.m
+    }
+
+    /// Bytes of results, and of what is added to them, that move in tiles of so many columns: what a
+    /// tile has of a row of a strip is widened to whole accesses.
+    pub(super) fn passing_bytes(&self, section: &SectionProblem, n: u64) -> u64 {
+        let row =
+            |columns: u64, bits: u64| (columns * bits).div_ceil(8).next_multiple_of(self.access);
+        let bytes = section.passing.iter().map(|&(bits, strip)| {
+            let tile = n.min(section.n);
+            let whole = (tile / strip).saturating_mul(row(strip, bits));
+            let of_tile = whole.saturating_add(row(tile % strip, bits));
+            // The last tile is about its share of a whole one.
+            let all = u128::from(of_tile) * u128::from(section.n) / u128::from(tile);
+            u64::try_from(all)
+                .unwrap_or(u64::MAX)
+                .saturating_mul(self.m)
+        });
+        bytes.fold(0, u64::saturating_add)
     }
 
     /// Bytes that the tiles of a section take at once, so many columns each, beside A: activations

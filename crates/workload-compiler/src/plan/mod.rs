@@ -304,23 +304,25 @@ impl GemmProblem {
         let in_memory = |id: TensorId| pass.homes[id.0] == Home::Memory;
         let accumulator_bytes = accumulator_bytes(target, &team);
         let sum_bits = 8 * accumulator_bytes;
-        let mut other_bits: u64 = 0;
         let sections = stage.sections.iter().map(|section| {
             let out = section.out;
             let steps = || section.parts.iter().flat_map(|part| &part.epilogue);
             let operands = steps().filter_map(|step: &VectorStep| step.with);
-            let mut staging: u64 = operands
+            let passing = |id: TensorId| {
+                let tensor = &pass.graph.tensors[id.0];
+                (tensor.bits, tensor.strip)
+            };
+            let mut passed: Vec<_> = operands
                 .filter(|&with| in_memory(with))
-                .map(|with| pass.graph.tensors[with.0].bits)
-                .sum();
-            let mut moved = staging;
+                .map(passing)
+                .collect();
+            let mut staging: u64 = passed.iter().map(|(bits, _)| bits).sum();
             if in_memory(out) {
-                moved += pass.graph.tensors[out.0].bits;
+                passed.push(passing(out));
                 if steps().next().is_some() {
-                    staging = moved;
+                    staging += pass.graph.tensors[out.0].bits;
                 }
             }
-            other_bits = other_bits.saturating_add(moved.saturating_mul(stage.m * section.n));
             let exit_cycles =
                 steps().map(|step| step_cycles(step, stage.m, section.n, sum_bits, target));
             SectionProblem {
@@ -328,6 +330,7 @@ impl GemmProblem {
                 unit_columns: section.unit_columns,
                 parts: section.parts.len() as u64,
                 streamed: section.parts.iter().filter(|part| !part.kept).count() as u64,
+                passing: passed,
                 staging_bits: staging,
                 exit_cycles: exit_cycles.fold(0, u64::saturating_add),
                 weights: section.parts[0].weights.without_address(),
@@ -341,7 +344,6 @@ impl GemmProblem {
             a_on_chip: on_chip,
             entry,
             sections: sections.collect(),
-            other_bytes: other_bits / 8,
             accumulator_bytes,
             rows: target.arrays[stage.array].rows,
             team,
