@@ -315,11 +315,10 @@ impl Emitter {
         for matrix in self.kept.matrices.values_mut() {
             matrix.whole = true;
         }
-        let kept = [0, self.kept.left + self.kept.held(), 0];
         for (id, pool) in ScratchpadId::ALL.iter().zip(&self.pools) {
             assert_eq!(
-                pool.free() + kept[*id as usize],
-                self.capacities[*id as usize],
+                pool.free(),
+                self.room(*id),
                 "bytes of the {} scratchpad are held beyond the pass",
                 id.name()
             );

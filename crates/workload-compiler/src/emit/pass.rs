@@ -339,11 +339,10 @@ impl PassEmitter {
     /// Emits a piece; false at the end of the pass.
     fn advance(&mut self) -> Poll<bool> {
         let context = &mut self.context;
-        while let Some((stage, plan)) = self.stages.peek()
-            && (self.window.is_empty()
-                || !self.one_after_another && self.window.admits(stage, plan, context))
-        {
-            let (stage, plan) = self.stages.next().expect("just seen");
+        while let Some((stage, plan)) = self.stages.next_if(|(stage, plan)| {
+            self.window.is_empty()
+                || !self.one_after_another && self.window.admits(stage, plan, context)
+        }) {
             if self.one_after_another {
                 context.emitter.separate();
             }

@@ -26,29 +26,29 @@ struct Active {
     run: Run,
     /// Its number in the pass.
     index: usize,
-    traits: Option<Traits>,
+    footprint: Option<Footprint>,
     /// Array cycles that have been emitted since it began, and at a step.
     spent: u64,
     step_cycles: u64,
 }
 
-/// What decides whether a stage may be under way beside others.
-struct Traits {
+/// What a stage takes of the machine: it decides whether others may be under way beside it.
+struct Footprint {
     /// Rows of all tensors; a piece reads and makes whole rows of them, from the first on.
     rows: u64,
     microbatch: usize,
     arrays: Vec<usize>,
     tensors: Vec<TensorId>,
     /// Bytes of each scratchpad that it takes at once, beside tensors that stay.
-    needs: [u64; 3],
+    bytes: [u64; 3],
 }
 
-impl Traits {
+impl Footprint {
     /// `None` if a stage is not made row by row.
     fn of(stage: &Stage, plan: &StagePlan, context: &Context) -> Option<Self> {
         let tensors = stage.tensors();
         let spec = |id: &TensorId| context.tensors[id.0].spec;
-        let (rows, arrays, needs) = match (stage, plan) {
+        let (rows, arrays, bytes) = match (stage, plan) {
             (Stage::Gemm(stage), StagePlan::Gemm(plan)) => {
                 let operation = stage.sections[0].parts[0].operation;
                 let team = context.team(stage.array, operation);
@@ -67,8 +67,8 @@ impl Traits {
                 let bits = tensors.iter().map(|id| spec(id).bits).sum::<u64>();
                 let made = stage.steps.iter().map(|step| step.bits).max().unwrap_or(0);
                 let width = spec(&stage.out).width.max(spec(&stage.input).width);
-                let bytes = (rows * width).saturating_mul(bits + made).div_ceil(8);
-                (stage.out_rows.end, Vec::new(), [bytes, 0, 0])
+                let band = (rows * width).saturating_mul(bits + made).div_ceil(8);
+                (stage.out_rows.end, Vec::new(), [band, 0, 0])
             }
             _ => return None,
         };
@@ -77,7 +77,7 @@ impl Traits {
             microbatch: spec(&tensors[0]).microbatch,
             arrays,
             tensors,
-            needs,
+            bytes,
         })
     }
 
@@ -98,28 +98,28 @@ impl Window {
 
     /// Whether a stage may begin although those of the window have not ended.
     pub(super) fn admits(&self, stage: &Stage, plan: &StagePlan, context: &Context) -> bool {
-        let Some(new) = Traits::of(stage, plan, context) else {
+        let Some(new) = Footprint::of(stage, plan, context) else {
             return false;
         };
         let mut others = Vec::with_capacity(self.active.len());
         for active in &self.active {
-            let Some(traits) = &active.traits else {
+            let Some(footprint) = &active.footprint else {
                 return false;
             };
-            others.push(traits);
+            others.push(footprint);
         }
-        let follows = |other: &&Traits| {
+        let follows = |other: &&Footprint| {
             let alike = (other.rows, other.microbatch) == (new.rows, new.microbatch);
             let apart = |array: &usize| !other.arrays.contains(array);
             // Memory of a role is written anew only when all of what was there has been read.
             let distinct = |id: &TensorId| {
-                let slot = Traits::slot(context, *id);
+                let slot = Footprint::slot(context, *id);
                 other.tensors.contains(id)
                     || slot.is_none()
                     || other
                         .tensors
                         .iter()
-                        .all(|&old| Traits::slot(context, old) != slot)
+                        .all(|&old| Footprint::slot(context, old) != slot)
             };
             alike && new.arrays.iter().all(apart) && new.tensors.iter().all(distinct)
         };
@@ -127,23 +127,23 @@ impl Window {
     }
 
     /// Whether the scratchpads hold what all of them take, beside the tensors that stay there.
-    fn fit(others: &[&Traits], new: &Traits, context: &Context) -> bool {
-        let mut needs = new.needs;
+    fn fit(others: &[&Footprint], new: &Footprint, context: &Context) -> bool {
+        let mut taken = new.bytes;
         for other in others {
-            for (sum, need) in needs.iter_mut().zip(other.needs) {
-                *sum = sum.saturating_add(need);
+            for (sum, bytes) in taken.iter_mut().zip(other.bytes) {
+                *sum = sum.saturating_add(bytes);
             }
         }
         for (index, live) in context.tensors.iter().enumerate() {
-            let touched = |traits: &Traits| traits.tensors.iter().any(|id| id.0 == index);
+            let touched = |footprint: &Footprint| footprint.tensors.iter().any(|id| id.0 == index);
             if let Some(scratchpad) = live.on_chip()
                 && (live.is_held() || touched(new) || others.iter().any(|other| touched(other)))
             {
                 let bytes = live.piece(live.spec.rows, live.spec.width);
-                needs[scratchpad as usize] = needs[scratchpad as usize].saturating_add(bytes);
+                taken[scratchpad as usize] = taken[scratchpad as usize].saturating_add(bytes);
             }
         }
-        let fits = |id: &ScratchpadId| needs[*id as usize] <= context.emitter.room(*id);
+        let fits = |id: &ScratchpadId| taken[*id as usize] <= context.emitter.room(*id);
         ScratchpadId::ALL.iter().all(fits)
     }
 
@@ -154,7 +154,7 @@ impl Window {
         plan: StagePlan,
         context: &mut Context,
     ) {
-        let traits = Traits::of(&stage, &plan, context);
+        let footprint = Footprint::of(&stage, &plan, context);
         let cycles = match &plan {
             StagePlan::Gemm(plan) => plan.cost.array,
             StagePlan::Attention(plan) => plan.cost.array,
@@ -167,7 +167,7 @@ impl Window {
             spent: self.active.front().map_or(0, |first| first.spent),
             run,
             index,
-            traits,
+            footprint,
         });
     }
 
