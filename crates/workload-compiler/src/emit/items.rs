@@ -60,40 +60,43 @@ impl Items {
         }
     }
 
+    const fn head_blocks(&self) -> u64 {
+        self.kv_heads.div_ceil(self.plan.heads)
+    }
+
     const fn query_blocks(&self) -> u64 {
+        self.tokens.div_ceil(self.plan.queries)
+    }
+
+    /// Blocks of queries of a sequence that are units of their own.
+    const fn blocks_apart(&self) -> u64 {
         if self.plan.kept {
             1
         } else {
-            self.tokens.div_ceil(self.plan.queries)
+            self.query_blocks()
         }
     }
 
     /// How many units there are.
     pub(super) const fn units(&self) -> u64 {
-        self.batch * self.kv_heads.div_ceil(self.plan.heads) * self.query_blocks()
+        self.batch * self.head_blocks() * self.blocks_apart()
     }
 
     /// How many items there are, those that a mask leaves out among them.
     pub(super) const fn count(&self) -> u64 {
-        let queries = if self.plan.kept {
-            self.tokens.div_ceil(self.plan.queries)
-        } else {
-            1
-        };
         let keys = if self.plan.whole_rows {
             1
         } else {
             (self.mask.to - self.mask.from).div_ceil(self.plan.keys)
         };
-        self.units() * queries * keys
+        self.batch * self.head_blocks() * self.query_blocks() * keys
     }
 
     /// The first item of a unit: heads turn first, so that rows of the context are whole early; then
     /// blocks of queries, then sequences.
     pub(super) fn first(&self, unit: u64) -> Item {
-        let heads = self.kv_heads.div_ceil(self.plan.heads);
-        let (block, head) = (unit / heads, unit % heads);
-        let (sequence, block) = (block / self.query_blocks(), block % self.query_blocks());
+        let (block, head) = (unit / self.head_blocks(), unit % self.head_blocks());
+        let (sequence, block) = (block / self.blocks_apart(), block % self.blocks_apart());
         let head = head * self.plan.heads;
         self.item(sequence, head, block * self.plan.queries, None)
     }
