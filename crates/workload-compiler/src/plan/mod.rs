@@ -110,7 +110,8 @@ impl Planner {
         target: &Target,
         residency: &Residency,
     ) -> Result<PassPlan, CompileError> {
-        let beside = beside(&graph, target);
+        let stages = 0..graph.stages.len();
+        let beside: Vec<_> = stages.map(|place| beside(&graph, place, target)).collect();
         let mut pass = PassPlan {
             homes: residency.homes.clone(),
             plans: Vec::with_capacity(graph.stages.len()),
