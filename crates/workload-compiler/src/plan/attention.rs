@@ -130,13 +130,13 @@ impl AttentionProblem {
         self.streamed_to.min(keys.end).saturating_sub(keys.start)
     }
 
-    /// What the smallest tile needs: activations, weights, outputs.
-    pub(crate) fn least(&self) -> (u64, u64, u64) {
+    /// Bytes of each scratchpad that the smallest tile needs: activations, weights, outputs.
+    pub(crate) fn least(&self) -> [u64; 3] {
         let keys = *self.key_sizes().last().expect("sizes are never empty");
         let (activations, outputs) = self.row_bytes(1, 1, keys, 1);
         let all = self.mask.from..self.mask.to;
         let weights = keys.min(self.streamed(&all)) * self.stride;
-        (activations, weights, outputs)
+        [activations, weights, outputs]
     }
 
     /// The best tiles, or `None` if nothing fits.

@@ -281,7 +281,7 @@ impl GemmProblem {
             cost.vector = cost.vector.saturating_add(best.cost.vector);
             cost.held = cost.held.saturating_add(best.cost.held);
             bytes = bytes.saturating_add(best.cost.bytes);
-            tiles = tiles.saturating_add(rows.saturating_mul(section.n.div_ceil(best.n)));
+            tiles = tiles.saturating_add(self.tiles(section, shape, best.n));
             off = off.saturating_add(best.off);
             blocks = section.n.div_ceil(best.n).max(blocks);
             columns.push(best.n);
@@ -316,6 +316,12 @@ impl GemmProblem {
                 rows,
             ),
         ))
+    }
+
+    /// Tiles of C of a section.
+    fn tiles(&self, section: &SectionProblem, shape: &Shape, n: u64) -> u64 {
+        let rows = self.m.div_ceil(shape.m);
+        rows.saturating_mul(section.n.div_ceil(n))
     }
 
     fn all_a(&self) -> u64 {
@@ -356,12 +362,9 @@ impl GemmProblem {
         } else {
             self.all_a().saturating_mul(section.n.div_ceil(n))
         };
-        let all_b = section.weights.footprint().saturating_mul(section.streamed);
-        let b = if self.b_stays(shape) {
-            all_b
-        } else {
-            all_b.saturating_mul(self.m.div_ceil(shape.m))
-        };
+        let bytes = a
+            .saturating_add(self.bytes_of_b(section, shape))
+            .saturating_add(self.passing_bytes(section, n));
         // Where a memory without limits feeds a scratchpad without limits, there is nothing to overlap,
         // and every further tile is but one more to run.
         let free = self.weights >= UNLIMITED && target.laws.memory(Bytes(UNLIMITED)) == 0;
@@ -372,19 +375,11 @@ impl GemmProblem {
                 array,
                 held: self.held_cycles(section, shape, n, array, target),
                 vector: self.vector_cycles(section, shape, target),
-                results: shape.results(
-                    self.m
-                        .div_ceil(shape.m)
-                        .saturating_mul(section.n.div_ceil(n)),
-                ),
+                results: shape.results(self.tiles(section, shape, n)),
                 alone: shape.inputs == 1,
                 ..Cost::default()
             }
-            .and_bytes(
-                a.saturating_add(b)
-                    .saturating_add(self.passing_bytes(section, n)),
-                target,
-            ),
+            .and_bytes(bytes, target),
             off: match free {
                 true => 0,
                 false => distance(section.weights.tile_bytes(shape.k, n), self.weights),

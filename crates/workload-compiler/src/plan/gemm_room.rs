@@ -31,6 +31,20 @@ impl GemmProblem {
         shape.b_stays() && shape.m < self.m
     }
 
+    /// How often all weights pass.
+    pub(super) fn passes_of_b(&self, shape: &Shape) -> u64 {
+        match self.b_stays(shape) {
+            true => 1,
+            false => self.m.div_ceil(shape.m),
+        }
+    }
+
+    /// Bytes of weights that are loaded for a section, in all passes.
+    pub(super) fn bytes_of_b(&self, section: &SectionProblem, shape: &Shape) -> u64 {
+        let once = section.weights.footprint().saturating_mul(section.streamed);
+        once.saturating_mul(self.passes_of_b(shape))
+    }
+
     /// Bytes of results, and of what is added to them, that move in tiles of so many columns: what a
     /// tile has of a row of a strip is widened to whole accesses.
     pub(super) fn passing_bytes(&self, section: &SectionProblem, n: u64) -> u64 {
@@ -93,8 +107,8 @@ impl GemmProblem {
         needs
     }
 
-    /// What the smallest tile needs: activations, weights, outputs.
-    pub(crate) fn least(&self) -> (u64, u64, u64) {
+    /// Bytes of each scratchpad that the smallest tiles need: activations, weights, outputs.
+    pub(crate) fn least(&self) -> [u64; 3] {
         let shape = Shape {
             order: LoopOrder::ColumnsOuter,
             stays: false,
@@ -104,14 +118,7 @@ impl GemmProblem {
             inputs: 1,
             sums: 1,
         };
-        let mut least = (0, 0, 0);
-        for section in &self.sections {
-            let n = Self::n_unit(section);
-            let a = self.a_bytes(&shape).0;
-            least.0 = least.0.max(a + (n * section.staging_bits).div_ceil(8));
-            least.1 = least.1.max(section.tile_bytes(shape.k, n));
-            least.2 = least.2.max(n * self.accumulator_bytes * section.parts);
-        }
-        least
+        let columns: Vec<_> = self.sections.iter().map(Self::n_unit).collect();
+        self.needs(&shape, &columns)
     }
 }

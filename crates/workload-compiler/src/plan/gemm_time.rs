@@ -79,16 +79,10 @@ impl GemmProblem {
         if tile_bytes == 0 {
             return 0;
         }
-        let passes = if self.b_stays(shape) {
-            1
-        } else {
-            self.m.div_ceil(shape.m)
-        };
         let tiles = section.n.div_ceil(n).saturating_mul(section.streamed);
         let tiles = tiles.saturating_mul(self.k.div_ceil(shape.k));
-        let tiles = tiles.saturating_mul(passes);
-        let bytes = section.weights.footprint().saturating_mul(section.streamed);
-        let moved = target.laws.memory(Bytes(bytes.saturating_mul(passes)));
+        let tiles = tiles.saturating_mul(self.passes_of_b(shape));
+        let moved = target.laws.memory(Bytes(self.bytes_of_b(section, shape)));
         let tile = GemmTile {
             packed: self.packed,
             ..GemmTile::one(shape.m.min(self.m), n, shape.k)

@@ -262,22 +262,14 @@ pub(crate) fn pitch(tensor: &Tensor, access: u64) -> u64 {
     row_bytes(tensor, tensor.bits).next_multiple_of(access)
 }
 
-/// The error of a stage of which not even the smallest tile fits: the scratchpad that is short.
-fn too_small(
-    operation: &str,
-    (activations, weights, outputs): (u64, u64, u64),
-    room: Room,
-    target: &Target,
-) -> CompileError {
-    let short = [
-        (ScratchpadId::Activations, activations, room.activations),
-        (ScratchpadId::Weights, weights, room.weights),
-        (ScratchpadId::Outputs, outputs, room.outputs),
-    ];
-    let (scratchpad, need, free) = short
-        .into_iter()
-        .find(|(_, need, free)| need > free)
-        .unwrap_or(short[0]);
+/// The error of a stage of which not even the smallest tile, which needs so many bytes of each
+/// scratchpad, fits: it names the one that is short.
+fn too_small(operation: &str, needs: [u64; 3], room: Room, target: &Target) -> CompileError {
+    let room = [room.activations, room.weights, room.outputs];
+    let is_short = |id: &ScratchpadId| needs[*id as usize] > room[*id as usize];
+    let scratchpad = ScratchpadId::ALL.into_iter().find(is_short);
+    let scratchpad = scratchpad.unwrap_or(ScratchpadId::Activations);
+    let (need, free) = (needs[scratchpad as usize], room[scratchpad as usize]);
     let capacity = target.capacity(scratchpad);
     CompileError::TileDoesNotFit {
         operation: operation.to_owned(),

@@ -1,9 +1,9 @@
 //! How many rows a vector stage takes at a time.
 
-use tile_program::{ScratchpadId, Target};
+use tile_program::Target;
 
 use super::residency::Home;
-use super::{PassPlan, Room, row_bytes};
+use super::{PassPlan, Room, row_bytes, too_small};
 use crate::error::CompileError;
 use crate::lower::VectorStage;
 
@@ -50,14 +50,8 @@ pub(super) fn rows_that_fit(
     target: &Target,
 ) -> Result<u64, CompileError> {
     if row > room.activations {
-        return Err(CompileError::TileDoesNotFit {
-            operation: pass.graph.operations[operation].name.clone(),
-            scratchpad: ScratchpadId::Activations,
-            needed: tile_program::Bytes(
-                target.capacity(ScratchpadId::Activations).get() - room.activations + row,
-            ),
-            capacity: target.capacity(ScratchpadId::Activations),
-        });
+        let name = &pass.graph.operations[operation].name;
+        return Err(too_small(name, [row, 0, 0], room, target));
     }
     let fit = (room.activations / (row.max(1) * buffers)).max(1);
     // An eighth of the rows at a time lets the next stage begin early.
