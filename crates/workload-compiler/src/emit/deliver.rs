@@ -23,8 +23,8 @@ impl Context {
         for buffer in sums {
             step = step.after(&buffer.ready).give(buffer);
         }
-        let rows = tile.rows.end - tile.rows.start;
-        let bytes = self.tensors[out.0].piece(rows, tile.columns.end - tile.columns.start);
+        let (rows, columns) = tile.shape();
+        let bytes = self.tensors[out.0].piece(rows, columns);
         let number = step.tile;
         let chip = self.tensors[out.0].on_chip();
         let operand_tensor = operand.as_ref().and_then(|operand| operand.tensor);

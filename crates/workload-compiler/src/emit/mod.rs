@@ -14,7 +14,6 @@ mod emitter;
 mod exchange;
 mod gemm;
 mod hand_on;
-mod items;
 mod kept;
 mod log;
 mod pass;

@@ -1,9 +1,4 @@
-//! Attention, item by item.
-//!
-//! An item is a block of queries of some heads of a sequence against all keys (whole rows) or one
-//! block of keys (online). Arrays that share the work each have items of their own. Its scores go through softmax; its context is summed up over the items
-//! of the block of queries. With pipelining the next item's scores stand before this item's
-//! context in program order, so that the array has work while the vector unit does softmax.
+//! The items of a layer's attention: scores, softmax, context.
 
 use std::ops::Range;
 
@@ -11,53 +6,28 @@ use tile_program::{
     GemmTile, OperationId, ScratchpadId, Stream, TransferTile, UnitId, VectorKind, VectorTile, Work,
 };
 
-use super::emitter::{Buffer, Step};
+use super::Lane;
 use super::items::{Item, Items};
-use super::pass::Context;
+use crate::emit::emitter::{After, Buffer, Step};
+use crate::emit::pass::Context;
 use crate::layout::CacheRegion;
-use crate::lower::{AttentionPhase, AttentionStage, Backing, TensorId};
-use crate::plan::{AttentionPlan, accumulator_bytes, times};
-
-/// An item whose scores are done.
-struct Pending {
-    item: Item,
-    /// Probabilities, one buffer or one for each block of keys.
-    probabilities: Vec<Buffer>,
-}
-
-/// Attention of a layer in the course of being emitted.
-pub(super) struct AttentionRun {
-    layer: Layer,
-    /// Those that still have work.
-    lanes: Vec<Lane>,
-    /// The unit of items that no lane has taken yet.
-    next_unit: u64,
-}
+use crate::lower::{AttentionPhase, AttentionStage, TensorId};
+use crate::plan::{AttentionPlan, times};
 
 /// What does not change while a layer's attention is emitted.
-struct Layer {
-    stage: AttentionStage,
-    plan: AttentionPlan,
-    items: Items,
-    cache: [CacheRegion; 2],
-    accumulator_bytes: u64,
+pub(super) struct Layer {
+    pub(super) stage: AttentionStage,
+    pub(super) plan: AttentionPlan,
+    pub(super) items: Items,
+    pub(super) cache: [CacheRegion; 2],
+    pub(super) accumulator_bytes: u64,
 }
 
-/// What one array is at.
-struct Lane {
-    /// The array's place in the target.
-    array: usize,
-    unit: UnitId,
-    /// Cycles that it has been given.
-    load: u64,
-    next: Option<Item>,
-    pending: Option<Pending>,
-    /// The present block of queries, while items share it.
-    query: Option<Buffer>,
-    /// The sums of the present context.
-    context: Option<Buffer>,
-    /// Keys and values that stay for all blocks of queries, block by block.
-    kept: [Vec<Buffer>; 2],
+/// An item whose scores are done.
+pub(super) struct Pending {
+    pub(super) item: Item,
+    /// Probabilities, one buffer or one for each block of keys.
+    probabilities: Vec<Buffer>,
 }
 
 /// Keys or values.
@@ -67,86 +37,9 @@ enum Side {
     Values,
 }
 
-impl AttentionRun {
-    pub(super) fn new(stage: AttentionStage, plan: AttentionPlan, context: &Context) -> Self {
-        let cache = |id: TensorId| match context.tensors[id.0].spec.backing {
-            Backing::Cache(cache) => cache.of(&stage.sequences),
-            Backing::Slot(_) | Backing::Rows(_) => unreachable!("keys are backed by a cache"),
-        };
-        let team = context.team(stage.array, stage.scores);
-        let lanes = usize::try_from(plan.lanes).expect("no more lanes than arrays");
-        let lane = |&array: &usize| Lane {
-            array,
-            unit: context.units.target.arrays[array].unit,
-            load: 0,
-            next: None,
-            pending: None,
-            query: None,
-            context: None,
-            kept: [Vec::new(), Vec::new()],
-        };
-        Self {
-            lanes: team[..lanes].iter().map(lane).collect(),
-            next_unit: 0,
-            layer: Layer {
-                cache: [cache(stage.key), cache(stage.value)],
-                accumulator_bytes: accumulator_bytes(&context.units.target, &team),
-                items: Items::new(&stage, &plan),
-                stage,
-                plan,
-            },
-        }
-    }
-
-    /// Items.
-    pub(super) const fn steps(&self) -> u64 {
-        self.layer.items.count()
-    }
-
-    /// Rows of queries, keys and values that the next item reads.
-    pub(super) fn rows_needed(&self) -> u64 {
-        let last = self.layer.items.units() - 1;
-        self.layer.items.rows_needed(self.next_unit.min(last))
-    }
-
-    /// Rows of the context that are done, with all heads.
-    pub(super) fn rows_done(&self) -> u64 {
-        let items = &self.layer.items;
-        let under_way = self.lanes.iter().flat_map(|lane| {
-            let pending = lane.pending.as_ref().map(|pending| &pending.item);
-            lane.next.iter().chain(pending)
-        });
-        let next = (self.next_unit < items.units()).then(|| items.first(self.next_unit));
-        let rows = under_way.chain(&next).map(|item| items.rows_before(item));
-        rows.min().unwrap_or(items.rows_end())
-    }
-
-    /// Emits the scores of an item and the context of the one before (or of the same), on the array
-    /// that has been given the least.
-    pub(super) fn step(&mut self, context: &mut Context) -> bool {
-        let units = self.layer.items.units();
-        let lane = self.lanes.iter_mut().min_by_key(|lane| lane.load);
-        let lane = lane.expect("a lane is left until the end");
-        if lane.next.is_none() && self.next_unit < units {
-            lane.next = Some(self.layer.items.first(self.next_unit));
-            self.next_unit += 1;
-        }
-        if let Some(item) = &lane.next {
-            let cycles = self.layer.cycles(context, lane.array, item);
-            lane.load = lane.load.saturating_add(cycles);
-        }
-        self.layer.step(context, lane);
-        if self.next_unit == units {
-            self.lanes
-                .retain(|lane| lane.next.is_some() || lane.pending.is_some());
-        }
-        !self.lanes.is_empty()
-    }
-}
-
 impl Layer {
     /// A step of one lane.
-    fn step(&self, context: &mut Context, lane: &mut Lane) {
+    pub(super) fn step(&self, context: &mut Context, lane: &mut Lane) {
         let Some(item) = lane.next.take() else {
             if let Some(last) = lane.pending.take() {
                 self.context(context, lane, last);
@@ -179,7 +72,7 @@ impl Layer {
     }
 
     /// Cycles of an item on an array, to share items out by; with one array it makes no difference.
-    fn cycles(&self, context: &Context, array: usize, item: &Item) -> u64 {
+    pub(super) fn cycles(&self, context: &Context, array: usize, item: &Item) -> u64 {
         if self.plan.lanes == 1 {
             return 0;
         }
@@ -227,6 +120,13 @@ impl Layer {
         item.queries.end == self.stage.tokens
     }
 
+    const fn tensor(&self, side: Side) -> TensorId {
+        match side {
+            Side::Keys => self.stage.key,
+            Side::Values => self.stage.value,
+        }
+    }
+
     /// A block of keys or values: what must be complete before use, and the buffer to give back.
     fn operand(
         &self,
@@ -236,7 +136,7 @@ impl Layer {
         at: (OperationId, u32),
         item: &Item,
         block: &Range<u64>,
-    ) -> (super::emitter::After, Buffer) {
+    ) -> (After, Buffer) {
         let index = (block.start - self.stage.from) / self.plan.keys;
         let index = usize::try_from(index).expect("blocks of keys are few");
         let place = side as usize;
@@ -248,13 +148,10 @@ impl Layer {
         {
             return (buffer.ready.clone(), buffer.clone());
         }
-        let tensor = match side {
-            Side::Keys => self.stage.key,
-            Side::Values => self.stage.value,
-        };
+        let tensor = self.tensor(side);
         let cache = &self.cache[place];
         let live = &context.tensors[tensor.0];
-        let mut ready = super::emitter::After::default();
+        let mut ready = After::default();
         if block.end > cache.past {
             let base = self.stage.sequences.row + item.sequence * self.stage.tokens;
             let from = block.start.saturating_sub(cache.past);
@@ -311,10 +208,7 @@ impl Layer {
         {
             buffer.read(stamp);
         }
-        let tensor = match side {
-            Side::Keys => self.stage.key,
-            Side::Values => self.stage.value,
-        };
+        let tensor = self.tensor(side);
         if context.tensors[tensor.0].on_chip().is_some() {
             context.tensor(tensor).read(stamp);
         }
@@ -443,7 +337,10 @@ impl Layer {
         };
         let bytes = (elements * self.stage.a_bits).div_ceil(8);
         let mut result = Buffer::new(ScratchpadId::Activations, bytes);
-        let operation = self.stage.softmax.expect("asked for");
+        let operation = self
+            .stage
+            .softmax
+            .expect("softmax is done where the stage has one");
         let tile = context.emitter.tile(operation);
         let vector = context.units.vector;
         let step = Step::new(vector, operation, tile, softmax);
