@@ -76,10 +76,8 @@ impl Laws for MachineLaws {
         let Some(rate) = self.bytes_per_second else {
             return 0;
         };
-        let (numerator, denominator) = self.clock.as_fraction();
-        let cycles = u128::from(bytes.get()) * u128::from(numerator);
-        let cycles = cycles.div_ceil(u128::from(denominator) * u128::from(rate.max(1)));
-        u64::try_from(cycles).unwrap_or(u64::MAX)
+        let cycles = self.clock.cycles_to_pass(bytes.get(), rate.max(1));
+        cycles.map_or(u64::MAX, Cycles::get)
     }
 
     fn latency(&self) -> u64 {

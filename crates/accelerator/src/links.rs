@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use event_kernel::{Component, Context, Cycle, Cycles, Phase, WaitsFor};
+use event_kernel::{Component, Context, Cycle, Cycles, Frequency, Phase, WaitsFor};
 use tile_program::{
     Activity, Bits, Bound, Bytes, Cause, Instruction, Network, Observer, ReceiveTile, Work,
 };
@@ -17,10 +17,10 @@ use crate::config::LinkSpec;
 use crate::world::{Completion, Issue, World};
 
 /// All links of the machine.
-pub(crate) struct Links {
-    network: Network,
-    /// Cycles of the reference clock a second: numerator, denominator.
-    clock: (u64, u64),
+pub(crate) struct Links<'r> {
+    network: &'r Network,
+    /// The reference clock.
+    clock: Frequency,
     spec: Option<LinkSpec>,
     /// When each link has passed all data so far.
     free: Vec<Cycle>,
@@ -28,8 +28,8 @@ pub(crate) struct Links {
     pub(crate) busy: Vec<Cycles>,
 }
 
-impl Links {
-    pub(crate) fn new(network: Network, clock: (u64, u64), spec: Option<LinkSpec>) -> Self {
+impl<'r> Links<'r> {
+    pub(crate) fn new(network: &'r Network, clock: Frequency, spec: Option<LinkSpec>) -> Self {
         let links = network.links();
         Self {
             network,
@@ -40,13 +40,6 @@ impl Links {
         }
     }
 
-    /// Cycles of a quantity whose unit takes `divisor`-ths of a second.
-    fn cycles(&self, quantity: u64, divisor: u128) -> Option<Cycles> {
-        let numerator = u128::from(quantity) * u128::from(self.clock.0);
-        let cycles = numerator.div_ceil(divisor * u128::from(self.clock.1));
-        u64::try_from(cycles).ok().map(Cycles)
-    }
-
     /// When bytes that a chip asks for now have come from another; `None` past 64 bits.
     fn pass(&mut self, now: Cycle, bytes: Bytes, (from, to): (u16, u16)) -> Option<Cycle> {
         let route = self.network.route(from, to);
@@ -54,8 +47,10 @@ impl Links {
         let Some(spec) = self.spec else {
             return Some(now);
         };
-        let moving = self.cycles(bytes.get(), u128::from(spec.bytes_per_second))?;
-        let latency = self.cycles(spec.latency_picoseconds, 1_000_000_000_000)?;
+        let moving = self
+            .clock
+            .cycles_to_pass(bytes.get(), spec.bytes_per_second)?;
+        let latency = self.clock.cycles_ceil(spec.latency_picoseconds)?;
         let (mut head, mut end) = (now, now);
         for link in route {
             let start = head.max(self.free[link.index()]);
@@ -98,7 +93,7 @@ impl Receive {
             unreachable!("the program gives the receiving unit nothing else");
         };
         let here = world.units[self.issue.unit.index()].core;
-        let ends = (world.chip_of(from), world.cores[here].chip);
+        let ends = (world.platform.chip_of(from), world.cores[here].chip);
         let Some(end) = world.links.pass(context.now(), bytes, ends) else {
             world.fail(context, MachineError::TooLong);
             return false;
@@ -200,19 +195,21 @@ impl<O: Observer> Component<World<'_, O>> for Receive {
 mod tests {
     use super::*;
 
-    fn links(pairs: &[(u16, u16)]) -> Links {
+    fn links(network: &Network) -> Links<'_> {
         let spec = LinkSpec {
             bytes_per_second: 1_000_000_000,
             latency_picoseconds: 50_000,
             reach: crate::config::Reach::Board,
         };
         // A byte and 50 ns are a cycle and 50 cycles.
-        Links::new(Network::new(3, pairs), (1_000_000_000, 1), Some(spec))
+        let clock = Frequency::from_megahertz(1000).unwrap();
+        Links::new(network, clock, Some(spec))
     }
 
     #[test]
     fn data_come_after_latency_and_length_and_what_was_asked_before() {
-        let mut links = links(&[(0, 1), (1, 2)]);
+        let network = Network::new(3, &[(0, 1), (1, 2)]);
+        let mut links = links(&network);
         assert_eq!(links.pass(Cycle(0), Bytes(100), (0, 1)), Some(Cycle(150)));
         // The link is free again after 100 cycles.
         assert_eq!(links.pass(Cycle(20), Bytes(10), (0, 1)), Some(Cycle(160)));
@@ -222,7 +219,8 @@ mod tests {
 
     #[test]
     fn a_chip_on_the_way_passes_data_on_as_they_come() {
-        let mut links = links(&[(0, 1), (1, 2)]);
+        let network = Network::new(3, &[(0, 1), (1, 2)]);
+        let mut links = links(&network);
         // Two latencies and one length.
         assert_eq!(links.pass(Cycle(0), Bytes(100), (0, 2)), Some(Cycle(200)));
         assert_eq!(

@@ -204,7 +204,7 @@ impl Machine {
     /// Components are numbered: units first, as the platform numbers them, then memories,
     /// chip after chip.
     fn world<'r, O>(
-        &self,
+        &'r self,
         timeline: &Timeline,
         observer: O,
         sequencer: Sequencer<'r>,
@@ -229,14 +229,10 @@ impl Machine {
             reference: timeline.domain(0),
             units: units.collect(),
             sequencer,
+            platform: &self.platform,
             cores: cores.iter().map(|core| self.core_state(core)).collect(),
-            cores_per_chip: self.platform.cores_per_chip,
             memories: memories.collect(),
-            links: Links::new(
-                self.platform.network.clone(),
-                self.spec.clock.as_fraction(),
-                self.spec.link,
-            ),
+            links: Links::new(&self.platform.network, self.spec.clock, self.spec.link),
             fault: None,
             end: Cycle::ZERO,
         }

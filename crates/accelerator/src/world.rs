@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use event_kernel::{ComponentId, Context, Cycle, Cycles, DomainId, Phase, WaitsFor};
 use sram::Scratchpad;
 use tile_program::{
-    Bound, Busy, Bytes, Cause, Claim, CoreId, Instruction, Observer, ScratchpadId, UnitId, Wait,
-    WaitReason, Waiting,
+    Bound, Busy, Bytes, Cause, Claim, CoreId, Instruction, Observer, Platform, ScratchpadId,
+    UnitId, Wait, WaitReason, Waiting,
 };
 
 use crate::MachineError;
@@ -67,13 +67,12 @@ pub(crate) struct World<'r, O> {
     pub(crate) reference: DomainId,
     pub(crate) units: Vec<UnitState>,
     pub(crate) sequencer: Sequencer<'r>,
+    pub(crate) platform: &'r Platform,
     /// Those that are simulated.
     pub(crate) cores: Vec<CoreState>,
-    /// All those of a chip.
-    pub(crate) cores_per_chip: usize,
     /// The memories of their chips.
     pub(crate) memories: Vec<MemoryPorts>,
-    pub(crate) links: Links,
+    pub(crate) links: Links<'r>,
     /// The first thing that went wrong; the run ends on it.
     pub(crate) fault: Option<MachineError>,
     /// The last completion so far.
@@ -83,12 +82,6 @@ pub(crate) struct World<'r, O> {
 impl<O: Observer> World<'_, O> {
     pub(crate) fn unit(&mut self, id: UnitId) -> &mut UnitState {
         &mut self.units[id.index()]
-    }
-
-    /// The chip of a core, simulated or not.
-    pub(crate) fn chip_of(&self, core: CoreId) -> u16 {
-        let chip = core.index() / self.cores_per_chip;
-        u16::try_from(chip).expect("fewer chips than cores")
     }
 
     /// Ends the run with an error.

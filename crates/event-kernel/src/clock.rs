@@ -118,8 +118,17 @@ impl Frequency {
     /// Returns `None` past 64 bits.
     #[must_use]
     pub fn cycles_ceil(self, picoseconds: u64) -> Option<Cycles> {
-        let product = u128::from(picoseconds).checked_mul(u128::from(self.numerator))?;
-        let cycles = product.div_ceil(u128::from(self.denominator) * 1_000_000_000_000);
+        self.cycles_to_pass(picoseconds, 1_000_000_000_000)
+    }
+
+    /// The least whole number of cycles in which an amount passes at so many units of it a second.
+    ///
+    /// Returns `None` past 64 bits, or at a rate of 0.
+    #[must_use]
+    pub fn cycles_to_pass(self, amount: u64, per_second: u64) -> Option<Cycles> {
+        let product = u128::from(amount) * u128::from(self.numerator);
+        let second = u128::from(self.denominator) * u128::from(per_second);
+        let cycles = (second > 0).then(|| product.div_ceil(second))?;
         u64::try_from(cycles).ok().map(Cycles)
     }
 }
