@@ -31,7 +31,7 @@ mod sequencer;
 mod world;
 
 pub use config::{
-    ArraySpec, CoreSpec, DmaSpec, Each, LinkSpec, MachineFile, MachineSpec, Reach, ScratchpadSpec,
+    ArraySpec, CoreSpec, DmaSpec, Each, LinkSpec, MachineFile, MachineSpec, ScratchpadSpec,
     SerialSpec, TEMPLATE, UnpackSpec, VectorCost, VectorLanes, VectorSpec, resolve,
 };
 pub use error::MachineError;

@@ -199,7 +199,7 @@ mod tests {
         let spec = LinkSpec {
             bytes_per_second: 1_000_000_000,
             latency_picoseconds: 50_000,
-            reach: crate::config::Reach::Board,
+            reach: tile_program::Reach::Board,
         };
         // A byte and 50 ns are a cycle and 50 cycles.
         let clock = Frequency::from_megahertz(1000).unwrap();

@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use config::{Document, FieldError};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tile_program::Reach;
 
 use crate::file::Basis;
 use crate::technology::{Figure, Source};
@@ -11,44 +13,52 @@ use crate::unit::PerEvent;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename = "Figure", deny_unknown_fields)]
-struct Row {
+struct Row<K> {
     /// A standard of main memory, or how far a link goes.
     #[serde(alias = "standard", alias = "reach")]
-    of: String,
+    of: K,
     bit: config::Energy,
     basis: Basis,
     mark: String,
     what: String,
 }
 
-type Rows = Vec<(String, Figure<PerEvent>)>;
+type Rows<K> = Vec<(K, Figure<PerEvent>)>;
 
-static MEMORIES: LazyLock<Rows> =
-    LazyLock::new(|| read("memory.ron", include_str!("../data/memory.ron")));
+static MEMORIES: LazyLock<Rows<String>> = LazyLock::new(|| {
+    let text = include_str!("../data/memory.ron");
+    read("memory.ron", text, String::as_str)
+});
 
-static LINKS: LazyLock<Rows> =
-    LazyLock::new(|| read("links.ron", include_str!("../data/links.ron")));
+static LINKS: LazyLock<Rows<Reach>> = LazyLock::new(|| {
+    let text = include_str!("../data/links.ron");
+    read("links.ron", text, |reach: &Reach| reach.name())
+});
 
-fn read(name: &str, text: &str) -> Rows {
-    Document::parse(name, text)
+fn read<K: Clone + Serialize + DeserializeOwned>(
+    file: &str,
+    text: &str,
+    name: impl Fn(&K) -> &str,
+) -> Rows<K> {
+    let resolve = |rows: &Vec<Row<K>>| -> Result<Rows<K>, FieldError> {
+        let figures = rows.iter().map(|row| figure(row, name(&row.of)));
+        figures.collect()
+    };
+    Document::parse(file, text)
         .and_then(|document| document.resolve(resolve))
         .expect("the shipped tables are part of the program, and a test reads them")
 }
 
-#[allow(clippy::ptr_arg)] // `Document::resolve` reads the type itself.
-fn resolve(rows: &Vec<Row>) -> Result<Rows, FieldError> {
-    let figure = |row: &Row| {
-        let value = PerEvent::new(row.bit.attojoules()?)
-            .ok_or_else(|| FieldError::new("bit", "more than a millijoule"))?;
-        let source = Source {
-            name: row.of.clone(),
-            basis: row.basis,
-            mark: row.mark.clone(),
-            what: row.what.clone(),
-        };
-        Ok((row.of.clone(), Figure { value, source }))
+fn figure<K: Clone>(row: &Row<K>, name: &str) -> Result<(K, Figure<PerEvent>), FieldError> {
+    let value = PerEvent::new(row.bit.attojoules()?)
+        .ok_or_else(|| FieldError::new("bit", "more than a millijoule"))?;
+    let source = Source {
+        name: name.to_owned(),
+        basis: row.basis,
+        mark: row.mark.clone(),
+        what: row.what.clone(),
     };
-    rows.iter().map(figure).collect()
+    Ok((row.of.clone(), Figure { value, source }))
 }
 
 /// Energy of a bit of a memory, all commands and standby together, by the name of its timing set;
@@ -62,12 +72,13 @@ pub fn memory_bit(timing_set: &str) -> Option<&'static Figure<PerEvent>> {
         .map(|(_, figure)| figure)
 }
 
-/// Energy of a bit on a link that goes so far: `Package`, `Board` or `System`.
+/// Energy of a bit on a link that goes so far.
 #[must_use]
-pub fn link_bit(reach: &str) -> Option<&'static Figure<PerEvent>> {
+pub fn link_bit(reach: Reach) -> &'static Figure<PerEvent> {
     let mut rows = LINKS.iter();
-    rows.find(|(name, _)| name == reach)
-        .map(|(_, figure)| figure)
+    let row = rows.find(|(known, _)| *known == reach);
+    &row.expect("the shipped table has a row for each, and a test reads them")
+        .1
 }
 
 #[cfg(test)]
@@ -82,8 +93,7 @@ mod tests {
 
     #[test]
     fn a_bit_costs_more_the_farther_it_goes() {
-        let bit = |reach| link_bit(reach).unwrap().value.times(1);
-        assert!(bit("Package") < bit("Board") && bit("Board") < bit("System"));
-        assert!(link_bit("Moon").is_none());
+        let bits = Reach::ALL.map(|reach| link_bit(reach).value.times(1));
+        assert!(bits.is_sorted_by(|near, far| near < far), "{bits:?}");
     }
 }

@@ -7,7 +7,7 @@ use energy::{
 };
 use pe_array::Element;
 use proptest::prelude::*;
-use tile_program::{Bytes, Cause, Class, Dataflow, VectorKind};
+use tile_program::{Bytes, Cause, Class, Dataflow, Reach, VectorKind};
 
 const MATMUL: usize = Class::MatMul as usize;
 
@@ -70,7 +70,7 @@ fn a_bit_on_a_link_costs_what_its_reach_does() {
     let int8 = priced("45nm", "Int8()", Dataflow::OutputStationary);
     let mut counts = counts(0, 0, 0);
     counts.link_bits[MATMUL] = 1000;
-    let account = int8.account(&counts, &[], None, energy::link_bit("Board"));
+    let account = int8.account(&counts, &[], None, Some(energy::link_bit(Reach::Board)));
     // 1000 x 10 pJ.
     let links = of(&account, Component::Links);
     assert_eq!(links, Energy::attojoules(10_000_000_000));

@@ -103,7 +103,7 @@ pub fn account(
         }
     }
     let link = machine.spec().link;
-    let link = link.and_then(|link| link_bit(link.reach.name()));
+    let link = link.map(|link| link_bit(link.reach));
     let mut all = Account::default();
     for (core, counts) in platform.cores.iter().zip(&counts) {
         let priced = &priced[core.core.index() % priced.len()];

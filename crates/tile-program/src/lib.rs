@@ -36,7 +36,7 @@ pub use instruction::{
 };
 pub use observe::{Activity, Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
 pub use packed::Packed;
-pub use platform::{LinkId, Network, Platform};
+pub use platform::{LinkId, Network, Platform, Reach};
 pub use program::{GemmShape, InstructionStream, Operation, OperationId, Pass, Program, in_turn};
 pub use size::{Bits, Bytes};
 pub use target::{

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{CoreId, Role, Target, UnitId};
 
 /// What a compiler must know of a whole machine: its cores, and how their chips are joined.
@@ -75,6 +77,33 @@ impl Platform {
             cores_per_chip: self.cores_per_chip,
             network: self.network.clone(),
             replicas,
+        }
+    }
+}
+
+/// How far a link goes: what a bit on it costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reach {
+    /// Between dies of a package.
+    Package,
+    /// Between packages of a board.
+    #[default]
+    Board,
+    /// Between boards.
+    System,
+}
+
+impl Reach {
+    /// All, the shortest first.
+    pub const ALL: [Self; 3] = [Self::Package, Self::Board, Self::System];
+
+    /// The name in machine files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Package => "Package",
+            Self::Board => "Board",
+            Self::System => "System",
         }
     }
 }

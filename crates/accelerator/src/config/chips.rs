@@ -30,30 +30,6 @@ pub enum Topology {
     Links(Vec<(u16, u16)>),
 }
 
-/// How far a link goes: what a bit on it costs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reach {
-    /// Between dies of a package.
-    Package,
-    /// Between packages of a board.
-    #[default]
-    Board,
-    /// Between boards.
-    System,
-}
-
-impl Reach {
-    /// The name in machine files.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Package => "Package",
-            Self::Board => "Board",
-            Self::System => "System",
-        }
-    }
-}
-
 impl Topology {
     /// The pairs of chips that are joined.
     fn pairs(&self, chips: u16) -> Result<Vec<(u16, u16)>, FieldError> {

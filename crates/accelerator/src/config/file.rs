@@ -4,9 +4,9 @@ use config::{Bandwidth, Clock, Keyword, Or, Size, Time, Unlimited};
 use dram::DramConfig;
 use pe_array::{Convention, Element, Tiles};
 use serde::{Deserialize, Serialize};
-use tile_program::{Dataflow, Family, Packed};
+use tile_program::{Dataflow, Family, Packed, Reach};
 
-use super::chips::{Reach, Topology};
+use super::chips::Topology;
 use super::serial::Each;
 use super::vector::Costs;
 

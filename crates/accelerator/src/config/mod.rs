@@ -12,7 +12,6 @@ mod serial;
 mod spec;
 mod vector;
 
-pub use chips::Reach;
 pub use file::MachineFile;
 pub use resolve::resolve;
 pub use serial::{Each, LinkSpec, SerialSpec};

@@ -3,8 +3,8 @@
 
 use config::FieldError;
 use serde::{Deserialize, Serialize};
+use tile_program::Reach;
 
-use super::chips::Reach;
 use super::file::{LinkFile, SerialFile};
 
 /// What a piece of serial work is done once for.
