@@ -14,8 +14,9 @@ use crate::error::CompileError;
 use crate::layout::Layout;
 use crate::lower::{Graph, Slot, lower};
 use crate::passes::{PassShape, Passes};
-use crate::plan::{PassPlan, Planner, pitch};
+use crate::plan::{PassPlan, Planner};
 use crate::split::Shard;
+use crate::strips::Place;
 use crate::workload::{Weights, Workload};
 
 /// A core's share of a workload.
@@ -298,7 +299,7 @@ impl Share {
         let mut sizes = self.sizes;
         for tensor in &graph.tensors {
             if let crate::lower::Backing::Slot(slot) = tensor.backing {
-                let bytes = pitch(tensor, self.layout.access()).saturating_mul(tensor.rows);
+                let bytes = Place::new(0, tensor, self.layout.access()).bytes();
                 let size = &mut sizes[slot as usize];
                 *size = (*size).max(bytes);
             }

@@ -72,10 +72,14 @@ impl Place {
         }
     }
 
+    /// How many bytes it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.rows.saturating_mul(self.row_bytes(0..self.width))
+    }
+
     /// All of it.
     pub(crate) fn all(&self) -> Region {
-        let bytes = self.rows * self.row_bytes(0..self.width);
-        Region::contiguous(self.base, Bytes(bytes))
+        Region::contiguous(self.base, Bytes(self.bytes()))
     }
 
     /// Every `stride`-th of the rows, of these columns. What a strip has of a row is widened to whole

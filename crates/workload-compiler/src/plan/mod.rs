@@ -257,11 +257,6 @@ pub(crate) fn row_bytes(tensor: &Tensor, bits: u64) -> u64 {
     (tensor.width * bits).div_ceil(8)
 }
 
-/// Bytes from row to row of a tensor in memory.
-pub(crate) fn pitch(tensor: &Tensor, access: u64) -> u64 {
-    row_bytes(tensor, tensor.bits).next_multiple_of(access)
-}
-
 /// The error of a stage of which not even the smallest tile, which needs so many bytes of each
 /// scratchpad, fits: it names the one that is short.
 fn too_small(operation: &str, needs: [u64; 3], room: Room, target: &Target) -> CompileError {
