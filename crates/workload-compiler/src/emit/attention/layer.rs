@@ -2,16 +2,15 @@
 
 use std::ops::Range;
 
-use tile_program::{
-    GemmTile, OperationId, ScratchpadId, Stream, TransferTile, UnitId, VectorKind, VectorTile, Work,
-};
+use tile_program::{GemmTile, ScratchpadId, Stream, UnitId, VectorKind, VectorTile, Work};
 
 use super::Lane;
 use super::items::{Item, Items};
-use crate::emit::emitter::{After, Buffer, Step};
+use super::operands::Side;
+use crate::emit::emitter::{Buffer, Step};
 use crate::emit::pass::Context;
 use crate::layout::CacheRegion;
-use crate::lower::{AttentionPhase, AttentionStage, TensorId};
+use crate::lower::{AttentionPhase, AttentionStage};
 use crate::plan::{AttentionPlan, times};
 
 /// What does not change while a layer's attention is emitted.
@@ -28,13 +27,6 @@ pub(super) struct Pending {
     pub(super) item: Item,
     /// Probabilities, one buffer or one for each block of keys.
     probabilities: Vec<Buffer>,
-}
-
-/// Keys or values.
-#[derive(Clone, Copy)]
-enum Side {
-    Keys,
-    Values,
 }
 
 impl Layer {
@@ -89,7 +81,7 @@ impl Layer {
     }
 
     /// Rows and columns that a block of keys of an item has in scores that lie in memory.
-    fn in_memory(&self, item: &Item, block: &Range<u64>) -> (Range<u64>, Range<u64>) {
+    pub(super) fn in_memory(&self, item: &Item, block: &Range<u64>) -> (Range<u64>, Range<u64>) {
         let stage = &self.stage;
         let head = item.sequence * stage.kv_heads + item.heads.start;
         let heads = item.heads.end - item.heads.start;
@@ -99,119 +91,8 @@ impl Layer {
         (first..first + heads * tokens * stage.group, columns)
     }
 
-    /// Probabilities that a softmax of its own has left in memory, block by block.
-    fn load_probabilities(
-        &self,
-        context: &mut Context,
-        from: TensorId,
-        item: &Item,
-    ) -> Vec<Buffer> {
-        let operation = self.stage.context;
-        let blocks = self.items.blocks(item);
-        let load = |block: Range<u64>| {
-            let at = (operation, context.emitter.tile(operation));
-            let (rows, columns) = self.in_memory(item, &block);
-            context.load_piece(at, from, &rows, 1, &columns)
-        };
-        blocks.map(load).collect()
-    }
-
     fn last_queries(&self, item: &Item) -> bool {
         item.queries.end == self.stage.tokens
-    }
-
-    const fn tensor(&self, side: Side) -> TensorId {
-        match side {
-            Side::Keys => self.stage.key,
-            Side::Values => self.stage.value,
-        }
-    }
-
-    /// A block of keys or values: what must be complete before use, and the buffer to give back.
-    fn operand(
-        &self,
-        context: &mut Context,
-        lane: &mut Lane,
-        side: Side,
-        at: (OperationId, u32),
-        item: &Item,
-        block: &Range<u64>,
-    ) -> (After, Buffer) {
-        let index = (block.start - self.stage.from) / self.plan.keys;
-        let index = usize::try_from(index).expect("blocks of keys are few");
-        let place = side as usize;
-        let keep = self.plan.kept;
-        let first_queries = item.queries.start == 0;
-        if keep
-            && !first_queries
-            && let Some(buffer) = lane.kept[place].get(index)
-        {
-            return (buffer.ready.clone(), buffer.clone());
-        }
-        let tensor = self.tensor(side);
-        let cache = &self.cache[place];
-        let live = &context.tensors[tensor.0];
-        let mut ready = After::default();
-        if block.end > cache.past {
-            let base = self.stage.sequences.row + item.sequence * self.stage.tokens;
-            let from = block.start.saturating_sub(cache.past);
-            ready = live.ready(&(base + from..base + block.end - cache.past));
-        }
-        let end = if live.on_chip().is_some() {
-            block.end.min(cache.past)
-        } else {
-            block.end
-        };
-        let mut buffer = Buffer::new(ScratchpadId::Weights, 0);
-        if block.start < end {
-            let heads = item.heads.end - item.heads.start;
-            buffer.bytes = heads * (end - block.start) * cache.stride;
-            let region = cache.region(item.sequence, item.heads.start, heads, block.start, end);
-            let work = Work::Transfer(TransferTile {
-                region,
-                scratchpad: ScratchpadId::Weights,
-            });
-            let mut step = Step::new(context.units.load, at.0, at.1, work)
-                .after(&context.past)
-                .take(&buffer);
-            if live.on_chip().is_none() {
-                step = step.after(&ready);
-            }
-            let stamp = context.emitter.issue(step);
-            buffer.written(stamp);
-        }
-        ready.merge(&buffer.ready);
-        buffer.ready = ready.clone();
-        if keep {
-            if first_queries && index == 0 {
-                lane.kept[place].clear();
-            }
-            lane.kept[place].push(buffer.clone());
-        }
-        (ready, buffer)
-    }
-
-    /// Gives a block back, or notes who used it.
-    fn used(
-        &self,
-        context: &mut Context,
-        lane: &mut Lane,
-        side: Side,
-        block: &Range<u64>,
-        stamp: (UnitId, u64),
-    ) {
-        let index = (block.start - self.stage.from) / self.plan.keys;
-        if self.plan.kept
-            && let Some(buffer) = usize::try_from(index)
-                .ok()
-                .and_then(|index| lane.kept[side as usize].get_mut(index))
-        {
-            buffer.read(stamp);
-        }
-        let tensor = self.tensor(side);
-        if context.tensors[tensor.0].on_chip().is_some() {
-            context.tensor(tensor).read(stamp);
-        }
     }
 
     fn scores(&self, context: &mut Context, lane: &mut Lane, item: Item) -> Pending {
@@ -294,20 +175,6 @@ impl Layer {
             item,
             probabilities,
         }
-    }
-
-    fn load_query(
-        &self,
-        context: &mut Context,
-        at: (OperationId, u32),
-        item: &Item,
-    ) -> Option<Buffer> {
-        let tensor = self.stage.query;
-        if context.tensors[tensor.0].on_chip().is_some() {
-            return None;
-        }
-        let (rows, columns) = (self.items.rows(item), self.items.columns(item));
-        Some(context.load_piece(at, tensor, &rows, 1, &columns))
     }
 
     /// Where scores and sums are while they are worked on.

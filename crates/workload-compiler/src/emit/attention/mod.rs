@@ -8,6 +8,7 @@
 
 mod items;
 mod layer;
+mod operands;
 
 use tile_program::UnitId;
 

@@ -1,0 +1,146 @@
+//! What attention reads: blocks of keys and of values, queries, probabilities that lie in memory.
+
+use std::ops::Range;
+
+use tile_program::{OperationId, ScratchpadId, TransferTile, UnitId, Work};
+
+use super::Lane;
+use super::items::Item;
+use super::layer::Layer;
+use crate::emit::emitter::{After, Buffer, Step};
+use crate::emit::pass::Context;
+use crate::lower::TensorId;
+
+/// Keys or values.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    Keys,
+    Values,
+}
+
+impl Layer {
+    const fn tensor(&self, side: Side) -> TensorId {
+        match side {
+            Side::Keys => self.stage.key,
+            Side::Values => self.stage.value,
+        }
+    }
+
+    /// A block of keys or values: what must be complete before use, and the buffer to give back.
+    pub(super) fn operand(
+        &self,
+        context: &mut Context,
+        lane: &mut Lane,
+        side: Side,
+        at: (OperationId, u32),
+        item: &Item,
+        block: &Range<u64>,
+    ) -> (After, Buffer) {
+        let index = (block.start - self.stage.from) / self.plan.keys;
+        let index = usize::try_from(index).expect("blocks of keys are few");
+        let place = side as usize;
+        let keep = self.plan.kept;
+        let first_queries = item.queries.start == 0;
+        if keep
+            && !first_queries
+            && let Some(buffer) = lane.kept[place].get(index)
+        {
+            return (buffer.ready.clone(), buffer.clone());
+        }
+        let tensor = self.tensor(side);
+        let cache = &self.cache[place];
+        let live = &context.tensors[tensor.0];
+        let mut ready = After::default();
+        if block.end > cache.past {
+            let base = self.stage.sequences.row + item.sequence * self.stage.tokens;
+            let from = block.start.saturating_sub(cache.past);
+            ready = live.ready(&(base + from..base + block.end - cache.past));
+        }
+        let end = if live.on_chip().is_some() {
+            block.end.min(cache.past)
+        } else {
+            block.end
+        };
+        let mut buffer = Buffer::new(ScratchpadId::Weights, 0);
+        if block.start < end {
+            let heads = item.heads.end - item.heads.start;
+            buffer.bytes = heads * (end - block.start) * cache.stride;
+            let region = cache.region(item.sequence, item.heads.start, heads, block.start, end);
+            let work = Work::Transfer(TransferTile {
+                region,
+                scratchpad: ScratchpadId::Weights,
+            });
+            let mut step = Step::new(context.units.load, at.0, at.1, work)
+                .after(&context.past)
+                .take(&buffer);
+            if live.on_chip().is_none() {
+                step = step.after(&ready);
+            }
+            let stamp = context.emitter.issue(step);
+            buffer.written(stamp);
+        }
+        ready.merge(&buffer.ready);
+        buffer.ready = ready.clone();
+        if keep {
+            if first_queries && index == 0 {
+                lane.kept[place].clear();
+            }
+            lane.kept[place].push(buffer.clone());
+        }
+        (ready, buffer)
+    }
+
+    /// Gives a block back, or notes who used it.
+    pub(super) fn used(
+        &self,
+        context: &mut Context,
+        lane: &mut Lane,
+        side: Side,
+        block: &Range<u64>,
+        stamp: (UnitId, u64),
+    ) {
+        let index = (block.start - self.stage.from) / self.plan.keys;
+        if self.plan.kept
+            && let Some(buffer) = usize::try_from(index)
+                .ok()
+                .and_then(|index| lane.kept[side as usize].get_mut(index))
+        {
+            buffer.read(stamp);
+        }
+        let tensor = self.tensor(side);
+        if context.tensors[tensor.0].on_chip().is_some() {
+            context.tensor(tensor).read(stamp);
+        }
+    }
+
+    pub(super) fn load_query(
+        &self,
+        context: &mut Context,
+        at: (OperationId, u32),
+        item: &Item,
+    ) -> Option<Buffer> {
+        let tensor = self.stage.query;
+        if context.tensors[tensor.0].on_chip().is_some() {
+            return None;
+        }
+        let (rows, columns) = (self.items.rows(item), self.items.columns(item));
+        Some(context.load_piece(at, tensor, &rows, 1, &columns))
+    }
+
+    /// Probabilities that a softmax of its own has left in memory, block by block.
+    pub(super) fn load_probabilities(
+        &self,
+        context: &mut Context,
+        from: TensorId,
+        item: &Item,
+    ) -> Vec<Buffer> {
+        let operation = self.stage.context;
+        let blocks = self.items.blocks(item);
+        let load = |block: Range<u64>| {
+            let at = (operation, context.emitter.tile(operation));
+            let (rows, columns) = self.in_memory(item, &block);
+            context.load_piece(at, from, &rows, 1, &columns)
+        };
+        blocks.map(load).collect()
+    }
+}
