@@ -14,8 +14,10 @@ use serde_json::Value;
 pub struct Contents {
     /// Count and cycles of the slices of each name (digits replaced by `#`).
     pub slices: BTreeMap<String, (u64, u64)>,
-    /// Samples of each counter, by its name and what it counts: `dram read GB/s`.
+    /// Samples of each counter, by its name: `dram read`.
     pub counters: BTreeMap<String, u64>,
+    /// The largest sample of each, in thousandths.
+    pub peaks: BTreeMap<String, u64>,
     /// Arrows.
     pub flows: u64,
     /// Names of the tracks.
@@ -178,6 +180,11 @@ impl Checker {
             self.say(format!("the counter {name} does not have one number"));
         }
         *self.contents.counters.entry(name.to_owned()).or_default() += 1;
+        let values = args.as_object().into_iter().flat_map(|args| args.values());
+        for value in values.filter_map(Value::as_f64) {
+            let peak = self.contents.peaks.entry(name.to_owned()).or_default();
+            *peak = u64::max(*peak, (value * 1000.0).round() as u64);
+        }
         let before = self.counters.insert((pid, name.to_owned()), at);
         if before.is_some_and(|before| before >= at) {
             self.say(format!("the counter {name} goes back in time at {at}"));

@@ -26,6 +26,7 @@
 //! * **Checked.** [`check`] verifies what viewers need: nesting on each track, integers, names,
 //!   paired flows, counters in order. `viewer-check/` beside the sources does it in a real viewer.
 
+mod bandwidth;
 pub mod check;
 mod counter;
 mod flows;
@@ -51,6 +52,8 @@ pub struct TraceOptions {
     pub workload: String,
     /// The machine's reference clock.
     pub clock: Frequency,
+    /// What the bus of the main memory carries, if it has a limit: its counters show no more.
+    pub memory_bytes_per_second: Option<u64>,
     /// How many events the trace may hold.
     pub event_budget: u64,
     /// The cycles recorded: first, and the one after the last. `None` is the whole run.
@@ -67,6 +70,7 @@ impl TraceOptions {
             machine: machine.to_owned(),
             workload: workload.to_owned(),
             clock,
+            memory_bytes_per_second: None,
             event_budget: DEFAULT_EVENT_BUDGET,
             window: None,
             gzip: false,

@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 
-use event_kernel::{Cycle, Frequency};
+use event_kernel::Cycle;
 use tile_program::{
     Busy, Bytes, CoreId, FoldSpan, Observer, Operation, Platform, Role, ScratchpadId, UnitId,
     Waiting,
 };
 
+use crate::bandwidth::Bandwidth;
 use crate::counter::Counter;
 use crate::flows::Fetches;
 use crate::recorder::{Detail, Recorder, Slice, TrackId, escaped};
@@ -37,14 +38,13 @@ const PASSES: TrackId = TrackId {
 /// [`TraceWriter::finish`] returns it.
 pub struct TraceWriter<W: Write> {
     recorder: Recorder<W>,
-    clock: Frequency,
     names: Names,
     tracks: Vec<UnitTrack>,
     fetches: Fetches,
     /// Useful MACs per cycle, indexed by unit; arrays only.
     macs: Vec<Option<Counter>>,
     /// GB/s of each DMA side, indexed by unit.
-    bandwidth: Vec<Option<Counter>>,
+    bandwidth: Vec<Option<Bandwidth>>,
     /// Bytes held, by core and scratchpad.
     occupancy: Vec<(CoreId, [Counter; 3])>,
     /// Name and start of the current pass.
@@ -71,14 +71,17 @@ impl<W: Write> TraceWriter<W> {
         });
         let macs = arrays.collect();
         let rates = platform.all_units().map(|(core, _, role)| {
-            let (process, what) = match role {
-                Role::Load => (DRAM, "dram read"),
-                Role::Store => (DRAM, "dram write"),
-                Role::Receive => (LINKS, "received"),
+            let memory = options.memory_bytes_per_second;
+            let (process, what, bus) = match role {
+                Role::Load => (DRAM, "dram read", memory),
+                Role::Store => (DRAM, "dram write", memory),
+                // Over several links at once.
+                Role::Receive => (LINKS, "received", None),
                 Role::Array(_) | Role::Vector => return None,
             };
             let name = escaped(&format!("{}{what}", core.prefix));
-            Some(Counter::new(process, name, "GB/s", budget))
+            let counter = Counter::new(process, name, "GB/s", budget);
+            Some(Bandwidth::new(counter, options.clock, bus))
         });
         let bandwidth = rates.collect();
         let occupancy = platform.cores.iter().map(|core| {
@@ -91,7 +94,6 @@ impl<W: Write> TraceWriter<W> {
         let occupancy = occupancy.collect();
         Self {
             recorder,
-            clock: options.clock,
             names: Names {
                 units: unit_names,
                 operations: Vec::new(),
@@ -132,21 +134,15 @@ impl<W: Write> TraceWriter<W> {
     }
 
     fn count(&mut self, busy: &Busy<'_>) {
+        if let Some(bandwidth) = &mut self.bandwidth[busy.unit.index()] {
+            let span = (busy.from, busy.to);
+            bandwidth.add(&mut self.recorder, span, busy.bytes.get());
+        }
         let cycles = busy.to.since(busy.from).get();
-        if cycles == 0 {
-            return;
-        }
-        if let Some(counter) = &mut self.macs[busy.unit.index()] {
+        if cycles > 0
+            && let Some(counter) = &mut self.macs[busy.unit.index()]
+        {
             let rate = u128::from(busy.macs) * 1000 / u128::from(cycles);
-            let rate = u64::try_from(rate).unwrap_or(u64::MAX);
-            counter.set(&mut self.recorder, busy.from, rate);
-            counter.set(&mut self.recorder, busy.to, 0);
-        }
-        if let Some(counter) = &mut self.bandwidth[busy.unit.index()] {
-            // Bytes a second / 10^6 is thousandths of GB/s.
-            let (hertz, divisor) = self.clock.as_fraction();
-            let rate = u128::from(busy.bytes.get()) * u128::from(hertz)
-                / (u128::from(cycles) * u128::from(divisor) * 1_000_000);
             let rate = u64::try_from(rate).unwrap_or(u64::MAX);
             counter.set(&mut self.recorder, busy.from, rate);
             counter.set(&mut self.recorder, busy.to, 0);
@@ -297,10 +293,12 @@ impl<W: Write> Observer for TraceWriter<W> {
     fn end(&mut self, end: Cycle) {
         self.end_pass(end);
         let macs = self.macs.iter_mut().flatten();
-        let bandwidth = self.bandwidth.iter_mut().flatten();
         let occupancy = self.occupancy.iter_mut().flat_map(|(_, pads)| pads);
-        for counter in macs.chain(bandwidth).chain(occupancy) {
+        for counter in macs.chain(occupancy) {
             counter.end(&mut self.recorder, end);
+        }
+        for bandwidth in self.bandwidth.iter_mut().flatten() {
+            bandwidth.end(&mut self.recorder, end);
         }
         self.recorder.tell_missing(PASSES);
     }

@@ -138,7 +138,9 @@ fn the_trace_is_one_that_viewers_accept() {
             "--quiet",
         ]))
         .ok();
-    check(folder.read("run.json").as_bytes()).expect("a trace in order");
+    let contents = check(folder.read("run.json").as_bytes()).expect("a trace in order");
+    let peak = contents.peaks["dram read"];
+    assert!((40_000..=51_200).contains(&peak), "{peak} of 51,200 MB/s");
     let gz = ["--hw", "edge-hybrid", "--trace", "run.json.gz", "--quiet"];
     folder.run(&small(&gz)).ok();
     let bytes = std::fs::read(folder.path("run.json.gz")).expect("the trace is there");

@@ -118,7 +118,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 impl Job {
     fn trace_options(&self, args: &Args, path: &Path) -> TraceOptions {
         let clock = self.spec.value.clock;
+        let rate = self.machine.memory().peak_bytes_per_second();
         TraceOptions {
+            memory_bytes_per_second: rate.map(|rate| rate as u64),
             event_budget: args.trace_budget,
             window: args.trace_window.map(|(from, to)| (Cycle(from), Cycle(to))),
             gzip: path.extension().is_some_and(|ending| ending == "gz"),
