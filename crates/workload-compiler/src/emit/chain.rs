@@ -42,7 +42,7 @@ pub(super) struct Operand {
     pub(super) buffer: Option<Buffer>,
 }
 
-/// What the last step of a chain reads.
+/// What a step of a chain reads.
 struct Reads {
     /// The tensor that the chain began with.
     input: TensorId,
@@ -113,45 +113,23 @@ impl Context {
             } else {
                 self.emitter.tile(work.operation)
             };
-            let operand = self.operand(work, tile, &band.out_rows, &columns);
             let last = index + 1 == steps.len();
-            let streams = Streams {
-                source: match &current {
-                    Some(buffer) => Stream::new(buffer.scratchpad, bits),
-                    None => self.home(input),
-                },
-                operand: self.stream(work.with),
-                result: match goal {
-                    Goal::Tensor(out) if last => self.home(out),
-                    _ => Stream::new(ScratchpadId::Activations, work.bits),
-                },
+            let result = match goal {
+                Goal::Tensor(out) if last => self.home(out),
+                _ => Stream::new(ScratchpadId::Activations, work.bits),
             };
-            let mut step = Step::new(
-                self.units.vector,
-                work.operation,
-                tile,
-                Self::vector_work(work, band.count(), band.width, streams),
-            );
-            match &current {
-                Some(buffer) => step = step.after(&buffer.ready),
-                None => step = step.after(&self.tensors[input.0].ready(&band.rows)),
-            }
-            if let Some(operand) = &operand {
-                step = step.after(&operand.ready);
-            }
-            if let Some(state) = work.state {
-                let state = &self.tensors[state.0];
-                step = step.after(&state.ready(&(0..state.spec.rows)));
-            }
+            let reads = Reads {
+                input,
+                bits,
+                current,
+                operand: self.operand(work, tile, &band.out_rows, &columns),
+            };
+            let mut step = self.chain_step(work, tile, &reads, band, result);
             if last {
-                let reads = Reads {
-                    input,
-                    bits,
-                    current,
-                    operand,
-                };
                 return self.end_chain(work, step, reads, band, (goal, stored_by));
             }
+            let operand = reads.operand;
+            current = reads.current;
             let made = current.is_none().then(|| {
                 let bytes = (band.count() * band.width * work.bits).div_ceil(8);
                 Buffer::new(ScratchpadId::Activations, bytes)
@@ -179,6 +157,40 @@ impl Context {
             });
         }
         unreachable!("a chain has a last step")
+    }
+
+    /// A step that waits for what it reads.
+    fn chain_step(
+        &self,
+        work: &VectorStep,
+        tile: u32,
+        reads: &Reads,
+        band: &Band,
+        result: Stream,
+    ) -> Step {
+        let input = &self.tensors[reads.input.0];
+        let (source, ready) = match &reads.current {
+            Some(buffer) => {
+                let source = Stream::new(buffer.scratchpad, reads.bits);
+                (source, buffer.ready.clone())
+            }
+            None => (self.home(reads.input), input.ready(&band.rows)),
+        };
+        let streams = Streams {
+            source,
+            operand: self.stream(work.with),
+            result,
+        };
+        let vector = Self::vector_work(work, band.count(), band.width, streams);
+        let mut step = Step::new(self.units.vector, work.operation, tile, vector).after(&ready);
+        if let Some(operand) = &reads.operand {
+            step = step.after(&operand.ready);
+        }
+        if let Some(state) = work.state {
+            let state = &self.tensors[state.0];
+            step = step.after(&state.ready(&(0..state.spec.rows)));
+        }
+        step
     }
 
     /// The last step: its result goes where the chain's result is wanted.

@@ -211,50 +211,8 @@ fn build(
 ) -> Result<Model, FieldError> {
     let d_model = needed(config.hidden_size, "hidden_size")?;
     let recurrent = model_type == "hgrn_bit";
-    let n_heads = if recurrent {
-        config.num_attention_heads.unwrap_or(1)
-    } else {
-        needed(config.num_attention_heads, "num_attention_heads")?
-    };
-    if n_heads == 0 {
-        return Err(FieldError::new("num_attention_heads", "0").help("at least 1 is needed"));
-    }
-    let head_dim = match config.head_dim {
-        Some(head_dim) => head_dim,
-        None if d_model.is_multiple_of(n_heads) => d_model / n_heads,
-        None => {
-            return Err(FieldError::new(
-                "num_attention_heads",
-                format!("hidden_size {d_model} does not divide evenly over {n_heads} heads"),
-            )
-            .help("give head_dim, or a number of heads that divides"));
-        }
-    };
-    let written = config
-        .hidden_activation
-        .as_ref()
-        .or(config.hidden_act.as_ref());
-    let activation = match written {
-        Some(name) => activation(name).ok_or_else(|| {
-            FieldError::new("hidden_act", format!("`{name}` is not known"))
-                .help("relu, relu2, gelu (any form), silu or swish")
-        })?,
-        None => known.activation,
-    };
-    let rotary = match known.position {
-        Position::Rotary => {
-            let factor = config.partial_rotary_factor.unwrap_or(1.0).clamp(0.0, 1.0);
-            // Below 2^53 the product is exact; dimensions come in pairs.
-            (head_dim as f64 * factor) as u64 / 2 * 2
-        }
-        Position::Learned | Position::None => 0,
-    };
-    let quantised = config
-        .quantization_config
-        .as_ref()
-        .and_then(|quantisation| quantisation.quant_method.as_deref())
-        == Some("bitnet");
-    let ternary = quantised || matches!(model_type, "bitnet" | "hgrn_bit");
+    let (n_heads, head_dim) = heads(config, d_model, recurrent)?;
+    let activation = written_activation(config)?.unwrap_or(known.activation);
     let windowed = config
         .use_sliding_window
         .unwrap_or(!model_type.starts_with("qwen"));
@@ -297,7 +255,10 @@ fn build(
         linear_norms: recurrent,
         qk_norm: matches!(model_type, "qwen3" | "gemma3" | "gemma3_text"),
         position: known.position,
-        rotary_dim: rotary,
+        rotary_dim: match known.position {
+            Position::Rotary => rotary_dim(config, head_dim),
+            Position::Learned | Position::None => 0,
+        },
         qkv_bias: config
             .attention_bias
             .or(config.bias)
@@ -309,15 +270,59 @@ fn build(
         max_context: config.max_position_embeddings.unwrap_or(2048),
         sliding_window: config.sliding_window.filter(|_| windowed),
         global_every,
-        published_precision: if ternary {
-            "W1.58A8".to_owned()
-        } else {
-            match config.torch_dtype.as_deref() {
-                Some("float16") => "fp16",
-                Some("float32") => "fp32",
-                _ => "bf16",
-            }
-            .to_owned()
-        },
+        published_precision: published_precision(config, model_type).to_owned(),
     })
+}
+
+/// Query heads, and the width of a head.
+fn heads(config: &Config, d_model: u64, recurrent: bool) -> Result<(u64, u64), FieldError> {
+    let n_heads = if recurrent {
+        config.num_attention_heads.unwrap_or(1)
+    } else {
+        needed(config.num_attention_heads, "num_attention_heads")?
+    };
+    if n_heads == 0 {
+        return Err(FieldError::new("num_attention_heads", "0").help("at least 1 is needed"));
+    }
+    match config.head_dim {
+        Some(head_dim) => Ok((n_heads, head_dim)),
+        None if d_model.is_multiple_of(n_heads) => Ok((n_heads, d_model / n_heads)),
+        None => {
+            let what = format!("hidden_size {d_model} does not divide evenly over {n_heads} heads");
+            let help = "give head_dim, or a number of heads that divides";
+            Err(FieldError::new("num_attention_heads", what).help(help))
+        }
+    }
+}
+
+fn written_activation(config: &Config) -> Result<Option<Activation>, FieldError> {
+    let written = config.hidden_activation.as_ref();
+    let Some(name) = written.or(config.hidden_act.as_ref()) else {
+        return Ok(None);
+    };
+    let known = activation(name).ok_or_else(|| {
+        FieldError::new("hidden_act", format!("`{name}` is not known"))
+            .help("relu, relu2, gelu (any form), silu or swish")
+    })?;
+    Ok(Some(known))
+}
+
+/// Dimensions of a head that are rotated: a share, in pairs.
+fn rotary_dim(config: &Config, head_dim: u64) -> u64 {
+    let factor = config.partial_rotary_factor.unwrap_or(1.0).clamp(0.0, 1.0);
+    // Below 2^53 the product is exact.
+    (head_dim as f64 * factor) as u64 / 2 * 2
+}
+
+fn published_precision(config: &Config, model_type: &str) -> &'static str {
+    let quantisation = config.quantization_config.as_ref();
+    let method = quantisation.and_then(|quantisation| quantisation.quant_method.as_deref());
+    if method == Some("bitnet") || matches!(model_type, "bitnet" | "hgrn_bit") {
+        return "W1.58A8";
+    }
+    match config.torch_dtype.as_deref() {
+        Some("float16") => "fp16",
+        Some("float32") => "fp32",
+        _ => "bf16",
+    }
 }

@@ -272,8 +272,6 @@ impl AttentionProblem {
 
     /// Works out what a plan costs.
     fn weigh(&self, plan: &mut AttentionPlan, target: &Target, clockwork: &Clockwork<'_>) {
-        let repeat = plan.heads * if self.separate { self.group } else { 1 };
-        let sharing = if self.separate { 1 } else { self.group };
         let items = self.batch * self.kv_heads.div_ceil(plan.heads);
         let all_heads = self.batch * self.kv_heads;
         let mut cost = Cost::default();
@@ -281,32 +279,8 @@ impl AttentionProblem {
         let mut all = Times::from_elem(0, self.team.len());
         let mut positions: u64 = 0;
         for (queries, count) in self.blocks(plan.queries) {
-            let m = (queries.end - queries.start) * sharing;
             let keys = self.mask.keys(&queries, plan);
-            let span = keys.end - keys.start;
-            let mut times = Times::from_elem(0, self.team.len());
-            let pieces = [(span / plan.keys, plan.keys), (1, span % plan.keys)];
-            let mut vector = 0_u64;
-            for (number, length) in pieces.into_iter().filter(|(_, length)| *length > 0) {
-                let scores = tile(m, length, self.head_dim, repeat);
-                let context = tile(m, self.head_dim, length, repeat);
-                for work in self.of_phase(scores, context) {
-                    for (sum, cycles) in times.iter_mut().zip(clockwork.tile(&work)) {
-                        *sum = sum.saturating_add(cycles.saturating_mul(number));
-                    }
-                }
-                if !plan.whole_rows {
-                    let softmax = self.softmax(m * repeat, length, target);
-                    vector = vector.saturating_add(softmax.saturating_mul(number));
-                }
-            }
-            if plan.whole_rows {
-                vector = self.softmax(m * repeat, span, target);
-            } else {
-                let scalings = span.div_ceil(plan.keys).saturating_sub(1);
-                let scaling = self.scaling(m * repeat, target);
-                vector = vector.saturating_add(scaling.saturating_mul(scalings));
-            }
+            let (times, vector) = self.block(plan, &queries, &keys, target, clockwork);
             cost.vector = cost
                 .vector
                 .saturating_add(vector.saturating_mul(count * items));
@@ -346,6 +320,43 @@ impl AttentionProblem {
         let sides = self.of_phase((), ()).count() as u64;
         let bytes = positions.saturating_mul(sides * self.stride * all_heads);
         plan.cost = cost.and_bytes(bytes.saturating_add(self.other_bytes), target);
+    }
+
+    /// Cycles of each array, and of the vector unit, for a block of queries of an item's heads.
+    fn block(
+        &self,
+        plan: &AttentionPlan,
+        queries: &Range<u64>,
+        keys: &Range<u64>,
+        target: &Target,
+        clockwork: &Clockwork<'_>,
+    ) -> (Times, u64) {
+        let repeat = plan.heads * if self.separate { self.group } else { 1 };
+        let m = (queries.end - queries.start) * if self.separate { 1 } else { self.group };
+        let span = keys.end - keys.start;
+        let mut times = Times::from_elem(0, self.team.len());
+        let mut vector = 0_u64;
+        let pieces = [(span / plan.keys, plan.keys), (1, span % plan.keys)];
+        for (number, length) in pieces.into_iter().filter(|(_, length)| *length > 0) {
+            let scores = tile(m, length, self.head_dim, repeat);
+            let context = tile(m, self.head_dim, length, repeat);
+            for work in self.of_phase(scores, context) {
+                for (sum, cycles) in times.iter_mut().zip(clockwork.tile(&work)) {
+                    *sum = sum.saturating_add(cycles.saturating_mul(number));
+                }
+            }
+            let softmax = self.softmax(m * repeat, length, target);
+            vector = vector.saturating_add(softmax.saturating_mul(number));
+        }
+        if plan.whole_rows {
+            return (times, self.softmax(m * repeat, span, target));
+        }
+        let scalings = span.div_ceil(plan.keys).saturating_sub(1);
+        let scaling = self.scaling(m * repeat, target);
+        (
+            times,
+            vector.saturating_add(scaling.saturating_mul(scalings)),
+        )
     }
 
     /// What a stage of this phase has of both.

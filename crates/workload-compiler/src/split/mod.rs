@@ -6,15 +6,16 @@
 //! residual stream on. The embedding table lies whole on each core that needs it; the LM head is split by
 //! vocabulary, and its results are gathered.
 
+mod check;
 mod collective;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use check::check;
 use tile_program::{CoreId, Platform, ScratchpadId, Target};
 
 use crate::error::CompileError;
-use crate::model::Mixer;
 use crate::workload::{Algorithm, Workload};
 
 pub(crate) use collective::{Collective, Move, moves};
@@ -66,63 +67,7 @@ impl Division {
             split.pipeline,
             split.tensor.unwrap_or(cores / split.pipeline.max(1)),
         );
-        let wrong = |field, what: String, help: String| CompileError::Split { field, what, help };
-        if stages == 0 || ways == 0 || stages.saturating_mul(ways) > cores {
-            let what = format!("{ways} cores to a layer, in {stages} groups, of {cores} cores");
-            let help = format!("tensor times pipeline from 1 to {cores}");
-            return Err(wrong("pipeline", what, help));
-        }
-        let model = &workload.model;
-        if ways * stages > 1 && !matches!(model.mixer, Mixer::Attention) {
-            let what = format!("{} has no attention to split by heads", model.name);
-            let help = "split: (tensor: 1, pipeline: 1)".to_owned();
-            return Err(wrong("tensor", what, help));
-        }
-        if ways * stages > 1 && !workload.operators.vector() {
-            let error = CompileError::Split {
-                field: "tensor",
-                what: "without vector work nobody adds up partial results".to_owned(),
-                help: "operators: All or Blocks, or split: (tensor: 1, pipeline: 1)".to_owned(),
-            };
-            return Err(error);
-        }
-        for (count, what) in [
-            (model.n_heads, "query heads"),
-            (model.n_kv_heads, "key/value heads"),
-            (model.d_ff, "columns of the feed-forward network"),
-        ] {
-            if !count.is_multiple_of(ways) {
-                let divisors: Vec<_> = (1..=cores.min(count))
-                    .filter(|ways| {
-                        let counts = [model.n_heads, model.n_kv_heads, model.d_ff];
-                        counts.iter().all(|count| count.is_multiple_of(*ways))
-                    })
-                    .map(|ways| ways.to_string())
-                    .collect();
-                let what = format!("{count} {what} cannot be split over {ways} cores");
-                let help = format!("tensor: {} for this model", divisors.join(", "));
-                return Err(wrong("tensor", what, help));
-            }
-        }
-        if stages > model.layers {
-            let what = format!(
-                "{} layers cannot be split over {stages} groups",
-                model.layers
-            );
-            let help = format!("pipeline from 1 to {}", model.layers);
-            return Err(wrong("pipeline", what, help));
-        }
-        if split.microbatches == 0 || split.microbatches > workload.sequences() {
-            let sequences = workload.sequences();
-            let what = format!("{} parts of {sequences} sequences", split.microbatches);
-            let help = format!("microbatches from 1 to {sequences}");
-            return Err(wrong("microbatches", what, help));
-        }
-        if split.microbatches > 1 && !workload.operators.embedding() {
-            let what = "without an embedding all parts of the batch begin at once".to_owned();
-            let help = "microbatches: 1, or operators: All".to_owned();
-            return Err(wrong("microbatches", what, help));
-        }
+        check(workload, cores, ways, stages)?;
         let used = usize::try_from(ways * stages).expect("at most the machine's cores");
         let used: Vec<CoreId> = platform.cores[..used]
             .iter()
