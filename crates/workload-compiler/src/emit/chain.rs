@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use tile_program::{OperationId, ScratchpadId, Stream, UnitId};
 
+use super::context::{Context, Streams};
 use super::emitter::{After, Buffer, Step};
-use super::pass::{Context, Streams};
 use crate::lower::{TensorId, VectorStage, VectorStep};
 
 /// Where the result of a chain goes.

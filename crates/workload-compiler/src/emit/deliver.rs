@@ -3,9 +3,9 @@
 use tile_program::ScratchpadId;
 
 use super::chain::Operand;
+use super::context::Context;
 use super::emitter::{Buffer, Step};
 use super::gemm::Tile;
-use super::pass::Context;
 use crate::lower::{Section, TensorId};
 
 impl Context {

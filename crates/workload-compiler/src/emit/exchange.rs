@@ -15,8 +15,8 @@ use tile_program::{
 };
 
 use super::board::{Key, Posted};
+use super::context::Context;
 use super::emitter::{After, Buffer, Step};
-use super::pass::Context;
 use super::seat::Mate;
 use crate::lower::{Exchange, ExchangeStage, STATISTIC_BYTES, Slot};
 use crate::split::{Collective, Move, moves};

@@ -5,9 +5,9 @@ use std::task::Poll;
 use tile_program::{Bytes, TransferTile, Work};
 
 use super::board::{Key, Posted};
+use super::context::Context;
 use super::emitter::{Buffer, Step};
 use super::exchange::{ExchangeRun, PAD, pull};
-use super::pass::Context;
 use crate::lower::{Exchange, Slot};
 
 /// Bytes of the message that says that a piece has been taken over.

@@ -2,208 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
-use std::ops::Range;
 use std::task::Poll;
 
-use tile_program::{
-    Family, GemmTile, Instruction, OperationId, ScratchpadId, Stream, Target, TransferTile, UnitId,
-    VectorTile, Work,
-};
+use tile_program::Instruction;
 
-use super::emitter::{After, Buffer, Emitter, Step};
+use super::context::{Context, Units};
+use super::emitter::Emitter;
 use super::seat::Seat;
-use super::tensor::{Live, Slots};
+use super::tensor::Slots;
 use super::window::Window;
-use crate::lower::{Backing, Graph, Slot, Stage, Tensor, TensorId, VectorStep};
-use crate::plan::{Home, PassPlan, StagePlan, packed};
-
-/// What stages share while they are emitted.
-pub(crate) struct Context {
-    pub(crate) emitter: Emitter,
-    pub(crate) tensors: Vec<Live>,
-    pub(crate) units: Units,
-    /// Of each operation.
-    families: Vec<Option<Family>>,
-    /// How many GEMMs stand side by side, by array and tile.
-    packed: BTreeMap<(usize, u64, u64, u64, u64), u64>,
-    /// Who has read each region of activations: several tensors share one.
-    pub(super) slot_readers: Vec<After>,
-    /// What earlier passes wrote to main memory (caches, states) is there after this.
-    pub(crate) past: After,
-    /// Earlier passes are over, and with them the token that this one begins with is known.
-    pub(super) token: After,
-    /// No pass comes after this one.
-    pub(super) last: bool,
-    /// The stage that is being emitted, and the last one that uses each matrix that stays.
-    pub(super) stage: usize,
-    last_uses: BTreeMap<u64, usize>,
-    pub(super) seat: Seat,
-    /// Where what goes to cores of the same chip lies, and how many bytes there are.
-    pub(super) mailbox: (u64, u64),
-}
-
-/// What vector work reads and writes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Streams {
-    pub(crate) source: Stream,
-    pub(crate) operand: Option<Stream>,
-    pub(crate) result: Stream,
-}
-
-/// Units by their work.
-#[derive(Clone, Debug)]
-pub(crate) struct Units {
-    pub(crate) target: Target,
-    pub(crate) arrays: Vec<UnitId>,
-    pub(crate) vector: UnitId,
-    pub(crate) load: UnitId,
-    pub(crate) store: UnitId,
-    pub(crate) access: u64,
-}
-
-impl Units {
-    pub(crate) fn new(target: &Target) -> Self {
-        let arrays = &target.arrays;
-        Self {
-            arrays: arrays.iter().map(|array| array.unit).collect(),
-            target: target.clone(),
-            vector: target.vector,
-            load: target.load,
-            store: target.store,
-            access: target.memory.access.get(),
-        }
-    }
-}
-
-impl Context {
-    /// The arrays that share a stage, by their places in the target: its own first.
-    pub(crate) fn team(&self, array: usize, operation: OperationId) -> Vec<usize> {
-        let family = self.families[operation.index()];
-        crate::plan::team(&self.units.target, array, family)
-    }
-
-    /// A tile of independent GEMMs, as many of them side by side as are faster so.
-    pub(crate) fn pack(&mut self, array: usize, tile: GemmTile) -> Work {
-        if tile.repeat == 1 {
-            return Work::Gemm(tile);
-        }
-        let side_by_side = *self
-            .packed
-            .entry((array, tile.m, tile.n, tile.k, tile.repeat))
-            .or_insert_with(|| packed(&self.units.target, array, tile).side_by_side);
-        Work::Gemm(GemmTile {
-            side_by_side,
-            ..tile
-        })
-    }
-
-    pub(crate) fn tensor(&mut self, id: TensorId) -> &mut Live {
-        &mut self.tensors[id.0]
-    }
-
-    /// Whether no further stage of the pass uses a matrix that stays.
-    pub(crate) fn is_last_use(&self, base: u64) -> bool {
-        self.last_uses.get(&base) == Some(&self.stage)
-    }
-
-    /// Loads a piece of a tensor in memory into a scratchpad.
-    pub(crate) fn load_piece(
-        &mut self,
-        (operation, tile): (OperationId, u32),
-        tensor: TensorId,
-        rows: &Range<u64>,
-        stride: u64,
-        columns: &Range<u64>,
-    ) -> Buffer {
-        let live = &self.tensors[tensor.0];
-        let count = (rows.end - rows.start).div_ceil(stride);
-        let bytes = live.piece(count, columns.end - columns.start);
-        let ready = live.ready(rows);
-        let regions = live.regions(rows, stride, columns);
-        let mut buffer = Buffer::new(ScratchpadId::Activations, bytes);
-        for (index, region) in regions.into_iter().enumerate() {
-            let work = Work::Transfer(TransferTile {
-                region,
-                scratchpad: ScratchpadId::Activations,
-            });
-            let mut step = Step::new(self.units.load, operation, tile, work).after(&ready);
-            if index == 0 {
-                step = step.take(&buffer);
-            }
-            let stamp = self.emitter.issue(step);
-            buffer.written(stamp);
-            self.tensors[tensor.0].read(stamp);
-            if let Backing::Slot(slot) = self.tensors[tensor.0].spec.backing {
-                self.slot_readers[slot as usize].add(stamp);
-            }
-        }
-        buffer
-    }
-
-    /// Stores a buffer as a piece of a tensor in memory, and gives the buffer back.
-    pub(crate) fn store_piece(
-        &mut self,
-        (operation, tile): (OperationId, u32),
-        mut buffer: Buffer,
-        tensor: TensorId,
-        rows: &Range<u64>,
-        columns: &Range<u64>,
-    ) {
-        let live = &self.tensors[tensor.0];
-        let readers = match live.spec.backing {
-            Backing::Slot(slot) => self.slot_readers[slot as usize].clone(),
-            Backing::Cache(_) | Backing::Rows(_) => After::default(),
-        };
-        let regions = live.regions(rows, 1, columns);
-        let last = regions.len() - 1;
-        let scratchpad = buffer.scratchpad;
-        for (index, region) in regions.into_iter().enumerate() {
-            let work = Work::Transfer(TransferTile { region, scratchpad });
-            let mut step = Step::new(self.units.store, operation, tile, work).after(&buffer.ready);
-            step.overwrites.merge(&readers);
-            if index == last {
-                let empty = Buffer::new(scratchpad, 0);
-                step = step.give(std::mem::replace(&mut buffer, empty));
-            }
-            let stamp = self.emitter.issue(step);
-            self.tensors[tensor.0].written(rows, stamp);
-        }
-    }
-
-    /// Vector work on `rows` rows of `columns` elements.
-    pub(crate) fn vector_work(
-        step: &VectorStep,
-        rows: u64,
-        columns: u64,
-        streams: Streams,
-    ) -> Work {
-        let elements = step.elements(rows, columns);
-        let rows = step
-            .group
-            .map_or(rows, |group| rows * columns.div_ceil(group));
-        Work::Vector(VectorTile {
-            kind: step.kind,
-            elements: elements.max(1),
-            rows,
-            source: streams.source,
-            operand: streams.operand,
-            result: streams.result,
-        })
-    }
-
-    /// Where the elements of a tensor are while they are worked on: where it is held, or in the
-    /// activation scratchpad, through which it passes.
-    pub(crate) fn home(&self, tensor: TensorId) -> Stream {
-        let live = &self.tensors[tensor.0];
-        let scratchpad = live.on_chip().unwrap_or(ScratchpadId::Activations);
-        Stream::new(scratchpad, live.spec.bits)
-    }
-
-    /// The same of a second operand, if there is one.
-    pub(crate) fn stream(&self, operand: Option<TensorId>) -> Option<Stream> {
-        operand.map(|tensor| self.home(tensor))
-    }
-}
+use crate::lower::Stage;
+use crate::plan::{PassPlan, StagePlan};
 
 /// Emits the instructions of a pass.
 pub(crate) struct PassEmitter {
@@ -229,72 +38,26 @@ impl PassEmitter {
         seat: Seat,
         last: bool,
     ) -> Self {
-        let one_after_another = plan.one_after_another;
         let PassPlan {
-            graph:
-                Graph {
-                    sequences,
-                    operations,
-                    tensors,
-                    stages,
-                    strips: _,
-                },
+            graph,
             homes,
             plans,
             last_use,
-            one_after_another: _,
+            one_after_another,
         } = plan;
-        emitter.begin_pass(operations.len());
-        let access = units.access;
-        let count = |unit: UnitId| (unit, emitter.count(unit));
-        let past = After::from(count(units.store));
-        let mut token = past.clone();
-        for &unit in units.arrays.iter().chain([&units.vector]) {
-            token.add(count(unit));
-        }
-        let loads = After::from(count(units.load));
-        // Those of other cores, too.
-        let mut slot_readers = std::mem::take(&mut emitter.slot_readers);
-        slot_readers.resize(Slot::COUNT, After::default());
-        for readers in &mut slot_readers {
-            readers.merge(&loads);
-        }
-        let mailboxes = tensors
+        emitter.begin_pass(graph.operations.len());
+        let stages: Vec<_> = graph.stages.into_iter().zip(plans).collect();
+        let tensors = graph.tensors.into_iter().zip(homes).collect();
+        let sequences = &graph.sequences;
+        let mut context = Context::new(emitter, tensors, sequences, slots, units, seat, last);
+        let operations = &graph.operations;
+        context.families = operations
             .iter()
-            .filter(|tensor| matches!(tensor.backing, Backing::Slot(Slot::Mailbox)));
-        let mailbox = (
-            slots[Slot::Mailbox as usize],
-            mailboxes.map(|tensor| tensor.width).max().unwrap_or(0),
-        );
-        let begin = |(spec, home): (Tensor, Home)| {
-            let sequences = sequences[spec.microbatch].clone();
-            let mut live = Live::new(spec, home, slots, access, sequences);
-            if matches!(spec.backing, Backing::Slot(Slot::Residual)) {
-                live.begin(&token);
-            }
-            live
-        };
-        let tensors = tensors.into_iter().zip(homes).map(begin).collect();
-        let stages: Vec<_> = stages.into_iter().zip(plans).collect();
+            .map(|operation| operation.family)
+            .collect();
+        context.last_uses = last_uses(&stages);
         Self {
-            context: Context {
-                emitter,
-                tensors,
-                units,
-                families: operations
-                    .iter()
-                    .map(|operation| operation.family)
-                    .collect(),
-                packed: BTreeMap::new(),
-                slot_readers,
-                past,
-                token,
-                last,
-                stage: 0,
-                last_uses: last_uses(&stages),
-                seat,
-                mailbox,
-            },
+            context,
             stages: stages.into_iter().peekable(),
             index: 0,
             window: Window::default(),

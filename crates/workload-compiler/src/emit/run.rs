@@ -6,10 +6,10 @@ use tile_program::{ScratchpadId, TransferTile, Work};
 
 use super::attention::AttentionRun;
 use super::chain::VectorRun;
+use super::context::Context;
 use super::emitter::{Buffer, Step};
 use super::exchange::ExchangeRun;
 use super::gemm::GemmRun;
-use super::pass::Context;
 use crate::lower::{FetchStage, MoveStage, Stage};
 use crate::plan::StagePlan;
 

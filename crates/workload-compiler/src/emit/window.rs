@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use tile_program::ScratchpadId;
 
-use super::pass::Context;
+use super::context::Context;
 use super::run::Run;
 use crate::lower::{AttentionPhase, Backing, Slot, Stage, TensorId};
 use crate::plan::{Home, StagePlan};

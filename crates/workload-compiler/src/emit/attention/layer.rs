@@ -7,8 +7,8 @@ use tile_program::{GemmTile, ScratchpadId, Stream, UnitId, VectorKind, VectorTil
 use super::Lane;
 use super::items::{Item, Items};
 use super::operands::Side;
+use crate::emit::context::Context;
 use crate::emit::emitter::{Buffer, Step};
-use crate::emit::pass::Context;
 use crate::layout::CacheRegion;
 use crate::lower::{AttentionPhase, AttentionStage};
 use crate::plan::{AttentionPlan, times};

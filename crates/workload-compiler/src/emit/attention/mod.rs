@@ -12,8 +12,8 @@ mod operands;
 
 use tile_program::UnitId;
 
+use super::context::Context;
 use super::emitter::Buffer;
-use super::pass::Context;
 use crate::lower::{AttentionStage, Backing, TensorId};
 use crate::plan::{AttentionPlan, accumulator_bytes};
 use items::{Item, Items};

@@ -7,8 +7,8 @@ use tile_program::{OperationId, ScratchpadId, TransferTile, UnitId, Work};
 use super::Lane;
 use super::items::Item;
 use super::layer::Layer;
+use crate::emit::context::Context;
 use crate::emit::emitter::{After, Buffer, Step};
-use crate::emit::pass::Context;
 use crate::lower::TensorId;
 
 /// Keys or values.

@@ -8,8 +8,8 @@ use smallvec::{SmallVec, smallvec};
 use tile_program::{GemmTile, LoopOrder, ScratchpadId, UnitId};
 
 use super::chain::{Band, Goal};
+use super::context::Context;
 use super::emitter::Buffer;
-use super::pass::Context;
 use crate::lower::{GemmStage, Section};
 use crate::plan::{GemmPlan, Times, accumulator_bytes, assign, times};
 

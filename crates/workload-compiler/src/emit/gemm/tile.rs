@@ -6,10 +6,10 @@ use tile_program::{
 };
 
 use super::{GemmRun, Tile};
+use crate::emit::context::{Context, Streams};
 use crate::emit::cuts::{Cut, cuts};
 use crate::emit::emitter::{Buffer, Step};
 use crate::emit::kept::KeptMatrix;
-use crate::emit::pass::{Context, Streams};
 use crate::lower::{Part, Section};
 
 /// The sums of a part of a section, one for each part of k.
