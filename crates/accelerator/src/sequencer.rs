@@ -134,10 +134,15 @@ impl<'r> Sequencer<'r> {
         }
     }
 
+    /// Whether all that was given is complete, and a pass may begin.
+    pub(crate) fn is_between_passes(&self) -> bool {
+        let rest = |lane: &Lane| lane.stream.is_some() || lane.stalled.is_some();
+        self.outstanding == 0 && !self.ended && !self.lanes.iter().any(rest)
+    }
+
     /// Begins the next pass if the one before is complete.
     pub(crate) fn begin(&mut self, observer: &mut impl Observer, now: Cycle) {
-        let rest = |lane: &Lane| lane.stream.is_some() || lane.stalled.is_some();
-        while self.outstanding == 0 && !self.ended && !self.lanes.iter().any(rest) {
+        while self.is_between_passes() {
             self.begin_next(observer, now);
             // A pass of no instructions is over at once.
             for lane in &mut self.lanes {

@@ -94,7 +94,10 @@ impl<O: Observer> World<'_, O> {
     /// until one is full.
     pub(crate) fn feed(&mut self, context: &mut Context<'_>) {
         let now = context.now_in(self.reference);
-        self.sequencer.begin(&mut self.observer, now);
+        if self.sequencer.is_between_passes() {
+            self.account_for_all(now);
+            self.sequencer.begin(&mut self.observer, now);
+        }
         // What one core is given may be what the stream of another waits for.
         while self.feed_each(context, now) && self.sequencer.is_any_pending() {}
         if let Some(error) = self.sequencer.refused.take() {
@@ -232,11 +235,16 @@ impl<O: Observer> World<'_, O> {
 
     /// Ends the account of every unit at the end of the run.
     pub(crate) fn finish(&mut self) {
+        self.account_for_all(self.end);
+        self.observer.end(self.end);
+    }
+
+    /// Carries the accounts of all units, which have nothing at hand, on to a cycle.
+    fn account_for_all(&mut self, to: Cycle) {
         for index in 0..self.units.len() {
             let unit = UnitId(u16::try_from(index).expect("unit ids are 16 bits wide"));
-            self.account_waiting(unit, self.end, None);
+            self.account_waiting(unit, to, None);
         }
-        self.observer.end(self.end);
     }
 
     pub(crate) fn pad(&mut self, core: usize, id: ScratchpadId) -> &mut Scratchpad {

@@ -76,7 +76,8 @@ impl UnitLedger {
 /// * a span of a DMA side is reported when it ends, and before any wait that it ends;
 /// * an instruction's `busy` comes before its `complete`, and that before the `waiting` of whoever
 ///   waited for it;
-/// * passes do not overlap: an `OperationId` always belongs to the pass that began last.
+/// * passes do not overlap: one begins when all instructions before it are complete and every unit is
+///   accounted for up to there; an `OperationId` always belongs to the pass that began last.
 #[derive(Debug)]
 pub struct Ledger {
     pub(crate) units: Vec<UnitLedger>,
@@ -139,6 +140,21 @@ impl Ledger {
         path
     }
 
+    /// Whatever follows on any unit follows on the completion that came last.
+    fn join(&mut self, at: Cycle) {
+        let path = self.critical_path(at);
+        for unit in &mut self.units {
+            assert!(
+                unit.through == at,
+                "{}: a pass begins at {}, but the account ends at {}",
+                unit.name,
+                at.get(),
+                unit.through
+            );
+            unit.path.restart(&path);
+        }
+    }
+
     /// By cause, what a unit was kept waiting by.
     fn charge_wait(&mut self, waiting: &Waiting) -> CauseCycles {
         let cycles = waiting.to.since(waiting.from);
@@ -182,12 +198,15 @@ impl Ledger {
 }
 
 impl Observer for Ledger {
-    fn pass(&mut self, _name: &str, operations: &[Operation], _at: Cycle) {
+    fn pass(&mut self, _name: &str, operations: &[Operation], at: Cycle) {
         self.passes += 1;
         self.operations.begin_pass(operations);
         let operators = self.operations.operators.len();
         for unit in &mut self.units {
             unit.path.resize(operators);
+        }
+        if self.passes > 1 {
+            self.join(at);
         }
     }
 

@@ -69,6 +69,12 @@ impl UnitPath {
         self.captured.operators.resize(operators, 0);
     }
 
+    /// A path leads to all that comes next, up to where the unit's account ends.
+    pub(crate) fn restart(&mut self, path: &Path) {
+        self.last.copy_from(path);
+        self.since = Since::default();
+    }
+
     /// A wait ended at `to` because another unit completed an instruction: remembers the path to
     /// that completion, and how much later the wait ended (this unit's next clock edge).
     pub(crate) fn capture(&mut self, path: &Path, to: Cycle) {

@@ -4,7 +4,7 @@ use crate::toy::{self, LOAD, Ran, STORE, UNITS};
 use attribution::{Ledger, Summary};
 use event_kernel::{Cycle, Cycles};
 use proptest::prelude::*;
-use tile_program::{Cause, Class, UnitId, WaitReason};
+use tile_program::{Cause, Class, Observer, UnitId, WaitReason};
 
 type Cells = [[u64; Cause::COUNT]; Class::ALL.len()];
 
@@ -116,6 +116,24 @@ fn end_of(ran: &[Ran], later: u64) -> Cycle {
     last.unwrap_or_default() + Cycles(later)
 }
 
+/// The same, so many cycles later.
+fn later(ran: &[Ran], cycles: Cycles) -> Vec<Ran> {
+    let later = ran.iter().cloned().map(|mut ran| {
+        for at in [
+            &mut ran.previous,
+            &mut ran.at_hand,
+            &mut ran.noticed,
+            &mut ran.start,
+            &mut ran.end,
+        ] {
+            *at += cycles;
+        }
+        ran.last_wait = ran.last_wait.map(|(on, why, at)| (on, why, at + cycles));
+        ran
+    });
+    later.collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -126,6 +144,29 @@ proptest! {
         let summary = account(&ran, end);
         let expected = Record::of(&ran, end).critical_path(&ran, end);
         prop_assert_eq!(cells_of(&summary), expected);
+    }
+
+    #[test]
+    fn the_path_through_a_pass_follows_on_that_through_the_pass_before(
+        first in toy::draws(), second in toy::draws(),
+    ) {
+        let passes = [toy::run(&first), toy::run(&second)];
+        let [begin, length] = [0, 1].map(|pass: usize| end_of(&passes[pass], 0));
+        let end = begin + length.since(Cycle::ZERO);
+        let mut ledger = Ledger::new(&toy::platform());
+        toy::tell_pass(&passes[0], (Cycle::ZERO, begin), &mut ledger);
+        let second = later(&passes[1], begin.since(Cycle::ZERO));
+        toy::tell_pass(&second, (begin, end), &mut ledger);
+        ledger.end(end);
+        let mut expected = Cells::default();
+        for ran in &passes {
+            let end = end_of(ran, 0);
+            let path = Record::of(ran, end).critical_path(ran, end);
+            for (sum, cycles) in expected.iter_mut().flatten().zip(path.into_iter().flatten()) {
+                *sum += cycles;
+            }
+        }
+        prop_assert_eq!(cells_of(&ledger.summary()), expected);
     }
 
     #[test]

@@ -214,7 +214,13 @@ pub(crate) fn run(draws: &[Draw]) -> Vec<Ran> {
 
 /// Tells an observer of a run, in the order of time.
 pub(crate) fn tell(ran: &[Ran], end: Cycle, observer: &mut impl Observer) {
-    observer.pass("pass", &operations(), Cycle::ZERO);
+    tell_pass(ran, (Cycle::ZERO, end), observer);
+    observer.end(end);
+}
+
+/// Tells an observer of a pass of a run.
+pub(crate) fn tell_pass(ran: &[Ran], (begin, end): (Cycle, Cycle), observer: &mut impl Observer) {
+    observer.pass("pass", &operations(), begin);
     // (time, instruction, step): program order is causal, so it orders what happens at one cycle.
     let mut steps = Vec::new();
     for (index, instruction) in ran.iter().enumerate() {
@@ -235,9 +241,8 @@ pub(crate) fn tell(ran: &[Ran], end: Cycle, observer: &mut impl Observer) {
             .iter()
             .rev()
             .find(|instruction| instruction.unit == unit);
-        observer.waiting(&idle(unit, last.map_or(Cycle::ZERO, |last| last.end), end));
+        observer.waiting(&idle(unit, last.map_or(begin, |last| last.end), end));
     }
-    observer.end(end);
 }
 
 fn idle(unit: UnitId, from: Cycle, to: Cycle) -> Waiting {
