@@ -1,6 +1,7 @@
 //! Laws of every run.
 
 use attribution::{Peaks, Roofline};
+use event_kernel::Cycles;
 use proptest::prelude::*;
 use tile_program::{Cause, NoObserver};
 
@@ -93,14 +94,15 @@ prop_compose! {
         port in prop::sample::select(vec![2u64, 8, 64]),
         bandwidth in prop::option::weighted(0.7, prop::sample::select(vec![300u64, 2_000, 20_000])),
         model in prop::sample::select(vec!["llama-7b", "gpt2-124m", "bitnet-b1.58-3b"]),
-        decode: bool,
+        form in 0..4,
         tokens in 1u64..24,
         batch in 1u64..4,
     ) -> Draw {
-        let run = if decode {
-            format!("Decode(context: {})", 3 * tokens)
-        } else {
-            format!("Prefill(tokens: {tokens})")
+        let run = match form {
+            0 => format!("Decode(context: {})", 3 * tokens),
+            1 => format!("Prefill(tokens: {tokens})"),
+            2 => format!("Prefill(tokens: {tokens}, chunk: {})", tokens.div_ceil(2)),
+            _ => format!("Generate(prompt: {tokens}, tokens: 3)"),
         };
         Draw { rows, columns, dataflow, lanes, kib, outputs, port, bandwidth, model, run, batch }
     }
@@ -121,6 +123,12 @@ fn check(run: &Run) -> Result<(), TestCaseError> {
     }
     let path: u64 = summary.makespan.iter().map(|cell| cell.cycles.get()).sum();
     prop_assert_eq!(path, total);
+    // Somebody is at work, or waited for by name, in every cycle.
+    let idle = summary
+        .makespan
+        .iter()
+        .filter(|cell| cell.cause == Cause::Idle);
+    prop_assert_eq!(idle.map(|cell| cell.cycles).sum::<Cycles>(), Cycles::ZERO);
     for operation in &summary.operations {
         prop_assert_eq!(
             operation.macs,

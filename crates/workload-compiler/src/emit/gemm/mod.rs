@@ -137,8 +137,8 @@ impl GemmRun {
         let section = std::mem::replace(&mut self.stage.sections[self.section], Section::empty());
         self.tile(context, &section, &tile);
         self.stage.sections[self.section] = section;
-        if tile.first_of_block && self.a_stays() && self.plan.double {
-            self.look_ahead(context, tile.rows.end);
+        if tile.first_of_block && !tile.last_of_block {
+            self.look_ahead(context, &tile);
         }
         self.advance(&tile)
     }
@@ -177,9 +177,13 @@ impl GemmRun {
         }
     }
 
-    /// The entry of the next block is run while the present one is in the array.
-    fn look_ahead(&mut self, context: &mut Context, row: u64) {
-        if row < self.stage.m && !self.stage.prologue.is_empty() {
+    /// The entry of the next block is run while the present one is in the array: behind what follows
+    /// on the block's first tile, which else would wait for it, but before that if there is no other
+    /// tile.
+    fn look_ahead(&mut self, context: &mut Context, tile: &Tile) {
+        let row = tile.rows.end;
+        let ahead = self.plan.double && self.a_stays() && !self.stage.prologue.is_empty();
+        if ahead && row < self.stage.m {
             let rows = row..(row + self.plan.m).min(self.stage.m);
             self.ahead = Some(self.enter(context, &rows));
         }

@@ -45,6 +45,9 @@ impl GemmRun {
             let unit = units[cut.split];
             self.cut(context, section, tile, &mut sums, (unit, &cut));
         }
+        if tile.first_of_block && tile.last_of_block {
+            self.look_ahead(context, tile);
+        }
         self.add_up(context, section, tile, &mut sums);
         self.leave(context, section, tile, sums);
     }
