@@ -216,22 +216,27 @@ impl Share {
         matrices
             .sort_unstable_by_key(|&(saved, bytes, base)| (Reverse(saved), Reverse(bytes), base));
         let capacity = self.target.capacity(ScratchpadId::Weights).get();
-        let mut best = (streamed.run, BTreeSet::new(), 0);
+        let mut choices = vec![Keeping {
+            run: streamed.run,
+            ..Keeping::default()
+        }];
         for eighths in [2, 4, 6, 7, 8] {
             let mut left = capacity / 8 * eighths;
-            let mut set = BTreeSet::new();
-            let mut loads = 0;
+            let mut kept = Keeping {
+                eighths,
+                ..Keeping::default()
+            };
             for &(_, bytes, base) in &matrices {
                 if bytes <= left {
                     left -= bytes;
-                    loads += bytes;
-                    set.insert(base);
+                    kept.bytes += bytes;
+                    kept.set.insert(base);
                 }
             }
-            if set == best.1 {
+            if choices.iter().any(|choice| choice.set == kept.set) {
                 continue;
             }
-            let Some(cost) = self.cost_beside(representatives, &set, loads) else {
+            let Some(cost) = self.cost_beside(representatives, &kept.set, kept.bytes) else {
                 continue;
             };
             // The pass that loads them is about as long as if they did not stay.
@@ -239,14 +244,10 @@ impl Share {
                 true => 0,
                 false => streamed.first.saturating_sub(cost.first),
             };
-            let run = cost.run.saturating_add(first);
-            // What costs the same time still saves bytes; a further eighth of the scratchpad that saves no
-            // time would only be missed by the tiles of other passes.
-            if run < best.0 || run == best.0 && best.2 == 0 {
-                best = (run, set, loads);
-            }
+            kept.run = cost.run.saturating_add(first);
+            choices.push(kept);
         }
-        let (_, set, bytes) = best;
+        let Keeping { set, bytes, .. } = Keeping::best(choices);
         self.beside = self.without(bytes);
         self.kept = KeptWeights {
             matrices: set.len() as u64,
@@ -329,6 +330,32 @@ impl Share {
             }
         }
         plan
+    }
+}
+
+/// Matrices that might stay, and what of it.
+#[derive(Debug, Default)]
+struct Keeping {
+    /// Of the weight scratchpad, at most.
+    eighths: u64,
+    set: BTreeSet<u64>,
+    bytes: u64,
+    /// About the cycles of the run.
+    run: u64,
+}
+
+impl Keeping {
+    /// Of those that take about the least time, to within a 128th, the one that saves most bytes; but
+    /// a quarter of the scratchpad is left to other tiles, unless that costs time.
+    fn best(choices: Vec<Self>) -> Self {
+        let least = choices.iter().map(|choice| choice.run).min().unwrap_or(0);
+        let about = |choice: &Self| choice.run <= least.saturating_add(least / 128);
+        let merit = |choice: &Self| match choice.eighths {
+            0..=6 => (1, choice.bytes),
+            eighths => (0, 8 - eighths),
+        };
+        let eligible = choices.into_iter().filter(about);
+        eligible.max_by_key(merit).unwrap_or_default()
     }
 }
 

@@ -217,7 +217,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// A program that is compiled anew for twice of something is another program, and how its stages
-    /// overlap is not foreseen exactly. (Of 5,000 such doublings 7.6 % made a run slower, by 5.2 % at
+    /// overlap is not foreseen exactly. (Of 5,000 such doublings 7.8 % made a run slower, by 3.8 % at
     /// most.) What costs more than a tenth is a cut that the search has misjudged.
     #[test]
     fn twice_of_anything_costs_a_recompiled_program_little(draw in draws()) {

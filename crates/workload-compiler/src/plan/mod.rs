@@ -28,6 +28,7 @@ use crate::workload::Fusion;
 pub(crate) use attention::AttentionPlan;
 use attention::{AttentionChoice, AttentionProblem};
 use beside::beside;
+use choice::Cost;
 use entry::Entry;
 pub(crate) use gemm::GemmPlan;
 use gemm::{GemmChoice, GemmProblem, SectionProblem};
@@ -230,14 +231,22 @@ impl PassPlan {
         self.push(Stage::Gemm(stage), StagePlan::Gemm(plan));
     }
 
-    /// About the cycles of its GEMMs and its attention.
+    /// About the cycles of its GEMMs and its attention: no more than they take one after another, and
+    /// no less than the busiest kind of unit over all of them, since memory runs ahead of the arrays
+    /// from stage to stage as far as there is room. The mean of both.
     pub(crate) fn cycles(&self) -> u64 {
-        let cycles = self.plans.iter().map(|plan| match plan {
-            StagePlan::Gemm(plan) => plan.cost.cycles(),
-            StagePlan::Attention(plan) => plan.cost.cycles(),
-            StagePlan::Rows(_) => 0,
+        let costs = self.plans.iter().filter_map(|plan| match plan {
+            StagePlan::Gemm(plan) => Some(plan.cost),
+            StagePlan::Attention(plan) => Some(plan.cost),
+            StagePlan::Rows(_) => None,
         });
-        cycles.fold(0, u64::saturating_add)
+        let sum = |part: fn(&Cost) -> u64| {
+            let parts = costs.clone().map(|cost| part(&cost));
+            parts.fold(0, u64::saturating_add)
+        };
+        let busiest = sum(|cost| cost.array).max(sum(|cost| cost.vector));
+        let busiest = busiest.max(sum(|cost| cost.memory));
+        busiest.midpoint(sum(Cost::cycles))
     }
 
     /// Notes last uses, and charges activations that lie in memory to those who must move them.
