@@ -6,8 +6,8 @@
 //!
 //! | order | stays | bytes of A and B that are loaded |
 //! |---|---|---|
-//! | [`Order::RowsOuter`] | a block of rows of A | A + ⌈M/m⌉·B |
-//! | [`Order::ColumnsOuter`] | a block of columns of B | ⌈N/n⌉·A + B |
+//! | [`LoopOrder::RowsOuter`] | a block of rows of A | A + ⌈M/m⌉·B |
+//! | [`LoopOrder::ColumnsOuter`] | a block of columns of B | ⌈N/n⌉·A + B |
 //! | either | nothing | ⌈N/n⌉·A + ⌈M/m⌉·B |
 //!
 //! All combinations of a grid of sizes that fit the scratchpads are tried, also without double
