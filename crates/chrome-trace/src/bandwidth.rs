@@ -121,8 +121,7 @@ fn draw<W: Write>(span: Span, counter: &mut Counter, clock: Frequency, recorder:
     let (hertz, divisor) = clock.as_fraction();
     let rate = u128::from(span.bytes) * u128::from(hertz)
         / (u128::from(cycles) * u128::from(divisor) * 1_000_000);
-    counter.set(recorder, span.from, u64::try_from(rate).unwrap_or(u64::MAX));
-    counter.set(recorder, span.to, 0);
+    counter.set_for(recorder, (span.from, span.to), rate);
 }
 
 #[cfg(test)]

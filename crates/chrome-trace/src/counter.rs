@@ -60,6 +60,18 @@ impl Counter {
         self.pending = Some((at, thousandths));
     }
 
+    /// The counter is at `thousandths` / 1000 in `from..to`, and then at 0.
+    pub(crate) fn set_for<W: Write>(
+        &mut self,
+        recorder: &mut Recorder<W>,
+        (from, to): (Cycle, Cycle),
+        thousandths: u128,
+    ) {
+        let thousandths = u64::try_from(thousandths).unwrap_or(u64::MAX);
+        self.set(recorder, from, thousandths);
+        self.set(recorder, to, 0);
+    }
+
     fn write_pending<W: Write>(&mut self, recorder: &mut Recorder<W>) {
         let Some((at, value)) = self.pending.take() else {
             return;

@@ -143,9 +143,7 @@ impl<W: Write> TraceWriter<W> {
             && let Some(counter) = &mut self.macs[busy.unit.index()]
         {
             let rate = u128::from(busy.macs) * 1000 / u128::from(cycles);
-            let rate = u64::try_from(rate).unwrap_or(u64::MAX);
-            counter.set(&mut self.recorder, busy.from, rate);
-            counter.set(&mut self.recorder, busy.to, 0);
+            counter.set_for(&mut self.recorder, (busy.from, busy.to), rate);
         }
     }
 
