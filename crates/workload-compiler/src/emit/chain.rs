@@ -79,6 +79,36 @@ impl Context {
         })
     }
 
+    /// What a step waits for beside what it works on: its second operand, and its state.
+    pub(super) fn wait_for_others(
+        &self,
+        mut step: Step,
+        work: &VectorStep,
+        operand: Option<&Operand>,
+    ) -> Step {
+        if let Some(operand) = operand {
+            step = step.after(&operand.ready);
+        }
+        if let Some(state) = work.state {
+            let state = &self.tensors[state.0];
+            step = step.after(&state.ready(&(0..state.spec.rows)));
+        }
+        step
+    }
+
+    /// Issues a step that is the last to read its second operand.
+    pub(super) fn issue_with(&mut self, mut step: Step, operand: Option<Operand>) -> (UnitId, u64) {
+        let tensor = operand.as_ref().and_then(|operand| operand.tensor);
+        if let Some(buffer) = operand.and_then(|operand| operand.buffer) {
+            step = step.give(buffer);
+        }
+        let stamp = self.emitter.issue(step);
+        if let Some(tensor) = tensor {
+            self.tensors[tensor.0].read(stamp);
+        }
+        stamp
+    }
+
     /// A step has updated its state, if it has one.
     fn updated(&mut self, step: &VectorStep, stamp: (UnitId, u64)) {
         if let Some(state) = step.state {
@@ -128,7 +158,6 @@ impl Context {
             if last {
                 return self.end_chain(work, step, reads, band, (goal, stored_by));
             }
-            let operand = reads.operand;
             current = reads.current;
             let made = current.is_none().then(|| {
                 let bytes = (band.count() * band.width * work.bits).div_ceil(8);
@@ -138,17 +167,10 @@ impl Context {
                 step = step.take(buffer);
             }
             bits = if current.is_none() { work.bits } else { bits };
-            let tensor = operand.as_ref().and_then(|operand| operand.tensor);
-            if let Some(buffer) = operand.and_then(|operand| operand.buffer) {
-                step = step.give(buffer);
-            }
-            let stamp = self.emitter.issue(step);
+            let stamp = self.issue_with(step, reads.operand);
             self.updated(work, stamp);
             if current.is_none() {
                 self.tensors[input.0].read(stamp);
-            }
-            if let Some(tensor) = tensor {
-                self.tensors[tensor.0].read(stamp);
             }
             let buffer = current.or(made);
             current = buffer.map(|mut buffer| {
@@ -182,15 +204,8 @@ impl Context {
             result,
         };
         let vector = Self::vector_work(work, band.count(), band.width, streams);
-        let mut step = Step::new(self.units.vector, work.operation, tile, vector).after(&ready);
-        if let Some(operand) = &reads.operand {
-            step = step.after(&operand.ready);
-        }
-        if let Some(state) = work.state {
-            let state = &self.tensors[state.0];
-            step = step.after(&state.ready(&(0..state.spec.rows)));
-        }
-        step
+        let step = Step::new(self.units.vector, work.operation, tile, vector).after(&ready);
+        self.wait_for_others(step, work, reads.operand.as_ref())
     }
 
     /// The last step: its result goes where the chain's result is wanted.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::rc::Rc;
 
 use tile_program::{
     Family, GemmTile, OperationId, ScratchpadId, Stream, Target, TransferTile, UnitId, VectorTile,
@@ -12,8 +11,7 @@ use tile_program::{
 use super::emitter::{After, Buffer, Emitter, Step};
 use super::seat::Seat;
 use super::tensor::{Live, Slots};
-use crate::lower::{Backing, Slot, Tensor, TensorId, VectorStep};
-use crate::passes::Sequences;
+use crate::lower::{Backing, Graph, Slot, Stage, Tensor, TensorId, VectorStep};
 use crate::plan::{Home, packed};
 
 /// What stages share while they are emitted.
@@ -22,7 +20,7 @@ pub(crate) struct Context {
     pub(crate) tensors: Vec<Live>,
     pub(crate) units: Units,
     /// Of each operation.
-    pub(super) families: Vec<Option<Family>>,
+    families: Vec<Option<Family>>,
     /// How many GEMMs stand side by side, by array and tile.
     packed: BTreeMap<(usize, u64, u64, u64, u64), u64>,
     /// Who has read each region of activations: several tensors share one.
@@ -35,7 +33,7 @@ pub(crate) struct Context {
     pub(super) last: bool,
     /// The stage that is being emitted, and the last one that uses each matrix that stays.
     pub(super) stage: usize,
-    pub(super) last_uses: BTreeMap<u64, usize>,
+    last_uses: BTreeMap<u64, usize>,
     pub(super) seat: Seat,
     /// Where what goes to cores of the same chip lies, and how many bytes there are.
     pub(super) mailbox: (u64, u64),
@@ -75,11 +73,11 @@ impl Units {
 }
 
 impl Context {
-    /// What a pass begins with: tensors, each with its home, and what earlier passes have done.
+    /// What a pass begins with: its tensors, each with its home, and what earlier passes have done.
     pub(super) fn new(
         mut emitter: Emitter,
-        tensors: Vec<(Tensor, Home)>,
-        sequences: &[Rc<[Sequences]>],
+        graph: &Graph,
+        homes: &[Home],
         slots: &Slots,
         units: Units,
         seat: Seat,
@@ -98,16 +96,17 @@ impl Context {
         for readers in &mut slot_readers {
             readers.merge(&loads);
         }
+        let tensors = graph.tensors.iter();
         let mailboxes = tensors
-            .iter()
-            .filter(|(tensor, _)| matches!(tensor.backing, Backing::Slot(Slot::Mailbox)));
+            .clone()
+            .filter(|tensor| matches!(tensor.backing, Backing::Slot(Slot::Mailbox)));
         let mailbox = (
             slots[Slot::Mailbox as usize],
-            mailboxes.map(|(tensor, _)| tensor.width).max().unwrap_or(0),
+            mailboxes.map(|tensor| tensor.width).max().unwrap_or(0),
         );
         let access = units.access;
-        let begin = |(spec, home): (Tensor, Home)| {
-            let sequences = sequences[spec.microbatch].clone();
+        let begin = |(&spec, &home): (&Tensor, &Home)| {
+            let sequences = graph.sequences[spec.microbatch].clone();
             let mut live = Live::new(spec, home, slots, access, sequences);
             if matches!(spec.backing, Backing::Slot(Slot::Residual)) {
                 live.begin(&token);
@@ -115,17 +114,21 @@ impl Context {
             live
         };
         Self {
-            tensors: tensors.into_iter().map(begin).collect(),
+            tensors: tensors.zip(homes).map(begin).collect(),
             emitter,
             units,
-            families: Vec::new(),
+            families: graph
+                .operations
+                .iter()
+                .map(|operation| operation.family)
+                .collect(),
             packed: BTreeMap::new(),
             slot_readers,
             past,
             token,
             last,
             stage: 0,
-            last_uses: BTreeMap::new(),
+            last_uses: last_uses(&graph.stages),
             seat,
             mailbox,
         }
@@ -258,4 +261,21 @@ impl Context {
     pub(crate) fn stream(&self, operand: Option<TensorId>) -> Option<Stream> {
         operand.map(|tensor| self.home(tensor))
     }
+}
+
+/// The last stage that uses each matrix that stays, by its address.
+fn last_uses(stages: &[Stage]) -> BTreeMap<u64, usize> {
+    let mut last = BTreeMap::new();
+    for (index, stage) in stages.iter().enumerate() {
+        let Stage::Gemm(stage) = stage else {
+            continue;
+        };
+        let parts = stage.sections.iter().flat_map(|section| &section.parts);
+        last.extend(
+            parts
+                .filter(|part| part.kept)
+                .map(|part| (part.weights.base, index)),
+        );
+    }
+    last
 }

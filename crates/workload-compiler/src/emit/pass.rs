@@ -1,6 +1,5 @@
 //! A pass, stage by stage.
 
-use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::task::Poll;
 
@@ -46,16 +45,9 @@ impl PassEmitter {
             one_after_another,
         } = plan;
         emitter.begin_pass(graph.operations.len());
+        let context = Context::new(emitter, &graph, &homes, slots, units, seat, last);
         let stages: Vec<_> = graph.stages.into_iter().zip(plans).collect();
-        let tensors = graph.tensors.into_iter().zip(homes).collect();
-        let sequences = &graph.sequences;
-        let mut context = Context::new(emitter, tensors, sequences, slots, units, seat, last);
-        let operations = &graph.operations;
-        context.families = operations
-            .iter()
-            .map(|operation| operation.family)
-            .collect();
-        context.last_uses = last_uses(&stages);
+        let operations = graph.operations.iter();
         Self {
             context,
             stages: stages.into_iter().peekable(),
@@ -63,7 +55,7 @@ impl PassEmitter {
             window: Window::default(),
             one_after_another,
             last_use,
-            macs: operations.iter().map(|operation| operation.macs).collect(),
+            macs: operations.map(|operation| operation.macs).collect(),
         }
     }
 
@@ -133,21 +125,4 @@ impl PassEmitter {
             }
         }
     }
-}
-
-/// The last stage that uses each matrix that stays, by its address.
-fn last_uses(stages: &[(Stage, StagePlan)]) -> BTreeMap<u64, usize> {
-    let mut last = BTreeMap::new();
-    for (index, (stage, _)) in stages.iter().enumerate() {
-        let Stage::Gemm(stage) = stage else {
-            continue;
-        };
-        let parts = stage.sections.iter().flat_map(|section| &section.parts);
-        last.extend(
-            parts
-                .filter(|part| part.kept)
-                .map(|part| (part.weights.base, index)),
-        );
-    }
-    last
 }

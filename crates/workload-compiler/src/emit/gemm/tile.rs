@@ -328,29 +328,16 @@ impl GemmRun {
                     },
                 };
                 let vector = Context::vector_work(work, rows, columns, streams);
-                let mut step = Step::new(context.units.vector, work.operation, at, vector)
+                let step = Step::new(context.units.vector, work.operation, at, vector)
                     .after(&sums[index].buffers[0].ready);
-                if let Some(operand) = &operand {
-                    step = step.after(&operand.ready);
-                }
-                if let Some(state) = work.state {
-                    let state = &context.tensors[state.0];
-                    step = step.after(&state.ready(&(0..state.spec.rows)));
-                }
+                let step = context.wait_for_others(step, work, operand.as_ref());
                 if last {
                     let all = std::mem::take(&mut sums);
                     let sums = all.into_iter().flat_map(|sums| sums.buffers);
                     context.deliver(step, section, tile, sums, operand, work.state);
                     return;
                 }
-                let tensor = operand.as_ref().and_then(|operand| operand.tensor);
-                if let Some(buffer) = operand.and_then(|operand| operand.buffer) {
-                    step = step.give(buffer);
-                }
-                let stamp = context.emitter.issue(step);
-                if let Some(tensor) = tensor {
-                    context.tensor(tensor).read(stamp);
-                }
+                let stamp = context.issue_with(step, operand);
                 sums[index].buffers[0].written(stamp);
             }
         }
