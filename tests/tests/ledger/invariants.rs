@@ -12,6 +12,8 @@ use crate::support::{Run, machine, on_another, run};
 struct Draw {
     rows: u64,
     columns: u64,
+    /// MHz of the first array; the machine's are 500.
+    clock: u64,
     dataflow: &'static str,
     lanes: u64,
     /// KiB of activations and weights.
@@ -31,6 +33,7 @@ impl Draw {
         let &Draw {
             rows,
             columns,
+            clock,
             dataflow,
             lanes,
             kib: (activations, weights),
@@ -47,7 +50,7 @@ impl Draw {
                 name: "random", clock: MHz(500),
                 arrays: [
                     (name: "ternary", element: Ternary(), rows: {rows}, columns: {columns},
-                     dataflow: {dataflow}, serves: [Projection],
+                     clock: MHz({clock}), dataflow: {dataflow}, serves: [Projection],
                      unpack: (weights_per_cycle: 64)),
                     (name: "bf16", element: Bf16(), rows: 4, columns: {columns},
                      dataflow: OutputStationary, serves: [Attention, LmHead]),
@@ -86,6 +89,7 @@ prop_compose! {
     fn draws()(
         rows in prop::sample::select(vec![4u64, 8, 16, 24]),
         columns in prop::sample::select(vec![8u64, 16, 32]),
+        clock in prop::sample::select(vec![500u64, 500, 333, 700]),
         dataflow in prop::sample::select(vec![
             "WeightStationary", "OutputStationary", "InputStationary"]),
         lanes in prop::sample::select(vec![4u64, 16, 64]),
@@ -104,7 +108,7 @@ prop_compose! {
             2 => format!("Prefill(tokens: {tokens}, chunk: {})", tokens.div_ceil(2)),
             _ => format!("Generate(prompt: {tokens}, tokens: 3)"),
         };
-        Draw { rows, columns, dataflow, lanes, kib, outputs, port, bandwidth, model, run, batch }
+        Draw { rows, columns, clock, dataflow, lanes, kib, outputs, port, bandwidth, model, run, batch }
     }
 }
 
@@ -172,9 +176,10 @@ fn check(run: &Run) -> Result<(), TestCaseError> {
         array_macs_per_cycle: arrays
             .map(|(target, spec)| {
                 let interval = spec.kind.initiation_interval as f64;
+                let clocks = spec.clock.as_hertz_f64() / clock;
                 (
                     target.unit,
-                    (target.rows * target.columns) as f64 / interval,
+                    (target.rows * target.columns) as f64 * clocks / interval,
                 )
             })
             .collect(),
@@ -251,6 +256,7 @@ fn where_ports_are_full_more_bandwidth_may_cost_a_little() {
     let draw = |bandwidth| Draw {
         rows: 4,
         columns: 16,
+        clock: 500,
         dataflow: "WeightStationary",
         lanes: 4,
         kib: (8, 4),
@@ -276,6 +282,7 @@ fn an_array_that_waits_for_dram_says_what_for() {
     let draw = Draw {
         rows: 8,
         columns: 32,
+        clock: 500,
         dataflow: "WeightStationary",
         lanes: 64,
         kib: (64, 64),
