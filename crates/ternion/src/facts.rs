@@ -1,6 +1,6 @@
 //! What a report wants to know of a machine and its run.
 
-use accelerator::{ArraySpec, ChannelOutcome, Machine, Outcome};
+use accelerator::{ChannelOutcome, Machine, Outcome};
 use attribution::Summary;
 use explore::machines::{self, Counted};
 use report::{
@@ -41,7 +41,7 @@ pub(crate) fn facts(
                 element: array.kind.name.to_string(),
                 dataflow: format!("{:?}", array.array.dataflow),
                 convention: format!("{:?}", array.array.timing),
-                peak_macs_per_cycle: peak_macs_per_cycle(machine, array),
+                peak_macs_per_cycle: array.peak_macs_per_cycle(spec.clock),
             })
             .collect(),
         dram: memory(machine, outcome),
@@ -102,13 +102,6 @@ fn serial(
         seconds: term.seconds,
     });
     facts.collect()
-}
-
-fn peak_macs_per_cycle(machine: &Machine, array: &ArraySpec) -> f64 {
-    // A lookup PE takes a group of products in a step.
-    let pes = (array.array.rows * array.array.columns * array.kind.group) as f64;
-    let clocks = array.clock.as_hertz_f64() / machine.spec().clock.as_hertz_f64();
-    pes * clocks / array.kind.initiation_interval as f64
 }
 
 /// What the links did that any data passed.

@@ -104,6 +104,17 @@ pub struct ArraySpec {
     pub kind: PeKind,
 }
 
+impl ArraySpec {
+    /// Multiply-accumulates that all its PEs can do in a cycle of another clock. A lookup PE takes a
+    /// group of products in a step.
+    #[must_use]
+    pub fn peak_macs_per_cycle(&self, of: Frequency) -> f64 {
+        let products = (self.array.rows * self.array.columns * self.kind.group) as f64;
+        let clocks = self.clock.as_hertz_f64() / of.as_hertz_f64();
+        products * clocks / self.kind.initiation_interval as f64
+    }
+}
+
 /// What makes weights as wide as the PEs take them, on their way from the scratchpad.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UnpackSpec {

@@ -94,13 +94,10 @@ fn arrays(spec: &MachineSpec) -> String {
 fn peak_macs_per_cycle(spec: &MachineSpec) -> u64 {
     let cores = spec.cores();
     let arrays = cores.iter().flat_map(|core| &core.arrays);
-    let chip: u64 = arrays
-        .map(|array| {
-            let products = array.array.rows * array.array.columns * array.kind.group;
-            products / array.kind.initiation_interval
-        })
+    let chip: f64 = arrays
+        .map(|array| array.peak_macs_per_cycle(spec.clock))
         .sum();
-    chip * u64::from(spec.chips)
+    chip as u64 * u64::from(spec.chips)
 }
 
 fn on_chip(spec: &MachineSpec) -> String {
