@@ -35,6 +35,7 @@ impl ConfigError {
     }
 
     pub(crate) fn at(mut self, origin: &Origin, span: Span, label: impl Into<String>) -> Self {
+        let span = whole_characters(&origin.text, span);
         self.0.place = Some((origin.clone(), span));
         self.0.label = label.into();
         self
@@ -97,6 +98,15 @@ impl ConfigError {
         };
         renderer.render(&[group])
     }
+}
+
+/// A span of bytes that may begin or end inside a character, widened to all of it: whoever points at
+/// one byte need not know how long its character is.
+fn whole_characters(text: &str, span: Span) -> Span {
+    let inside = |at: &usize| *at < text.len() && !text.is_char_boundary(*at);
+    let start = (0..=span.start).rev().find(|at| !inside(at));
+    let end = (span.end..).find(|at| !inside(at));
+    start.unwrap_or(0)..end.unwrap_or(span.end)
 }
 
 impl fmt::Display for ConfigError {

@@ -41,6 +41,15 @@ fn mutated(at: usize, length: usize, by: &str) -> String {
     before + by + &after
 }
 
+#[test]
+fn a_letter_of_several_bytes_where_a_dot_is_missing_is_pointed_at() {
+    let mut document = Document::parse("it", TEXT).unwrap();
+    let change = Override::parse("hw.[0]é=1", &["hw"]).unwrap();
+    let error = document.set(&change).unwrap_err().to_string();
+    assert!(error.contains("a field name is missing here"), "{error}");
+    assert!(error.contains("--set:1:7"), "{error}");
+}
+
 proptest! {
     #[test]
     fn what_ron_writes_is_read_back(shape in shape(), pretty in any::<bool>()) {
