@@ -257,7 +257,7 @@ impl Machine {
             for (engine, array) in engines.into_iter().zip(&core.arrays) {
                 let domain = simulation
                     .timeline()
-                    .domain(domains.next().expect("endless"));
+                    .domain(domains.next().expect("numbers from 2 on do not end"));
                 let compute = Compute::new(Issue::new(array.unit), Engine::Array(engine));
                 simulation.add(core.unit_name(array.unit), domain, compute);
             }
