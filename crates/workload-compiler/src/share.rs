@@ -191,30 +191,14 @@ impl Share {
         })
     }
 
-    /// Decides which weights stay on chip from pass to pass: as many as make the run cheapest, those
-    /// first of which a byte saves most, then the larger ones.
+    /// Decides which weights stay on chip from pass to pass, by [`Keeping::best`].
     fn keep_weights(&mut self, representatives: &BTreeMap<u64, u64>, streamed: Cost) {
         let warm = match self.workload.weights {
             Weights::Streamed => return,
             Weights::Kept => false,
             Weights::Warm => true,
         };
-        let (passes, with_head) = (self.passes.count(), self.passes.with_head());
-        let mut matrices: Vec<(u64, u64, u64)> = self
-            .layout
-            .matrices()
-            .map(|((_, name), region)| {
-                let uses = match *name {
-                    "lm_head" | "project_out" => with_head,
-                    _ => passes,
-                };
-                let saved = uses.saturating_sub(u64::from(!warm));
-                (saved, region.footprint(), region.base)
-            })
-            .filter(|(saved, _, _)| *saved > 0)
-            .collect();
-        matrices
-            .sort_unstable_by_key(|&(saved, bytes, base)| (Reverse(saved), Reverse(bytes), base));
+        let matrices = self.matrices_worth_keeping(warm);
         let capacity = self.target.capacity(ScratchpadId::Weights).get();
         let mut choices = vec![Keeping {
             run: streamed.run,
@@ -226,7 +210,7 @@ impl Share {
                 eighths,
                 ..Keeping::default()
             };
-            for &(_, bytes, base) in &matrices {
+            for &(bytes, base) in &matrices {
                 if bytes <= left {
                     left -= bytes;
                     kept.bytes += bytes;
@@ -255,6 +239,25 @@ impl Share {
             warm: warm && bytes > 0,
         };
         self.layout.kept = set;
+    }
+
+    /// Bytes and addresses of the matrices of which keeping saves loads: those first of which a byte
+    /// saves most, then the larger ones.
+    fn matrices_worth_keeping(&self, warm: bool) -> Vec<(u64, u64)> {
+        let (passes, with_head) = (self.passes.count(), self.passes.with_head());
+        let matrices = self.layout.matrices().map(|((_, name), region)| {
+            let uses = match *name {
+                "lm_head" | "project_out" => with_head,
+                _ => passes,
+            };
+            let saved = uses.saturating_sub(u64::from(!warm));
+            (saved, region.footprint(), region.base)
+        });
+        let mut matrices: Vec<_> = matrices.filter(|(saved, ..)| *saved > 0).collect();
+        matrices
+            .sort_unstable_by_key(|&(saved, bytes, base)| (Reverse(saved), Reverse(bytes), base));
+        let kept = matrices.into_iter().map(|(_, bytes, base)| (bytes, base));
+        kept.collect()
     }
 
     /// The machine without so many bytes of its weight scratchpad.
