@@ -249,6 +249,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let passes: u64 = arguments.next().map_or(Ok(2), |passes| passes.parse())?;
     let mut options = TraceOptions::new("made up", "made up", Frequency::from_megahertz(500)?);
     options.gzip = path.ends_with(".gz");
+    let tiles: u64 = LAYER.iter().map(|step| u64::from(step.3)).sum();
+    // A load and a tile for most of them, in four layers.
+    options.instructions = Some(passes * 4 * 2 * tiles);
     let mut trace = TraceWriter::new(File::create(&path)?, &platform(), &options);
     let operations = operations(4);
     let mut story = Story::default();

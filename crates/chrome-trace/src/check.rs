@@ -2,12 +2,17 @@
 //!
 //! The rules are those of the viewers, found out by trying: a slice that overlaps another on its
 //! track without nesting is dropped, a fractional timestamp makes neighbours overlap, an unnamed
-//! track is a number.
+//! track is a number. And a counter must show what there was: viewers hold a sample until the next
+//! one, so samples times their cycles must add up to what the tiles did.
+
+mod counters;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use serde_json::Value;
+
+use counters::Counters;
 
 /// What a trace holds, by its own account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,12 +23,18 @@ pub struct Contents {
     pub counters: BTreeMap<String, u64>,
     /// The largest sample of each, in thousandths.
     pub peaks: BTreeMap<String, u64>,
+    /// What each counter adds up to, as viewers show it: every sample times the cycles to the next,
+    /// rounded to a whole number. MACs of an array; bytes that moved, of the main memory and of links;
+    /// bytes times cycles, of a scratchpad.
+    pub totals: BTreeMap<String, u128>,
     /// Arrows.
     pub flows: u64,
     /// Names of the tracks.
     pub tracks: BTreeSet<String>,
     /// Args of the `otherData` event.
     pub other_data: Value,
+    /// Args of the `summary` event at the end.
+    pub summary: Value,
     /// Whether the end of the array is missing.
     pub cut_off: bool,
 }
@@ -57,7 +68,9 @@ struct Checker {
     instants: Vec<Track>,
     processes: BTreeMap<u64, String>,
     threads: BTreeMap<Track, String>,
-    counters: BTreeMap<(u64, String), u64>,
+    counters: Counters,
+    /// MACs and bytes of the tiles on each track.
+    tiles: BTreeMap<Track, [u128; 2]>,
     /// Start and end of each flow.
     flows: BTreeMap<u64, [Option<(Track, u64)>; 2]>,
 }
@@ -75,6 +88,7 @@ pub fn check(bytes: &[u8]) -> Result<Contents, CheckError> {
     checker.nesting();
     checker.names();
     checker.arrows();
+    checker.sums();
     if checker.problems.is_empty() {
         Ok(checker.contents)
     } else {
@@ -131,12 +145,18 @@ impl Checker {
         };
         match phase {
             "X" => match event["dur"].as_u64() {
-                Some(length) if length > 0 => self.slice(track, name, at, length),
+                Some(length) if length > 0 => {
+                    self.count(track, &event["args"]);
+                    self.slice(track, name, at, length);
+                }
                 _ => self.say(format!(
                     "the length is not a whole positive number: {event}"
                 )),
             },
-            "C" => self.counter(pid, &name, at, &event["args"]),
+            "C" => {
+                let problem = self.counters.sample(pid, &name, at, &event["args"]);
+                self.problems.extend(problem);
+            }
             "i" => self.instants.push(track),
             "s" | "f" => self.flow(track, usize::from(phase == "f"), at, event),
             _ => self.say(format!("an event of an unexpected kind: {event}")),
@@ -153,7 +173,11 @@ impl Checker {
                 self.contents.tracks.insert(name.clone());
                 self.threads.insert(track, name);
             }
-            "otherData" => self.contents.other_data = args.clone(),
+            "otherData" => {
+                self.counters.set_clock(&args["clock_hz_fraction"]);
+                self.contents.other_data = args.clone();
+            }
+            "summary" => self.contents.summary = args.clone(),
             _ => {}
         }
     }
@@ -170,25 +194,33 @@ impl Checker {
         });
     }
 
-    fn counter(&mut self, pid: u64, name: &str, at: u64, args: &Value) {
-        let series = args.as_object().map_or(0, serde_json::Map::len);
-        if series != 1
-            || !args
-                .as_object()
-                .is_some_and(|args| args.values().all(Value::is_number))
-        {
-            self.say(format!("the counter {name} does not have one number"));
+    /// Adds up what tiles did: slices that say so.
+    fn count(&mut self, track: Track, args: &Value) {
+        let done = ["macs", "bytes"].map(|what| args[what].as_u64());
+        if let [Some(macs), Some(bytes)] = done {
+            let sums = self.tiles.entry(track).or_default();
+            sums[0] += u128::from(macs);
+            sums[1] += u128::from(bytes);
         }
-        *self.contents.counters.entry(name.to_owned()).or_default() += 1;
-        let values = args.as_object().into_iter().flat_map(|args| args.values());
-        for value in values.filter_map(Value::as_f64) {
-            let peak = self.contents.peaks.entry(name.to_owned()).or_default();
-            *peak = u64::max(*peak, (value * 1000.0).round() as u64);
+    }
+
+    /// Counters begin and end together, and add up to what the tiles did if the trace has them all.
+    fn sums(&mut self) {
+        self.contents.counters = self.counters.samples();
+        self.contents.peaks = self.counters.peaks();
+        self.contents.totals = self.counters.totals();
+        if self.contents.cut_off {
+            return;
         }
-        let before = self.counters.insert((pid, name.to_owned()), at);
-        if before.is_some_and(|before| before >= at) {
-            self.say(format!("the counter {name} goes back in time at {at}"));
+        self.problems.extend(self.counters.ends());
+        let summary = &self.contents.summary;
+        let left_out = summary["left_out"]["tiles"].as_u64();
+        if left_out != Some(0) || !self.contents.other_data["window"].is_null() {
+            return;
         }
+        let instants = summary["tiles_without_length"] != 0;
+        let problems = self.counters.compare(&self.tiles, &self.threads, instants);
+        self.problems.extend(problems);
     }
 
     fn flow(&mut self, track: Track, end: usize, at: u64, event: &Value) {
@@ -234,9 +266,7 @@ impl Checker {
             }
         }
         let pids = self.threads.keys().map(|(pid, _)| *pid);
-        let pids: BTreeSet<u64> = pids
-            .chain(self.counters.keys().map(|(pid, _)| *pid))
-            .collect();
+        let pids: BTreeSet<u64> = pids.chain(self.counters.processes()).collect();
         for pid in pids {
             if !self.processes.contains_key(&pid) {
                 self.say(format!("process {pid} has no name"));

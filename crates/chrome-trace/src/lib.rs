@@ -17,26 +17,39 @@
 //!   integers: viewers silently drop slices whose fractional times do not nest. The clock, and what
 //!   was run on what, stand in a metadata event named `otherData` at the beginning.
 //! * **Bounded.** Memory does not grow with the run; the file holds at most
-//!   [`TraceOptions::event_budget`] events (and a few more that say what is missing). When half of
-//!   the budget is used, phases inside tiles are no longer recorded, at three quarters tiles and
-//!   waits, near the end operations; an instant on the track of the passes marks where.
+//!   [`TraceOptions::event_budget`] events (and a few more that end it). The run is divided into up to
+//!   256 parts of as many instructions each ([`TraceOptions::instructions`]), and each part may bring
+//!   its share of the events, and what those before it left: when 30 % of that is used, phases inside
+//!   tiles are no longer recorded, at 85 % tiles and waits, at 95 % operations, until the next part
+//!   begins. The track `left out` shows where, [`TraceSummary::left_out`] says how much.
+//! * **Exact counters.** A sample is the average from it to the next one, in a decimal with as many
+//!   places as it takes: times the cycles between them, and rounded, it is exactly what was counted.
+//!   Where a counter changes too often the spans get longer; what they add up to does not change.
 //! * **Streamed.** The file is a JSON array, one event a line, in no particular order of time. What
 //!   a killed run leaves lacks only the end of the array and opens all the same (a compressed
 //!   file must be unpacked first: `gzip -dc`).
 //! * **Checked.** [`check`] verifies what viewers need: nesting on each track, integers, names,
-//!   paired flows, counters in order. `viewer-check/` beside the sources does it in a real viewer.
+//!   paired flows, counters in order; and that counters add up to what the tiles did.
+//!   `viewer-check/` beside the sources does it in a real viewer.
 
 mod bandwidth;
+mod budget;
 pub mod check;
 mod counter;
 mod flows;
+mod length;
+mod metadata;
+mod rate;
 mod recorder;
 mod sink;
+mod summary;
 mod track;
 mod writer;
 
 use event_kernel::{Cycle, Frequency};
 
+pub use length::count_instructions;
+pub use summary::{LeftOut, TraceSummary};
 pub use writer::TraceWriter;
 
 /// Events that a trace holds unless told otherwise: about 55 MB of text, 4 MB compressed, a few
@@ -56,6 +69,10 @@ pub struct TraceOptions {
     pub memory_bytes_per_second: Option<u64>,
     /// How many events the trace may hold.
     pub event_budget: u64,
+    /// How many instructions the run has, about ([`count_instructions`]): details are spread evenly
+    /// over them. `None` if that is not known: all details are then at the beginning of the run, or
+    /// spread over the window if there is one.
+    pub instructions: Option<u64>,
     /// The cycles recorded: first, and the one after the last. `None` is the whole run.
     pub window: Option<(Cycle, Cycle)>,
     /// Whether to compress, for a file named `.gz`.
@@ -72,23 +89,9 @@ impl TraceOptions {
             clock,
             memory_bytes_per_second: None,
             event_budget: DEFAULT_EVENT_BUDGET,
+            instructions: None,
             window: None,
             gzip: false,
         }
     }
-}
-
-/// What a trace holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TraceStatistics {
-    /// Events in all, metadata included.
-    pub events: u64,
-    /// Slices.
-    pub slices: u64,
-    /// Arrows.
-    pub flows: u64,
-    /// Samples of counters.
-    pub counter_samples: u64,
-    /// What is missing from which cycle on, because the event budget was used up.
-    pub dropped: Vec<(&'static str, Cycle)>,
 }

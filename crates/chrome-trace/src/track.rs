@@ -56,7 +56,10 @@ struct Open {
     to: Cycle,
     /// The first child, and its first phase.
     held: [Option<Part>; 2],
+    /// Tiles and waits that are recorded.
     children: u64,
+    /// Tiles and waits that are not, for want of budget.
+    left_out: u64,
 }
 
 /// The names that slices refer to, escaped for JSON.
@@ -76,6 +79,8 @@ pub(crate) struct UnitTrack {
     tile: Option<(Cycle, Cycle)>,
     /// The current tile as recorded.
     tile_slice: (Cycle, Cycle),
+    /// Whether a phase of the current tile has been left out.
+    has_lost_phases: bool,
 }
 
 /// Cycles by cause as members of an `args` object.
@@ -93,6 +98,19 @@ impl fmt::Display for Parts<'_> {
     }
 }
 
+/// The member of an operation's `args` object that says how many children it would have besides;
+/// nothing, if it has them all.
+struct LeftOutMember(u64);
+
+impl fmt::Display for LeftOutMember {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            count => write!(f, r#","left_out":{count}"#),
+        }
+    }
+}
+
 impl UnitTrack {
     pub(crate) fn new(id: TrackId, role: Role) -> Self {
         Self {
@@ -101,6 +119,7 @@ impl UnitTrack {
             open: None,
             tile: None,
             tile_slice: (Cycle::ZERO, Cycle::ZERO),
+            has_lost_phases: false,
         }
     }
 
@@ -112,13 +131,21 @@ impl UnitTrack {
         busy: &Busy<'_>,
     ) -> bool {
         self.tile = None;
+        self.has_lost_phases = false;
         self.begin(recorder, names, busy.operation, busy.from, busy.to);
         let Some((from, to)) = recorder.clip(busy.from, busy.to) else {
+            let window = recorder.window();
+            if busy.from == busy.to && (window.0..=window.1).contains(&busy.to) {
+                recorder.summary.tiles_without_length += 1;
+            }
             return false;
         };
         if !recorder.wants(Detail::Tiles, from) {
+            recorder.summary.left_out.tiles += 1;
+            self.leave_out();
             return false;
         }
+        recorder.summary.tiles += 1;
         let mut parts = [0; Cause::COUNT];
         for (cause, cycles) in busy.parts {
             parts[*cause as usize] += cycles.get();
@@ -130,14 +157,37 @@ impl UnitTrack {
             parts,
         };
         self.child(recorder, names, Part { child, from, to });
-        if recorder.wants(Detail::Phases, from) {
-            self.tile = Some((from, to));
-            self.tile_slice = (from, to);
-            if !matches!(self.role, Role::Array(_)) {
-                self.parts(recorder, names, busy.from, busy.parts);
+        let is_array = matches!(self.role, Role::Array(_));
+        let parts = busy.parts.iter().filter(|(_, cycles)| !cycles.is_zero());
+        if is_array || parts.count() > 1 {
+            if recorder.wants(Detail::Phases, from) {
+                self.tile = Some((from, to));
+                self.tile_slice = (from, to);
+            } else {
+                self.lose_phases(recorder);
             }
         }
+        if !is_array {
+            self.parts(recorder, names, busy.from, busy.parts);
+        }
         true
+    }
+
+    /// Whether phases of the tile last told `busy` are recorded.
+    pub(crate) fn wants_phases(&self) -> bool {
+        self.tile.is_some()
+    }
+
+    /// Counts the current tile once among those without all their phases.
+    fn lose_phases<W: Write>(&mut self, recorder: &mut Recorder<W>) {
+        let tiles = u64::from(!std::mem::replace(&mut self.has_lost_phases, true));
+        recorder.summary.left_out.phases_of_tiles += tiles;
+    }
+
+    /// A tile or a wait of the open operation is not recorded.
+    fn leave_out(&mut self) {
+        let open = self.open.as_mut().expect("begun by the caller");
+        open.left_out += 1;
     }
 
     /// The parts of a tile in the order of time.
@@ -169,7 +219,11 @@ impl UnitTrack {
             return;
         };
         let (from, to) = (from.max(free), to.min(end));
-        if from >= to || (from, to) == self.tile_slice || !recorder.wants(Detail::Phases, from) {
+        if from >= to || (from, to) == self.tile_slice {
+            return;
+        }
+        if !recorder.wants(Detail::Phases, from) {
+            self.lose_phases(recorder);
             return;
         }
         self.tile = Some((to, end));
@@ -200,11 +254,15 @@ impl UnitTrack {
             return;
         };
         self.begin(recorder, names, operation, waiting.from, waiting.to);
-        if let Some((from, to)) = recorder.clip(waiting.from, waiting.to)
-            && recorder.wants(Detail::Tiles, from)
-        {
+        let Some((from, to)) = recorder.clip(waiting.from, waiting.to) else {
+            return;
+        };
+        if recorder.wants(Detail::Tiles, from) {
             let child = Child::Wait { on, reason };
             self.child(recorder, names, Part { child, from, to });
+        } else {
+            recorder.summary.left_out.waits += 1;
+            self.leave_out();
         }
     }
 
@@ -230,6 +288,7 @@ impl UnitTrack {
             to,
             held: [None; 2],
             children: 0,
+            left_out: 0,
         });
     }
 
@@ -301,14 +360,18 @@ impl UnitTrack {
         };
         if recorder.wants(Detail::Operations, from) {
             let (name, class) = &names.operations[open.operation.index()];
-            let children = open.children;
+            let (children, left_out) = (open.children, LeftOutMember(open.left_out));
             recorder.slice(&Slice {
                 track: self.id,
                 name: format_args!("{name}"),
                 from,
                 to,
-                args: Some(format_args!(r#""class":"{class}","children":{children}"#)),
+                args: Some(format_args!(
+                    r#""class":"{class}","children":{children}{left_out}"#
+                )),
             });
+        } else {
+            recorder.summary.left_out.operations += 1;
         }
         for part in open.held.into_iter().flatten() {
             self.write(recorder, names, part);

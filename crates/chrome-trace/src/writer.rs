@@ -9,28 +9,13 @@ use tile_program::{
 };
 
 use crate::bandwidth::Bandwidth;
-use crate::counter::Counter;
+use crate::counter::{Counter, Label, Level};
 use crate::flows::Fetches;
+use crate::metadata::{self, ARRAYS, DMA, DRAM, FIRST_UNIT, LEFT_OUT, LINKS, PASSES, SRAM, VECTOR};
+use crate::rate::Scale;
 use crate::recorder::{Detail, Recorder, Slice, TrackId, escaped};
 use crate::track::{Names, UnitTrack};
-use crate::{TraceOptions, TraceStatistics};
-
-/// Subsystems in the order in which viewers show them: the number is the process number.
-const PROGRAM: u32 = 1;
-const ARRAYS: u32 = 2;
-const VECTOR: u32 = 3;
-const DMA: u32 = 4;
-const SRAM: u32 = 5;
-const DRAM: u32 = 6;
-const LINKS: u32 = 7;
-
-/// Track numbers start here: one that equals a process number is shown as "main thread".
-const FIRST_TRACK: u32 = 100;
-
-const PASSES: TrackId = TrackId {
-    pid: PROGRAM,
-    tid: FIRST_TRACK,
-};
+use crate::{TraceOptions, TraceSummary};
 
 /// Writes a run as Chrome Trace Events, in bounded memory, while the run goes on.
 ///
@@ -46,16 +31,17 @@ pub struct TraceWriter<W: Write> {
     /// GB/s of each DMA side, indexed by unit.
     bandwidth: Vec<Option<Bandwidth>>,
     /// Bytes held, by core and scratchpad.
-    occupancy: Vec<(CoreId, [Counter; 3])>,
+    occupancy: Vec<(CoreId, [Level; 3])>,
     /// Name and start of the current pass.
     pass: Option<(String, Cycle)>,
+    /// Whether the folds of the tile last told `busy` are recorded.
+    wants_folds: bool,
 }
 
 impl<W: Write> TraceWriter<W> {
     /// Begins a trace of a run on a machine.
     pub fn new(writer: W, platform: &Platform, options: &TraceOptions) -> Self {
-        let mut recorder = Recorder::new(writer, options);
-        let budget = recorder.budget();
+        let mut recorder = Recorder::new(writer, options, LEFT_OUT);
         let units = platform.all_units();
         let unit_names: Vec<_> = units
             .map(|(core, unit, _)| escaped(&core.unit_name(unit)))
@@ -64,10 +50,12 @@ impl<W: Write> TraceWriter<W> {
         let tracks: Vec<_> = units
             .map(|(_, unit, role)| unit_track(unit, role))
             .collect();
-        write_metadata(&mut recorder, options, &tracks, &unit_names);
+        metadata::write(&mut recorder, options, &tracks, &unit_names);
+        let counters = Counters::new(platform, options);
         let arrays = tracks.iter().zip(&unit_names).map(|(track, name)| {
             let is_array = matches!(track.role, Role::Array(_));
-            is_array.then(|| Counter::new(ARRAYS, name.clone(), "useful MACs/cycle", budget))
+            let label = (ARRAYS, name.clone(), "useful MACs/cycle");
+            is_array.then(|| counters.counter(label, Scale::PER_CYCLE))
         });
         let macs = arrays.collect();
         let rates = platform.all_units().map(|(core, _, role)| {
@@ -80,14 +68,15 @@ impl<W: Write> TraceWriter<W> {
                 Role::Array(_) | Role::Vector => return None,
             };
             let name = escaped(&format!("{}{what}", core.prefix));
-            let counter = Counter::new(process, name, "GB/s", budget);
+            let scale = Scale::gigabytes_per_second(options.clock);
+            let counter = counters.counter((process, name, "GB/s"), scale);
             Some(Bandwidth::new(counter, options.clock, bus))
         });
         let bandwidth = rates.collect();
         let occupancy = platform.cores.iter().map(|core| {
             let pads = ScratchpadId::ALL.map(|pad| {
                 let name = escaped(&format!("{}sram {}", core.prefix, pad.name()));
-                Counter::new(SRAM, name, "bytes held", budget)
+                Level::new(counters.counter((SRAM, name, "bytes held"), Scale::PER_CYCLE))
             });
             (core.core, pads)
         });
@@ -104,6 +93,7 @@ impl<W: Write> TraceWriter<W> {
             bandwidth,
             occupancy,
             pass: None,
+            wants_folds: false,
         }
     }
 
@@ -111,7 +101,7 @@ impl<W: Write> TraceWriter<W> {
     ///
     /// # Errors
     /// The first error of the writer, whenever it came.
-    pub fn finish(self) -> io::Result<(W, TraceStatistics)> {
+    pub fn finish(self) -> io::Result<(W, TraceSummary)> {
         self.recorder.finish()
     }
 
@@ -119,10 +109,13 @@ impl<W: Write> TraceWriter<W> {
         for track in &mut self.tracks {
             track.close(&mut self.recorder, &self.names);
         }
-        if let Some((name, from)) = self.pass.take()
-            && let Some((from, to)) = self.recorder.clip(from, at)
-            && self.recorder.wants(Detail::Passes, from)
-        {
+        let Some((name, from)) = self.pass.take() else {
+            return;
+        };
+        let Some((from, to)) = self.recorder.clip(from, at) else {
+            return;
+        };
+        if self.recorder.wants(Detail::Passes, from) {
             self.recorder.slice(&Slice {
                 track: PASSES,
                 name: format_args!("{name}"),
@@ -130,20 +123,18 @@ impl<W: Write> TraceWriter<W> {
                 to,
                 args: None,
             });
+        } else {
+            self.recorder.summary.left_out.passes += 1;
         }
     }
 
     fn count(&mut self, busy: &Busy<'_>) {
+        let span = (busy.from, busy.to);
         if let Some(bandwidth) = &mut self.bandwidth[busy.unit.index()] {
-            let span = (busy.from, busy.to);
             bandwidth.add(&mut self.recorder, span, busy.bytes.get());
         }
-        let cycles = busy.to.since(busy.from).get();
-        if cycles > 0
-            && let Some(counter) = &mut self.macs[busy.unit.index()]
-        {
-            let rate = u128::from(busy.macs) * 1000 / u128::from(cycles);
-            counter.set_for(&mut self.recorder, (busy.from, busy.to), rate);
+        if let Some(counter) = &mut self.macs[busy.unit.index()] {
+            counter.add(&mut self.recorder, span, busy.macs.into());
         }
     }
 
@@ -154,8 +145,8 @@ impl<W: Write> TraceWriter<W> {
             return;
         };
         while let Some((unit, from)) = self.fetches.take(busy.operation, busy.tile, at) {
-            let statistics = &self.recorder.statistics;
-            if statistics.flows * 20 < statistics.events {
+            let summary = &self.recorder.summary;
+            if summary.flows * 20 < summary.events {
                 let load = self.tracks[unit.index()].id;
                 self.recorder.flow((load, from), (to, at));
             }
@@ -170,57 +161,31 @@ fn unit_track(unit: UnitId, role: Role) -> UnitTrack {
         Role::Load | Role::Store => DMA,
         Role::Receive => LINKS,
     };
-    let tid = FIRST_TRACK + 1 + u32::from(unit.0);
+    let tid = FIRST_UNIT + u32::from(unit.0);
     UnitTrack::new(TrackId { pid, tid }, role)
 }
 
-fn write_metadata<W: Write>(
-    recorder: &mut Recorder<W>,
-    options: &TraceOptions,
-    tracks: &[UnitTrack],
-    names: &[String],
-) {
-    let (hertz, divisor) = options.clock.as_fraction();
-    let clock_hz = if divisor == 1 {
-        hertz.to_string()
-    } else {
-        options.clock.as_hertz_f64().to_string()
-    };
-    let TrackId { pid, tid } = PASSES;
-    let (machine, workload) = (escaped(&options.machine), escaped(&options.workload));
-    recorder.event(format_args!(
-        r#""ph":"M","name":"otherData","pid":{pid},"tid":{tid},"args":{{"machine":"{machine}","workload":"{workload}","time_unit":"cycle","clock_hz":{clock_hz},"event_budget":{}}}"#,
-        options.event_budget
-    ));
-    let program = format!("program (1 µs = 1 cycle of {})", options.clock);
-    let processes = [
-        (PROGRAM, program.as_str()),
-        (ARRAYS, "arrays"),
-        (VECTOR, "vector"),
-        (DMA, "dma"),
-        (SRAM, "sram"),
-        (DRAM, "dram"),
-    ];
-    let linked = tracks.iter().any(|track| track.role == Role::Receive);
-    let links = linked.then_some((LINKS, "links"));
-    for (pid, name) in processes.into_iter().chain(links) {
-        recorder.event(format_args!(
-            r#""ph":"M","name":"process_name","pid":{pid},"args":{{"name":"{name}"}}"#
-        ));
-        recorder.event(format_args!(
-            r#""ph":"M","name":"process_sort_index","pid":{pid},"args":{{"sort_index":{pid}}}"#
-        ));
+/// Makes the counters of a trace.
+struct Counters {
+    /// The first cycle that is recorded.
+    from: Cycle,
+    /// How many samples each is written in full detail for: of all of them, a tenth of the budget.
+    fine_samples: u64,
+}
+
+impl Counters {
+    fn new(platform: &Platform, options: &TraceOptions) -> Self {
+        let count = platform.units() + ScratchpadId::ALL.len() * platform.cores.len();
+        let share = options.event_budget / 10 / (count as u64).max(1);
+        Self {
+            from: options.window.map_or(Cycle::ZERO, |(from, _)| from),
+            fine_samples: share.max(16),
+        }
     }
-    let passes = (PASSES, "passes");
-    let units = tracks.iter().zip(names);
-    let units = units.map(|(track, name)| (track.id, name.as_str()));
-    for (TrackId { pid, tid }, name) in [passes].into_iter().chain(units) {
-        recorder.event(format_args!(
-            r#""ph":"M","name":"thread_name","pid":{pid},"tid":{tid},"args":{{"name":"{name}"}}"#
-        ));
-        recorder.event(format_args!(
-            r#""ph":"M","name":"thread_sort_index","pid":{pid},"tid":{tid},"args":{{"sort_index":{tid}}}"#
-        ));
+
+    fn counter(&self, (pid, name, series): (u32, String, &'static str), scale: Scale) -> Counter {
+        let label = Label { pid, name, series };
+        Counter::new(label, scale, self.from, self.fine_samples)
     }
 }
 
@@ -237,9 +202,11 @@ impl<W: Write> Observer for TraceWriter<W> {
     }
 
     fn busy(&mut self, busy: &Busy<'_>) {
+        self.recorder.complete(busy.to);
         self.count(busy);
         let track = &mut self.tracks[busy.unit.index()];
         let has_slice = track.busy(&mut self.recorder, &self.names, busy);
+        self.wants_folds = track.wants_phases();
         match track.role {
             Role::Load if has_slice => {
                 if let Some((from, _)) = self.recorder.clip(busy.from, busy.to) {
@@ -256,9 +223,8 @@ impl<W: Write> Observer for TraceWriter<W> {
         track.waiting(&mut self.recorder, &self.names, waiting);
     }
 
-    fn wants_folds(&self, from: Cycle, to: Cycle) -> bool {
-        let clipped = self.recorder.clip(from, to);
-        clipped.is_some_and(|(from, _)| self.recorder.wants(Detail::Phases, from))
+    fn wants_folds(&self, _from: Cycle, _to: Cycle) -> bool {
+        self.wants_folds
     }
 
     fn fold(&mut self, span: &FoldSpan) {
@@ -284,20 +250,20 @@ impl<W: Write> Observer for TraceWriter<W> {
         let Some((_, pads)) = cores.find(|(known, _)| *known == core) else {
             return;
         };
-        let counter = &mut pads[scratchpad as usize];
-        counter.set(&mut self.recorder, at, bytes.get().saturating_mul(1000));
+        pads[scratchpad as usize].set(&mut self.recorder, at, bytes.get());
     }
 
     fn end(&mut self, end: Cycle) {
         self.end_pass(end);
-        let macs = self.macs.iter_mut().flatten();
-        let occupancy = self.occupancy.iter_mut().flat_map(|(_, pads)| pads);
-        for counter in macs.chain(occupancy) {
-            counter.end(&mut self.recorder, end);
+        for counter in self.macs.iter_mut().flatten() {
+            counter.end(&mut self.recorder, end, 0);
+        }
+        for level in self.occupancy.iter_mut().flat_map(|(_, pads)| pads) {
+            level.end(&mut self.recorder, end);
         }
         for bandwidth in self.bandwidth.iter_mut().flatten() {
             bandwidth.end(&mut self.recorder, end);
         }
-        self.recorder.tell_missing(PASSES);
+        self.recorder.end(end);
     }
 }

@@ -7,10 +7,10 @@ mod toy;
 use std::io::{self, Write};
 
 use chrome_trace::check::{CheckError, Contents, check};
-use chrome_trace::{TraceOptions, TraceStatistics, TraceWriter};
+use chrome_trace::{LeftOut, TraceOptions, TraceSummary, TraceWriter};
 use event_kernel::{Cycle, Frequency};
 use proptest::prelude::*;
-use tile_program::{Busy, Cause, Observer, Waiting};
+use tile_program::{Busy, Cause, Observer, Operation, Waiting};
 use toy::{LOAD, Ran};
 
 fn options() -> TraceOptions {
@@ -18,7 +18,7 @@ fn options() -> TraceOptions {
     TraceOptions::new("toy \"machine\"", "random", clock)
 }
 
-fn trace(ran: &[Ran], options: &TraceOptions) -> (Vec<u8>, TraceStatistics) {
+fn trace(ran: &[Ran], options: &TraceOptions) -> (Vec<u8>, TraceSummary) {
     let mut writer = TraceWriter::new(Vec::new(), &toy::platform(), options);
     toy::tell(ran, end_of(ran), &mut writer);
     writer.finish().unwrap()
@@ -39,6 +39,73 @@ fn good(bytes: &[u8]) -> Contents {
             String::from_utf8_lossy(bytes)
         );
     })
+}
+
+/// Names of any characters, above all of those that mean something to JSON, terminals or readers of
+/// lines.
+fn name() -> impl Strategy<Value = String> {
+    let special = prop::sample::select(vec![
+        '"',
+        '\\',
+        '/',
+        '\0',
+        '\n',
+        '\r',
+        '\t',
+        '\u{1b}',
+        '\u{7f}',
+        '\u{85}',
+        '\u{9b}',
+        '\u{2028}',
+        '\u{2029}',
+        '\u{feff}',
+        '{',
+        '}',
+        '[',
+        ']',
+        ',',
+        '1',
+        '\u{10ffff}',
+    ]);
+    prop::collection::vec(prop_oneof![special, any::<char>()], 0..12)
+        .prop_map(|characters| characters.into_iter().collect())
+}
+
+/// What some reader takes for the end of a line.
+fn is_end_of_line(character: char) -> bool {
+    matches!(
+        character,
+        '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
+}
+
+/// Hands a run on with other names of its pass and of its operations.
+struct Renamed<'a, O> {
+    to: O,
+    pass: &'a str,
+    operations: &'a str,
+}
+
+impl<O: Observer> Observer for Renamed<'_, O> {
+    fn pass(&mut self, _: &str, operations: &[Operation], at: Cycle) {
+        let mut operations = operations.to_vec();
+        for operation in &mut operations {
+            self.operations.clone_into(&mut operation.name);
+        }
+        self.to.pass(self.pass, &operations, at);
+    }
+
+    fn busy(&mut self, busy: &Busy<'_>) {
+        self.to.busy(busy);
+    }
+
+    fn waiting(&mut self, waiting: &Waiting) {
+        self.to.waiting(waiting);
+    }
+
+    fn end(&mut self, end: Cycle) {
+        self.to.end(end);
+    }
 }
 
 /// Cycles of the slices of one name.
@@ -91,16 +158,59 @@ proptest! {
         let ran = toy::run(&draws);
         let mut options = options();
         options.event_budget = budget;
-        let (bytes, statistics) = trace(&ran, &options);
+        let (bytes, summary) = trace(&ran, &options);
         let contents = good(&bytes);
         // A slice that is under way, the last values of the counters and the marks may come on top.
-        prop_assert!(statistics.events <= budget + 30, "{} events", statistics.events);
-        let text = String::from_utf8(bytes).unwrap();
-        prop_assert_eq!(text.matches("event budget: no").count(), statistics.dropped.len());
-        if statistics.dropped.is_empty() {
-            let (whole, _) = trace(&ran, &self::options());
-            prop_assert_eq!(good(&whole).slices, contents.slices);
+        prop_assert!(summary.events <= budget + 40, "{} events", summary.events);
+        let left_out = summary.left_out;
+        prop_assert_eq!(&contents.summary["left_out"]["tiles"], left_out.tiles);
+        prop_assert_eq!(&contents.summary["left_out"]["waits"], left_out.waits);
+        prop_assert_eq!(&contents.summary["left_out"]["operations"], left_out.operations);
+        let (bytes, all) = trace(&ran, &self::options());
+        let whole = good(&bytes);
+        prop_assert_eq!(all.left_out, LeftOut::default());
+        prop_assert_eq!(summary.tiles + left_out.tiles, all.tiles);
+        if left_out.is_nothing() {
+            prop_assert_eq!(whole.slices, contents.slices);
+        } else {
+            prop_assert!(contents.tracks.contains("left out"));
         }
+        // However little is recorded, counters show all.
+        prop_assert_eq!(whole.totals, contents.totals);
+    }
+
+    /// Names are data: whatever stands in them, each event is one line, and gives them back.
+    #[test]
+    fn names_are_data(draws in toy::draws(), names in prop::collection::vec(name(), 5)) {
+        let ran = toy::run(&draws);
+        let mut options = options();
+        (options.machine, options.workload) = (names[0].clone(), names[1].clone());
+        let mut platform = toy::platform();
+        platform.cores[0].arrays[0].name.clone_from(&names[2]);
+        let mut writer = Renamed {
+            to: TraceWriter::new(Vec::new(), &platform, &options),
+            pass: &names[3],
+            operations: &names[4],
+        };
+        toy::tell(&ran, end_of(&ran), &mut writer);
+        let (bytes, _) = writer.to.finish().unwrap();
+        let text = std::str::from_utf8(&bytes).unwrap();
+        let lines: Vec<&str> = text.split(is_end_of_line).filter(|line| !line.is_empty()).collect();
+        let mut told = std::collections::BTreeSet::new();
+        for line in &lines[1..lines.len() - 1] {
+            let event: serde_json::Value = serde_json::from_str(line.trim_end_matches(',')).unwrap();
+            for name in [&event["name"], &event["args"]["name"]] {
+                told.extend(name.as_str().map(str::to_owned));
+            }
+            if event["name"] == "otherData" {
+                prop_assert_eq!(&event["args"]["machine"], &names[0]);
+                prop_assert_eq!(&event["args"]["workload"], &names[1]);
+            }
+        }
+        prop_assert!(told.contains(&names[2]));
+        prop_assert!(end_of(&ran) == Cycle::ZERO || told.contains(&names[3]));
+        let worked = ran.iter().any(|ran| ran.end > ran.start);
+        prop_assert!(!worked || told.contains(&names[4]));
     }
 
     #[test]
@@ -132,6 +242,39 @@ fn a_compressed_trace_holds_the_same() {
     assert!(compressed.starts_with(&[0x1f, 0x8b]));
 }
 
+/// Of a run that needs many times its budget, all parts have details, none is shown twice, and what
+/// the trace does not hold is told.
+#[test]
+fn details_are_spread_over_the_whole_run() {
+    let ran = fetched_tiles(20_000);
+    let mut options = options();
+    options.event_budget = 20_000;
+    options.instructions = Some(ran.len() as u64);
+    let (bytes, summary) = trace(&ran, &options);
+    let contents = good(&bytes);
+    assert!(summary.events <= options.event_budget + 40, "{summary}");
+    assert!(summary.left_out.tiles > 10_000, "{summary}");
+    assert_eq!(summary.tiles + summary.left_out.tiles, 40_000);
+    assert_eq!(contents.summary["tiles"], summary.tiles);
+    assert_eq!(contents.other_data["detail_parts"], 40);
+    let end = end_of(&ran).get();
+    let mut phases = [0_u64; 40];
+    let mut missing = 0;
+    let events: Vec<serde_json::Value> = serde_json::from_slice(&bytes).unwrap();
+    for event in events.iter().filter(|event| event["ph"] == "X") {
+        let at = event["ts"].as_u64().unwrap();
+        match event["name"].as_str().unwrap() {
+            "fill" | "compute" | "weight_load" | "dram_bandwidth" | "dram_latency" => {
+                phases[usize::try_from(at * 40 / end).unwrap()] += 1;
+            }
+            "no phases" => missing += event["dur"].as_u64().unwrap(),
+            _ => {}
+        }
+    }
+    assert!(phases.iter().all(|count| *count > 20), "{phases:?}");
+    assert!((end / 2..end).contains(&missing), "{missing} of {end}");
+}
+
 #[test]
 fn the_same_run_gives_the_same_bytes() {
     let ran = sample();
@@ -147,8 +290,13 @@ fn fetches_lead_to_the_tiles_that_use_them() {
 
 /// A load and the tile that uses it, a few times over.
 fn sample() -> Vec<Ran> {
+    fetched_tiles(40)
+}
+
+/// A load and the tile that uses it, so many times over.
+fn fetched_tiles(count: usize) -> Vec<Ran> {
     let mut draws = Vec::new();
-    for _ in 0..40 {
+    for _ in 0..count {
         for (unit, waits) in [(LOAD.0, vec![]), (0, vec![(1, true)])] {
             draws.push(toy::Draw {
                 unit,
@@ -185,9 +333,8 @@ fn a_full_disk_is_an_error_at_the_end_and_no_panic() {
         let mut options = options();
         options.gzip = gzip;
         let mut writer = TraceWriter::new(Full(room), &toy::platform(), &options);
-        for _ in 0..20 {
-            toy::tell(&sample(), Cycle(10_000), &mut writer);
-        }
+        let ran = fetched_tiles(1_000);
+        toy::tell(&ran, end_of(&ran), &mut writer);
         let error = writer.finish().map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
@@ -236,6 +383,9 @@ fn the_checker_refuses_what_viewers_lose() {
     };
     let counter =
         |at: u64| format!(r#"{{"ph":"C","name":"c","pid":1,"ts":{at},"args":{{"value":1}}}}"#);
+    let level = |name: &str, at: u64, held: u64| {
+        format!(r#"{{"ph":"C","name":"{name}","pid":1,"ts":{at},"args":{{"bytes held":{held}}}}}"#)
+    };
     let check_events = |events: &[String]| {
         let text = format!("[{named}\n{}]", events.join(",\n"));
         check(text.as_bytes()).map_err(|error| error.to_string())
@@ -257,6 +407,24 @@ fn the_checker_refuses_what_viewers_lose() {
             "no slice",
         ),
         (vec![counter(5), counter(5)], "back in time"),
+        (
+            vec![counter(5).replace("\"value\":1", "\"value\":-1")],
+            "does not have one number",
+        ),
+        (
+            vec![
+                level("a", 5, 1),
+                level("a", 9, 1),
+                level("b", 6, 1),
+                level("b", 9, 1),
+            ],
+            "begins at 6, later",
+        ),
+        (
+            vec![level("a", 5, 1), level("b", 5, 1), level("b", 9, 0)],
+            "ends at 5, before",
+        ),
+        (vec![counter(5), counter(9)], "does not end at 0"),
         (vec![slice("0", "5").replace("100", "7")], "has no name"),
         (
             vec![slice("0", "5").replace("\"X\"", "\"Q\"")],
@@ -267,6 +435,26 @@ fn the_checker_refuses_what_viewers_lose() {
         let error = check_events(&events).unwrap_err();
         assert!(error.contains(problem), "{error} instead of {problem}");
     }
+    // An array that does 50 MACs in 5 cycles, and is idle for 5.
+    let tile = slice("0", "5").replace("}", r#","args":{"macs":50,"bytes":0}}"#);
+    let summary = r#"{"ph":"M","name":"summary","pid":1,"args":{"tiles_without_length":0,"left_out":{"tiles":0}}}"#;
+    let rate = |at: u64, rate: &str| {
+        format!(r#"{{"ph":"C","name":"t","pid":1,"ts":{at},"args":{{"MACs":{rate}}}}}"#)
+    };
+    let counted = |samples: &[(u64, &str)]| {
+        let samples = samples.iter().map(|(at, value)| rate(*at, value));
+        let events = [tile.clone(), summary.to_owned()]
+            .into_iter()
+            .chain(samples);
+        check_events(&events.collect::<Vec<_>>())
+    };
+    assert!(counted(&[(0, "10"), (5, "0"), (10, "0")]).is_ok());
+    assert!(counted(&[(0, "5"), (10, "0")]).is_ok());
+    let held = counted(&[(0, "10"), (10, "0")]).unwrap_err();
+    assert!(
+        held.contains("adds up to 100, the tiles of t to [50]"),
+        "{held}"
+    );
     assert!(check(b"{\"traceEvents\": 5}").is_err());
     assert!(check(b"\xff\xfe").is_err());
 }

@@ -73,16 +73,7 @@ async function compare(page, own) {
     if (mine.count !== theirs.count || mine.cycles !== theirs.cycles) say(`slices named ${name} differ`);
   }
 
-  const counters = new Map(await query(
-    page,
-    "select t.name as name, count(*) as n from counter c join counter_track t on c.track_id = t.id group by t.name",
-    ["name", "n"],
-  ));
-  for (const [name, { count }] of own.counters) {
-    const theirs = counters.get(name) ?? 0;
-    console.log(`counter ${name}`.padEnd(48), String(count).padStart(10), String(theirs).padStart(10));
-    if (theirs !== count) say(`counter ${name} differs`);
-  }
+  await compareCounters(page, own, say);
   const [[flows]] = await query(page, "select count(*) as n from flow", ["n"]);
   console.log("flows".padEnd(48), String(own.flows).padStart(10), String(flows).padStart(10));
   if (flows !== own.flows) say("flows differ");
@@ -91,6 +82,27 @@ async function compare(page, own) {
   for (const track of own.tracks) if (!names.includes(track)) say(`track ${track} is missing`);
   if (own.unclosed > 0) console.log(`${own.unclosed} slices were still open when the trace was cut off`);
   return problems;
+}
+
+/** Samples of each counter, and what it adds up to as the viewer draws it: a sample holds until the
+ *  next one. The viewer adds up in another order, so sums may differ in the last digits. */
+async function compareCounters(page, own, say) {
+  const rows = await query(
+    page,
+    `select name, count(*) as n, sum(value * (next - ts)) / 1000.0 as total from (
+       select t.name as name, c.ts as ts, c.value as value,
+              coalesce(lead(c.ts) over (partition by c.track_id order by c.ts), c.ts) as next
+       from counter c join counter_track t on c.track_id = t.id
+     ) group by name`,
+    ["name", "n", "total"],
+  );
+  const seen = new Map(rows.map(([name, count, total]) => [name, { count, total }]));
+  for (const [name, { count, cycles }] of own.counters) {
+    const theirs = seen.get(name) ?? { count: 0, total: 0 };
+    console.log(`counter ${name}`.padEnd(48), String(count).padStart(10), String(theirs.count).padStart(10), cycles.toFixed(3).padStart(18), theirs.total.toFixed(3).padStart(18));
+    if (theirs.count !== count) say(`counter ${name} differs`);
+    if (Math.abs(theirs.total - cycles) > 1e-9 * Math.abs(cycles) + 1e-3) say(`counter ${name} adds up to ${theirs.total} instead of ${cycles}`);
+  }
 }
 
 /** Puts the groups in the order of their process numbers, opens those whose name, or a track in

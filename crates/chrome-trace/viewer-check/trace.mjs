@@ -1,4 +1,5 @@
 // What a trace holds by its own account: slices, counters and flows, counted and summed per name.
+// A counter's sum is each of its samples times the microseconds to the next one.
 import { readFileSync } from "node:fs";
 import { gunzipSync, constants } from "node:zlib";
 
@@ -29,6 +30,7 @@ export function readEvents(path) {
 /** Tiles are numbered; they count as one name. */
 export const family = (name) => name.replace(/\d+/g, "#");
 
+/** Adds to what is known of a name: a count, and cycles (of a counter: its value times cycles). */
 function add(map, name, count, cycles) {
   const entry = map.get(name) ?? { count: 0, cycles: 0 };
   entry.count += count;
@@ -40,6 +42,7 @@ export function account(events) {
   const slices = new Map();
   const counters = new Map();
   const open = new Map();
+  const last = new Map();
   const tracks = new Set();
   let flows = 0;
   let unclosed = 0;
@@ -57,7 +60,12 @@ export function account(events) {
       add(slices, family(event.name), 1, 0);
     } else if (event.ph === "C") {
       // The viewer shows each series of a counter as a track of its own.
-      for (const series of Object.keys(event.args)) add(counters, `${event.name} ${series}`, 1, 0);
+      for (const [series, value] of Object.entries(event.args)) {
+        const name = `${event.name} ${series}`;
+        const before = last.get(name);
+        add(counters, name, 1, before ? before.value * (event.ts - before.ts) : 0);
+        last.set(name, { ts: event.ts, value });
+      }
     } else if (event.ph === "s") {
       flows += 1;
     } else if (event.ph === "M" && event.name === "thread_name") {

@@ -5,3 +5,4 @@ mod cores;
 mod invariants;
 mod overlap;
 mod support;
+mod traces;
