@@ -262,7 +262,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         story.tell(&mut trace);
     }
     trace.end(at);
-    let (_, statistics) = trace.finish()?;
-    println!("{statistics:?}");
+    let (_, summary) = trace.finish()?;
+    println!("{summary:?}");
     Ok(())
 }

@@ -3,7 +3,7 @@
 use accelerator::{Machine, MachineSpec};
 use energy::Priced;
 use explore::price;
-use workload_compiler::{CompiledProgram, Concern, Workload};
+use workload_compiler::{CompileError, CompiledProgram, Concern, Workload};
 
 use crate::failure::Failure;
 use crate::load::{self, Loaded};
@@ -20,6 +20,8 @@ pub(crate) struct Job {
     pub(crate) program: CompiledProgram,
     /// The machine in its technology, if it names one.
     pub(crate) priced: Option<Vec<Priced>>,
+    /// What there is to say of the trace of the run, once it is written.
+    pub(crate) trace: Option<String>,
 }
 
 impl Job {
@@ -39,17 +41,11 @@ impl Job {
             .map(|technology| price::priced(&machine, &technology))
             .transpose()
             .map_err(|error| spec.point(&error))?;
-        let compile = if every_chip {
-            workload_compiler::compile_every_chip
-        } else {
-            workload_compiler::compile
-        };
-        let program = compile(workload.value.clone(), machine.platform()).map_err(|error| {
-            match error.field() {
+        let program =
+            compiled(&workload, &machine, every_chip).map_err(|error| match error.field() {
                 (Concern::Machine, error) => spec.point(&error),
                 (Concern::Workload, error) => workload.point(&error),
-            }
-        })?;
+            })?;
         let machine = machine.simulating(program.platform().clone());
         Ok(Self {
             spec,
@@ -57,6 +53,32 @@ impl Job {
             machine,
             program,
             priced,
+            trace: None,
         })
     }
+
+    /// About how many instructions the run has. They are counted on the program compiled once more:
+    /// counting uses it up, and the run must not depend on whether it is traced.
+    pub(crate) fn count_instructions(&self, every_chip: bool) -> Option<u64> {
+        let machine = Machine::new(self.spec.value.clone()).ok()?;
+        let mut program = compiled(&self.workload, &machine, every_chip).ok()?;
+        Some(chrome_trace::count_instructions(&mut program, MOST_COUNTED))
+    }
+}
+
+/// Instructions that are counted before a run; of more, the number is estimated. It takes a second
+/// or two, and the run of as many takes minutes.
+const MOST_COUNTED: u64 = 4_000_000;
+
+fn compiled(
+    workload: &Loaded<Workload>,
+    machine: &Machine,
+    every_chip: bool,
+) -> Result<CompiledProgram, CompileError> {
+    let compile = if every_chip {
+        workload_compiler::compile_every_chip
+    } else {
+        workload_compiler::compile
+    };
+    compile(workload.value.clone(), machine.platform())
 }

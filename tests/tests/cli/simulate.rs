@@ -157,6 +157,61 @@ fn without_a_machine_and_a_workload_the_defaults_run_and_leave_a_trace() {
     assert_eq!(run.stderr, "", "no progress where nobody watches");
     let name = "traces/edge-hybrid--bitnet-b1.58-2b-4t-decode.json.gz";
     assert!(folder.path(name).exists());
+    assert!(run.stdout.contains(name), "{}", run.stdout);
+}
+
+/// The trace of a run that needs more events than it may have: it holds details of every part of the
+/// run, and what it left out is told where the trace is.
+#[test]
+fn a_trace_with_a_small_budget_tells_what_it_left_out() {
+    let folder = Folder::new();
+    let trace = |name: &str, budget: &str| {
+        let more = [
+            "--hw",
+            "edge-hybrid",
+            "--trace",
+            name,
+            "--trace-budget",
+            budget,
+        ];
+        let told = folder.run(&small(&more)).ok().stdout;
+        let contents = check(folder.read(name).as_bytes()).expect("a trace in order");
+        (told, contents)
+    };
+    let (told, whole) = trace("whole.json", "10000000");
+    assert!(told.contains("whole.json: "), "{told}");
+    assert!(!told.contains("left out"), "{told}");
+    let (told, part) = trace("part.json", "2000");
+    let left_out = &part.summary["left_out"];
+    let phases = left_out["phases_of_tiles"].as_u64().expect("a count");
+    assert!(phases > 0, "{left_out}");
+    let line = told.lines().find(|line| line.contains("part.json: "));
+    let line = line.expect("where the trace is");
+    assert!(
+        line.contains("left out: ") && line.contains("the phases of "),
+        "{line}"
+    );
+    assert!(told.contains("--trace-window FROM..TO"), "{told}");
+    // Counters show the same, however little else is recorded.
+    assert_eq!(part.totals, whole.totals);
+    assert!(part.totals["ternary"] > 0);
+    let window = ["--trace-window", "1000..2000"];
+    let more = ["--hw", "edge-hybrid", "--trace", "window.json"];
+    folder.run(&small(&[&more[..], &window].concat())).ok();
+    let window = check(folder.read("window.json").as_bytes()).expect("a trace in order");
+    assert_eq!(window.other_data["window"], serde_json::json!([1000, 2000]));
+    assert!(window.totals["dram read"] < whole.totals["dram read"]);
+}
+
+#[test]
+fn a_window_without_a_trace_is_refused() {
+    let run = Folder::new().run(&small(&["--hw", "edge-hybrid", "--trace-window", "0..5"]));
+    assert_eq!(run.code, 2, "{}{}", run.stdout, run.stderr);
+    assert!(
+        run.stderr.contains("--trace-window without --trace"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

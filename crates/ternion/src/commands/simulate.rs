@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use accelerator::{MachineError, Outcome, RunOptions};
 use attribution::{Ledger, Summary};
-use chrome_trace::{DEFAULT_EVENT_BUDGET, TraceOptions, TraceWriter};
+use chrome_trace::{DEFAULT_EVENT_BUDGET, TraceOptions, TraceSummary, TraceWriter};
 use config::ConfigError;
 use energy::{Counter, Counts};
 use event_kernel::Cycle;
@@ -57,13 +57,14 @@ pub(crate) struct Args {
     /// Change a field of either file
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(super) set: Vec<String>,
-    /// Write a trace for Perfetto or chrome://tracing; compressed if the name ends in .gz
+    /// Write a trace for Perfetto or chrome://tracing; compressed if the name ends in .gz. Not of a
+    /// list of kernels
     #[arg(long, value_name = "FILE[.gz]")]
     pub(super) trace: Option<PathBuf>,
     /// Record only these cycles in the trace
     #[arg(long, value_name = "FROM..TO", value_parser = window)]
     trace_window: Option<(u64, u64)>,
-    /// Events that the trace may hold; past half of them details are left out
+    /// Events that the trace may hold; if they do not suffice, details are left out evenly over the run
     #[arg(long, value_name = "EVENTS", default_value_t = DEFAULT_EVENT_BUDGET)]
     trace_budget: u64,
     /// Write the simulated facts as JSON; equal runs write equal bytes
@@ -83,6 +84,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let (Some(config), Some(topology)) = (&args.scalesim_config, &args.scalesim_topology) {
         return scalesim::run(config, topology);
+    }
+    let is_default_run = args.hw.is_none() && args.workload.is_none();
+    if args.trace_window.is_some() && args.trace.is_none() && !is_default_run {
+        let error = ConfigError::new("--trace-window without --trace: no trace is written");
+        return Err(error.help("name its file with --trace FILE").into());
     }
     if let Some(workload) = &args.workload
         && load::lists_kernels(workload)?
@@ -122,6 +128,7 @@ impl Job {
         TraceOptions {
             memory_bytes_per_second: rate.map(|rate| rate as u64),
             event_budget: args.trace_budget,
+            instructions: self.count_instructions(args.every_chip),
             window: args.trace_window.map(|(from, to)| (Cycle(from), Cycle(to))),
             gzip: path.extension().is_some_and(|ending| ending == "gz"),
             ..TraceOptions::new(&self.spec.value.name, &self.workload.name(), clock)
@@ -141,9 +148,9 @@ impl Job {
         let options = self.trace_options(args, &path);
         let writer = TraceWriter::new(file, self.machine.platform(), &options);
         let (outcome, (observer, trace)) = self.run(args, (observer, writer))?;
-        let (file, statistics) = trace.finish()?;
+        let (file, summary) = trace.finish()?;
         file.finish()?;
-        tracing::info!("{}: {statistics:?}", path.display());
+        self.trace = Some(told(&path, &summary, args.trace_budget));
         Ok((outcome, observer))
     }
 
@@ -204,9 +211,26 @@ impl Job {
                 Style::Plain
             };
             out.write_all(report::to_text(&run, style).as_bytes())?;
+            if let Some(trace) = &self.trace {
+                write!(out, "\n{trace}")?;
+            }
         }
         Ok(())
     }
+}
+
+/// What there is to say of a trace that is written: where it is, what it holds and what it left out.
+fn told(path: &Path, summary: &TraceSummary, budget: u64) -> String {
+    let mut text = format!("Trace\n  {}: {summary}\n", path.display());
+    if summary.slices == 0 {
+        text += "  no part of the run lies in --trace-window\n";
+    }
+    if !summary.left_out.is_nothing() {
+        text += &format!(
+            "  within --trace-budget {budget}; --trace-window FROM..TO records a part in full\n"
+        );
+    }
+    text
 }
 
 /// Where the trace goes: where the user says; the run of nothing but defaults shows one under
