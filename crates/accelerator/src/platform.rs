@@ -7,8 +7,8 @@ use event_kernel::Frequency;
 use pe_array::{ArrayModel, Feed, Rate, Tiles};
 use sram::Scratchpad;
 use tile_program::{
-    ArrayTarget, Bits, Bytes, CoreId, MemoryTarget, Network, Packed, Platform, ScratchpadId,
-    ScratchpadTarget, Target, UnitId,
+    ArrayTarget, Bits, Bytes, CoreId, Interleave, MemoryTarget, Network, Packed, Platform,
+    ScratchpadId, ScratchpadTarget, Target, UnitId,
 };
 
 use crate::config::{ArraySpec, CoreSpec, MachineSpec};
@@ -151,6 +151,10 @@ fn target(clock: Frequency, core: &CoreModel, memory: &Memory) -> Target {
         memory: MemoryTarget {
             capacity: Some(Bytes(memory.capacity_bytes())),
             access: Bytes(memory.access_bytes()),
+            interleave: Interleave {
+                stripe: Bytes(memory.interleave().0),
+                channels: memory.interleave().1,
+            },
         },
         laws: Arc::new(MachineLaws::new(
             clock,

@@ -230,6 +230,17 @@ impl Memory {
         }
     }
 
+    /// Bytes that lie on one channel before the next channel's turn, and how many channels take
+    /// turns. An ideal memory has one channel.
+    #[must_use]
+    pub fn interleave(&self) -> (u64, u64) {
+        let access = self.access_bytes();
+        match &self.kind {
+            Kind::Dram(device) => (device.map.stripe_bursts() * access, device.channels),
+            Kind::Ideal(_) => (access, 1),
+        }
+    }
+
     /// Bytes a second that the data buses can carry, as a reduced fraction for reports; `None` if
     /// unlimited.
     #[must_use]
@@ -273,11 +284,8 @@ impl Memory {
         } else {
             (address.saturating_add(bytes)).div_ceil(access)
         };
-        let (stripe, channels) = match &self.kind {
-            Kind::Dram(device) => (device.map.stripe_bursts(), device.channels),
-            Kind::Ideal(_) => (1, 1),
-        };
-        shares(address / access, end, stripe, channels)
+        let (stripe, channels) = self.interleave();
+        shares(address / access, end, stripe / access, channels)
     }
 
     /// A channel at cycle 0, all rows closed.

@@ -40,7 +40,7 @@ pub use platform::{LinkId, Network, Platform, Reach};
 pub use program::{GemmShape, InstructionStream, Operation, OperationId, Pass, Program, in_turn};
 pub use size::{Bits, Bytes};
 pub use target::{
-    ArrayTarget, ArrayTime, CoreId, Laws, MemoryTarget, Role, ScratchpadId, ScratchpadTarget,
-    Target, UnitId,
+    ArrayTarget, ArrayTime, CoreId, Interleave, Laws, MemoryTarget, Role, ScratchpadId,
+    ScratchpadTarget, Target, UnitId,
 };
 pub use tiling::{DecidedBy, LoopOrder, Reuse, TileChoice, Tiling};

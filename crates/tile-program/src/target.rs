@@ -88,6 +88,26 @@ pub struct MemoryTarget {
     pub capacity: Option<Bytes>,
     /// Bytes of one access (burst): transfers are whole accesses, regions start at a multiple.
     pub access: Bytes,
+    /// How addresses are spread over the channels.
+    pub interleave: Interleave,
+}
+
+/// How consecutive addresses are spread over the channels of a memory: so many bytes on one channel,
+/// then as many on the next, and after the last channel the first one again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interleave {
+    /// Bytes that lie on one channel before the next channel's turn: a multiple of an access.
+    pub stripe: Bytes,
+    /// How many channels take turns; 1 where the memory has no channels to tell apart.
+    pub channels: u64,
+}
+
+impl Interleave {
+    /// All addresses are on one channel.
+    pub const NONE: Self = Self {
+        stripe: Bytes(1),
+        channels: 1,
+    };
 }
 
 /// How long a tile keeps an array.

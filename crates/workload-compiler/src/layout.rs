@@ -5,18 +5,19 @@
 //! ```
 //!
 //! A weight matrix B\[k, n\] is packed in strips as wide as the array: strip after strip, each with
-//! all of k, each starting on a whole access. Whatever the tile, its part of a strip is contiguous,
+//! all of k, each starting on a whole access, at a distance that spreads them over channels. Whatever the tile, its part of a strip is contiguous,
 //! so prefill and decode read the same copy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use smallvec::SmallVec;
-use tile_program::{Bytes, Region};
+use tile_program::{Bytes, Interleave, MemoryTarget, Region};
 
 use crate::Format;
 use crate::error::CompileError;
 use crate::passes::Sequences;
+use crate::spread;
 
 /// Where the weights of a GEMM lie, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,8 +28,10 @@ pub(crate) struct WeightRegion {
     pub(crate) format: Format,
     /// Columns of a strip.
     pub(crate) strip: u64,
-    /// Distance of two strips.
+    /// Bytes of a strip.
     pub(crate) strip_bytes: u64,
+    /// From the start of a strip to that of the next, in bytes.
+    pitch: u64,
     /// Columns of a strip as they lie: `strip`, or those of a whole tile.
     width: u64,
     /// Rows of k that always lie together, the last ones padded: 1, or those of a whole tile.
@@ -73,14 +76,14 @@ impl WeightRegion {
 
     /// Columns `from..from + columns`, rows `k_from..k_from + k`.
     pub(crate) fn region(&self, from: u64, columns: u64, k_from: u64, k: u64) -> Region {
-        let first = self.base + from / self.strip * self.strip_bytes;
+        let first = self.base + from / self.strip * self.pitch;
         let offset = self.format.bytes(k_from * self.width);
         let offset = offset.expect("a part of a matrix that was placed");
         let rows = self.strips(columns);
         if k == self.k {
-            return Region::contiguous(first, Bytes(rows * self.strip_bytes));
+            return region(first, self.strip_bytes, rows, self.pitch);
         }
-        region(first + offset, self.row_bytes(k), rows, self.strip_bytes)
+        region(first + offset, self.row_bytes(k), rows, self.pitch)
     }
 
     /// Whether weights lie, and move, in whole tiles one at a time.
@@ -88,7 +91,7 @@ impl WeightRegion {
         self.tile_rows > 1
     }
 
-    /// All bytes.
+    /// Bytes of all strips, without what lies between them.
     pub(crate) fn footprint(&self) -> u64 {
         self.strips(self.n) * self.strip_bytes
     }
@@ -211,6 +214,7 @@ impl CacheRegion {
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     access: u64,
+    interleave: Interleave,
     next: u64,
     weights: BTreeMap<(u64, &'static str), WeightRegion>,
     places: BTreeMap<(u64, &'static str), u64>,
@@ -222,9 +226,11 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Addresses from a first one on.
-    pub(crate) fn new(access: u64, first: u64) -> Self {
+    pub(crate) fn new(memory: &MemoryTarget, first: u64) -> Self {
+        let access = memory.access.get().max(1);
         Self {
             access,
+            interleave: memory.interleave,
             next: first.next_multiple_of(access),
             weights: BTreeMap::new(),
             places: BTreeMap::new(),
@@ -282,14 +288,16 @@ impl Layout {
         }
         let strip = strip.min(n);
         let (tile_rows, width) = whole.unwrap_or((1, strip));
+        let too_many = CompileError::Overflow {
+            what: "the bytes of a weight matrix",
+        };
         let strip_bytes = k
             .checked_next_multiple_of(tile_rows)
             .and_then(|rows| rows.checked_mul(width))
             .and_then(|elements| format.bytes(elements))
             .and_then(|bytes| bytes.checked_next_multiple_of(self.access))
-            .ok_or(CompileError::Overflow {
-                what: "the bytes of a weight matrix",
-            })?;
+            .ok_or(too_many)?;
+        let pitch = spread::pitch(strip_bytes, self.interleave);
         let mut region = WeightRegion {
             base: 0,
             k,
@@ -297,11 +305,12 @@ impl Layout {
             format,
             strip,
             strip_bytes,
+            pitch,
             width,
             tile_rows,
             access: self.access,
         };
-        let bytes = region.strips(n).checked_mul(strip_bytes);
+        let bytes = region.strips(n).checked_mul(region.pitch);
         region.base = self.allocate(bytes)?;
         self.weights.insert(key, region);
         Ok(region)

@@ -27,6 +27,7 @@ mod plan;
 mod program;
 mod share;
 mod split;
+mod spread;
 mod strips;
 mod workload;
 

@@ -61,7 +61,7 @@ impl Share {
         first_address: u64,
     ) -> Result<Self, CompileError> {
         let mut share = Self {
-            layout: Layout::new(target.memory.access.get().max(1), first_address),
+            layout: Layout::new(&target.memory, first_address),
             emitter: Rc::new(RefCell::new(None)),
             planner: Planner::new(),
             slots: [0; Slot::COUNT],
@@ -303,7 +303,7 @@ impl Share {
         let mut sizes = self.sizes;
         for tensor in &graph.tensors {
             if let crate::lower::Backing::Slot(slot) = tensor.backing {
-                let bytes = Place::new(0, tensor, self.layout.access()).bytes();
+                let bytes = Place::new(0, tensor, &self.target.memory).bytes();
                 let size = &mut sizes[slot as usize];
                 *size = (*size).max(bytes);
             }

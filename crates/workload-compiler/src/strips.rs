@@ -11,11 +11,12 @@
 use std::ops::Range;
 
 use smallvec::SmallVec;
-use tile_program::{Bytes, Region};
+use tile_program::{Bytes, MemoryTarget, Region};
 
 use crate::format::gcd;
 use crate::layout::region;
 use crate::lower::{Slot, Tensor};
+use crate::spread;
 
 /// How wide strips are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,12 +58,20 @@ pub(crate) struct Place {
     bits: u64,
     /// Columns of a strip.
     strip: u64,
+    /// From the start of a strip to that of the next, in bytes.
+    pitch: u64,
     access: u64,
 }
 
 impl Place {
-    pub(crate) fn new(base: u64, tensor: &Tensor, access: u64) -> Self {
+    pub(crate) fn new(base: u64, tensor: &Tensor, memory: &MemoryTarget) -> Self {
+        let access = memory.access.get();
+        let row_bytes = (tensor.strip * tensor.bits).div_ceil(8);
+        let strip_bytes = tensor
+            .rows
+            .saturating_mul(row_bytes.next_multiple_of(access));
         Self {
+            pitch: spread::pitch(strip_bytes, memory.interleave),
             base,
             rows: tensor.rows,
             width: tensor.width,
@@ -72,13 +81,16 @@ impl Place {
         }
     }
 
-    /// How many bytes it takes.
+    /// How many bytes it takes, with what lies between its strips.
     pub(crate) fn bytes(&self) -> u64 {
-        self.rows.saturating_mul(self.row_bytes(0..self.width))
+        let last = self.width.saturating_sub(1) / self.strip.max(1) * self.strip;
+        let of_last = self.rows.saturating_mul(self.row_bytes(last..self.width));
+        self.strip_base(last).saturating_add(of_last)
     }
 
-    /// All of it.
+    /// All of a tensor of one strip.
     pub(crate) fn all(&self) -> Region {
+        assert_eq!(self.strip, self.width, "strips lie apart");
         Region::contiguous(self.base, Bytes(self.bytes()))
     }
 
@@ -96,12 +108,12 @@ impl Place {
         while column < columns.end {
             let first = column / self.strip * self.strip;
             let strip = first..(first + self.strip).min(self.width);
-            let pitch = self.row_bytes(strip.clone());
-            let base = self.base + self.strip_base(first) + rows.start * pitch;
+            let row_bytes = self.row_bytes(strip.clone());
+            let base = self.base + self.strip_base(first) + rows.start * row_bytes;
             // Whole strips that move alike are one region.
             let whole = (columns.end - first) / self.strip;
             if column == first && whole > 1 && (stride == 1 || count == 1) {
-                regions.push(region(base, count * pitch, whole, self.rows * pitch));
+                regions.push(region(base, count * row_bytes, whole, self.pitch));
                 column += whole * self.strip;
                 continue;
             }
@@ -110,7 +122,7 @@ impl Place {
             let offset = part.start * self.bits / 8 / self.access * self.access;
             let bytes = (part.end * self.bits).div_ceil(8);
             let bytes = bytes.next_multiple_of(self.access) - offset;
-            regions.push(region(base + offset, bytes, count, pitch * stride));
+            regions.push(region(base + offset, bytes, count, row_bytes * stride));
             column = end;
         }
         regions
@@ -118,7 +130,7 @@ impl Place {
 
     /// From the tensor's first byte to the first one of the strip that begins with a column.
     fn strip_base(&self, column: u64) -> u64 {
-        self.rows * column * self.bits / 8
+        (column / self.strip.max(1)).saturating_mul(self.pitch)
     }
 
     /// Bytes of a row of some columns of a strip, or of whole strips.
@@ -133,6 +145,7 @@ mod tests {
     use super::*;
     use crate::lower::{Backing, Placement};
     use proptest::prelude::*;
+    use tile_program::Interleave;
 
     fn bytes(regions: &[Region]) -> Vec<u64> {
         let rows = regions.iter().flat_map(|region| {
@@ -145,12 +158,19 @@ mod tests {
     }
 
     proptest! {
-        /// Of whole strips every byte is touched by one element's piece alone; together they are all.
+        /// Every byte is in one piece alone; together the pieces are the whole tensor, and no more
+        /// bytes than it takes.
         #[test]
         fn pieces_of_a_tensor_are_apart_and_cover_it(
             rows in 1u64..9, strips in 1u64..4, rest in 0u64..3, cut in 1u64..8, stride in 1u64..4,
+            channels in 1u64..9,
             bits in prop::sample::select(vec![8u64, 16, 32]),
         ) {
+            let memory = MemoryTarget {
+                capacity: None,
+                access: Bytes(32),
+                interleave: Interleave { stripe: Bytes(32), channels },
+            };
             let access = 32;
             let unit = 8 * access / bits;
             let tensor = Tensor {
@@ -162,7 +182,7 @@ mod tests {
                 backing: Backing::Slot(Slot::Hidden),
                 placement: Placement::Memory,
             };
-            let place = Place::new(4096, &tensor, access);
+            let place = Place::new(4096, &tensor, &memory);
             let mut seen = Vec::new();
             let columns = cut * unit;
             for from in (0..tensor.width).step_by(columns as usize) {
@@ -172,7 +192,11 @@ mod tests {
                 }
             }
             seen.sort_unstable();
-            prop_assert_eq!(seen, bytes(&[place.all()]));
+            prop_assert!(seen.is_sorted_by(|a, b| a < b), "no byte is in two pieces");
+            let last = seen.last().copied();
+            prop_assert_eq!(last, Some(4096 + place.bytes() - 1));
+            let columns = place.regions(&(0..rows), 1, &(0..tensor.width));
+            prop_assert_eq!(seen.len(), bytes(&columns).len());
         }
     }
 }

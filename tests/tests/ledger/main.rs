@@ -1,6 +1,7 @@
 //! What the accounts of any run promise: random machines and workloads, through compiler and machine.
 
 mod barrier;
+mod channels;
 mod cores;
 mod invariants;
 mod overlap;

@@ -104,10 +104,10 @@ impl Context {
             slots[Slot::Mailbox as usize],
             mailboxes.map(|tensor| tensor.width).max().unwrap_or(0),
         );
-        let access = units.access;
+        let memory = &units.target.memory;
         let begin = |(&spec, &home): (&Tensor, &Home)| {
             let sequences = graph.sequences[spec.microbatch].clone();
-            let mut live = Live::new(spec, home, slots, access, sequences);
+            let mut live = Live::new(spec, home, slots, memory, sequences);
             if matches!(spec.backing, Backing::Slot(Slot::Residual)) {
                 live.begin(&token);
             }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use smallvec::SmallVec;
-use tile_program::{Region, ScratchpadId, UnitId};
+use tile_program::{MemoryTarget, Region, ScratchpadId, UnitId};
 
 use super::emitter::{After, Buffer};
 use crate::lower::{Backing, Slot, Tensor};
@@ -38,7 +38,7 @@ impl Live {
         spec: Tensor,
         home: Home,
         slots: &Slots,
-        access: u64,
+        memory: &MemoryTarget,
         sequences: Rc<[Sequences]>,
     ) -> Self {
         let band = spec.rows.div_ceil(BANDS).max(1);
@@ -49,7 +49,7 @@ impl Live {
             Backing::Cache(_) => 0,
         };
         Self {
-            place: Place::new(base, &spec, access),
+            place: Place::new(base, &spec, memory),
             band,
             ready: vec![After::default(); usize::try_from(bands).expect("few bands")],
             users: After::default(),

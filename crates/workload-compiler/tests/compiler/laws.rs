@@ -126,10 +126,16 @@ prop_compose! {
         weights in 1_u64..60,
         outputs in 1_u64..40,
         access in prop::sample::select(vec![32_u64, 64]),
+        stripe in prop::sample::select(vec![1_u64, 2, 8]),
+        channels in 1_u64..9,
     ) -> (bool, Target) {
         let kib = [activations, weights, outputs];
         let mut target = if is_hybrid { hybrid(side, kib) } else { single(side, kib, 16) };
         target.memory.access = tile_program::Bytes(access);
+        target.memory.interleave = tile_program::Interleave {
+            stripe: tile_program::Bytes(stripe * access),
+            channels,
+        };
         // Further arrays beside each, of other sizes.
         let mut arrays = target.arrays.clone();
         for (index, side) in further.into_iter().enumerate() {

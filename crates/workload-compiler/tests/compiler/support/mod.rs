@@ -127,6 +127,7 @@ pub(crate) fn hybrid(side: u64, kib: [u64; 3]) -> Target {
         memory: MemoryTarget {
             capacity: None,
             access: Bytes(64),
+            interleave: tile_program::Interleave::NONE,
         },
         laws: laws(&arrays),
         arrays,
