@@ -51,6 +51,9 @@ pub(crate) fn tidy(root: &Path) -> Result<(), String> {
     edges::check(root, &mut wrong);
     modules::check(&files, &mut wrong);
     links::check(root, &files, &mut wrong);
+    for page in files.iter().filter(|file| file.name == "CONTRIBUTING.md") {
+        links::check_paths(root, page, &mut wrong);
+    }
     if wrong.is_empty() {
         Ok(())
     } else {
