@@ -1,10 +1,15 @@
-//! What a linter does not know of: the length of files, headers, words that do not belong.
+//! What a linter does not know of: which crate may depend on which, files that nothing compiles, links of
+//! the documents, the length of files, headers, words that do not belong.
+
+mod edges;
+mod links;
+mod modules;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Longer files hold more than one idea.
-const MOST_LINES: usize = 800;
+const MOST_LINES: usize = 600;
 
 /// Folders of the project that hold text written by hand.
 const FOLDERS: [&str; 7] = [
@@ -17,29 +22,37 @@ const FOLDERS: [&str; 7] = [
     ".cargo",
 ];
 
+/// Pages and manifests at the root.
+const PAGES: [&str; 5] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "Cargo.toml",
+    "deny.toml",
+];
+
 /// Endings of text files.
 const TEXT: [&str; 8] = ["rs", "ron", "md", "toml", "sv", "py", "sh", "run"];
 
+/// A text file of the tree.
+struct Text {
+    /// Its path from the root of the workspace.
+    name: String,
+    text: String,
+}
+
 /// Checks the tree; all that is wrong stands in the error.
 pub(crate) fn tidy(root: &Path) -> Result<(), String> {
-    let mut files = Vec::new();
-    for folder in FOLDERS {
-        collect(&root.join(folder), &mut files);
-    }
-    for name in ["README.md", "ARCHITECTURE.md", "Cargo.toml", "deny.toml"] {
-        files.push(root.join(name));
-    }
+    let files = texts(root);
     let mut wrong = Vec::new();
     for file in &files {
-        let Ok(text) = fs::read_to_string(file) else {
-            continue;
-        };
-        let name = file
-            .strip_prefix(root)
-            .unwrap_or(file)
-            .display()
-            .to_string();
-        check(&name, &text, &mut wrong);
+        check(&file.name, &file.text, &mut wrong);
+    }
+    edges::check(root, &mut wrong);
+    modules::check(&files, &mut wrong);
+    links::check(root, &files, &mut wrong);
+    for page in files.iter().filter(|file| file.name == "CONTRIBUTING.md") {
+        links::check_paths(root, page, &mut wrong);
     }
     if wrong.is_empty() {
         Ok(())
@@ -47,6 +60,28 @@ pub(crate) fn tidy(root: &Path) -> Result<(), String> {
         Err(format!("the tree is not tidy\n{}", wrong.join("\n")))
     }
 }
+
+/// All text files that are written by hand.
+fn texts(root: &Path) -> Vec<Text> {
+    let mut paths = Vec::new();
+    for folder in FOLDERS {
+        collect(&root.join(folder), &mut paths);
+    }
+    for name in PAGES {
+        paths.push(root.join(name));
+    }
+    let read = |path: PathBuf| {
+        let name = path.strip_prefix(root).unwrap_or(&path).display();
+        Some(Text {
+            name: name.to_string(),
+            text: fs::read_to_string(&path).ok()?,
+        })
+    };
+    paths.into_iter().filter_map(read).collect()
+}
+
+/// Folders of what is built or installed.
+const BUILT: [&str; 2] = ["target", "node_modules"];
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else {
@@ -58,7 +93,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     paths.sort();
     for path in paths {
         if path.is_dir() {
-            collect(&path, files);
+            if !BUILT.iter().any(|built| path.ends_with(built)) {
+                collect(&path, files);
+            }
         } else if path
             .extension()
             .or_else(|| path.file_name())
