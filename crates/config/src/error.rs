@@ -38,7 +38,11 @@ impl ConfigError {
     pub fn new(message: impl Into<String>) -> Self {
         let mut message = message.into();
         if message.len() > LONGEST_MESSAGE_BYTES {
-            message.truncate(message.floor_char_boundary(LONGEST_MESSAGE_BYTES));
+            let mut end = LONGEST_MESSAGE_BYTES;
+            while !message.is_char_boundary(end) {
+                end -= 1;
+            }
+            message.truncate(end);
             message.push('…');
         }
         Self(Box::new(Content {

@@ -46,7 +46,11 @@ fn read_at_most(path: &Path, most_bytes: u64) -> Result<String, ConfigError> {
     let file = File::open(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
     if length > most_bytes {
-        return Err(too_long(&name, &format!("{length} bytes"), most_bytes));
+        return Err(too_long(
+            &name,
+            &format!("it has {length} bytes, "),
+            most_bytes,
+        ));
     }
     // Pipes and devices have no length until they end, if they do.
     let mut bytes = Vec::new();
@@ -54,14 +58,14 @@ fn read_at_most(path: &Path, most_bytes: u64) -> Result<String, ConfigError> {
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
     if bytes.len() as u64 > most_bytes {
-        return Err(too_long(&name, "more bytes", most_bytes));
+        return Err(too_long(&name, "", most_bytes));
     }
     decode(&name, bytes)
 }
 
 fn too_long(name: &str, found: &str, most_bytes: u64) -> ConfigError {
     ConfigError::new(format!(
-        "`{name}` is too long: {found}, where at most {most_bytes} are read"
+        "`{name}` is too long: {found}at most {most_bytes} bytes are read"
     ))
     .help(format!(
         "a file of this kind has at most {} MiB",
