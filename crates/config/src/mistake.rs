@@ -71,7 +71,7 @@ impl Mistake {
         if error.code == ron::Error::ExceededRecursionLimit {
             let at = offset(text, error.span.start.line, error.span.start.col).min(text.len());
             return Self::new("brackets are nested too deeply")
-                .label("more than 100 brackets are open here")
+                .label("more brackets are open here than are read")
                 .help("no file of this program needs more than ten levels")
                 .at(at..at);
         }
