@@ -4,15 +4,16 @@
 //! `Some(..)` may be left out, newtypes are transparent, and a variant that holds a struct is
 //! written `Dram(channels: 4)`. A struct may be preceded by its name, which must then be right.
 
-use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
-};
+use std::collections::BTreeSet;
+
+use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, VariantAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use crate::mistake::Mistake;
+use crate::access::{Fields, Items, Pairs};
+use crate::mistake::{Mistake, brief};
 use crate::quantity;
 use crate::suggest::among;
-use crate::tree::{Entry, Group, Node, Value};
+use crate::tree::{Group, Node, Value};
 
 /// The name under which a number is asked for as it is written, digit by digit.
 pub(crate) const NUMBER_AS_WRITTEN: &str = "$config::NumberAsWritten";
@@ -39,9 +40,13 @@ impl<'a> Reader<'a> {
 
     fn expected(self, what: impl AsRef<str>) -> Mistake {
         let what = what.as_ref();
-        Mistake::new(format!("expected {what}, found {}", self.node.describe()))
+        let mistake = Mistake::new(format!("expected {what}, found {}", self.node.describe()))
             .label(format!("expected {what}"))
-            .at(self.node.head())
+            .at(self.node.head());
+        match self.node.foreign_word() {
+            Some(help) => mistake.help(help),
+            None => mistake,
+        }
     }
 
     /// A whole number in the range of a type.
@@ -50,7 +55,7 @@ impl<'a> Reader<'a> {
             return Err(self.expected("a whole number"));
         };
         let outside = || {
-            Mistake::new(format!("`{written}` is out of range"))
+            Mistake::new(format!("`{}` is out of range", brief(written)))
                 .label(format!("a whole number from {least} to {most} is needed"))
                 .at(self.node.span.clone())
         };
@@ -67,8 +72,13 @@ impl<'a> Reader<'a> {
         N::try_from(value).map_err(|_| outside())
     }
 
-    /// The inside of a group that holds fields.
-    fn fields<V: Visitor<'a>>(self, group: &'a Group, visitor: V) -> Result<V::Value, Mistake> {
+    /// The inside of a group that holds fields, of which these are `known`.
+    fn fields<V: Visitor<'a>>(
+        self,
+        group: &'a Group,
+        known: &[&str],
+        visitor: V,
+    ) -> Result<V::Value, Mistake> {
         if let Some(entry) = group.entries.iter().find(|entry| entry.field.is_none()) {
             return Err(Mistake::new(format!(
                 "expected `field: value`, found {}",
@@ -76,25 +86,26 @@ impl<'a> Reader<'a> {
             ))
             .at(entry.value.head()));
         }
-        for (index, entry) in group.entries.iter().enumerate() {
-            let Some((name, span)) = &entry.field else {
-                continue;
-            };
-            let before = &group.entries[..index];
-            if before
-                .iter()
-                .any(|other| other.field.as_ref().is_some_and(|(other, _)| other == name))
-            {
-                return Err(Mistake::new(format!("field `{name}` is given twice")).at(span.clone()));
+        let mut names = BTreeSet::new();
+        for (name, span) in group
+            .entries
+            .iter()
+            .filter_map(|entry| entry.field.as_ref())
+        {
+            if !names.insert(name) {
+                let what = format!("field `{}` is given twice", brief(name));
+                return Err(Mistake::new(what).at(span.clone()));
             }
         }
-        let access = Fields {
-            entries: group.entries.iter(),
-            value: None,
-        };
-        visitor
-            .visit_map(access)
-            .map_err(|mistake| mistake.at(group.head()))
+        let access = Fields::of(&group.entries);
+        visitor.visit_map(access).map_err(|mistake| {
+            let more = unknown_after(group, known, &mistake);
+            match more {
+                0 => mistake,
+                _ => mistake.more(format!("and {more} more here that are not known")),
+            }
+            .at(group.head())
+        })
     }
 
     /// A value, or a word in its place.
@@ -124,6 +135,26 @@ impl<'a> Reader<'a> {
         visitor
             .visit_seq(Items(items))
             .map_err(|mistake| mistake.at(self.node.head()))
+    }
+}
+
+/// If a mistake is that the name of a field of this group is not known: how many more are not.
+fn unknown_after(group: &Group, known: &[&str], mistake: &Mistake) -> usize {
+    let Some(place) = &mistake.span else {
+        return 0;
+    };
+    let fields = || {
+        group
+            .entries
+            .iter()
+            .filter_map(|entry| entry.field.as_ref())
+    };
+    let is_unknown = |name: &str| !known.is_empty() && !known.contains(&name);
+    match fields().find(|(_, span)| span == place) {
+        Some((name, _)) if is_unknown(name) => fields()
+            .filter(|(name, span)| span.start > place.start && is_unknown(name))
+            .count(),
+        _ => 0,
     }
 }
 
@@ -176,7 +207,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
                 visitor.visit_enum(self)
             }
             Value::Group(group) if group.entries.iter().any(|entry| entry.field.is_some()) => {
-                self.fields(group, visitor)
+                self.fields(group, &[], visitor)
             }
             Value::Group(group) => self.items(group.entries.iter().map(|e| &e.value), visitor),
         }
@@ -219,7 +250,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
                 .map_err(|mistake: Mistake| mistake.at(self.node.span.clone())),
             Value::Name(name) => Err(self
                 .expected("a text in quotes")
-                .help(format!("write \"{name}\""))),
+                .help(format!("write \"{}\"", brief(name)))),
             _ => Err(self.expected("a text in quotes")),
         }
     }
@@ -309,10 +340,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     fn deserialize_map<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Mistake> {
         match &self.node.value {
             Value::Map(pairs) => visitor
-                .visit_map(Pairs {
-                    pairs: pairs.iter(),
-                    value: None,
-                })
+                .visit_map(Pairs::of(pairs))
                 .map_err(|mistake| mistake.at(self.node.head())),
             _ => Err(self.expected("a map `{..}`")),
         }
@@ -321,7 +349,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     fn deserialize_struct<V: Visitor<'a>>(
         self,
         name: &'static str,
-        _fields: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mistake> {
         match &self.node.value {
@@ -331,8 +359,11 @@ impl<'a> Deserializer<'a> for Reader<'a> {
                 )
                 .label(format!("a `{name}` is expected here"))
                 .at(span.clone())),
-                _ => self.fields(group, visitor),
+                _ => self.fields(group, fields, visitor),
             },
+            Value::Map(_) => Err(self
+                .expected(format!("the fields of {name} in parentheses"))
+                .help("write `(field: value, ..)`: parentheses in place of braces, and no quotes around names")),
             _ => Err(self.expected(format!("the fields of {name} in parentheses"))),
         }
     }
@@ -380,91 +411,6 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     }
 
     forward_to_deserialize_any! { <W: Visitor<'a>> i128 u128 char bytes byte_buf }
-}
-
-/// The entries of a struct.
-struct Fields<'a> {
-    entries: std::slice::Iter<'a, Entry>,
-    value: Option<&'a Node>,
-}
-
-impl<'a> MapAccess<'a> for Fields<'a> {
-    type Error = Mistake;
-
-    fn next_key_seed<K: DeserializeSeed<'a>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Mistake> {
-        let Some(Entry {
-            field: Some((name, span)),
-            value,
-        }) = self.entries.next()
-        else {
-            return Ok(None);
-        };
-        self.value = Some(value);
-        seed.deserialize(de::value::StrDeserializer::new(name))
-            .map(Some)
-            .map_err(|mistake: Mistake| mistake.at(span.clone()))
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, Mistake> {
-        value_of(self.value.take(), seed)
-    }
-}
-
-/// The pairs of a map.
-struct Pairs<'a> {
-    pairs: std::slice::Iter<'a, (Node, Node)>,
-    value: Option<&'a Node>,
-}
-
-impl<'a> MapAccess<'a> for Pairs<'a> {
-    type Error = Mistake;
-
-    fn next_key_seed<K: DeserializeSeed<'a>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Mistake> {
-        let Some((key, value)) = self.pairs.next() else {
-            return Ok(None);
-        };
-        self.value = Some(value);
-        seed.deserialize(Reader::new(key)).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, Mistake> {
-        value_of(self.value.take(), seed)
-    }
-}
-
-fn value_of<'a, V: DeserializeSeed<'a>>(
-    node: Option<&'a Node>,
-    seed: V,
-) -> Result<V::Value, Mistake> {
-    let node = node.expect("serde asks for a value only after its key");
-    seed.deserialize(Reader::new(node))
-        .map_err(|mistake| mistake.at(node.head()))
-}
-
-/// The values of a list or tuple.
-struct Items<I>(I);
-
-impl<'a, I: Iterator<Item = &'a Node>> SeqAccess<'a> for Items<I> {
-    type Error = Mistake;
-
-    fn next_element_seed<T: DeserializeSeed<'a>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Mistake> {
-        self.0
-            .next()
-            .map(|node| {
-                seed.deserialize(Reader::new(node))
-                    .map_err(|mistake| mistake.at(node.head()))
-            })
-            .transpose()
-    }
 }
 
 impl<'a> EnumAccess<'a> for Reader<'a> {
@@ -524,17 +470,14 @@ impl<'a> VariantAccess<'a> for Reader<'a> {
 
     fn struct_variant<V: Visitor<'a>>(
         self,
-        _fields: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mistake> {
         match &self.node.value {
-            Value::Group(group) => self.fields(group, visitor),
+            Value::Group(group) => self.fields(group, fields, visitor),
             // Where every field has a default, the parentheses may be left out.
             _ => visitor
-                .visit_map(Fields {
-                    entries: [].iter(),
-                    value: None,
-                })
+                .visit_map(Fields::of(&[]))
                 .map_err(|mistake| mistake.at(self.node.head())),
         }
     }

@@ -1,6 +1,5 @@
 //! A file as read, with its overrides.
 
-use std::io::ErrorKind;
 use std::path::Path as FilePath;
 
 use serde::Serialize;
@@ -10,6 +9,7 @@ use crate::deserialize::Reader;
 use crate::mistake::Mistake;
 use crate::overrides::Override;
 use crate::path::{self, Place, Step, contents, follow, path_at};
+use crate::read::{BYTE_ORDER_MARK, read_document};
 use crate::source::{Part, Source};
 use crate::tree::{self, Group, Node, Span, Value};
 use crate::{ConfigError, FieldError};
@@ -30,17 +30,21 @@ impl Document {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it cannot be opened, is empty, is not UTF-8 or is not RON.
+    /// If it cannot be opened, is longer than 16 MiB, is empty, is not UTF-8 or is not RON.
     pub fn load(path: &FilePath) -> Result<Self, ConfigError> {
-        Self::parse(path.display().to_string(), read_text(path)?)
+        Self::parse(path.display().to_string(), read_document(path)?)
     }
 
-    /// Takes a text; `name` stands for it in errors.
+    /// Takes a text; `name` stands for it in errors. A byte-order mark at its beginning is skipped.
     ///
     /// # Errors
     /// If it is empty or not RON.
     pub fn parse(name: impl Into<String>, text: impl Into<String>) -> Result<Self, ConfigError> {
-        let source = Source::new(name.into(), text.into());
+        let mut text = text.into();
+        if text.starts_with(BYTE_ORDER_MARK) {
+            text.remove(0);
+        }
+        let source = Source::new(name.into(), text);
         match tree::parse(source.text()) {
             Ok(root) => Ok(Self { source, root }),
             Err(mistake) if source.text().trim().is_empty() => {
@@ -168,9 +172,17 @@ impl Document {
     }
 
     /// Shows a field error at its place. If the file leaves the field out, `defaults` (the raw
-    /// type with its defaults filled in, as RON) tells which value is in force.
+    /// type with its defaults filled in, as RON) tells which value is in force. An error in another
+    /// file that this one names is shown there.
     #[must_use]
     pub fn point(&self, error: &FieldError, defaults: Option<&str>) -> ConfigError {
+        if let Some(place) = &error.place {
+            let within = format!("`{}` of {} names this file", error.path, self.name());
+            return ConfigError::new(&error.message)
+                .at(&place.origin(), place.span(), "")
+                .note(within)
+                .maybe_help(error.help.clone());
+        }
         let steps = path::parse(&error.path).unwrap_or_default();
         let (span, note) = match follow(&self.root, &steps) {
             Place::Found(node) => (self.whole_or_head(node), None),
@@ -205,35 +217,6 @@ impl Document {
     }
 }
 
-/// Reads a text file of any form.
-///
-/// # Errors
-/// If it cannot be opened or is not UTF-8.
-pub fn read_text(path: &FilePath) -> Result<String, ConfigError> {
-    let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| {
-        let why = match error.kind() {
-            ErrorKind::NotFound => "there is no such file".to_string(),
-            ErrorKind::PermissionDenied => "permission denied".to_string(),
-            ErrorKind::IsADirectory => "it is a directory".to_string(),
-            _ => error.to_string(),
-        };
-        ConfigError::new(format!("cannot read `{name}`: {why}"))
-    })?;
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..valid]
-            .iter()
-            .filter(|&&b| b == b'\n')
-            .count();
-        ConfigError::new(format!("`{name}` is not UTF-8 text"))
-            .note(format!(
-                "the first invalid byte is byte {valid}, in line {line}"
-            ))
-            .help("save the file as UTF-8")
-    })
-}
-
 /// The value of a field in a text that has all fields.
 fn default_at(text: &str, path: &str) -> Option<String> {
     let root = tree::parse(text).ok()?;
@@ -256,9 +239,12 @@ fn shown(source: &Source, root: Option<&Node>, mistake: Mistake) -> ConfigError 
         format!("{path}: {}", mistake.message)
     };
     let (origin, place) = source.locate(&span);
-    ConfigError::new(message)
-        .at(origin, place, mistake.label.unwrap_or_default())
-        .maybe_help(mistake.help)
+    let shown = ConfigError::new(message).at(origin, place, mistake.label.unwrap_or_default());
+    match mistake.note {
+        Some(note) => shown.note(note),
+        None => shown,
+    }
+    .maybe_help(mistake.help)
 }
 
 /// Whether a value is text without its quotes, which shells eat: where the file has text, and

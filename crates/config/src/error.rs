@@ -14,6 +14,7 @@ pub struct ConfigError(Box<Content>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Content {
+    severity: Severity,
     message: String,
     place: Option<(Origin, Span)>,
     label: String,
@@ -21,12 +22,32 @@ struct Content {
     help: Option<String>,
 }
 
+/// Whether the file is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Severity {
+    Error,
+    Warning,
+}
+
+/// Longer messages than that are cut: whatever a file holds can stand in one.
+const LONGEST_MESSAGE_BYTES: usize = 2000;
+
 impl ConfigError {
     /// An error that stands at no place of a text.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if message.len() > LONGEST_MESSAGE_BYTES {
+            let mut end = LONGEST_MESSAGE_BYTES;
+            while !message.is_char_boundary(end) {
+                end -= 1;
+            }
+            message.truncate(end);
+            message.push('…');
+        }
         Self(Box::new(Content {
-            message: message.into(),
+            severity: Severity::Error,
+            message,
             place: None,
             label: String::new(),
             notes: Vec::new(),
@@ -38,6 +59,13 @@ impl ConfigError {
         let span = whole_characters(&origin.text, span);
         self.0.place = Some((origin.clone(), span));
         self.0.label = label.into();
+        self
+    }
+
+    /// The same, as a warning: the file is taken all the same.
+    #[must_use]
+    pub fn as_warning(mut self) -> Self {
+        self.0.severity = Severity::Warning;
         self
     }
 
@@ -70,21 +98,31 @@ impl ConfigError {
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
         let Content {
+            severity,
             message,
             place,
             label,
             notes,
             help,
         } = &*self.0;
-        let mut group = Level::ERROR
-            .primary_title(message)
-            .elements(place.iter().map(|(origin, span)| {
-                Snippet::source(&origin.text).path(&origin.name).annotation(
-                    AnnotationKind::Primary
-                        .span(span.clone())
-                        .label((!label.is_empty()).then_some(label.as_str())),
-                )
-            }));
+        let level = match severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group =
+            level
+                .primary_title(message)
+                .elements(place.iter().map(|(origin, span)| {
+                    let lines = Lines::around(&origin.text, span);
+                    Snippet::source(lines.text)
+                        .line_start(lines.first)
+                        .path(&origin.name)
+                        .annotation(
+                            AnnotationKind::Primary
+                                .span(lines.span)
+                                .label((!label.is_empty()).then_some(label.as_str())),
+                        )
+                }));
         for note in notes {
             group = group.element(Level::NOTE.message(note));
         }
@@ -97,6 +135,31 @@ impl ConfigError {
             Renderer::plain()
         };
         renderer.render(&[group])
+    }
+}
+
+/// The lines of a text that a span is in: all that is shown of it, and all that is laid out. (A
+/// library that lays out a text of 16 million lines takes gigabytes.)
+struct Lines<'a> {
+    text: &'a str,
+    /// The number of the first, counted from one.
+    first: usize,
+    /// The span inside them.
+    span: Span,
+}
+
+impl<'a> Lines<'a> {
+    fn around(text: &'a str, span: &Span) -> Self {
+        let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+        let end = text[span.end..]
+            .find('\n')
+            .map_or(text.len(), |at| span.end + at);
+        let before = text[..start].bytes();
+        Self {
+            text: &text[start..end],
+            first: 1 + before.filter(|&byte| byte == b'\n').count(),
+            span: span.start - start..span.end - start,
+        }
     }
 }
 

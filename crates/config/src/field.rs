@@ -1,6 +1,10 @@
 //! What is wrong with a field that parsed, but cannot stand.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::source::Origin;
 
 /// An error of the second step of reading a file: the text parsed, but a value (or a combination
 /// of values) makes no sense. The path finds the field again in the text that it came from.
@@ -13,6 +17,39 @@ pub struct FieldError {
     pub message: String,
     /// What would be right, if it can be said.
     pub help: Option<String>,
+    /// Where the mistake stands, if it is in another file that the field names.
+    pub place: Option<Box<OtherFile>>,
+}
+
+/// A place in a file that a field names, such as the `config.json` of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherFile {
+    name: String,
+    text: Arc<str>,
+    span: Range<usize>,
+}
+
+impl OtherFile {
+    /// The bytes `span` of the `text` of the file called `name`.
+    #[must_use]
+    pub fn new(name: impl Into<String>, text: impl Into<Arc<str>>, span: Range<usize>) -> Self {
+        Self {
+            name: name.into(),
+            text: text.into(),
+            span,
+        }
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            name: self.name.clone(),
+            text: self.text.to_string(),
+        }
+    }
+
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
 }
 
 impl FieldError {
@@ -23,6 +60,7 @@ impl FieldError {
             path: path.into(),
             message: message.to_string(),
             help: None,
+            place: None,
         }
     }
 
@@ -30,6 +68,13 @@ impl FieldError {
     #[must_use]
     pub fn help(mut self, help: impl fmt::Display) -> Self {
         self.help = Some(help.to_string());
+        self
+    }
+
+    /// The same error, which stands at this place of another file.
+    #[must_use]
+    pub fn in_file(mut self, place: OtherFile) -> Self {
+        self.place = Some(Box::new(place));
         self
     }
 

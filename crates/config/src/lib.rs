@@ -15,27 +15,33 @@
 //!   may be none, [`Or`] takes a word in place of a value: `Unlimited`.
 //!
 //! The grammar is RON's, and `ron` decides what is well formed. The text is then held as a tree in
-//! which every name and value has its place; serde reads from that tree.
+//! which every name and value has its place; serde reads from that tree. A text that is not RON by a
+//! habit from another language (quoted names, `=`, `#`) is told what would be right.
 
+mod access;
 mod decimal;
 mod deserialize;
 mod document;
 mod error;
 mod field;
+mod habit;
 mod keyword;
+mod lexer;
 mod mistake;
 mod overrides;
 mod path;
 mod quantity;
+mod read;
 mod source;
 mod suggest;
 mod tree;
 
 pub use decimal::Decimal;
-pub use document::{Document, read_text};
+pub use document::Document;
 pub use error::ConfigError;
-pub use field::FieldError;
+pub use field::{FieldError, OtherFile};
 pub use keyword::{Keyword, Or, Unlimited};
 pub use overrides::Override;
 pub use quantity::{Area, Bandwidth, Clock, Energy, Power, Size, Time};
+pub use read::{read_document, read_text};
 pub use suggest::{among, nearest};

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use serde::de::{self, Expected, Unexpected};
 
+use crate::habit;
 use crate::quantity;
 use crate::suggest::{among, nearest};
 use crate::tree::Span;
@@ -15,6 +16,8 @@ pub(crate) struct Mistake {
     pub(crate) message: String,
     pub(crate) label: Option<String>,
     pub(crate) help: Option<String>,
+    /// What else is to be said.
+    pub(crate) note: Option<String>,
 }
 
 impl Mistake {
@@ -24,6 +27,7 @@ impl Mistake {
             message: message.into(),
             label: None,
             help: None,
+            note: None,
         }
     }
 
@@ -43,9 +47,15 @@ impl Mistake {
         self
     }
 
+    /// Adds what else is to be said.
+    pub(crate) fn more(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
+
     /// A name that is not among those known here.
     pub(crate) fn unknown(what: &str, plural: &str, found: &str, known: &[&str]) -> Self {
-        let mistake = Self::new(format!("unknown {what} `{found}`"));
+        let mistake = Self::new(format!("unknown {what} `{}`", brief(found)));
         let mistake = match nearest(found, known) {
             Some(near) => mistake.label(format!("did you mean `{near}`?")),
             None => mistake.label("not known here"),
@@ -58,6 +68,19 @@ impl Mistake {
 
     /// An error of `ron` itself: the text is not RON.
     pub(crate) fn of_syntax(text: &str, error: &ron::error::SpannedError) -> Self {
+        if error.code == ron::Error::ExceededRecursionLimit {
+            let at = offset(text, error.span.start.line, error.span.start.col).min(text.len());
+            return Self::new("brackets are nested too deeply")
+                .label("more brackets are open here than are read")
+                .help("no file of this program needs more than ten levels")
+                .at(at..at);
+        }
+        let habit = offset(text, error.span.start.line, error.span.start.col);
+        if error.code != ron::Error::Eof
+            && let Some(mistake) = habit::explain(text, habit, &error.code)
+        {
+            return mistake;
+        }
         let end = offset(text, error.span.end.line, error.span.end.col);
         // The cursor often stands behind the space that precedes what is wrong.
         let start = end.min(text.len());
@@ -80,6 +103,15 @@ impl Mistake {
                 .at(end - last..end);
         }
         mistake.at(start..start + width)
+    }
+}
+
+/// What is written, cut where it is longer than a message should be.
+pub(crate) fn brief(written: &str) -> String {
+    const MOST_CHARACTERS: usize = 60;
+    match written.char_indices().nth(MOST_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &written[..end]),
+        None => written.to_owned(),
     }
 }
 

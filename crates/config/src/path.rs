@@ -1,6 +1,6 @@
 //! Paths to fields (`arrays[0].rows`) and what they lead to in a tree.
 
-use crate::mistake::Mistake;
+use crate::mistake::{Mistake, brief};
 use crate::suggest::among;
 use crate::tree::{Node, Span, Value};
 
@@ -135,7 +135,7 @@ pub(crate) fn path_at(root: &Node, at: usize) -> String {
                 let (name, span) = entry.field.as_ref()?;
                 let holds = span.start <= at && at < entry.value.span.end;
                 let dot = if path.is_empty() { "" } else { "." };
-                holds.then(|| (format!("{dot}{name}"), &entry.value))
+                holds.then(|| (format!("{dot}{}", brief(name)), &entry.value))
             }),
             Value::List(items) => items.iter().enumerate().find_map(|(index, item)| {
                 let holds = item.span.start <= at && at < item.span.end;

@@ -107,6 +107,30 @@ pub(crate) fn kind_of_units(units: &[&str]) -> Option<&'static str> {
     .map(|(_, kind)| kind)
 }
 
+/// The unit that a word means which is not quite spelt like it: `ghz`, `KB`.
+pub(crate) fn unit_spelt_like(word: &str) -> Option<&'static str> {
+    let binary = match word.to_ascii_lowercase().as_str() {
+        "b" | "byte" => "Bytes",
+        "k" | "kb" => "KiB",
+        "m" | "mb" => "MiB",
+        "g" | "gb" => "GiB",
+        _ => word,
+    };
+    [
+        Clock::UNITS,
+        Size::UNITS,
+        Bandwidth::UNITS,
+        Time::UNITS,
+        Energy::UNITS,
+        Area::UNITS,
+        Power::UNITS,
+    ]
+    .into_iter()
+    .flatten()
+    .find(|unit| unit.eq_ignore_ascii_case(binary))
+    .copied()
+}
+
 impl Clock {
     /// So many megahertz.
     #[must_use]

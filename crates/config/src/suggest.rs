@@ -1,13 +1,19 @@
 //! Names near to a misspelt one.
 
+use strsim::osa_distance;
+
 /// The name with the fewest edits, if it is near enough to be what was meant; else the first that
 /// begins so.
 #[must_use]
 pub fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
-    let limit = (found.chars().count() / 3).max(1);
+    let length = found.chars().count();
+    let limit = (length / 3).max(1);
+    let lower = found.to_lowercase();
     known
         .iter()
-        .map(|name| (edits(&found.to_lowercase(), &name.to_lowercase()), *name))
+        // At least as many edits as the lengths differ by.
+        .filter(|name| name.chars().count().abs_diff(length) <= limit)
+        .map(|name| (osa_distance(&lower, &name.to_lowercase()), *name))
         .filter(|(edits, _)| *edits <= limit)
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, name)| name)
@@ -25,27 +31,6 @@ pub fn among<S: AsRef<str>>(names: &[S]) -> String {
         .map(|name| format!("`{}`", name.as_ref()))
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-/// Levenshtein distance, two adjacent letters swapped counting as one edit.
-fn edits(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let differs = usize::from(a[i - 1] != b[j - 1]);
-            let mut least = (rows[i - 1][j - 1] + differs)
-                .min(rows[i - 1][j] + 1)
-                .min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::mistake::Mistake;
+use crate::mistake::{Mistake, brief};
 
 /// A place in a text, in bytes.
 pub(crate) type Span = Range<usize>;
@@ -89,16 +89,31 @@ impl Node {
     /// What the value is, for messages.
     pub(crate) fn describe(&self) -> String {
         match &self.value {
-            Value::Name(name) => format!("the name `{name}`"),
-            Value::Number(number) => format!("the number `{number}`"),
-            Value::Text(text) => format!("the text {text:?}"),
+            Value::Name(name) => format!("the name `{}`", brief(name)),
+            Value::Number(number) => format!("the number `{}`", brief(number)),
+            Value::Text(text) => format!("the text {:?}", brief(text)),
             Value::List(_) => "a list".into(),
             Value::Map(_) => "a map".into(),
             Value::Group(Group {
                 name: Some((name, _)),
                 ..
-            }) => format!("`{name}(..)`"),
+            }) => format!("`{}(..)`", brief(name)),
             Value::Group(_) => "a group `(..)`".into(),
+        }
+    }
+
+    /// What would be right in place of a word of JSON, Python or YAML that RON does not have.
+    pub(crate) fn foreign_word(&self) -> Option<&'static str> {
+        let Value::Name(name) = &self.value else {
+            return None;
+        };
+        match name.as_str() {
+            "True" | "TRUE" | "yes" | "Yes" | "on" | "On" => Some("write `true`"),
+            "False" | "FALSE" | "no" | "No" | "off" | "Off" => Some("write `false`"),
+            "null" | "Null" | "NULL" | "nil" | "none" | "None" | "undefined" => {
+                Some("leave the field out: it then has its default, if it has one")
+            }
+            _ => None,
         }
     }
 }

@@ -126,6 +126,11 @@ fn every_mistake_in_a_file_points_at_its_place() {
             "memory: Dram(channels: 4),\n)",
             "memory: Dram(channels: 4),\n",
         ),
+        ("null", "bias: -1", "bias: null"),
+        ("braces", "Dram(channels: 4)", "Dram({\"channels\": 4})"),
+        ("equals", "clock: MHz(700)", "clock = MHz(700)"),
+        ("quoted_name", "clock: MHz(700)", "\"clock\": MHz(700)"),
+        ("no_quotes", "name: \"a\"", "name: edge-1"),
         (
             "too_many_digits",
             "MHz(700)",
@@ -134,6 +139,30 @@ fn every_mistake_in_a_file_points_at_its_place() {
     ] {
         insta::assert_snapshot!(name, error_of(from, to));
     }
+}
+
+#[test]
+fn words_of_other_languages_are_answered_with_what_would_be_right() {
+    #[derive(Debug, Deserialize)]
+    struct Switch {
+        #[serde(rename = "on")]
+        _on: bool,
+    }
+    for (word, right) in [
+        ("True", "write `true`"),
+        ("no", "write `false`"),
+        ("null", "leave the field out"),
+    ] {
+        let document = Document::parse("switch.ron", format!("(on: {word})")).unwrap();
+        let error = document.read::<Switch>().unwrap_err().to_string();
+        assert!(error.contains(right), "{error}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    let marked = format!("\u{feff}{GOOD}");
+    assert_eq!(read(&marked).unwrap().name, "a");
 }
 
 #[test]

@@ -27,6 +27,21 @@ pub struct ArrayFacts {
     pub peak_macs_per_cycle: f64,
 }
 
+/// The model that was run, as it was resolved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ModelFacts {
+    /// What it is called.
+    pub name: String,
+    /// Its parameters; `None` where they do not fit 64 bits.
+    pub parameters: Option<u64>,
+    /// Its name, shape and number of parameters in one line, its parts divided by commas.
+    pub shape: String,
+    /// The formats of its operands in one line, divided by commas.
+    pub formats: String,
+    /// What its file says that was not run, or not understood.
+    pub warnings: Vec<String>,
+}
+
 /// What the main memory did. Counters are those of the memory itself, whole bursts, all channels
 /// together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -201,6 +216,8 @@ pub struct Run {
     pub machine: String,
     /// Name of the workload.
     pub workload: String,
+    /// The model that it runs.
+    pub model: ModelFacts,
     /// The reference clock.
     pub clock: Frequency,
     /// Tokens that the run adds to its results, over the whole batch.

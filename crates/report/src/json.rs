@@ -10,7 +10,8 @@ use tile_program::{Cause, Class};
 
 use crate::energy::{AreaDocument, EnergyDocument, area_document, energy_document};
 use crate::facts::{
-    DramFacts, KeptFacts, Run, ScratchpadFacts, SerialFacts, SystemFacts, WithSerial, law_speedups,
+    DramFacts, KeptFacts, ModelFacts, Run, ScratchpadFacts, SerialFacts, SystemFacts, WithSerial,
+    law_speedups,
 };
 
 /// The version of the document's shape. It grows when a field changes its meaning or goes away; new
@@ -22,6 +23,7 @@ struct Document<'a> {
     schema_version: u32,
     machine: &'a str,
     workload: &'a str,
+    model: &'a ModelFacts,
     convention: String,
     clock_hz: f64,
     tokens: u64,
@@ -125,6 +127,7 @@ pub fn to_json(run: &Run) -> String {
         schema_version: SCHEMA_VERSION,
         machine: &run.machine,
         workload: &run.workload,
+        model: &run.model,
         convention: run.convention(),
         clock_hz: run.clock.as_hertz_f64(),
         tokens: run.tokens,

@@ -16,9 +16,9 @@ mod table;
 mod text;
 
 pub use facts::{
-    ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, LinkFacts, Run, ScratchpadFacts,
-    SerialFacts, SystemFacts, WithSerial,
+    ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, LinkFacts, ModelFacts, Run,
+    ScratchpadFacts, SerialFacts, SystemFacts, WithSerial,
 };
 pub use json::{SCHEMA_VERSION, to_json};
 pub use table::{Column, list};
-pub use text::{Style, to_text};
+pub use text::{Style, model_lines, to_text};

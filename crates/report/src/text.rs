@@ -6,7 +6,7 @@ use attribution::{Limit, Speedup};
 use tile_program::{Cause, Class};
 
 use crate::energy;
-use crate::facts::{ArrayFacts, ChannelCycles, Run, law_speedups};
+use crate::facts::{ArrayFacts, ChannelCycles, ModelFacts, Run, law_speedups};
 use crate::number::{
     bare_percent, bytes, bytes_per_second, grouped, percent, seconds, share, si, three_digits,
 };
@@ -93,6 +93,7 @@ fn headline(page: &mut Page, run: &Run) {
         grouped(summary.total.get()),
         seconds(run.seconds())
     ));
+    page.line(format_args!("{}", model_lines(&run.model)));
     let roofline = run.roofline();
     let limit = match roofline.limit {
         Limit::Memory => format!(
@@ -137,6 +138,47 @@ fn headline(page: &mut Page, run: &Run) {
             "  weights      {matrices} matrices ({bytes}) stay on chip, {how}"
         ));
     }
+}
+
+/// The model of a run in lines: its shape and number of parameters, its formats, and what of its file
+/// was not run or not understood. The last line has no end.
+#[must_use]
+pub fn model_lines(model: &ModelFacts) -> String {
+    let warnings = model.warnings.iter();
+    let lines = [
+        wrapped("model", &model.shape),
+        wrapped("formats", &model.formats),
+    ]
+    .into_iter()
+    .chain(warnings.map(|warning| wrapped("warning", warning)));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A line of the headline: what it tells of, and the text, broken where it is wider than 80 columns:
+/// after a comma, or between words where no comma is near enough.
+fn wrapped(what: &str, text: &str) -> String {
+    const INDENT: usize = 15;
+    const WIDTH: usize = 80 - INDENT;
+    let mut lines = vec![String::new()];
+    let mut add = |piece: &str| {
+        let line = lines.last_mut().expect("there is a first line");
+        let blank = usize::from(!line.is_empty());
+        if line.chars().count() + blank + piece.chars().count() <= WIDTH || line.is_empty() {
+            line.push_str(&" "[..blank]);
+            line.push_str(piece);
+        } else {
+            lines.push(piece.to_owned());
+        }
+    };
+    for part in text.split_inclusive(", ") {
+        if part.trim_end().chars().count() <= WIDTH {
+            add(part.trim_end());
+        } else {
+            part.split_whitespace().for_each(&mut add);
+        }
+    }
+    let break_and_indent = format!("\n{:INDENT$}", "");
+    format!("  {what:<12} {}", lines.join(&break_and_indent))
 }
 
 /// The cores and chips, and what went over links.

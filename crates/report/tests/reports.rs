@@ -7,7 +7,9 @@ mod toy;
 use attribution::Ledger;
 use event_kernel::{Cycle, Frequency};
 use proptest::prelude::*;
-use report::{ArrayFacts, ChannelCycles, DramFacts, Run, ScratchpadFacts, Style, to_json, to_text};
+use report::{
+    ArrayFacts, ChannelCycles, DramFacts, ModelFacts, Run, ScratchpadFacts, Style, to_json, to_text,
+};
 use serde_json::{Value, json};
 use tile_program::{Bytes, UnitId};
 use toy::{Draw, LOAD, Ran, STORE};
@@ -37,6 +39,15 @@ fn report(ran: &[Ran]) -> Run {
     Run {
         machine: "toy".into(),
         workload: "sample".into(),
+        model: ModelFacts {
+            name: "some".into(),
+            parameters: Some(6_738_415_616),
+            shape: "some: 32 layers, width 4096, 32 heads (32 KV) of 128, FFN 11008, vocabulary 32000, \
+                    6.74 G parameters"
+                .into(),
+            formats: "projections BF16, attention BF16".into(),
+            warnings: vec!["config.json: wibble: a key that is not known and not read".into()],
+        },
         clock: Frequency::from_megahertz(500).unwrap(),
         tokens: 1,
         summary: ledger.summary(),

@@ -4,12 +4,12 @@ use accelerator::{ChannelOutcome, Machine, Outcome};
 use attribution::Summary;
 use explore::machines::{self, Counted};
 use report::{
-    ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, LinkFacts, Run, ScratchpadFacts,
-    SerialFacts, SystemFacts,
+    ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, LinkFacts, ModelFacts, Run,
+    ScratchpadFacts, SerialFacts, SystemFacts,
 };
 use serde_json::json;
 use tile_program::{LinkId, ScratchpadId};
-use workload_compiler::CompiledProgram;
+use workload_compiler::{CompiledProgram, Workload};
 
 /// All that a report of a run is made of.
 pub(crate) fn facts(
@@ -31,6 +31,7 @@ pub(crate) fn facts(
     Run {
         machine: spec.name.clone(),
         workload: name,
+        model: model(workload),
         clock: spec.clock,
         tokens: workload.tokens(),
         arrays: arrays
@@ -78,6 +79,18 @@ pub(crate) fn facts(
         energy,
         config: json!({ "machine": spec, "workload": workload }),
         summary,
+    }
+}
+
+/// What reports tell of the model that a workload runs.
+pub(crate) fn model(workload: &Workload) -> ModelFacts {
+    let warnings = workload.warnings.iter();
+    ModelFacts {
+        name: workload.model.name.clone(),
+        parameters: workload.model.parameters(),
+        shape: workload.model.summary(),
+        formats: workload.precision.to_string(),
+        warnings: warnings.map(|warning| warning.message.clone()).collect(),
     }
 }
 

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use accelerator::{MachineFile, MachineSpec};
-use config::{ConfigError, Document, FieldError, Override, among};
+use config::{ConfigError, Document, FieldError, Override, among, read_document};
 use energy::Technology;
 use explore::machines::{self, KernelList, KernelsFile, Load};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use workload_compiler::{Workload, WorkloadFile};
 
+use crate::failure::show;
 use crate::shipped::{KERNELS, Kind, MACHINES, PUBLISHED, WORKLOADS};
 
 /// A checked file, and the text that it came from.
@@ -146,19 +147,21 @@ pub(crate) fn resolve_machine(document: Document) -> Result<Loaded<MachineSpec>,
     resolve(document, |file: &MachineFile| accelerator::resolve(file))
 }
 
-/// Checks a workload file. Files that it names are looked for beside it.
+/// Checks a workload file. Files that it names are looked for beside it; what in them is not
+/// modelled, or not known, is said on stderr.
 pub(crate) fn resolve_workload(document: Document) -> Result<Loaded<Workload>, ConfigError> {
     let folder = Path::new(document.name())
         .parent()
         .map_or_else(PathBuf::new, Path::to_path_buf);
-    let read = |path: &str| {
-        let path = folder.join(path);
-        std::fs::read_to_string(&path)
-            .map_err(|error| format!("cannot read `{}`: {error}", path.display()))
-    };
-    resolve(document, |file: &WorkloadFile| {
+    let read =
+        |path: &str| read_document(&folder.join(path)).map_err(|error| error.message().to_owned());
+    let workload = resolve(document, |file: &WorkloadFile| {
         workload_compiler::resolve(file, read)
-    })
+    })?;
+    for warning in &workload.value.warnings {
+        show(&workload.point(warning).as_warning());
+    }
+    Ok(workload)
 }
 
 /// Checks a list of kernels.

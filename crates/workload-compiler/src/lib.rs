@@ -38,8 +38,8 @@ pub use listing::{
     Totals, WaitListing, WorkListing,
 };
 pub use model::{
-    Activation, DenseLayer, FeedForward, Mixer, Model, Norm, NormPlacement, Position, Preset, find,
-    from_hugging_face, models, nearest,
+    Activation, DenseLayer, FeedForward, Mixer, Model, ModelFile, Norm, NormPlacement, Position,
+    Preset, find, from_hugging_face, models, nearest,
 };
 pub use program::{CompiledProgram, compile, compile_every_chip};
 pub use share::KeptWeights;

@@ -196,6 +196,115 @@ fn a_spoilt_workload_file_is_refused_where_it_is_spoilt() {
     }
 }
 
+/// The shape of a small model, as its own files have it.
+const CONFIG: &str = r#"{
+  "model_type": "llama",
+  "hidden_size": 256,
+  "intermediate_size": 512,
+  "num_hidden_layers": 2,
+  "num_attention_heads": 4,
+  "num_key_value_heads": 2,
+  "vocab_size": 1000,
+  "tie_word_embeddings": true,
+  "rope_theta": 10000.0
+}
+"#;
+
+#[test]
+fn a_spoilt_model_file_is_refused_where_it_is_spoilt() {
+    let folder = Folder::new();
+    folder.write("config.json", CONFIG);
+    let workload = WORKLOAD.replace("\"gpt2-124m\"", "HuggingFace(\"config.json\")");
+    folder.write("workload.ron", &workload);
+    insta::assert_snapshot!(
+        "model_file",
+        folder.run(&["check", "workload.ron"]).ok().stdout
+    );
+    for (name, from, to) in [
+        ("model_alias", "num_key_value_heads", "num_kv_heads"),
+        (
+            "model_near_miss",
+            "tie_word_embeddings",
+            "tie_word_embedings",
+        ),
+        ("model_experts", "rope_theta", "num_experts"),
+        (
+            "model_kind",
+            "\"hidden_size\": 256",
+            "\"hidden_size\": \"256\"",
+        ),
+        ("model_missing", "\"vocab_size\": 1000,", ""),
+        (
+            "model_not_json",
+            "\"vocab_size\": 1000,",
+            "\"vocab_size\": 1000",
+        ),
+        (
+            "model_quantised",
+            "\"rope_theta\": 10000.0",
+            "\"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 4}",
+        ),
+    ] {
+        assert!(CONFIG.contains(from), "{from}");
+        folder.write("config.json", CONFIG.replacen(from, to, 1));
+        if name == "model_quantised" {
+            folder.write(
+                "workload.ron",
+                workload.replace("projection: Ternary(packing: TwoBits), ", ""),
+            );
+        }
+        insta::assert_snapshot!(name, refused(&folder, &["check", "workload.ron"]));
+    }
+}
+
+#[test]
+fn what_of_a_model_file_is_not_run_is_said_in_every_report() {
+    let folder = Folder::new();
+    folder.write("config.json", CONFIG.replacen("rope_theta", "wibble", 1));
+    folder.write(
+        "workload.ron",
+        WORKLOAD.replace("\"gpt2-124m\"", "HuggingFace(\"config.json\")"),
+    );
+    let workload = ["--workload", "workload.ron", "--json", "it.json"];
+    for command in [
+        &["compile", "--hw", "edge-hybrid"][..],
+        &["simulate", "--hw", "edge-hybrid"],
+        &["amdahl", "--hw", "edge-hybrid"],
+    ] {
+        let run = folder.run(&[command, &workload].concat()).ok();
+        assert!(run.stderr.starts_with("warning: "), "{}", run.stderr);
+        assert!(run.stderr.contains("config.json:10:3"), "{}", run.stderr);
+        for said in [
+            "2 layers, width 256, 4 heads (2 KV) of 64",
+            "warning      config.json: wibble",
+        ] {
+            assert!(run.stdout.contains(said), "{command:?}: {}", run.stdout);
+        }
+        let document: serde_json::Value = serde_json::from_str(&folder.read("it.json")).unwrap();
+        assert_eq!(document["model"]["parameters"], 1_436_928, "{command:?}");
+        assert_eq!(document["model"]["warnings"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn an_endless_or_foreign_file_is_refused() {
+    let folder = Folder::new();
+    let wide = MACHINE.encode_utf16().flat_map(u16::to_le_bytes);
+    folder.write("utf16.ron", [vec![0xff, 0xfe], wide.collect()].concat());
+    folder.write("marked.ron", format!("\u{feff}{MACHINE}"));
+    folder.run(&["check", "marked.ron"]).ok();
+    let long =
+        std::fs::File::create(folder.path("long.ron")).expect("the folder can be written to");
+    long.set_len((16 << 20) + 1).expect("a file with a hole");
+    for file in ["utf16.ron", "long.ron"] {
+        let name = format!("file_{}", file.trim_end_matches(".ron"));
+        insta::assert_snapshot!(name, refused(&folder, &["check", file]));
+    }
+    if cfg!(unix) {
+        insta::assert_snapshot!("file_endless", refused(&folder, &["check", "/dev/zero"]));
+    }
+}
+
 #[test]
 fn files_that_do_not_go_together_are_refused_at_the_field_to_change() {
     let folder = Folder::new();

@@ -106,7 +106,15 @@ fn every_shipped_file_is_in_order() {
         .chain(all.iter().map(String::as_str))
         .collect();
     let run = Folder::new().run(&arguments).ok();
-    assert_eq!(run.stdout.lines().count(), all.len(), "{}", run.stdout);
+    let in_order = run.stdout.matches("is in order\n").count();
+    assert_eq!(in_order, all.len(), "{}", run.stdout);
+    let models = files("workloads").len();
+    assert_eq!(
+        run.stdout.matches(" parameters\n").count(),
+        models,
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]

@@ -9,9 +9,11 @@ use config::ConfigError;
 use explore::figure::{self, Figure};
 use explore::sheet::times;
 use explore::what_if::{self, Answer, How, Means, Part, Study, StudyError};
+use report::{ModelFacts, model_lines};
 use serde::Serialize;
 use workload_compiler::{Format, Packing};
 
+use crate::facts;
 use crate::failure::Failure;
 use crate::load;
 use crate::output::OutputFile;
@@ -127,6 +129,7 @@ impl Args {
 struct Document<'a> {
     schema_version: u32,
     workload: String,
+    model: &'a ModelFacts,
     words: &'a [String],
     #[serde(flatten)]
     study: &'a Study,
@@ -144,10 +147,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         StudyError::Point(error) => Failure::Stopped(error.to_string()),
     })?;
     let words = what_if::words(&study);
+    let model = facts::model(&workload.value);
     if let Some(mut file) = json {
         let document = Document {
             schema_version: 1,
             workload: workload.name(),
+            model: &model,
             words: &words,
             study: &study,
         };
@@ -158,7 +163,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(picture) = figure {
         picture.write(&what_if::figure(&study, &workload.name()))?;
     }
-    print(&study, &workload.name(), &words)?;
+    print(&study, &workload.name(), &model, &words)?;
     Ok(())
 }
 
@@ -196,7 +201,12 @@ impl Picture {
     }
 }
 
-fn print(study: &Study, workload: &str, words: &[String]) -> std::io::Result<()> {
+fn print(
+    study: &Study,
+    workload: &str,
+    model: &ModelFacts,
+    words: &[String],
+) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     let total = study.total_cycles.max(1) as f64;
     writeln!(
@@ -208,6 +218,7 @@ fn print(study: &Study, workload: &str, words: &[String]) -> std::io::Result<()>
         100.0 * study.attention_cycles as f64 / total,
         100.0 * study.memory_share
     )?;
+    writeln!(out, "{}", model_lines(model))?;
     for part in Part::ALL {
         writeln!(out, "\n{} S times faster: the whole run", part.name())?;
         let mut table = Table::new(

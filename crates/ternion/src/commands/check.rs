@@ -6,7 +6,9 @@ use accelerator::Machine;
 use config::{ConfigError, Document};
 use energy::Technology;
 use explore::price;
+use report::model_lines;
 
+use crate::facts;
 use crate::failure::{Failure, show};
 use crate::load;
 use crate::shipped::{KERNELS, MACHINES, PUBLISHED, WORKLOADS};
@@ -14,7 +16,7 @@ use crate::shipped::{KERNELS, MACHINES, PUBLISHED, WORKLOADS};
 /// Check machine, workload and technology files, and lists of kernels, without running them
 ///
 /// Reads each file, checks names, units and values, and prints one line for each file that can be
-/// run. Every file is checked; if any cannot be run, the exit code is 2.
+/// run; of a workload also the shape of its model and its formats. Every file is checked; if any cannot be run, the exit code is 2.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -45,7 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
 }
 
-/// One line about a file that can be run.
+/// What is said of a file that can be run.
 fn verdict(document: Document) -> Result<String, ConfigError> {
     let begin = "a machine file begins `Machine(`, a workload file `Workload(` or `Kernels(`, a \
                  technology file `Technology(`";
@@ -64,7 +66,11 @@ fn verdict(document: Document) -> Result<String, ConfigError> {
         }
         Some("Workload") => {
             let workload = load::resolve_workload(document)?.value;
-            Ok(format!("workload on `{}` is in order", workload.model.name))
+            Ok(format!(
+                "workload on `{}` is in order\n{}",
+                workload.model.name,
+                model_lines(&facts::model(&workload))
+            ))
         }
         Some("Kernels") => {
             let list = load::resolve_kernels(document)?.value;

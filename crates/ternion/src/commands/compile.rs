@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use report::{ModelFacts, model_lines};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tile_program::{Bytes, DecidedBy, Program, TileChoice, Tiling};
@@ -10,6 +11,7 @@ use workload_compiler::{
     InstructionListing, KeptWeights, Lister, OperationListing, PassListing, TileSize, Tiles, Totals,
 };
 
+use crate::facts;
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::output::OutputFile;
@@ -63,6 +65,7 @@ struct Listing {
     schema_version: u32,
     machine: String,
     workload: String,
+    model: ModelFacts,
     footprint_bytes: Bytes,
     kept_weights: KeptWeights,
     total: Totals,
@@ -112,6 +115,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         schema_version: SCHEMA_VERSION,
         machine: spec.name(),
         workload: workload.name(),
+        model: facts::model(&workload.value),
         footprint_bytes: program.footprint(),
         kept_weights: program.kept(),
         total: Totals::default(),
@@ -177,6 +181,7 @@ impl Text {
             return Ok(());
         };
         writeln!(out, "{} on {}", listing.workload, listing.machine)?;
+        writeln!(out, "{}", model_lines(&listing.model))?;
         writeln!(out, "  passes        {}", grouped(passes))?;
         let footprint = grouped(listing.footprint_bytes.get());
         writeln!(out, "  main memory   {footprint} B taken")?;

@@ -109,7 +109,7 @@ impl Builder<'_> {
         out: TensorId,
     ) -> Result<Section, CompileError> {
         let model = &self.workload.model;
-        let (d, head_dim, rotary) = (model.d_model, model.head_dim, model.rotary_dim);
+        let (d, head_dim, rotary) = (model.d_model, model.head_dim, model.rotary(layer));
         let (qk_norm, norm) = (model.qk_norm, model.norm.kind());
         let columns = operands(self.workload, self.target, PROJECTION)?.columns;
         // Whole heads in a strip, so that no head is torn.
@@ -247,6 +247,13 @@ impl Builder<'_> {
             }
             self.projections(x, enter, sections)?;
             self.append_stages(append, k, v);
+            if placement == NormPlacement::ParallelTwo {
+                // The feed-forward network reads what attention reads, before its sum.
+                let hidden = self.hidden()?;
+                self.enter_feed_forward(layer, x, hidden)?;
+                self.attend(layer, q, k, v, x)?;
+                return self.down(layer, hidden, x);
+            }
         }
         self.attend(layer, q, k, v, x)?;
         self.feed_forward(layer, x)

@@ -69,21 +69,31 @@ impl Builder<'_> {
         self.add_residual(layer, names, hidden, enter, part, x)
     }
 
+    /// The norm before the feed-forward network, where one stands there, and the way into it.
+    pub(super) fn enter_feed_forward(
+        &mut self,
+        layer: u64,
+        x: TensorId,
+        hidden: TensorId,
+    ) -> Result<(), CompileError> {
+        let pre = self.workload.model.norm_placement != NormPlacement::Post;
+        let mut enter = if pre {
+            self.norm(layer, "ffn_norm")
+        } else {
+            Vec::new()
+        };
+        enter.extend(self.enter(layer, &entry!("ffn"), false)?);
+        let sections = self.up_sections(layer, hidden)?;
+        self.projections(x, enter, sections)
+    }
+
     pub(super) fn feed_forward(&mut self, layer: u64, x: TensorId) -> Result<(), CompileError> {
         let model = &self.workload.model;
         let (d, d_ff, bias) = (model.d_model, model.d_ff, model.linear_bias);
         let (activation, form) = (model.activation.kind(), model.feed_forward);
-        let pre = model.norm_placement != NormPlacement::Post;
         let hidden = self.hidden()?;
         if !(model.linear_norms && self.vector()) {
-            let mut enter = if pre {
-                self.norm(layer, "ffn_norm")
-            } else {
-                Vec::new()
-            };
-            enter.extend(self.enter(layer, &entry!("ffn"), false)?);
-            let sections = self.up_sections(layer, hidden)?;
-            self.projections(x, enter, sections)?;
+            self.enter_feed_forward(layer, x, hidden)?;
             return self.down(layer, hidden, x);
         }
         let normed = self.tensor(self.rows, d, self.bits, Slot::Normed);

@@ -143,6 +143,8 @@ pub(crate) fn dense_model(layers: &[DenseLayer]) -> Result<Model, FieldError> {
         max_context: MOST,
         sliding_window: None,
         global_every: None,
+        global_layers: Vec::new(),
+        unrotated_layers: Vec::new(),
         published_precision: "bf16".to_owned(),
     })
 }

@@ -2,7 +2,9 @@
 
 mod dense;
 mod hugging_face;
+mod parameters;
 mod presets;
+mod summary;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +13,7 @@ use tile_program::VectorKind;
 
 pub use dense::DenseLayer;
 pub(crate) use dense::dense_model;
-pub use hugging_face::from_hugging_face;
+pub use hugging_face::{ModelFile, from_hugging_face};
 pub use presets::{Preset, find, models, nearest};
 
 /// How tokens see each other in a block.
@@ -103,6 +105,8 @@ pub enum NormPlacement {
     Sandwich,
     /// One norm feeds attention and feed-forward side by side (Phi-2).
     Parallel,
+    /// Attention and feed-forward stand side by side, each after a norm of its own (GPT-NeoX).
+    ParallelTwo,
 }
 
 /// How positions enter.
@@ -172,6 +176,13 @@ pub struct Model {
     pub sliding_window: Option<u64>,
     /// With a sliding window: every n-th layer is global; `None` or 0: none is.
     pub global_every: Option<u64>,
+    /// With a sliding window: further layers that are global, in order. Empty where `global_every` says
+    /// it all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub global_layers: Vec<u64>,
+    /// Layers that do not rotate queries and keys, in order (SmolLM3).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unrotated_layers: Vec<u64>,
     /// The precision that the weights were published in: `bf16`, `W1.58A8`.
     pub published_precision: String,
 }
@@ -201,7 +212,17 @@ impl Model {
         let window = self.sliding_window?;
         match self.global_every {
             Some(every) if every > 0 && (layer + 1).is_multiple_of(every) => None,
+            _ if self.global_layers.binary_search(&layer).is_ok() => None,
             _ => Some(window),
+        }
+    }
+
+    /// Dimensions of a head that rotate in a layer.
+    #[must_use]
+    pub fn rotary(&self, layer: u64) -> u64 {
+        match self.unrotated_layers.binary_search(&layer) {
+            Ok(_) => 0,
+            Err(_) => self.rotary_dim,
         }
     }
 

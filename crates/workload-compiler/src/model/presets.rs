@@ -97,6 +97,8 @@ impl From<Row> for Preset {
                 max_context: row.max_context,
                 sliding_window: row.sliding_window,
                 global_every: row.global_every,
+                global_layers: Vec::new(),
+                unrotated_layers: Vec::new(),
                 published_precision: row.published_precision,
             },
             source: row.source,

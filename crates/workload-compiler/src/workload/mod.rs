@@ -6,6 +6,9 @@ mod resolve;
 mod run;
 mod split;
 
+use std::fmt;
+
+use config::FieldError;
 use serde::{Deserialize, Serialize};
 
 use crate::{Format, Model};
@@ -124,6 +127,16 @@ pub struct Precision {
     pub activation: Format,
 }
 
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "projections {}, attention {}, KV cache {}, LM head {}, activations {}",
+            self.projection, self.attention, self.kv_cache, self.lm_head, self.activation
+        )
+    }
+}
+
 /// A checked workload: what a compiler needs, nothing missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Workload {
@@ -149,6 +162,9 @@ pub struct Workload {
     pub fusion: Fusion,
     /// How the model is split over cores.
     pub split: Split,
+    /// What the model's file says that the model does not hold, and what in it is not known.
+    #[serde(skip)]
+    pub warnings: Vec<FieldError>,
 }
 
 impl Workload {

@@ -5,7 +5,7 @@ use config::FieldError;
 use super::{
     Lengths, ModelChoice, Overrides, Precision, PrecisionFile, Run, Workload, WorkloadFile,
 };
-use crate::model::{Model, dense_model, find, from_hugging_face, nearest};
+use crate::model::{Model, ModelFile, dense_model, find, from_hugging_face, nearest};
 use crate::{Format, Packing};
 
 /// The most sequences, and the longest context, that are taken seriously.
@@ -20,7 +20,25 @@ pub fn resolve(
     file: &WorkloadFile,
     read: impl FnOnce(&str) -> Result<String, String>,
 ) -> Result<Workload, FieldError> {
-    let model = model(&file.model, read)?;
+    let ModelFile {
+        model,
+        mut warnings,
+        quantised,
+    } = model(&file.model, read)?;
+    if let Some(stored) = quantised {
+        // Whoever says a format knows that the weights are quantised.
+        let Some(format) = file.precision.projection else {
+            return Err(stored);
+        };
+        warnings.push(FieldError {
+            message: format!(
+                "{}: run in {format}, as `precision.projection` says, without scales and zero points",
+                stored.message
+            ),
+            help: None,
+            ..stored
+        });
+    }
     counted("batch", file.batch, "sequences")?;
     check_run(&file.run)?;
     check_batch(file.batch, &file.run)?;
@@ -51,6 +69,7 @@ pub fn resolve(
         fusion: file.fusion,
         split: file.split,
         model,
+        warnings,
     })
 }
 
@@ -146,36 +165,54 @@ fn preset(name: &str, field: &str) -> Result<Model, FieldError> {
 fn model(
     choice: &ModelChoice,
     read: impl FnOnce(&str) -> Result<String, String>,
-) -> Result<Model, FieldError> {
+) -> Result<ModelFile, FieldError> {
+    let by_itself = |model| ModelFile {
+        model,
+        warnings: Vec::new(),
+        quantised: None,
+    };
     match choice {
-        ModelChoice::Preset(name) => preset(name, "model"),
+        ModelChoice::Preset(name) => preset(name, "model").map(by_itself),
         ModelChoice::HuggingFace(path) => {
             let text = read(path).map_err(|message| {
                 FieldError::new("model", message)
                     .help("HuggingFace(..) takes the path of a config.json")
             })?;
-            from_hugging_face(&text, path).map_err(|error| {
-                let place = if error.path.is_empty() {
-                    path.clone()
-                } else {
-                    format!("{path}: {}", error.path)
-                };
-                FieldError {
-                    path: "model".to_owned(),
-                    message: format!("{place}: {}", error.message),
-                    help: error.help,
-                }
+            let in_the_workload = |error| seen_from_the_workload(path, error);
+            let file = from_hugging_face(&text, path).map_err(in_the_workload)?;
+            Ok(ModelFile {
+                model: file.model,
+                warnings: file.warnings.into_iter().map(in_the_workload).collect(),
+                quantised: file.quantised.map(in_the_workload),
             })
         }
-        ModelChoice::Dense(layers) => dense_model(layers).map_err(|error| FieldError {
-            path: format!("model{}", error.path),
-            ..error
-        }),
+        ModelChoice::Dense(layers) => {
+            dense_model(layers)
+                .map(by_itself)
+                .map_err(|error| FieldError {
+                    path: format!("model{}", error.path),
+                    ..error
+                })
+        }
         ModelChoice::Variant(overrides) => {
             let model = varied(overrides)?;
             model.check().map_err(|error| error.inside("model"))?;
-            Ok(model)
+            Ok(by_itself(model))
         }
+    }
+}
+
+/// An error in the file of a model, at the field that names it.
+fn seen_from_the_workload(file: &str, error: FieldError) -> FieldError {
+    let place = if error.path.is_empty() {
+        file.to_owned()
+    } else {
+        format!("{file}: {}", error.path)
+    };
+    FieldError {
+        path: "model".to_owned(),
+        message: format!("{place}: {}", error.message),
+        ..error
     }
 }
 

@@ -315,7 +315,7 @@ fn hugging_face_files_give_the_shapes_of_the_presets() {
         ),
     ];
     for (preset, text) in cases {
-        let mut found = from_hugging_face(text, "config.json").unwrap();
+        let mut found = from_hugging_face(text, "config.json").unwrap().model;
         let expected = model(preset);
         found.name.clone_from(&expected.name);
         found.family.clone_from(&expected.family);
@@ -367,7 +367,7 @@ fn hugging_face_files_that_make_no_sense_are_answered_at_their_field() {
         (
             r#"{"model_type":"llama","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":3,
                 "num_hidden_layers":1,"vocab_size":9,"intermediate_size":9}"#,
-            "n_kv_heads",
+            "num_key_value_heads",
             "divisor",
         ),
     ];

@@ -17,6 +17,7 @@ fn norms() -> impl Strategy<Value = (Norm, NormPlacement, bool, bool, bool)> {
             NormPlacement::Post,
             NormPlacement::Sandwich,
             NormPlacement::Parallel,
+            NormPlacement::ParallelTwo,
         ]),
         any::<bool>(),
         any::<bool>(),
@@ -61,6 +62,8 @@ prop_compose! {
             max_context: 4096,
             sliding_window: window,
             global_every,
+            global_layers: Vec::new(),
+            unrotated_layers: Vec::new(),
             published_precision: "bf16".to_owned(),
         }
     }
@@ -163,7 +166,7 @@ prop_compose! {
         weights in prop::sample::select(vec![Weights::Kept, Weights::Warm, Weights::Streamed]),
         target in Just(target),
     ) -> (Workload, Target) {
-        (Workload { model, run, batch, precision, weights, operators, heads, softmax, masked_keys, fusion, split: Split::default() }, target)
+        (Workload { model, run, batch, precision, weights, operators, heads, softmax, masked_keys, fusion, split: Split::default(), warnings: Vec::new() }, target)
     }
 }
 

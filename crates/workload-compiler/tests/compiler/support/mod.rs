@@ -180,6 +180,7 @@ pub(crate) fn workload(model: Model, run: Run, projection: Format) -> Workload {
         masked_keys: MaskedKeys::Skip,
         fusion: Fusion::Full,
         split: Split::default(),
+        warnings: Vec::new(),
     }
 }
 
