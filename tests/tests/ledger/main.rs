@@ -4,4 +4,5 @@ mod barrier;
 mod cores;
 mod invariants;
 mod overlap;
+mod scratchpads;
 mod support;

@@ -274,7 +274,7 @@ impl Layer {
             let source = if whole { 0 } else { index };
             let mut step = Step::new(lane.unit, at.0, at.1, work)
                 .after(&ready)
-                .after(&sums.ready)
+                .in_order_after(&sums.ready)
                 .after(&probabilities[source].ready);
             if first_keys && index == 0 {
                 step = step.take(&sums);

@@ -262,7 +262,7 @@ impl GemmRun {
         if context.last && last {
             // Whatever took the bytes may be on another array.
             let buffer = kept.release(base);
-            step = step.after(&buffer.ready).give(buffer);
+            step = step.in_order_after(&buffer.ready).give(buffer);
         }
         step
     }
