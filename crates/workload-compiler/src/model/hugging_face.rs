@@ -3,7 +3,7 @@
 use config::FieldError;
 use serde::Deserialize;
 
-use super::{Activation, FeedForward, Mixer, Model, Norm, NormPlacement, Position};
+use super::{Activation, FeedForward, Mixer, Model, Norm, NormPlacement, Position, limits};
 
 /// The fields that matter, under the names that the architectures use. Unknown fields are fine.
 #[derive(Debug, Default, Deserialize)]
@@ -174,7 +174,7 @@ pub fn from_hugging_face(text: &str, name: &str) -> Result<Model, FieldError> {
         ))
     })?;
     let model = build(&config, &model_type, &known, name)?;
-    model.check()?;
+    model.check().map_err(limits::in_config_json)?;
     Ok(model)
 }
 
@@ -195,10 +195,7 @@ fn feed_forward_width(config: &Config, model_type: &str, d: u64) -> Result<u64, 
     match (config.intermediate_size, model_type) {
         (Some(width), _) => Ok(width),
         (None, "gpt2" | "falcon") => Ok(d.saturating_mul(4)),
-        // The rule of MatMul-free LM's code: two thirds of hidden_ratio · d, up to 256s.
-        (None, "hgrn_bit") => Ok((d.saturating_mul(config.hidden_ratio.unwrap_or(4)) * 2 / 3)
-            .div_ceil(256)
-            .saturating_mul(256)),
+        (None, "hgrn_bit") => limits::mlgru_width(d, config.hidden_ratio.unwrap_or(4)),
         (None, _) => needed(None, "intermediate_size"),
     }
 }
