@@ -91,3 +91,21 @@ impl From<std::io::Error> for Failure {
         Self::Other(error.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tile_program::{Bytes, Moved, Shortfall};
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_moves_less_than_it_must_has_an_exit_code_of_its_own() {
+        let compulsory = Moved {
+            read: Bytes(1),
+            written: Bytes(0),
+        };
+        let shortfall = Shortfall::check("q_proj", Moved::default(), compulsory).unwrap_err();
+        let failure = Failure::from(MachineError::from(shortfall));
+        assert_eq!(failure.report(), ExitCode::from(4));
+    }
+}

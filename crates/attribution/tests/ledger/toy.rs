@@ -28,6 +28,7 @@ pub(crate) fn platform() -> Platform {
         activation: Bits(8),
         weight: Bits(8),
         accumulator: Bits(32),
+        greatest_product: None,
         whole_tiles: false,
         unpacks: tile_program::Packed::ALL.to_vec(),
     };

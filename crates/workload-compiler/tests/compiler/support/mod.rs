@@ -103,6 +103,7 @@ pub(crate) fn array(unit: u16, side: u64, serves: &[Family], bits: (u64, u64, u6
         activation: Bits(bits.0),
         weight: Bits(bits.1),
         accumulator: Bits(bits.2),
+        greatest_product: None,
         whole_tiles: false,
         unpacks: tile_program::Packed::ALL.to_vec(),
     }
