@@ -132,6 +132,7 @@ fn target(clock: Frequency, core: &CoreModel, memory: &Memory) -> Target {
         activation: array.kind.activation.bits(),
         weight: array.kind.weight.bits(),
         accumulator: array.kind.accumulator.bits(),
+        greatest_product: array.kind.greatest_product(),
         whole_tiles: array.tiles == Tiles::Whole,
         unpacks: array.unpack.formats.clone(),
     });

@@ -5,7 +5,8 @@ use std::task::Poll;
 use event_kernel::Cycle;
 use pe_array::ArrayModel;
 use tile_program::{
-    ArrayTarget, Instruction, InstructionStream, Observer, Operation, Pass, Program, UnitId,
+    ArrayTarget, Instruction, InstructionStream, Moved, Observer, Operation, Pass, Program,
+    Shortfall, UnitId,
 };
 
 use crate::MachineError;
@@ -43,11 +44,12 @@ pub(crate) struct Sequencer<'r> {
     program: &'r mut dyn Program,
     progress: &'r mut dyn FnMut(Progress),
     arrays: Vec<(ArrayTarget, ArrayModel)>,
-    /// An operation that its array cannot compute.
+    /// An operation that its array cannot compute, or of which less was moved than it must.
     pub(crate) refused: Option<MachineError>,
     lanes: Vec<Lane>,
-    /// The operations of the current pass.
+    /// The operations of the current pass, and what has been moved for each.
     operations: Vec<Operation>,
+    moved: Vec<Moved>,
     /// Instructions handed out and not complete.
     outstanding: u64,
     reached: Progress,
@@ -76,6 +78,7 @@ impl<'r> Sequencer<'r> {
             refused: None,
             lanes: (0..cores).map(|_| Lane::default()).collect(),
             operations: Vec::new(),
+            moved: Vec::new(),
             outstanding: 0,
             reached,
             begun: false,
@@ -161,6 +164,11 @@ impl<'r> Sequencer<'r> {
     fn begin_next(&mut self, observer: &mut impl Observer, now: Cycle) {
         if std::mem::take(&mut self.begun) {
             self.reached.passes_done += 1;
+            if let Err(shortfall) = self.check_moved() {
+                self.refused = Some(shortfall.into());
+                self.ended = true;
+                return;
+            }
         }
         let Some(pass) = self.program.next_pass() else {
             self.ended = true;
@@ -181,6 +189,7 @@ impl<'r> Sequencer<'r> {
         }
         self.begun = true;
         observer.pass(&name, &operations, now);
+        self.moved = vec![Moved::default(); operations.len()];
         self.operations = operations;
         assert_eq!(
             streams.len(),
@@ -222,8 +231,21 @@ impl<'r> Sequencer<'r> {
         self.lanes[core].stalled = Some(instruction);
     }
 
-    /// Notes a completion; true if everything handed out is complete.
-    pub(crate) fn completed(&mut self) -> bool {
+    /// Checks that no operation of the pass moved less than it must. What must be moved follows from
+    /// the shapes of the model; what was moved is counted by the DMAs.
+    fn check_moved(&self) -> Result<(), Shortfall> {
+        let mut operations = self.operations.iter().zip(&self.moved);
+        operations.try_for_each(|(operation, &moved)| {
+            Shortfall::check(&operation.name, moved, operation.compulsory())
+        })
+    }
+
+    /// Notes a completion, and what was moved between main memory and scratchpads by it; true if
+    /// everything handed out is complete.
+    pub(crate) fn completed(&mut self, instruction: &Instruction, moved: Moved) -> bool {
+        let sum = &mut self.moved[instruction.operation.index()];
+        sum.read += moved.read;
+        sum.written += moved.written;
         self.outstanding -= 1;
         self.outstanding == 0
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use event_kernel::{ComponentId, Context, Cycle, Cycles, DomainId, Phase, WaitsFor};
 use sram::Scratchpad;
 use tile_program::{
-    Bound, Busy, Bytes, Cause, Claim, CoreId, Instruction, Observer, Platform, ScratchpadId,
+    Bound, Busy, Bytes, Cause, Claim, CoreId, Instruction, Moved, Observer, Platform, ScratchpadId,
     UnitId, Wait, WaitReason, Waiting,
 };
 
@@ -212,7 +212,20 @@ impl<O: Observer> World<'_, O> {
         self.give(unit, &instruction.gives, at);
         self.end = self.end.max(at);
         self.wake_sleepers(context, unit, at);
-        if self.sequencer.completed() {
+        let core = &self.platform.cores[self.units[unit.index()].core];
+        let moved = match unit {
+            unit if unit == core.load => Moved {
+                read: bytes,
+                ..Moved::default()
+            },
+            unit if unit == core.store => Moved {
+                written: bytes,
+                ..Moved::default()
+            },
+            // Over links, or not at all.
+            _ => Moved::default(),
+        };
+        if self.sequencer.completed(instruction, moved) {
             self.feed(context);
         }
     }

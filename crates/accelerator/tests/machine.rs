@@ -19,8 +19,9 @@ const VECTOR: UnitId = UnitId(1);
 const LOAD: UnitId = UnitId(2);
 const STORE: UnitId = UnitId(3);
 
-/// Passes written down, and the length of the sums that their GEMM is part of.
-struct Script(std::vec::IntoIter<Vec<Instruction>>, u64);
+/// Passes written down, the length of the sums that their GEMM is part of, and its
+/// compulsory bytes to read.
+struct Script(std::vec::IntoIter<Vec<Instruction>>, u64, u64);
 
 impl Program for Script {
     fn next_pass(&mut self) -> Option<Pass> {
@@ -39,7 +40,7 @@ impl Program for Script {
             }),
             tiling: None,
             macs: 0,
-            compulsory_read: Bytes::ZERO,
+            compulsory_read: Bytes(if unit == ARRAY { self.2 } else { 0 }),
             compulsory_write: Bytes::ZERO,
         };
         let operations = [
@@ -143,7 +144,7 @@ fn run(
     machine: &Machine,
     script: Vec<Vec<Instruction>>,
 ) -> Result<(Outcome, Summary), MachineError> {
-    let mut program = Script(script.into_iter(), 64);
+    let mut program = Script(script.into_iter(), 64, 0);
     let ledger = Ledger::new(machine.platform());
     let options = RunOptions {
         cycle_limit: None,
@@ -251,6 +252,30 @@ fn an_unpack_unit_limits_the_weights_that_are_packed() {
 }
 
 #[test]
+fn a_pass_that_moves_less_than_it_must_ends_in_an_error_and_never_in_a_result() {
+    let machine = machine("MHz(1000)", IDEAL);
+    let of = |compulsory| {
+        let load = vec![transfer(LOAD, 0, 640, &[])];
+        // A pass in the midst of the run, and its last.
+        let mut program = Script(vec![load.clone(), load].into_iter(), 64, compulsory);
+        let options = RunOptions {
+            cycle_limit: None,
+            progress: &mut |_| (),
+        };
+        machine.run(&mut program, NoObserver, options)
+    };
+    assert!(of(640).is_ok());
+    match of(641) {
+        Err(error @ MachineError::Shortfall(_)) => assert_eq!(
+            error.to_string(),
+            "internal error: `gemm` moved 640 B to read and 0 B to write, of 641 B and 0 B that are \
+             compulsory"
+        ),
+        other => panic!("{:?}", other.map(|_| ())),
+    }
+}
+
+#[test]
 fn an_array_keeps_its_own_clock() {
     let slow = machine("MHz(300)", IDEAL);
     let (outcome, summary) = run(&slow, vec![vec![gemm(4, 4, 100, &[])]]).unwrap();
@@ -307,7 +332,7 @@ fn a_scratchpad_that_overflows_ends_the_run() {
 fn sums_that_may_leave_the_accumulators_are_refused_before_the_pass() {
     let machine = machine("MHz(1000)", IDEAL);
     // 2^17 products of INT8 reach 2^31, past 32 bits.
-    let mut program = Script(vec![vec![gemm(4, 4, 4, &[])]].into_iter(), 1 << 17);
+    let mut program = Script(vec![vec![gemm(4, 4, 4, &[])]].into_iter(), 1 << 17, 0);
     let options = RunOptions {
         cycle_limit: None,
         progress: &mut |_| (),
@@ -385,7 +410,7 @@ proptest! {
         let (again, _) = run(&machine, script.clone()).unwrap();
         prop_assert_eq!(&again, &outcome);
         let options = RunOptions { cycle_limit: None, progress: &mut |_| () };
-        let mut program = Script(script.into_iter(), 64);
+        let mut program = Script(script.into_iter(), 64, 0);
         let (unwatched, _) = machine.run(&mut program, NoObserver, options).unwrap();
         prop_assert_eq!(unwatched, outcome);
     }

@@ -30,8 +30,9 @@ pub enum Limit {
 /// A run beside the time that it cannot beat.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Roofline {
-    /// Bytes of the floor: what must be moved at least, or what was moved if that is less (because
-    /// something stayed on chip from one pass to the next).
+    /// Bytes of the floor: the compulsory bytes, which follow from the shapes of the model and from
+    /// what stays on chip, never from what was moved. (A run that moves less is stopped by the
+    /// machine.)
     pub floor_bytes: u64,
     /// Cycles that those bytes take at peak bandwidth.
     pub memory_cycles: f64,
@@ -55,9 +56,7 @@ impl Roofline {
     /// If the run took less time than its floor, rounding aside: our own mistake.
     #[must_use]
     pub fn of(summary: &Summary, peaks: &Peaks) -> Self {
-        let moved = summary.bytes_read + summary.bytes_written;
-        let compulsory = summary.compulsory_read + summary.compulsory_write;
-        let floor_bytes = moved.min(compulsory).get();
+        let floor_bytes = (summary.compulsory_read + summary.compulsory_write).get();
         let memory_cycles = floor_bytes as f64 / peaks.memory_bytes_per_cycle;
         let mut compute_cycles = 0f64;
         for (array, peak) in &peaks.array_macs_per_cycle {

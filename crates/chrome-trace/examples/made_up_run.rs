@@ -49,6 +49,7 @@ fn platform() -> Platform {
         activation: Bits(8),
         weight: Bits(2),
         accumulator: Bits(24),
+        greatest_product: None,
         whole_tiles: false,
         unpacks: tile_program::Packed::ALL.to_vec(),
     };
@@ -67,6 +68,7 @@ fn platform() -> Platform {
         memory: MemoryTarget {
             capacity: None,
             access: Bytes(64),
+            interleave: tile_program::Interleave::NONE,
         },
         laws: Arc::new(()),
     })

@@ -3,13 +3,41 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use accelerator::{Machine, MachineSpec};
+use accelerator::{Machine, MachineError, MachineSpec};
 use workload_compiler::Workload;
 
-use crate::{Measured, Point, measure_all};
+use crate::{Measured, Point, PointError, measure_all};
 
 /// A run, or why there is none.
-pub(crate) type Answer = Result<Arc<Measured>, String>;
+pub(crate) type Answer = Result<Arc<Measured>, Refusal>;
+
+/// Why there is no run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Machine and workload do not go together, or the machine cannot go on; why, in words.
+    Unfit(String),
+    /// A mistake of the simulator's own; which, in words.
+    Internal(String),
+}
+
+impl Refusal {
+    /// Why, in words.
+    pub(crate) fn why(&self) -> &str {
+        match self {
+            Self::Unfit(why) | Self::Internal(why) => why,
+        }
+    }
+}
+
+impl From<PointError> for Refusal {
+    fn from(error: PointError) -> Self {
+        let why = error.to_string();
+        match error {
+            PointError::Machine(MachineError::Shortfall(_)) => Self::Internal(why),
+            _ => Self::Unfit(why),
+        }
+    }
+}
 
 /// Remembers runs by what was run.
 #[derive(Default)]
@@ -38,7 +66,9 @@ impl Lab {
         &mut self,
         asked: &[(MachineSpec, Workload)],
     ) -> Result<Vec<Arc<Measured>>, String> {
-        self.runs(asked).into_iter().collect()
+        let answers = self.runs(asked).into_iter();
+        let answers = answers.map(|answer| answer.map_err(|refusal| refusal.why().to_owned()));
+        answers.collect()
     }
 
     /// Runs what has not been run yet, as many at once as there are threads; results in the order
@@ -67,9 +97,9 @@ impl Lab {
             let answer = match machine {
                 Ok(_) => {
                     let run = runs.next().expect("one run for each machine");
-                    run.map(Arc::new).map_err(|error| error.to_string())
+                    run.map(Arc::new).map_err(Refusal::from)
                 }
-                Err(error) => Err(error.clone()),
+                Err(error) => Err(Refusal::Unfit(error.clone())),
             };
             self.done.insert((*key).clone(), answer);
         }

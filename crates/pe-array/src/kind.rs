@@ -228,15 +228,20 @@ impl PeKind {
         })
     }
 
+    /// The greatest magnitude of a product of two operands; `None` for floating formats.
+    #[must_use]
+    pub fn greatest_product(&self) -> Option<u64> {
+        Some(self.activation.magnitude()? * self.weight.magnitude()?)
+    }
+
     /// The greatest reduction length K whose sums always fit the accumulator, with every operand
     /// at its greatest magnitude; `None` for floating accumulators, which do not wrap.
     ///
     /// K · |activation| · |weight| ≤ 2^(bits − 1) − 1.
     #[must_use]
     pub fn greatest_reduction(&self) -> Option<u64> {
-        let product = self.activation.magnitude()? * self.weight.magnitude()?;
         let greatest = self.accumulator.magnitude()? - 1;
-        Some(greatest / product)
+        Some(greatest / self.greatest_product()?)
     }
 
     /// Steps of a GEMM of `m` rows of activations whose adder a zero weight keeps still:

@@ -24,7 +24,8 @@ Examples:
   ternion simulate --hw tpu-v1 --workload my-model.ron --set hw.clock=MHz(800)
   ternion machines edge-hybrid > mine.ron && ternion check mine.ron
 
-Exit codes: 0 success, 2 bad input, 3 the simulated machine cannot go on, 1 anything else."
+Exit codes: 0 success, 2 bad input, 3 the simulated machine cannot go on,
+4 an internal error (a run that breaks a law of its own), 1 anything else."
 )]
 pub(crate) struct Cli {
     /// Say more about what the simulator itself is doing (-vv: more still); to stderr

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
 
+use accelerator::MachineError;
 use config::ConfigError;
 
 /// Why a command failed; each kind has its exit code.
@@ -12,6 +13,8 @@ pub(crate) enum Failure {
     Input(Vec<ConfigError>),
     /// The simulated machine cannot go on: deadlock, or a limit. Exit code 3.
     Stopped(String),
+    /// A mistake of the program's own, found by its checks: exit code 4.
+    Internal(String),
     /// Anything else, such as a full disk: exit code 1.
     Other(anyhow::Error),
 }
@@ -29,6 +32,12 @@ impl Failure {
             Self::Stopped(message) => {
                 show(&ConfigError::new(message));
                 ExitCode::from(3)
+            }
+            Self::Internal(message) => {
+                let help =
+                    "no number of this run can be believed; please report it, with the files";
+                show(&ConfigError::new(message).help(help));
+                ExitCode::from(4)
             }
             // Whoever reads our output has read enough: `ternion models | head`.
             Self::Other(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -53,6 +62,18 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == ErrorKind::BrokenPipe)
 }
 
+impl From<MachineError> for Failure {
+    fn from(error: MachineError) -> Self {
+        let message = error.to_string();
+        match error {
+            // The program asks of an array what it cannot do: the two files do not go together.
+            MachineError::Array { .. } => ConfigError::new(message).into(),
+            MachineError::Shortfall(_) => Self::Internal(message),
+            _ => Self::Stopped(message),
+        }
+    }
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Input(vec![error])
@@ -68,5 +89,23 @@ impl From<anyhow::Error> for Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::Other(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tile_program::{Bytes, Moved, Shortfall};
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_moves_less_than_it_must_has_an_exit_code_of_its_own() {
+        let compulsory = Moved {
+            read: Bytes(1),
+            written: Bytes(0),
+        };
+        let shortfall = Shortfall::check("q_proj", Moved::default(), compulsory).unwrap_err();
+        let failure = Failure::from(MachineError::from(shortfall));
+        assert_eq!(failure.report(), ExitCode::from(4));
     }
 }

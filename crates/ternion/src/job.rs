@@ -1,6 +1,7 @@
 //! A machine, a workload, and the one compiled for the other.
 
 use accelerator::{Machine, MachineSpec};
+use config::ConfigError;
 use energy::Priced;
 use explore::price;
 use workload_compiler::{CompileError, CompiledProgram, Concern, Workload};
@@ -36,16 +37,22 @@ impl Job {
         let overrides = load::overrides(set)?;
         let spec = load::machine(hw.unwrap_or(DEFAULT_MACHINE), &overrides)?;
         let workload = load::workload(workload.unwrap_or(DEFAULT_WORKLOAD), &overrides)?;
+        Self::of(spec, workload, every_chip)
+    }
+
+    /// Compiles a workload for a machine: for every chip, or for one of those that do the same.
+    pub(crate) fn of(
+        spec: Loaded<MachineSpec>,
+        workload: Loaded<Workload>,
+        every_chip: bool,
+    ) -> Result<Self, Failure> {
         let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
         let priced = load::technology(&spec)?
             .map(|technology| price::priced(&machine, &technology))
             .transpose()
             .map_err(|error| spec.point(&error))?;
-        let program =
-            compiled(&workload, &machine, every_chip).map_err(|error| match error.field() {
-                (Concern::Machine, error) => spec.point(&error),
-                (Concern::Workload, error) => workload.point(&error),
-            })?;
+        let program = compiled(&workload, &machine, every_chip)
+            .map_err(|error| placed(&error, &spec, &workload))?;
         let machine = machine.simulating(program.platform().clone());
         Ok(Self {
             spec,
@@ -81,4 +88,16 @@ fn compiled(
         workload_compiler::compile
     };
     compile(workload.value.clone(), machine.platform())
+}
+
+/// Why a workload cannot be compiled for a machine, at the field of the file that it concerns.
+pub(crate) fn placed(
+    error: &CompileError,
+    spec: &Loaded<MachineSpec>,
+    workload: &Loaded<Workload>,
+) -> ConfigError {
+    match error.field() {
+        (Concern::Machine, error) => spec.point(&error),
+        (Concern::Workload, error) => workload.point(&error),
+    }
 }

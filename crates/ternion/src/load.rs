@@ -22,7 +22,8 @@ pub(crate) struct Loaded<T> {
 }
 
 impl<T> Loaded<T> {
-    fn map<U>(self, of: impl FnOnce(T) -> U) -> Loaded<U> {
+    /// The same file, its value made into another.
+    pub(crate) fn map<U>(self, of: impl FnOnce(T) -> U) -> Loaded<U> {
         Loaded {
             value: of(self.value),
             document: self.document,

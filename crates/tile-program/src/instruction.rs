@@ -25,8 +25,10 @@ pub struct Wait {
     pub reason: WaitReason,
 }
 
-/// The waits of an instruction: all must be met. Units other than its own, each at most once
-/// a reason.
+/// The waits of an instruction: all must be met, and each names another unit. A unit takes its
+/// instructions in program order, but an array may begin one before the last has ended, so an
+/// instruction that needs what an earlier one of the same array leaves (its result, or the bytes
+/// that it gives back) waits for its own unit. So does one of the receiving end of the links.
 pub type Waits = SmallVec<[Wait; 4]>;
 
 /// Scratchpad bytes that an instruction takes when it starts or gives back when it completes. The

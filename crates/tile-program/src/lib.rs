@@ -37,7 +37,9 @@ pub use instruction::{
 pub use observe::{Activity, Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
 pub use packed::Packed;
 pub use platform::{LinkId, Network, Platform, Reach};
-pub use program::{GemmShape, InstructionStream, Operation, OperationId, Pass, Program, in_turn};
+pub use program::{
+    GemmShape, InstructionStream, Moved, Operation, OperationId, Pass, Program, Shortfall, in_turn,
+};
 pub use size::{Bits, Bytes};
 pub use target::{
     ArrayTarget, ArrayTime, CoreId, Interleave, Laws, MemoryTarget, Role, ScratchpadId,

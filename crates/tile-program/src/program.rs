@@ -66,6 +66,59 @@ pub struct Operation {
     pub compulsory_write: Bytes,
 }
 
+/// Bytes between main memory and the scratchpads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Bytes that are read from main memory.
+    pub read: Bytes,
+    /// Bytes that are written to it.
+    pub written: Bytes,
+}
+
+/// An operation of which less was moved than its compulsory bytes: part of its operands was never
+/// read, or part of its result never written. No machine and no workload calls for that, so it is a
+/// mistake of whoever made or ran the program.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{operation}` moved {} to read and {} to write, of {} and {} that are compulsory", moved.read, moved.written, compulsory.read, compulsory.written
+)]
+pub struct Shortfall {
+    /// The name of the operation.
+    pub operation: String,
+    /// What was moved for it in a pass.
+    pub moved: Moved,
+    /// The least that had to be.
+    pub compulsory: Moved,
+}
+
+impl Shortfall {
+    /// Sets what was moved for an operation in a pass beside what had to be.
+    ///
+    /// # Errors
+    /// If either direction falls short.
+    pub fn check(operation: &str, moved: Moved, compulsory: Moved) -> Result<(), Self> {
+        if moved.read >= compulsory.read && moved.written >= compulsory.written {
+            return Ok(());
+        }
+        Err(Self {
+            operation: operation.to_owned(),
+            moved,
+            compulsory,
+        })
+    }
+}
+
+impl Operation {
+    /// Its compulsory bytes.
+    #[must_use]
+    pub const fn compulsory(&self) -> Moved {
+        Moved {
+            read: self.compulsory_read,
+            written: self.compulsory_write,
+        }
+    }
+}
+
 /// The instructions of one core, in its program order, made as they are asked for. `Pending` says
 /// that the next one depends on what the stream of another core has yet to give: ask again later.
 pub type InstructionStream = Box<dyn Iterator<Item = Poll<Instruction>>>;

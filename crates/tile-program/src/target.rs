@@ -68,10 +68,25 @@ pub struct ArrayTarget {
     pub weight: Bits,
     /// Width of a result as it leaves the array (the accumulator).
     pub accumulator: Bits,
+    /// The greatest magnitude of a product of two operands; `None` for PEs whose accumulator holds
+    /// floating-point numbers, which do not wrap.
+    pub greatest_product: Option<u64>,
     /// Whether it takes weights in whole tiles of `rows` x `columns`, one at a time, padded.
     pub whole_tiles: bool,
     /// The packings of weights that it can unpack, beside weights as wide as its PEs take them.
     pub unpacks: Vec<Packed>,
+}
+
+impl ArrayTarget {
+    /// Bits that an accumulator needs so that a sum of `k` products never wraps, every operand at
+    /// its greatest magnitude: the least b with k · |product| ≤ 2^(b − 1) − 1. `None` where this
+    /// array's accumulator is wide enough.
+    #[must_use]
+    pub fn accumulator_bits_missing(&self, k: u64) -> Option<Bits> {
+        let greatest_sum = u128::from(self.greatest_product?) * u128::from(k);
+        let needed = u64::from(u128::BITS - greatest_sum.leading_zeros()) + 1;
+        (needed > self.accumulator.get()).then_some(Bits(needed))
+    }
 }
 
 /// One scratchpad, as a compiler sees it.

@@ -48,6 +48,24 @@ pub enum CompileError {
         /// Its place among the arrays of the machine.
         index: usize,
     },
+    /// Sums of an operation may leave the accumulator of an array that computes it.
+    #[error(
+        "sums of K = {k} products, as of `{operation}`, need {needed} bits; the accumulator of array `{array}` has {bits}"
+    )]
+    Accumulator {
+        /// The operation.
+        operation: String,
+        /// How many products it sums.
+        k: u64,
+        /// The bits that hold every such sum.
+        needed: u64,
+        /// The bits that there are.
+        bits: u64,
+        /// The array.
+        array: String,
+        /// Its place among the arrays of the machine.
+        index: usize,
+    },
     /// Not even the smallest tile of an operation fits a scratchpad.
     #[error("`{operation}` needs at least {needed} in the {} scratchpad, which holds {capacity}", scratchpad.name())]
     TileDoesNotFit {
@@ -132,6 +150,11 @@ impl CompileError {
                     "add {packed}, or choose a format for workload.precision.{what} that the array unpacks"
                 )),
             ),
+            Self::Accumulator { needed, index, .. } => (
+                Concern::Machine,
+                FieldError::new(format!("arrays[{index}].element.accumulator"), self)
+                    .help(wide_enough(*needed)),
+            ),
             Self::TileDoesNotFit {
                 scratchpad, needed, ..
             } => (
@@ -166,5 +189,14 @@ impl CompileError {
                 FieldError::new("run", self).help("smaller sizes"),
             ),
         }
+    }
+}
+
+/// What to do about an accumulator that needs so many bits.
+fn wide_enough(bits: u64) -> String {
+    // The integers that an accumulator may be.
+    match [16, 20, 24, 32, 48].into_iter().find(|&wide| wide >= bits) {
+        Some(wide) => format!("Int{wide}, or a workload that sums fewer products"),
+        None => "a workload that sums fewer products, or floating-point PEs".to_owned(),
     }
 }

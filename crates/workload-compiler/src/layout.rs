@@ -32,10 +32,12 @@ pub(crate) struct WeightRegion {
     pub(crate) strip_bytes: u64,
     /// From the start of a strip to that of the next, in bytes.
     pitch: u64,
-    /// Columns of a strip as they lie: `strip`, or those of a whole tile.
+    /// Columns of a strip as they lie: `strip`, or those of as many whole tiles as hold them.
     width: u64,
     /// Rows of k that always lie together, the last ones padded: 1, or those of a whole tile.
     pub(crate) tile_rows: u64,
+    /// Weights lie, and move, in whole tiles.
+    whole: bool,
     access: u64,
 }
 
@@ -86,9 +88,10 @@ impl WeightRegion {
         region(first + offset, self.row_bytes(k), rows, self.pitch)
     }
 
-    /// Whether weights lie, and move, in whole tiles one at a time.
+    /// Whether weights lie, and move, in whole tiles: one at a time, or as many side by side as a
+    /// strip (a head, say) is wide.
     pub(crate) const fn is_whole(&self) -> bool {
-        self.tile_rows > 1
+        self.whole
     }
 
     /// Bytes of all strips, without what lies between them.
@@ -287,7 +290,8 @@ impl Layout {
             return Ok(*region);
         }
         let strip = strip.min(n);
-        let (tile_rows, width) = whole.unwrap_or((1, strip));
+        let (tile_rows, tile_columns) = whole.unwrap_or((1, 1));
+        let width = strip.next_multiple_of(tile_columns);
         let too_many = CompileError::Overflow {
             what: "the bytes of a weight matrix",
         };
@@ -308,6 +312,7 @@ impl Layout {
             pitch,
             width,
             tile_rows,
+            whole: whole.is_some(),
             access: self.access,
         };
         let bytes = region.strips(n).checked_mul(region.pitch);

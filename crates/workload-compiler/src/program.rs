@@ -19,7 +19,8 @@ use crate::workload::Workload;
 /// A workload compiled for a machine.
 ///
 /// Passes must be run in order: the next one is given once the one before has been used up or
-/// dropped.
+/// dropped. What is left of a pass that is dropped is made, and thrown away, when the next one is asked
+/// for; a program that is given up costs no more than what was asked of it.
 #[derive(Debug)]
 pub struct CompiledProgram {
     workload: Workload,
@@ -27,6 +28,8 @@ pub struct CompiledProgram {
     passes: Passes,
     shares: Vec<Share>,
     next: u64,
+    /// The instructions of the latest pass.
+    streams: Rc<RefCell<Streams>>,
 }
 
 /// Compiles a workload for a machine: checks that it can run and lays out main memory.
@@ -78,6 +81,7 @@ fn compile_for(
         platform,
         shares,
         next: 0,
+        streams: Rc::default(),
     })
 }
 
@@ -159,6 +163,12 @@ impl Program for CompiledProgram {
         if self.next == self.passes() {
             return None;
         }
+        assert_eq!(
+            Rc::strong_count(&self.streams),
+            1,
+            "the pass before must be used up or dropped"
+        );
+        self.streams.borrow_mut().use_up();
         let shape = self.passes.shape(self.next);
         self.next += 1;
         let last = self.next == self.passes();
@@ -170,14 +180,15 @@ impl Program for CompiledProgram {
             operations.extend(own);
             streams.push(instructions);
         }
-        let all = Rc::new(RefCell::new(Streams(streams)));
+        self.streams = Rc::new(RefCell::new(Streams(streams)));
+        let all = &self.streams;
         Some(Pass {
             name: shape.name,
             tokens: shape.counted,
             operations,
             streams: (0..self.shares.len())
                 .map(|core| {
-                    let all = Rc::clone(&all);
+                    let all = Rc::clone(all);
                     let stream = std::iter::from_fn(move || all.borrow_mut().0[core].next());
                     Box::new(stream) as _
                 })
@@ -191,15 +202,19 @@ impl Program for CompiledProgram {
 }
 
 /// The instructions of all cores.
+#[derive(Default)]
 struct Streams(Vec<Instructions>);
 
-impl Drop for Streams {
-    /// What was not asked for is made and thrown away, so that the counts of the next pass are
+impl std::fmt::Debug for Streams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the instructions of {} cores", self.0.len())
+    }
+}
+
+impl Streams {
+    /// Makes what was not asked for and throws it away, so that the counts of the next pass are
     /// right.
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
+    fn use_up(&mut self) {
         while self.0.iter().any(|stream| !stream.is_over()) {
             for stream in &mut self.0 {
                 while let Some(Poll::<Instruction>::Ready(_)) = stream.next() {}

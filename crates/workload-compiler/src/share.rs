@@ -115,13 +115,13 @@ impl Share {
         let plan = self.plan(shape);
         let emitter = self.emitter.borrow_mut().take();
         let emitter = emitter.expect("the pass before must be used up or dropped");
-        let mut operations = plan.graph.operations.clone();
+        let units = crate::emit::Units::new(&self.target);
+        let seat = self.seat.clone();
+        let (pass, mut operations) =
+            PassEmitter::new(plan, emitter, &self.slots, units, seat, last);
         for operation in &mut operations {
             operation.name.insert_str(0, &self.target.prefix);
         }
-        let units = crate::emit::Units::new(&self.target);
-        let seat = self.seat.clone();
-        let pass = PassEmitter::new(plan, emitter, &self.slots, units, seat, last);
         let instructions = Instructions {
             pass: Some(pass),
             first,

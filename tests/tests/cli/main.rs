@@ -4,6 +4,7 @@ mod bad_input;
 mod compile;
 mod cores;
 mod explore;
+mod fit;
 mod published;
 mod shipped;
 mod simulate;

@@ -15,6 +15,10 @@ struct Draw {
     /// MHz of the first array; the machine's are 500.
     clock: u64,
     dataflow: &'static str,
+    /// Weights in whole tiles, where the dataflow has such.
+    tiles: &'static str,
+    /// Ternary arrays, all alike.
+    arrays: usize,
     lanes: u64,
     /// KiB of activations and weights.
     kib: (u64, u64),
@@ -35,12 +39,27 @@ impl Draw {
             columns,
             clock,
             dataflow,
+            tiles,
+            arrays,
             lanes,
             kib: (activations, weights),
             outputs,
             port,
             ..
         } = self;
+        let tiles = if dataflow == "WeightStationary" {
+            tiles
+        } else {
+            "AsUsed"
+        };
+        let ternary = (0..arrays).map(|index| {
+            format!(
+                r#"(name: "ternary{index}", element: Ternary(), rows: {rows}, columns: {columns},
+                     clock: MHz({clock}), dataflow: {dataflow}, tiles: {tiles},
+                     serves: [Projection], unpack: (weights_per_cycle: 64)),"#
+            )
+        });
+        let ternary: String = ternary.collect();
         let memory = match self.bandwidth {
             Some(bandwidth) => format!("Ideal(bandwidth: MBps({bandwidth}), latency: Ns(80))"),
             None => r#"Dram(standard: "LPDDR5-6400", channels: 2)"#.to_owned(),
@@ -49,9 +68,7 @@ impl Draw {
             r#"Machine(
                 name: "random", clock: MHz(500),
                 arrays: [
-                    (name: "ternary", element: Ternary(), rows: {rows}, columns: {columns},
-                     clock: MHz({clock}), dataflow: {dataflow}, serves: [Projection],
-                     unpack: (weights_per_cycle: 64)),
+                    {ternary}
                     (name: "bf16", element: Bf16(), rows: 4, columns: {columns},
                      dataflow: OutputStationary, serves: [Attention, LmHead]),
                 ],
@@ -92,6 +109,9 @@ prop_compose! {
         clock in prop::sample::select(vec![500u64, 500, 333, 700]),
         dataflow in prop::sample::select(vec![
             "WeightStationary", "OutputStationary", "InputStationary"]),
+        // Arrays are narrower than a head of 32, or as wide.
+        tiles in prop::sample::select(vec!["AsUsed", "Whole"]),
+        arrays in prop::sample::select(vec![1usize, 1, 2, 3]),
         lanes in prop::sample::select(vec![4u64, 16, 64]),
         kib in (prop::sample::select(vec![8u64, 16, 64]), prop::sample::select(vec![4u64, 16, 64])),
         outputs in prop::sample::select(vec![8u64, 32]),
@@ -108,7 +128,7 @@ prop_compose! {
             2 => format!("Prefill(tokens: {tokens}, chunk: {})", tokens.div_ceil(2)),
             _ => format!("Generate(prompt: {tokens}, tokens: 3)"),
         };
-        Draw { rows, columns, clock, dataflow, lanes, kib, outputs, port, bandwidth, model, run, batch }
+        Draw { rows, columns, clock, dataflow, tiles, arrays, lanes, kib, outputs, port, bandwidth, model, run, batch }
     }
 }
 
@@ -258,6 +278,8 @@ fn where_ports_are_full_more_bandwidth_may_cost_a_little() {
         columns: 16,
         clock: 500,
         dataflow: "WeightStationary",
+        tiles: "AsUsed",
+        arrays: 1,
         lanes: 4,
         kib: (8, 4),
         outputs: 8,
@@ -284,6 +306,8 @@ fn an_array_that_waits_for_dram_says_what_for() {
         columns: 32,
         clock: 500,
         dataflow: "WeightStationary",
+        tiles: "AsUsed",
+        arrays: 1,
         lanes: 64,
         kib: (64, 64),
         outputs: 32,

@@ -5,5 +5,6 @@ mod channels;
 mod cores;
 mod invariants;
 mod overlap;
+mod scratchpads;
 mod support;
 mod traces;

@@ -149,7 +149,20 @@ fn the_roofline_is_the_longer_of_bytes_and_multiplications() {
     let roofline = Roofline::of(&summary, &peaks);
     assert_eq!(roofline.limit, Limit::Memory);
     assert!((roofline.floor_cycles - 32.0).abs() < 1e-9);
-    // What stayed on chip need not be moved.
-    summary.compulsory_read = Bytes(100_000);
-    assert_eq!(Roofline::of(&summary, &peaks).floor_bytes, 640);
+}
+
+#[test]
+#[should_panic(expected = "is faster than its floor")]
+fn the_floor_is_never_lowered_to_what_was_moved() {
+    let mut story = Story::new();
+    story.busy(LOAD, 0, &[(Cause::DramBandwidth, 10)], Bound::Own);
+    let idle = [(ARRAY, 0), (UnitId(1), 0), (VECTOR, 0), (STORE, 0)];
+    let mut summary = story.end(10, &idle);
+    // Of ten times as many bytes as were moved, in the cycles of those that were.
+    summary.compulsory_read = Bytes(6400);
+    let peaks = Peaks {
+        memory_bytes_per_cycle: 64.0,
+        array_macs_per_cycle: Vec::new(),
+    };
+    let _ = Roofline::of(&summary, &peaks);
 }

@@ -28,6 +28,7 @@ pub(crate) fn platform() -> Platform {
         activation: Bits(8),
         weight: Bits(8),
         accumulator: Bits(32),
+        greatest_product: None,
         whole_tiles: false,
         unpacks: tile_program::Packed::ALL.to_vec(),
     };
@@ -46,6 +47,7 @@ pub(crate) fn platform() -> Platform {
         memory: MemoryTarget {
             capacity: None,
             access: Bytes(64),
+            interleave: tile_program::Interleave::NONE,
         },
         laws: Arc::new(()),
     })

@@ -26,7 +26,7 @@ use workload_compiler::{
 };
 
 use crate::figure::Drawn;
-use crate::lab::{Answer, Lab};
+use crate::lab::{Answer, Lab, Refusal};
 use crate::reproduce::{Machines, ReproduceError};
 use crate::sheet::{Sheet, Value};
 
@@ -257,6 +257,6 @@ pub(crate) fn chapters(bench: &mut Bench, step: &dyn Fn()) -> Result<Vec<Chapter
 pub(crate) const CHAPTERS: u64 = STUDIES.len() as u64;
 
 /// What could not be run, for the findings.
-pub(crate) fn refused(what: &str, error: &str) -> String {
-    format!("{what} cannot be run: {error}.")
+pub(crate) fn refused(what: &str, refusal: &Refusal) -> String {
+    format!("{what} cannot be run: {}.", refusal.why())
 }

@@ -5,10 +5,12 @@
 //! line; [`compare`] tells prediction, ratio and verdict. The form of both files stands in the
 //! crate's README.
 
+mod fit;
 mod golden;
 mod kernels;
 mod predict;
 
+pub use fit::fit;
 pub use golden::{Columns, Quantity, Row, SHIPPED, parse};
 pub use kernels::{Kernel, KernelFile, KernelList, KernelWork, KernelsFile, Work, resolve};
 pub use predict::{

@@ -5,7 +5,7 @@ use serde::Serialize;
 use workload_compiler::Workload;
 
 use super::kernels::{Kernel, KernelList, KernelWork};
-use crate::lab::{Answer, Lab};
+use crate::lab::{Answer, Lab, Refusal};
 use crate::what_if::Term;
 use crate::{Measured, Point};
 
@@ -154,6 +154,14 @@ pub enum PredictError {
         /// Why.
         why: String,
     },
+    /// A mistake of the simulator's own: the run breaks a law that holds of every run.
+    #[error("{kernel}: {why}")]
+    Internal {
+        /// Which.
+        kernel: String,
+        /// Which law, and by how much.
+        why: String,
+    },
     /// An all-reduce on a machine without a link.
     #[error("{kernel}: an all-reduce, and the machine has no `link`")]
     NoLink {
@@ -179,10 +187,9 @@ pub fn predict(machine: &Machine, load: &Load) -> Result<Prediction, PredictErro
                 machine,
                 workload: (**workload).clone(),
             };
-            let measured = point.measure().map_err(|error| PredictError::Refused {
-                kernel: "model".to_owned(),
-                why: error.to_string(),
-            })?;
+            let measured = point
+                .measure()
+                .map_err(|error| refused("model", error.into()))?;
             let layers = workload.model.layers;
             let counted = Counted {
                 tokens: measured.tokens,
@@ -199,6 +206,14 @@ pub fn predict(machine: &Machine, load: &Load) -> Result<Prediction, PredictErro
         kernels,
         serial: serial(machine.spec(), counted),
     })
+}
+
+fn refused(kernel: &str, refusal: Refusal) -> PredictError {
+    let kernel = kernel.to_owned();
+    match refusal {
+        Refusal::Unfit(why) => PredictError::Refused { kernel, why },
+        Refusal::Internal(why) => PredictError::Internal { kernel, why },
+    }
 }
 
 /// The times of a list, each name once, and what the machine started.
@@ -219,10 +234,7 @@ fn all(machine: &Machine, list: &KernelList) -> Result<(Counted, Vec<KernelTime>
                     counted.gemms = counted.gemms.saturating_add(kernel.times);
                 }
                 let run = runs.next().expect("a run for each kernel of the machine");
-                let run = run.map_err(|why| PredictError::Refused {
-                    kernel: kernel.name.clone(),
-                    why,
-                })?;
+                let run = run.map_err(|refusal| refused(&kernel.name, refusal))?;
                 kernel_time(&kernel.name, &run, kernel.times)
             }
             KernelWork::AllReduce { bytes, machines } => KernelTime {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use attribution::Speedup;
 use clap::ValueEnum;
 use config::ConfigError;
+use explore::PointError;
 use explore::figure::{self, Figure};
 use explore::sheet::times;
 use explore::what_if::{self, Answer, How, Means, Part, Study, StudyError};
@@ -15,6 +16,7 @@ use workload_compiler::{Format, Packing};
 
 use crate::facts;
 use crate::failure::Failure;
+use crate::job;
 use crate::load;
 use crate::output::OutputFile;
 use crate::table::{Table, grouped};
@@ -144,7 +146,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let study = what_if::study(&spec.value, &workload.value, &args.speedups, args.how());
     let study = study.map_err(|error| match error {
         StudyError::Spec(error) => Failure::from(spec.point(&error)),
-        StudyError::Point(error) => Failure::Stopped(error.to_string()),
+        StudyError::Point(PointError::Compile(error)) => {
+            job::placed(&error, &spec, &workload).into()
+        }
+        StudyError::Point(PointError::Machine(error)) => error.into(),
     })?;
     let words = what_if::words(&study);
     let model = facts::model(&workload.value);

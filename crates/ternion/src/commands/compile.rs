@@ -135,6 +135,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
                 }
             })
             .expect("as many passes as were announced");
+        pass.check()
+            .map_err(|shortfall| Failure::Internal(format!("internal error: {shortfall}")))?;
         let total = pass.total();
         listing.total.add(&total);
         if shown(index) {

@@ -2,16 +2,17 @@
 
 use std::io::Write;
 
-use accelerator::Machine;
+use accelerator::{Machine, MachineSpec};
 use config::ConfigError;
-use explore::machines::{self, KernelTime, PredictError, Prediction, digits};
+use explore::machines::{self, KernelList, KernelTime, Load, PredictError, Prediction, digits};
 use explore::sheet::{grouped, percent};
 use serde::Serialize;
+use workload_compiler::Concern;
 
 use crate::commands::simulate::Args;
 use crate::failure::Failure;
 use crate::job::DEFAULT_MACHINE;
-use crate::load;
+use crate::load::{self, Loaded};
 use crate::output::OutputFile;
 use crate::table::Table;
 
@@ -38,12 +39,15 @@ pub(crate) fn run(args: &Args, workload: &str) -> Result<(), Failure> {
     let work = load::load(workload, &overrides)?;
     let json = args.json.as_deref().map(OutputFile::create).transpose()?;
     let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
-    let prediction = machines::predict(&machine, &work.value).map_err(|error| match error {
-        PredictError::NoLink { .. } => {
-            let help = "give the machine a `link`, or leave the all-reduce out";
-            ConfigError::new(error.to_string()).help(help)
+    if let Load::Kernels(list) = &work.value {
+        fit(&machine, list, &spec, &work)?;
+    }
+    let prediction = machines::predict(&machine, &work.value).map_err(|error| {
+        let message = error.to_string();
+        match error {
+            PredictError::Internal { .. } => Failure::Internal(message),
+            _ => ConfigError::new(message).into(),
         }
-        error => ConfigError::new(error.to_string()),
     })?;
     let name = work.name();
     if let Some(mut file) = json {
@@ -67,6 +71,19 @@ pub(crate) fn run(args: &Args, workload: &str) -> Result<(), Failure> {
         print(&prediction, &name, &spec.value.name)?;
     }
     Ok(())
+}
+
+/// Checks that a machine can run every kernel of a list: if not, at the field that is to be changed.
+pub(crate) fn fit<T>(
+    machine: &Machine,
+    list: &KernelList,
+    spec: &Loaded<MachineSpec>,
+    work: &Loaded<T>,
+) -> Result<(), ConfigError> {
+    machines::fit(machine, list).map_err(|(concern, error)| match concern {
+        Concern::Machine => spec.point(&error),
+        Concern::Workload => work.point(&error),
+    })
 }
 
 /// What is told of a run as a whole, and not of kernels that are run one by one.

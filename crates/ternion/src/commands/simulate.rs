@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use accelerator::{MachineError, Outcome, RunOptions};
+use accelerator::{Outcome, RunOptions};
 use attribution::{Ledger, Summary};
 use chrome_trace::{DEFAULT_EVENT_BUDGET, TraceOptions, TraceSummary, TraceWriter};
 use config::ConfigError;
@@ -162,11 +162,7 @@ impl Job {
         };
         let ran = self.machine.run(&mut self.program, observer, options);
         bar.finish();
-        ran.map_err(|error| match error {
-            // The program asks of an array what it cannot do: the two files do not go together.
-            MachineError::Array { .. } => ConfigError::new(error.to_string()).into(),
-            _ => Failure::Stopped(error.to_string()),
-        })
+        Ok(ran?)
     }
 
     /// Writes the JSON document, then says on stdout what there is to say.

@@ -240,7 +240,7 @@ impl Context {
             if in_place {
                 step.overwrites.merge(&self.tensors[out.0].users);
             } else {
-                let buffer = self.tensors[out.0].hold(scratchpad, bytes);
+                let buffer = self.hold(out, scratchpad, bytes);
                 step = step.take(&buffer);
             }
             if let Some(buffer) = current {

@@ -1,6 +1,6 @@
 //! What stages share while they are emitted: the books, the tensors, the units.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use tile_program::{
@@ -18,6 +18,8 @@ use crate::plan::{Home, packed};
 pub(crate) struct Context {
     pub(crate) emitter: Emitter,
     pub(crate) tensors: Vec<Live>,
+    /// Those of which bytes are held on chip.
+    held: BTreeSet<TensorId>,
     pub(crate) units: Units,
     /// Of each operation.
     families: Vec<Option<Family>>,
@@ -115,6 +117,7 @@ impl Context {
         };
         Self {
             tensors: tensors.zip(homes).map(begin).collect(),
+            held: BTreeSet::new(),
             emitter,
             units,
             families: graph
@@ -157,6 +160,25 @@ impl Context {
 
     pub(crate) fn tensor(&mut self, id: TensorId) -> &mut Live {
         &mut self.tensors[id.0]
+    }
+
+    /// The tensors of which bytes are held on chip.
+    pub(super) const fn held(&self) -> &BTreeSet<TensorId> {
+        &self.held
+    }
+
+    /// The bytes of a new piece of a tensor on chip.
+    pub(crate) fn hold(&mut self, id: TensorId, scratchpad: ScratchpadId, bytes: u64) -> Buffer {
+        if bytes > 0 {
+            self.held.insert(id);
+        }
+        self.tensors[id.0].hold(scratchpad, bytes)
+    }
+
+    /// All that is held of a tensor that no further stage touches, to be given back.
+    pub(super) fn release(&mut self, id: TensorId) -> Option<Buffer> {
+        self.held.remove(&id);
+        self.tensors[id.0].release()
     }
 
     /// Whether no further stage of the pass uses a matrix that stays.

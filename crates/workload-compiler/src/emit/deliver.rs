@@ -36,7 +36,7 @@ impl Context {
                 step.overwrites.merge(&self.tensors[out.0].users);
             }
             Some(scratchpad) => {
-                let buffer = self.tensor(out).hold(scratchpad, bytes);
+                let buffer = self.hold(out, scratchpad, bytes);
                 step = step.take(&buffer);
             }
             None => {

@@ -5,6 +5,11 @@
 //! oldest credits and waits for them. No token is ever used twice, so occupancy cannot exceed the
 //! capacity however the units run against each other; and how far a unit runs ahead (double
 //! buffering and more) follows from what is free, not from a rule.
+//!
+//! Program order is no completion: an array may begin an instruction before the last has ended, and
+//! what comes over one link may be what is sent over the next. So such a unit waits for its own
+//! completions as for those of others, where it needs what they leave. The vector unit ends each
+//! instruction before it begins the next, and neither side of the DMA reads what it moves.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -16,6 +21,7 @@ use tile_program::{
 
 use super::kept::Kept;
 use super::log::DependencyLog;
+use super::pool::Pool;
 
 /// A set of completions: for each unit in it, so many of its instructions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,74 +51,6 @@ impl From<(UnitId, u64)> for After {
         let mut this = Self::default();
         this.add(stamp);
         this
-    }
-}
-
-/// Free bytes, and after what they are free.
-#[derive(Clone, Debug)]
-struct Credit {
-    bytes: u64,
-    after: After,
-}
-
-/// The free bytes of one scratchpad, oldest first.
-#[derive(Debug)]
-struct Pool {
-    credits: VecDeque<Credit>,
-}
-
-/// Above so many credits, neighbours are joined: a little less freedom, bounded memory.
-const MOST_CREDITS: usize = 512;
-
-impl Pool {
-    fn new(capacity: u64) -> Self {
-        let first = Credit {
-            bytes: capacity,
-            after: After::default(),
-        };
-        Self {
-            credits: VecDeque::from([first]),
-        }
-    }
-
-    /// Uses up the oldest credits; says after what they are free.
-    fn take(&mut self, mut bytes: u64, after: &mut After) -> bool {
-        while bytes > 0 {
-            let Some(front) = self.credits.front_mut() else {
-                return false;
-            };
-            after.merge(&front.after);
-            if front.bytes > bytes {
-                front.bytes -= bytes;
-                return true;
-            }
-            bytes -= front.bytes;
-            self.credits.pop_front();
-        }
-        true
-    }
-
-    fn give(&mut self, bytes: u64, after: After) {
-        if bytes == 0 {
-            return;
-        }
-        if let Some(back) = self.credits.back_mut()
-            && back.after == after
-        {
-            back.bytes += bytes;
-            return;
-        }
-        if self.credits.len() >= MOST_CREDITS {
-            let oldest = self.credits.pop_front().expect("just counted");
-            let next = self.credits.front_mut().expect("just counted");
-            next.bytes += oldest.bytes;
-            next.after.merge(&oldest.after);
-        }
-        self.credits.push_back(Credit { bytes, after });
-    }
-
-    fn free(&self) -> u64 {
-        self.credits.iter().map(|credit| credit.bytes).sum()
     }
 }
 
@@ -186,6 +124,16 @@ impl Step {
         self
     }
 
+    /// Comes after these instructions: those of other units are complete by then, of those of its own
+    /// it is enough that they have begun. An array adds to its own sums in order, however closely
+    /// its instructions follow one another.
+    pub(crate) fn in_order_after(mut self, after: &After) -> Self {
+        for stamp in after.stamps().filter(|(unit, _)| *unit != self.unit) {
+            self.data.add(stamp);
+        }
+        self
+    }
+
     /// Takes the bytes of a buffer when it starts.
     pub(crate) fn take(mut self, buffer: &Buffer) -> Self {
         self.takes[buffer.scratchpad as usize] += buffer.bytes;
@@ -215,6 +163,8 @@ pub(crate) struct Emitter {
     counts: Vec<u64>,
     /// The number of the core's first unit.
     first: usize,
+    /// Units that may begin an instruction before the last has ended: arrays, receiving end.
+    overlapping: Vec<UnitId>,
     receive: Option<UnitId>,
     /// `known[u][v]`: the core's unit u has already waited for so many instructions of unit v.
     known: Vec<Vec<u64>>,
@@ -253,6 +203,12 @@ impl Emitter {
         Self {
             counts: vec![0; units],
             first,
+            overlapping: target
+                .arrays
+                .iter()
+                .map(|array| array.unit)
+                .chain(target.receive)
+                .collect(),
             receive: target.receive,
             known: vec![vec![0; units]; own.len()],
             pools: free.map(Pool::new),
@@ -363,7 +319,7 @@ impl Emitter {
         if let Some(log) = &mut self.log {
             log.issue(unit, operation, &data);
         }
-        let mut space = overwrites;
+        let mut space = After::default();
         let mut claims: SmallVec<[Claim; 2]> = SmallVec::new();
         for (id, bytes) in ScratchpadId::ALL.into_iter().zip(takes) {
             let kept = match id {
@@ -383,6 +339,12 @@ impl Emitter {
                 scratchpad: id,
                 bytes: Bytes(bytes + kept),
             });
+        }
+        // Whatever a unit itself still reads, it has read before it writes anew, but for the links.
+        for stamp in overwrites.stamps() {
+            if stamp.0 != unit || self.receive == Some(unit) {
+                space.add(stamp);
+            }
         }
         let mut data = data;
         data.merge(&self.barrier);
@@ -418,7 +380,11 @@ impl Emitter {
         }
         let unit = self.queue.back().map(|last| last.unit);
         let unit = unit.expect("a stage ends with an instruction");
-        let waits = self.waits(unit, &buffer.ready, &After::default());
+        let mut others = After::default();
+        for stamp in buffer.ready.stamps().filter(|stamp| stamp.0 != unit) {
+            others.add(stamp);
+        }
+        let waits = self.waits(unit, &others, &After::default());
         let last = self.queue.back_mut().expect("just seen");
         for wait in waits {
             last.waits.retain(|known| known.unit != wait.unit);
@@ -442,18 +408,16 @@ impl Emitter {
         self.pools[buffer.scratchpad as usize].give(buffer.bytes, users);
     }
 
-    /// The waits that are not met anyway: on other units, beyond what this unit has waited for
-    /// before. Where one unit is waited for twice, the later completion decides, and the reason
-    /// with it.
+    /// The waits that are not met anyway: on other units (and on its own, if instructions overlap
+    /// there), beyond what this unit has waited for before. Where one unit is waited for twice, the
+    /// later completion decides, and the reason with it.
     fn waits(&mut self, unit: UnitId, data: &After, space: &After) -> Waits {
         let mut waits = Waits::new();
         let known = &mut self.known[unit.index() - self.first];
         for (after, reason) in [(data, WaitReason::Data), (space, WaitReason::Buffer)] {
             for &(other, completed) in &after.0 {
-                // A unit ends what it begins in order, but data that come over one link may be what is
-                // sent over the next.
-                let own = other == unit && self.receive != Some(unit);
-                if own || completed <= known[other.index()] {
+                let met = other == unit && !self.overlapping.contains(&unit);
+                if met || completed <= known[other.index()] {
                     continue;
                 }
                 known[other.index()] = completed;

@@ -106,7 +106,7 @@ impl ExchangeRun {
         let bytes = live.piece(rows.end - rows.start, columns.end);
         let mate = context.seat.neighbour(false);
         let mut buffer = match held {
-            Some(scratchpad) => context.tensor(tensor).hold(scratchpad, bytes),
+            Some(scratchpad) => context.hold(tensor, scratchpad, bytes),
             None => Buffer::new(PAD, bytes),
         };
         let stamp = pull(context, at, mate, bytes, &posted, |step| step.take(&buffer));

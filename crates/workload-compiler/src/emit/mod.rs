@@ -18,6 +18,7 @@ mod hand_on;
 mod kept;
 mod log;
 mod pass;
+mod pool;
 mod run;
 mod seat;
 mod tensor;

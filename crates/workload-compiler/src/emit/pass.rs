@@ -3,14 +3,14 @@
 use std::iter::Peekable;
 use std::task::Poll;
 
-use tile_program::Instruction;
+use tile_program::{Instruction, Operation};
 
 use super::context::{Context, Units};
 use super::emitter::Emitter;
 use super::seat::Seat;
 use super::tensor::Slots;
 use super::window::Window;
-use crate::lower::Stage;
+use crate::lower::{Stage, TensorId};
 use crate::plan::{PassPlan, StagePlan};
 
 /// Emits the instructions of a pass.
@@ -23,12 +23,14 @@ pub(crate) struct PassEmitter {
     window: Window,
     /// A stage begins when the one before it has ended.
     one_after_another: bool,
-    last_use: Vec<usize>,
+    /// Of each stage, the tensors that no later stage touches.
+    last_touched: Vec<Vec<TensorId>>,
     /// Multiply-accumulates that each operation must come to.
     macs: Vec<u64>,
 }
 
 impl PassEmitter {
+    /// The emitter of a planned pass, and the operations of that pass.
     pub(crate) fn new(
         plan: PassPlan,
         mut emitter: Emitter,
@@ -36,27 +38,28 @@ impl PassEmitter {
         units: Units,
         seat: Seat,
         last: bool,
-    ) -> Self {
+    ) -> (Self, Vec<Operation>) {
         let PassPlan {
             graph,
             homes,
             plans,
-            last_use,
+            last_touched,
             one_after_another,
         } = plan;
         emitter.begin_pass(graph.operations.len());
         let context = Context::new(emitter, &graph, &homes, slots, units, seat, last);
         let stages: Vec<_> = graph.stages.into_iter().zip(plans).collect();
         let operations = graph.operations.iter();
-        Self {
+        let this = Self {
             context,
             stages: stages.into_iter().peekable(),
             index: 0,
             window: Window::default(),
             one_after_another,
-            last_use,
+            last_touched,
             macs: operations.map(|operation| operation.macs).collect(),
-        }
+        };
+        (this, graph.operations)
     }
 
     /// The next instruction; emits a further piece of a stage when none is at hand. Pending, while
@@ -117,10 +120,8 @@ impl PassEmitter {
 
     /// Gives back the tensors that no stage after this one touches.
     fn release(&mut self, ended: usize) {
-        for (tensor, &last) in self.context.tensors.iter_mut().zip(&self.last_use) {
-            if last == ended
-                && let Some(buffer) = tensor.release()
-            {
+        for tensor in std::mem::take(&mut self.last_touched[ended]) {
+            if let Some(buffer) = self.context.release(tensor) {
                 self.context.emitter.give_with_last(buffer);
             }
         }

@@ -111,7 +111,7 @@ fn fetch(stage: &FetchStage, rows: u64, next: &mut u64, context: &mut Context) -
         scratchpad: ScratchpadId::Activations,
     });
     let mut buffer = match chip {
-        Some(scratchpad) => context.tensor(stage.out).hold(scratchpad, bytes),
+        Some(scratchpad) => context.hold(stage.out, scratchpad, bytes),
         None => Buffer::new(ScratchpadId::Activations, bytes),
     };
     let step = Step::new(context.units.load, stage.operation, tile, work)
@@ -148,7 +148,7 @@ fn transfer(stage: &MoveStage, context: &mut Context) {
             region: live.all(),
             scratchpad,
         });
-        let buffer = context.tensor(stage.tensor).hold(scratchpad, bytes);
+        let buffer = context.hold(stage.tensor, scratchpad, bytes);
         let step = Step::new(context.units.load, stage.operation, tile, work)
             .after(&context.past)
             .take(&buffer);

@@ -22,7 +22,10 @@ pub(crate) struct Live {
     pub(crate) home: Home,
     /// Where it lies in memory, unless in a cache.
     place: Place,
+    /// Rows of a band.
     band: u64,
+    /// After what the rows of each band are there; empty while nothing has been said of any, and
+    /// after the last use: a model has many tensors, and few of them are in use at a time.
     ready: Vec<After>,
     pub(crate) users: After,
     /// Bytes held on chip.
@@ -42,7 +45,6 @@ impl Live {
         sequences: Rc<[Sequences]>,
     ) -> Self {
         let band = spec.rows.div_ceil(BANDS).max(1);
-        let bands = spec.rows.div_ceil(band);
         let base = match spec.backing {
             Backing::Slot(slot) => slots[slot as usize],
             Backing::Rows(address) => address,
@@ -51,7 +53,7 @@ impl Live {
         Self {
             place: Place::new(base, &spec, memory),
             band,
-            ready: vec![After::default(); usize::try_from(bands).expect("few bands")],
+            ready: Vec::new(),
             users: After::default(),
             held: 0,
             sequences,
@@ -69,21 +71,29 @@ impl Live {
 
     /// What the pass begins with is there after this.
     pub(crate) fn begin(&mut self, after: &After) {
-        self.ready.fill(after.clone());
+        self.ready = vec![after.clone(); self.count()];
     }
 
+    /// How many bands there are.
+    fn count(&self) -> usize {
+        usize::try_from(self.spec.rows.div_ceil(self.band)).expect("few bands")
+    }
+
+    /// The bands that some rows lie in.
     fn bands(&self, rows: &Range<u64>) -> Range<usize> {
         let first = rows.start / self.band;
         let last = rows.end.div_ceil(self.band);
-        let index = |band: u64| usize::try_from(band).expect("few bands");
-        index(first)..index(last).min(self.ready.len())
+        let index = |band: u64| usize::try_from(band).unwrap_or(usize::MAX);
+        index(first)..index(last).min(self.count())
     }
 
     /// After what these rows are there.
     pub(crate) fn ready(&self, rows: &Range<u64>) -> After {
         let mut after = After::default();
-        for band in &self.ready[self.bands(rows)] {
-            after.merge(band);
+        if !self.ready.is_empty() {
+            for band in &self.ready[self.bands(rows)] {
+                after.merge(band);
+            }
         }
         after
     }
@@ -91,6 +101,9 @@ impl Live {
     /// These rows (or a part of their columns) are there after this.
     pub(crate) fn written(&mut self, rows: &Range<u64>, stamp: (UnitId, u64)) {
         let bands = self.bands(rows);
+        if self.ready.is_empty() {
+            self.ready = vec![After::default(); self.count()];
+        }
         for band in &mut self.ready[bands] {
             band.add(stamp);
         }
@@ -112,23 +125,23 @@ impl Live {
         Buffer::new(scratchpad, bytes)
     }
 
-    /// Whether some of it is held on chip.
-    pub(crate) const fn is_held(&self) -> bool {
-        self.held > 0
-    }
-
     /// Whether a further piece would be more than all of it: it is overwritten.
     pub(crate) const fn is_full(&self, bytes: u64) -> bool {
         self.held + bytes > self.piece(self.spec.rows, self.spec.width)
     }
 
-    /// All that is held, to be given back.
+    /// Ends its use: all that is held, to be given back.
     pub(crate) fn release(&mut self) -> Option<Buffer> {
-        let scratchpad = self.on_chip()?;
-        let mut buffer = Buffer::new(scratchpad, std::mem::take(&mut self.held));
-        buffer.ready = self.ready(&(0..self.spec.rows));
-        buffer.users = self.users.clone();
-        Some(buffer)
+        let ready = self.ready(&(0..self.spec.rows));
+        self.ready = Vec::new();
+        let users = std::mem::take(&mut self.users);
+        let bytes = std::mem::take(&mut self.held);
+        let buffer = Buffer::new(self.on_chip()?, bytes);
+        Some(Buffer {
+            ready,
+            users,
+            ..buffer
+        })
     }
 
     /// Where rows and columns lie in memory.

@@ -6,7 +6,7 @@
 //! other units, and each of its pieces follows those that make its rows: one sequence's attention
 //! stands in program order among another's projections, piece by piece as the arrays' time goes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::task::Poll;
 
 use tile_program::ScratchpadId;
@@ -134,11 +134,11 @@ impl Window {
                 *sum = sum.saturating_add(bytes);
             }
         }
-        for (index, live) in context.tensors.iter().enumerate() {
-            let touched = |footprint: &Footprint| footprint.tensors.iter().any(|id| id.0 == index);
-            if let Some(scratchpad) = live.on_chip()
-                && (live.is_held() || touched(new) || others.iter().any(|other| touched(other)))
-            {
+        let footprints = others.iter().copied().chain([new]);
+        let touched = footprints.flat_map(|footprint| &footprint.tensors);
+        let tensors: BTreeSet<TensorId> = touched.chain(context.held()).copied().collect();
+        for live in tensors.iter().map(|id| &context.tensors[id.0]) {
+            if let Some(scratchpad) = live.on_chip() {
                 let bytes = live.piece(live.spec.rows, live.spec.width);
                 taken[scratchpad as usize] = taken[scratchpad as usize].saturating_add(bytes);
             }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 use tile_program::{
-    Bytes, Class, GemmShape, Instruction, Operation, Platform, Program, ScratchpadId, TileChoice,
-    UnitId, VectorKind, Work, in_turn,
+    Bytes, Class, GemmShape, Instruction, Moved, Operation, Platform, Program, ScratchpadId,
+    Shortfall, TileChoice, UnitId, VectorKind, Work, in_turn,
 };
 
 use crate::CompiledProgram;
@@ -221,6 +221,24 @@ impl PassListing {
             sort(&mut operator.tiles);
         }
         all
+    }
+
+    /// Checks that no operation moves less than its compulsory bytes.
+    ///
+    /// # Errors
+    /// The first that does: a mistake of the compiler.
+    pub fn check(&self) -> Result<(), Shortfall> {
+        self.operations.iter().try_for_each(|operation| {
+            let moved = Moved {
+                read: operation.bytes_loaded,
+                written: operation.bytes_stored,
+            };
+            let compulsory = Moved {
+                read: operation.compulsory_read,
+                written: operation.compulsory_write,
+            };
+            Shortfall::check(&operation.name, moved, compulsory)
+        })
     }
 
     /// All operations together.

@@ -183,6 +183,7 @@ impl<'a> Builder<'a> {
     ) -> Result<OperationId, CompileError> {
         let unit = unit_of(self.target, array);
         let id = self.operation(layer, operator, class_of(family, free), unit);
+        self.check_sums(id, (array, family), shape.k)?;
         let operation = &mut self.graph.operations[id.index()];
         operation.family = Some(family);
         operation.gemm = Some(shape);
@@ -190,6 +191,30 @@ impl<'a> Builder<'a> {
             what: "the multiply-accumulates of an operation",
         })?;
         Ok(id)
+    }
+
+    /// Checks that the accumulators of all arrays that share an operation hold a sum of `k` products,
+    /// however it is cut: parts of it are added up in the same format.
+    fn check_sums(
+        &self,
+        operation: OperationId,
+        (array, family): (usize, Family),
+        k: u64,
+    ) -> Result<(), CompileError> {
+        for index in crate::plan::team(self.target, array, Some(family)) {
+            let array = &self.target.arrays[index];
+            if let Some(needed) = array.accumulator_bits_missing(k) {
+                return Err(CompileError::Accumulator {
+                    operation: self.graph.operations[operation.index()].name.clone(),
+                    k,
+                    needed: needed.get(),
+                    bits: array.accumulator.get(),
+                    array: array.name.clone(),
+                    index,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Adds vector work.

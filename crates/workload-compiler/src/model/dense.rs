@@ -4,7 +4,8 @@ use config::FieldError;
 use serde::{Deserialize, Serialize};
 use tile_program::VectorKind;
 
-use super::{Activation, FeedForward, MOST, Mixer, Model, Norm, NormPlacement, Position};
+use super::limits::MOST;
+use super::{Activation, FeedForward, Mixer, Model, Norm, NormPlacement, Position};
 
 /// Dense layers of one shape: C\[rows, outputs\] = A\[rows, inputs\] · B\[inputs, outputs\], a row
 /// for each new token of each sequence.
@@ -54,7 +55,8 @@ impl DenseLayer {
     }
 }
 
-/// More layers than that are a slip of the keyboard.
+/// The most layers in a row: of one operation each, they take less memory than those of a language
+/// model.
 const MOST_LAYERS: u64 = 1 << 16;
 
 /// Weights of all layers; `None` past 64 bits.

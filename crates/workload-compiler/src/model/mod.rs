@@ -2,6 +2,7 @@
 
 mod dense;
 mod hugging_face;
+pub(crate) mod limits;
 mod parameters;
 mod presets;
 mod summary;
@@ -309,26 +310,7 @@ impl Model {
     /// # Errors
     /// At the field that cannot, seen from the model.
     pub fn check(&self) -> Result<(), FieldError> {
-        let sizes = [
-            ("layers", self.layers),
-            ("d_model", self.d_model),
-            ("n_heads", self.n_heads),
-            ("n_kv_heads", self.n_kv_heads),
-            ("head_dim", self.head_dim),
-            ("d_ff", self.d_ff),
-            ("vocab", self.vocab),
-            ("embedding_dim", self.embedding_dim),
-            ("max_context", self.max_context),
-        ];
-        for (field, size) in sizes {
-            if size == 0 {
-                return Err(FieldError::new(field, "0").help("at least 1 is needed"));
-            }
-            if size > MOST {
-                return Err(FieldError::new(field, format!("{size} is absurd"))
-                    .help(format!("at most {MOST} is taken")));
-            }
-        }
+        limits::sizes(self)?;
         if !self.n_heads.is_multiple_of(self.n_kv_heads) {
             return Err(FieldError::new(
                 "n_kv_heads",
@@ -353,16 +335,7 @@ impl Model {
             return Err(FieldError::new("sliding_window", "a window of 0 positions")
                 .help("leave it out if attention sees the whole context"));
         }
-        if self.weights().is_none() {
-            return Err(FieldError::new(
-                "",
-                "the number of weights overflows 64 bits",
-            ));
-        }
+        limits::products(self)?;
         Ok(())
     }
 }
-
-/// The largest single dimension that is taken seriously; above it products of three sizes would
-/// leave 64 bits.
-const MOST: u64 = 1 << 24;

@@ -54,8 +54,8 @@ pub(crate) struct PassPlan {
     pub(crate) graph: Graph,
     pub(crate) homes: Vec<Home>,
     pub(crate) plans: Vec<StagePlan>,
-    /// The last stage that touches each tensor.
-    pub(crate) last_use: Vec<usize>,
+    /// Of each stage, the tensors that no later stage touches.
+    pub(crate) last_touched: Vec<Vec<TensorId>>,
     /// A stage begins when the one before it has ended.
     pub(crate) one_after_another: bool,
 }
@@ -116,7 +116,7 @@ impl Planner {
         let mut pass = PassPlan {
             homes: residency.homes.clone(),
             plans: Vec::with_capacity(graph.stages.len()),
-            last_use: Vec::new(),
+            last_touched: Vec::new(),
             one_after_another: false,
             graph: Graph {
                 sequences: graph.sequences,
@@ -251,10 +251,16 @@ impl PassPlan {
 
     /// Notes last uses, and charges activations that lie in memory to those who must move them.
     fn finish(&mut self) {
-        self.last_use = vec![0; self.graph.tensors.len()];
+        let mut last = vec![None; self.graph.tensors.len()];
         for (index, stage) in self.graph.stages.iter().enumerate() {
             for tensor in stage.tensors() {
-                self.last_use[tensor.0] = index;
+                last[tensor.0] = Some(index);
+            }
+        }
+        self.last_touched = vec![Vec::new(); self.graph.stages.len()];
+        for (tensor, stage) in last.into_iter().enumerate() {
+            if let Some(stage) = stage {
+                self.last_touched[stage].push(TensorId(tensor));
             }
         }
         charge::charge(&mut self.graph, &self.homes);

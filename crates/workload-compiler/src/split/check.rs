@@ -18,7 +18,13 @@ pub(super) fn check(
     }
     let model = &workload.model;
     if ways * stages > 1 && !matches!(model.mixer, Mixer::Attention) {
-        let what = format!("{} has no attention to split by heads", model.name);
+        let what = match model.mixer {
+            Mixer::Dense(_) => format!(
+                "dense layers run on one core, and these were to be split over {} of {cores}",
+                ways * stages
+            ),
+            _ => format!("{} has no attention to split by heads", model.name),
+        };
         return Err(wrong("tensor", what, "split: (tensor: 1, pipeline: 1)"));
     }
     if ways * stages > 1 && !workload.operators.vector() {

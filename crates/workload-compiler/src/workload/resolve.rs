@@ -5,7 +5,7 @@ use config::FieldError;
 use super::{
     Lengths, ModelChoice, Overrides, Precision, PrecisionFile, Run, Workload, WorkloadFile,
 };
-use crate::model::{Model, ModelFile, dense_model, find, from_hugging_face, nearest};
+use crate::model::{Model, ModelFile, dense_model, find, from_hugging_face, limits, nearest};
 use crate::{Format, Packing};
 
 /// The most sequences, and the longest context, that are taken seriously.
@@ -43,6 +43,8 @@ pub fn resolve(
     check_run(&file.run)?;
     check_batch(file.batch, &file.run)?;
     let longest = file.run.longest_context().unwrap_or(u64::MAX);
+    let tokens = file.run.tokens_of_a_pass().saturating_mul(file.batch);
+    limits::pass(&model, tokens, longest)?;
     if longest > model.max_context && !file.beyond_max_context {
         return Err(FieldError::new(
             "run",

@@ -180,6 +180,24 @@ impl Run {
         lengths.as_slice().len() as u64 + more
     }
 
+    /// The most tokens that a pass of one copy of the run takes.
+    #[must_use]
+    pub fn tokens_of_a_pass(&self) -> u64 {
+        let of_chunks = |lengths: &Lengths, chunk: &Option<u64>| {
+            let chunk = chunk.unwrap_or(u64::MAX);
+            let lengths = lengths.as_slice().iter();
+            lengths.fold(0, |sum: u64, &length| sum.saturating_add(length.min(chunk)))
+        };
+        match self {
+            Self::Prefill { tokens, chunk } => of_chunks(tokens, chunk),
+            Self::Decode { context } => context.as_slice().len() as u64,
+            Self::Generate { prompt, chunk, .. } => of_chunks(prompt, chunk),
+            Self::Mixed {
+                decode, prefill, ..
+            } => (decode.as_slice().len() as u64).saturating_add(*prefill),
+        }
+    }
+
     /// Tokens that one copy of the run adds to its result: of a prefill those of the prompts, of
     /// all else the new ones.
     #[must_use]

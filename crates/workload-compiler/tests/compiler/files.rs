@@ -243,8 +243,12 @@ fn sizes_that_leave_64_bits_are_an_error() {
     assert!(big.check().is_err());
     let text = r#"(model: "llama-2-70b", run: Prefill(tokens: 16777216), batch: 16777216,
                    beyond_max_context: true)"#;
-    let mut workload = resolved(text).unwrap();
-    workload.precision.projection = Format::Int8;
+    let error = resolved(text).unwrap_err();
+    assert_eq!(error.path, "run", "{error}");
+    // A caller that asks nobody is told so, too.
+    let run = Run::prefill(16_777_216);
+    let mut workload = workload(model("llama-2-70b"), run, Format::Int8);
+    workload.batch = 16_777_216;
     let error = compile(workload, &single(64, [1 << 20; 3], 16)).unwrap_err();
     assert!(matches!(error, CompileError::Overflow { .. }), "{error}");
 }

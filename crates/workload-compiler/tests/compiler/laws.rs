@@ -122,9 +122,12 @@ prop_compose! {
 prop_compose! {
     fn any_machine()(
         is_hybrid in any::<bool>(),
-        side in prop::sample::select(vec![4_u64, 16, 24, 64]),
+        // Narrower than a head, and wider.
+        side in prop::sample::select(vec![2_u64, 4, 16, 24, 64]),
         dataflow in prop::sample::select(vec![Dataflow::OutputStationary, Dataflow::WeightStationary, Dataflow::InputStationary]),
         further in prop::collection::vec(prop::sample::select(vec![4_u64, 8, 32]), 0..4),
+        // Arrays that take weights in whole tiles share work with arrays of their own size alone.
+        (whole_tiles, alike) in (prop::bool::weighted(0.4), any::<bool>()),
         activations in 1_u64..60,
         weights in 1_u64..60,
         outputs in 1_u64..40,
@@ -143,10 +146,14 @@ prop_compose! {
         let mut arrays = target.arrays.clone();
         for (index, side) in further.into_iter().enumerate() {
             let like = &target.arrays[index % target.arrays.len()];
-            arrays.push(ArrayTarget { rows: side, columns: 2 * side, ..like.clone() });
+            arrays.push(match alike {
+                true => like.clone(),
+                false => ArrayTarget { rows: side, columns: 2 * side, ..like.clone() },
+            });
         }
         for array in &mut arrays {
             array.dataflow = dataflow;
+            array.whole_tiles = whole_tiles;
         }
         (is_hybrid, with_arrays(&target, arrays))
     }

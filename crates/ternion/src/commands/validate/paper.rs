@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use accelerator::Machine;
 use config::ConfigError;
-use explore::GoldenError;
 use explore::published::{self, Cell, CheckError, Checked};
+use explore::{GoldenError, PointError};
 
 use crate::failure::Failure;
 use crate::load;
@@ -37,6 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
     let checked = published::check(&machine, cells).map_err(|error| match error {
         CheckError::Golden(error) => refused(&error).into(),
+        CheckError::Point(PointError::Machine(error)) => error.into(),
         CheckError::Point(error) => Failure::Stopped(error.to_string()),
     })?;
     report(args, &checked)

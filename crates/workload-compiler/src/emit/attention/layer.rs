@@ -274,7 +274,7 @@ impl Layer {
             let source = if whole { 0 } else { index };
             let mut step = Step::new(lane.unit, at.0, at.1, work)
                 .after(&ready)
-                .after(&sums.ready)
+                .in_order_after(&sums.ready)
                 .after(&probabilities[source].ready);
             if first_keys && index == 0 {
                 step = step.take(&sums);
@@ -318,7 +318,7 @@ impl Layer {
         let (rows, columns) = (self.items.rows(item), self.items.columns(item));
         let bytes =
             context.tensors[out.0].piece(rows.end - rows.start, columns.end - columns.start);
-        let buffer = context.tensor(out).hold(scratchpad, bytes);
+        let buffer = context.hold(out, scratchpad, bytes);
         let empty = Buffer::new(ScratchpadId::Outputs, 0);
         step = step.take(&buffer).give(std::mem::replace(sums, empty));
         let stamp = context.emitter.issue(step);
@@ -352,7 +352,7 @@ impl Layer {
         let bytes = context.tensors[out.0].piece(count, width);
         let chip = context.tensors[out.0].on_chip();
         let mut buffer = match chip {
-            Some(scratchpad) => context.tensor(out).hold(scratchpad, bytes),
+            Some(scratchpad) => context.hold(out, scratchpad, bytes),
             None => Buffer::new(ScratchpadId::Activations, bytes),
         };
         let step = Step::new(context.units.vector, operation, tile, work)

@@ -262,7 +262,7 @@ impl GemmRun {
         if context.last && last {
             // Whatever took the bytes may be on another array.
             let buffer = kept.release(base);
-            step = step.after(&buffer.ready).give(buffer);
+            step = step.in_order_after(&buffer.ready).give(buffer);
         }
         step
     }
@@ -287,7 +287,7 @@ impl GemmRun {
         if context.tensors[out.0].is_full(bytes) {
             step.overwrites.merge(&context.tensors[out.0].users);
         } else {
-            let buffer = context.tensor(out).hold(scratchpad, bytes);
+            let buffer = context.hold(out, scratchpad, bytes);
             step = step.take(&buffer);
         }
         let empty = Buffer::new(ScratchpadId::Outputs, 0);

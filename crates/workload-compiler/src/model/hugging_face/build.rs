@@ -8,7 +8,7 @@ use super::keys::Resolved;
 use super::layers;
 use super::quantised::Quantised;
 use super::text::Object;
-use crate::model::{Activation, Mixer, Model, NormPlacement, Position};
+use crate::model::{Activation, Mixer, Model, NormPlacement, Position, limits};
 
 /// A model, and what of its file it does not hold.
 pub(super) struct Built {
@@ -191,8 +191,10 @@ fn feed_forward_width(config: &Config<'_, '_>, d: u64) -> Result<u64, FieldError
         // The rule of MatMul-free LM's code: two thirds of hidden_ratio · d, up to 256s.
         (None, "hgrn_bit") => {
             let ratio = config.own.number("hidden_ratio")?.unwrap_or(4);
-            let width = u128::from(d) * u128::from(ratio) * 2 / 3;
-            Ok(u64::try_from(width.div_ceil(256) * 256).unwrap_or(u64::MAX))
+            limits::mlgru_width(d, ratio).map_err(|error| {
+                let key = error.path.clone();
+                at_key(config.own, &key, error)
+            })
         }
         (None, _) => match config.family.intermediate_size {
             Some(default) if config.outer.is_some() => Ok(default),
@@ -364,13 +366,20 @@ fn in_terms_of_the_file(own: &Object<'_>, error: FieldError) -> FieldError {
         "embedding_dim" => &["word_embed_proj_dim"],
         "max_context" => POSITIONS,
         "head_dim" => &["head_dim"],
+        "rotary_dim" => &["partial_rotary_factor", "rotary_pct"],
         "sliding_window" => &["sliding_window"],
+        "global_every" => &["sliding_window_pattern"],
         _ => &[],
     };
     let key = spellings.iter().find(|key| own.get(key).is_some());
     let Some(key) = key.or(spellings.first()) else {
         return error;
     };
+    at_key(own, key, error)
+}
+
+/// The same error at a key of the file.
+fn at_key(own: &Object<'_>, key: &str, error: FieldError) -> FieldError {
     let at = own.error_of(key, error.message);
     match error.help {
         Some(help) => at.help(help),

@@ -25,6 +25,20 @@ type Clock = Vec<u64>;
 /// Memory in pages of so many bytes.
 const PAGE: u64 = 32;
 
+/// The pages that a region touches.
+fn pages(region: &Region) -> impl Iterator<Item = u64> + use<> {
+    let Region {
+        address,
+        row_bytes,
+        rows,
+        pitch,
+    } = *region;
+    (0..rows).flat_map(move |row| {
+        let from = address + row * pitch.get();
+        from / PAGE..(from + row_bytes.get()).div_ceil(PAGE)
+    })
+}
+
 #[derive(Default)]
 struct Page {
     writer: Option<(UnitId, u64)>,
@@ -82,6 +96,7 @@ impl Checker {
         let mut macs = vec![0_u64; operations.len()];
         let mut moved = vec![(0_u64, 0_u64); operations.len()];
         let mut seen = vec![0_u64; operations.len()];
+        let mut loaded_pages = vec![BTreeSet::new(); operations.len()];
         for instruction in in_turn(pass.streams) {
             let operation = instruction.operation.index();
             seen[operation] += 1;
@@ -102,8 +117,11 @@ impl Checker {
                     assert!(tile.elements > 0 && tile.rows > 0);
                     assert_eq!(instruction.unit, core.vector);
                 }
-                Work::Transfer(_) if instruction.unit == core.load => {
+                Work::Transfer(tile) if instruction.unit == core.load => {
                     moved[operation].0 += bytes;
+                    if self.history.is_some() && operations[operation].gemm.is_some() {
+                        loaded_pages[operation].extend(pages(&tile.region));
+                    }
                 }
                 Work::Transfer(_) => {
                     assert_eq!(instruction.unit, core.store);
@@ -141,6 +159,13 @@ impl Checker {
                 stored >= operation.compulsory_write.get(),
                 "{name}: {stored} bytes written"
             );
+            // Not some of them twice and others never.
+            let distinct = loaded_pages[index].len() as u64 * PAGE;
+            let weights = operation.family.is_some_and(|it| it != Family::Attention);
+            if weights && self.history.is_some() {
+                let least = operation.compulsory_read.get();
+                assert!(distinct >= least, "{name}: {distinct} distinct bytes read");
+            }
             self.found.loaded += loaded;
             self.found.stored += stored;
             self.found.macs += operation.macs;
@@ -170,8 +195,9 @@ impl Checker {
         let mut reasons = BTreeSet::new();
         for wait in &instruction.waits {
             let other = wait.unit.index();
-            let receives = matches!(instruction.work, Work::Receive(_));
-            assert!(other != unit || receives, "a unit does not wait for itself");
+            // Instructions of arrays, and of the receiving end, overlap.
+            let overlaps = matches!(instruction.work, Work::Receive(_) | Work::Gemm(_));
+            assert!(other != unit || overlaps, "a unit does not wait for itself");
             assert!(
                 wait.completed <= self.counts[other],
                 "{instruction:?} waits for what does not stand before it"
@@ -253,32 +279,28 @@ impl Checker {
             (instruction.unit == core.store, core.chip)
         };
         let before = |(unit, count): (UnitId, u64)| unit == stamp.0 || clock[unit.index()] >= count;
-        for row in 0..region.rows {
-            let from = region.address + row * region.pitch.get();
-            let to = from + region.row_bytes.get();
-            for page in from / PAGE..to.div_ceil(PAGE) {
-                let page = self.pages.entry((chip, page)).or_default();
-                if let Some(writer) = page.writer {
+        for page in pages(region) {
+            let page = self.pages.entry((chip, page)).or_default();
+            if let Some(writer) = page.writer {
+                assert!(
+                    before(writer),
+                    "{}: {instruction:?} does not wait for a store",
+                    self.name
+                );
+            }
+            if writes {
+                for &reader in &page.readers {
                     assert!(
-                        before(writer),
-                        "{}: {instruction:?} does not wait for a store",
+                        before(reader),
+                        "{}: {instruction:?} overwrites what is still read",
                         self.name
                     );
                 }
-                if writes {
-                    for &reader in &page.readers {
-                        assert!(
-                            before(reader),
-                            "{}: {instruction:?} overwrites what is still read",
-                            self.name
-                        );
-                    }
-                    page.writer = Some(stamp);
-                    page.readers.clear();
-                } else {
-                    page.readers.retain(|(unit, _)| *unit != stamp.0);
-                    page.readers.push(stamp);
-                }
+                page.writer = Some(stamp);
+                page.readers.clear();
+            } else {
+                page.readers.retain(|(unit, _)| *unit != stamp.0);
+                page.readers.push(stamp);
             }
         }
     }

@@ -84,6 +84,12 @@ pub(crate) fn with_arrays(target: &Target, mut arrays: Vec<ArrayTarget>) -> Targ
     }
 }
 
+/// The unit of an array may begin an instruction before the last has ended.
+pub(crate) fn is_array(platform: &Platform, unit: UnitId) -> bool {
+    let mut arrays = platform.cores.iter().flat_map(|core| &core.arrays);
+    arrays.any(|array| array.unit == unit)
+}
+
 /// An array of a target.
 pub(crate) fn array(unit: u16, side: u64, serves: &[Family], bits: (u64, u64, u64)) -> ArrayTarget {
     ArrayTarget {
@@ -97,6 +103,7 @@ pub(crate) fn array(unit: u16, side: u64, serves: &[Family], bits: (u64, u64, u6
         activation: Bits(bits.0),
         weight: Bits(bits.1),
         accumulator: Bits(bits.2),
+        greatest_product: None,
         whole_tiles: false,
         unpacks: tile_program::Packed::ALL.to_vec(),
     }

@@ -2,8 +2,14 @@
 
 use std::collections::VecDeque;
 
-use tile_program::{Instruction, Platform, Program, in_turn};
+use tile_program::{Instruction, Platform, Program, UnitId, in_turn};
 use workload_compiler::CompiledProgram;
+
+use super::is_array;
+
+/// Instructions that an array has begun and not ended, at most: its results leave while operands
+/// of the next ones enter.
+const UNDER_WAY: usize = 3;
 
 /// Who goes first when several could.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +48,11 @@ fn run(instructions: &[Instruction], platform: &Platform, policy: Policy) {
         queues[instruction.unit.index()].push_back(instruction);
     }
     let mut completed = vec![0_u64; units];
-    let mut running: Vec<Option<&Instruction>> = vec![None; units];
+    let mut running: Vec<VecDeque<&Instruction>> = vec![VecDeque::new(); units];
+    let most = |unit: usize| {
+        let id = UnitId(u16::try_from(unit).expect("few units"));
+        if is_array(platform, id) { UNDER_WAY } else { 1 }
+    };
     let cores = platform.core_places();
     let mut occupancy = vec![[0_u64; 3]; platform.cores.len()];
     let mut state = match policy {
@@ -51,8 +61,8 @@ fn run(instructions: &[Instruction], platform: &Platform, policy: Policy) {
     };
     let mut left = instructions.len();
     while left > 0 {
-        let can_start = |unit: usize, running: &[Option<&Instruction>], completed: &[u64]| {
-            running[unit].is_none()
+        let can_start = |unit: usize, running: &[VecDeque<&Instruction>], completed: &[u64]| {
+            running[unit].len() < most(unit)
                 && queues[unit].front().is_some_and(|next| {
                     next.waits
                         .iter()
@@ -62,7 +72,9 @@ fn run(instructions: &[Instruction], platform: &Platform, policy: Policy) {
         let starts: Vec<usize> = (0..units)
             .filter(|&unit| can_start(unit, &running, &completed))
             .collect();
-        let ends: Vec<usize> = (0..units).filter(|&unit| running[unit].is_some()).collect();
+        let ends: Vec<usize> = (0..units)
+            .filter(|&unit| !running[unit].is_empty())
+            .collect();
         assert!(
             !starts.is_empty() || !ends.is_empty(),
             "{policy:?}: deadlock with {left} instructions left, {:?}",
@@ -100,9 +112,9 @@ fn run(instructions: &[Instruction], platform: &Platform, policy: Policy) {
                     claim.scratchpad.name()
                 );
             }
-            running[unit] = Some(next);
+            running[unit].push_back(next);
         } else {
-            let done = running[unit].take().unwrap();
+            let done = running[unit].pop_front().unwrap();
             for claim in &done.gives {
                 occupancy[cores[unit]][claim.scratchpad as usize] -= claim.bytes.get();
             }
