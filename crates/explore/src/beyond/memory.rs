@@ -41,8 +41,9 @@ fn tries(bench: &Bench) -> Result<Vec<Try>, ReproduceError> {
                 .memory()
                 .peak_bytes_per_second()
                 .unwrap_or(f64::INFINITY);
+            let whole = machine.memory().peak_whole_bytes_per_second();
             let ideal = MemoryConfig::Ideal(IdealConfig {
-                bandwidth: Bandwidth::BytesPerSecond(peak as u64),
+                bandwidth: whole.map_or(Bandwidth::Unlimited, Bandwidth::BytesPerSecond),
                 latency_picoseconds: 0,
                 capacity_bytes: u64::MAX,
             });
