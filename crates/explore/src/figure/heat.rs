@@ -52,6 +52,8 @@ const SLOWER: RGBColor = RGBColor(165, 60, 0);
 /// How much of its colour a cell has that differs from 1.00x by next to nothing: that it does is
 /// seen even where another cell differs by far more.
 const LEAST_TINT: f64 = 0.18;
+/// What the colours of factors mean.
+const LEGEND: &str = "white: 1.00x, no gain; blue: faster; orange and ▼: slower";
 /// Before the factor of a cell that is slower: it is told apart without colours too.
 const SLOWER_MARK: &str = "▼ ";
 
@@ -172,11 +174,11 @@ impl Figure for HeatMap {
         let width = self.left() + columns * self.cell() + 30;
         // Bold letters of 16 points are wider.
         let title = text_width(&self.title) * 5 / 4 + 20;
-        let words = match self.scale {
-            HeatScale::Share => 0,
-            HeatScale::Times => WORDS,
+        let (wide, tall) = match self.scale {
+            HeatScale::Share => (0, 0),
+            HeatScale::Times => (text_width(LEGEND), WORDS),
         };
-        (width.max(title), TOP + rows * ROW + BOTTOM + words)
+        (width.max(title).max(wide), TOP + rows * ROW + BOTTOM + tall)
     }
 
     fn draw<DB: DrawingBackend>(
@@ -248,9 +250,8 @@ impl HeatMap {
             root.draw(&text).map_err(failed)?;
         }
         if self.scale == HeatScale::Times {
-            let words = "white: 1.00x, no gain; blue: faster; orange and ▼: slower";
-            let place = at(margin + wide / 2, y + 44);
-            let text = Text::new(words, place, font(12, scale).pos(centre));
+            let place = at(self.size().0 / 2, y + 44);
+            let text = Text::new(LEGEND, place, font(12, scale).pos(centre));
             root.draw(&text).map_err(failed)?;
         }
         Ok(())
