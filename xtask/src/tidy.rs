@@ -20,17 +20,28 @@ const FOLDERS: [&str; 7] = [
 /// Endings of text files.
 const TEXT: [&str; 8] = ["rs", "ron", "md", "toml", "sv", "py", "sh", "run"];
 
-/// Checks the tree; all that is wrong stands in the error.
-pub(crate) fn tidy(root: &Path) -> Result<(), String> {
+/// The files of the project that are written by hand.
+pub(crate) fn files(root: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for folder in FOLDERS {
         collect(&root.join(folder), &mut files);
     }
-    for name in ["README.md", "ARCHITECTURE.md", "Cargo.toml", "deny.toml"] {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "traces/README.md",
+        "Cargo.toml",
+        "deny.toml",
+    ] {
         files.push(root.join(name));
     }
+    files
+}
+
+/// Checks the tree; all that is wrong stands in the error.
+pub(crate) fn tidy(root: &Path) -> Result<(), String> {
     let mut wrong = Vec::new();
-    for file in &files {
+    for file in &files(root) {
         let Ok(text) = fs::read_to_string(file) else {
             continue;
         };

@@ -5,6 +5,7 @@ mod compile;
 mod cores;
 mod explore;
 mod published;
+mod readmes;
 mod shipped;
 mod simulate;
 mod support;
