@@ -1,9 +1,10 @@
-//! `cargo xtask`: run the simulator, test everything, keep the tree tidy.
+//! `cargo xtask`: run the simulator, test everything, keep the tree tidy and its figures true.
 //!
 //! It has no dependencies, so that it compiles in a second, and knows nothing of the simulator: it
 //! builds the binary `ternion` and hands over.
 
 mod cost;
+mod docs;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ Usage: cargo xtask COMMAND
   ternion ARGS...    the same for any other command: `cargo xtask ternion machines`
   test               everything the tests need, and the tests
   cost               how host time and instructions grow with layers and tokens
+  docs [--check]     make the figures in the documents anew, or check them; `--all` also those that
+                     take minutes, `--with BINARY` by a `ternion` that is built already
   tidy               check file lengths, headers and forbidden words
 ";
 
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
         "ternion" => ternion(&rest),
         "test" => test(&rest),
         "cost" => built().and_then(|binary| cost::cost(&binary).map(|()| ExitCode::SUCCESS)),
+        "docs" => docs(&rest),
         "tidy" => tidy::tidy(&root()).map(|()| ExitCode::SUCCESS),
         "" | "help" | "-h" | "--help" => {
             print!("{HELP}");
@@ -79,6 +83,29 @@ fn ternion(arguments: &[String]) -> Result<ExitCode, String> {
         // Killed by a signal.
         None => ExitCode::from(1),
     })
+}
+
+/// The figures in the documents.
+fn docs(arguments: &[String]) -> Result<ExitCode, String> {
+    let (mut mode, mut which) = (docs::Mode::Write, docs::Which::Quick);
+    let mut binary = None;
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--check" => mode = docs::Mode::Check,
+            "--all" => which = docs::Which::All,
+            "--with" => {
+                let path = arguments.next().ok_or("--with: the path of a `ternion`")?;
+                binary = Some(std::path::absolute(path).map_err(|error| error.to_string())?);
+            }
+            other => {
+                return Err(format!(
+                    "`docs` does not know `{other}`: --check, --all, --with BINARY"
+                ));
+            }
+        }
+    }
+    docs::docs(mode, which, binary).map(|()| ExitCode::SUCCESS)
 }
 
 /// All tests; arguments go to `cargo test`.

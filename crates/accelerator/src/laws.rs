@@ -33,7 +33,7 @@ impl MachineLaws {
             vector: spec.vector.clone(),
             clock,
             // A rate to compare by; time itself is the memory's affair.
-            bytes_per_second: memory.peak_bytes_per_second().map(|rate| rate as u64),
+            bytes_per_second: memory.peak_whole_bytes_per_second(),
             latency_cycles: clock
                 .cycles_ceil(memory.idle_latency_picoseconds())
                 .map_or(u64::MAX, Cycles::get),

@@ -241,8 +241,26 @@ impl Memory {
         }
     }
 
-    /// Bytes a second that the data buses can carry, as a reduced fraction for reports; `None` if
-    /// unlimited.
+    /// Whole bytes a second that the data buses can carry, rounded down, for what compares times by
+    /// it; `None` if unlimited. It is exact integer arithmetic, so it is the same on every host.
+    #[must_use]
+    pub fn peak_whole_bytes_per_second(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Dram(device) => {
+                let (numerator, denominator) = self.frequency.as_fraction();
+                let bytes = device.channels * device.preset.organisation.access_bytes;
+                let clocks = u128::from(denominator) * u128::from(device.timing("nBL"));
+                let rate = u128::from(bytes) * u128::from(numerator) / clocks;
+                Some(u64::try_from(rate).unwrap_or(u64::MAX))
+            }
+            Kind::Ideal(ideal) => match ideal.bandwidth {
+                Bandwidth::Unlimited => None,
+                Bandwidth::BytesPerSecond(bytes) => Some(bytes),
+            },
+        }
+    }
+
+    /// Bytes a second that the data buses can carry, for reports; `None` if unlimited.
     #[must_use]
     pub fn peak_bytes_per_second(&self) -> Option<f64> {
         match &self.kind {

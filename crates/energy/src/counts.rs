@@ -27,9 +27,9 @@ pub struct ArrayCounts {
 /// What moved through one scratchpad for one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PadCounts {
-    /// Bits read by arrays and by the DMA.
+    /// Bits read by arrays, by the vector unit, by the DMA, and for other cores over links.
     pub read_bits: u64,
-    /// Bits written by arrays and by the DMA.
+    /// Bits written by arrays, by the vector unit, by the DMA, and from other cores over links.
     pub written_bits: u64,
 }
 

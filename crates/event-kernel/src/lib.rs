@@ -7,7 +7,8 @@
 //! * [`Timeline`]: clock domains on one exact integer grid; [`Cycle`] is a point, [`Cycles`] a span.
 //! * [`WakeQueue`]: at most one wake-up per component, so the queue holds components, not traffic.
 //! * [`Phase`]: the closed order inside an instant.
-//! * [`Channel`]: a bounded link with latency and back-pressure.
+//! * [`Channel`]: a bounded link with latency and back-pressure. The simulator's machine does not use
+//!   it: its units meet in the world.
 //! * [`RunError`]: a deadlock names who waits for whom; a livelock, a limit and a wake-up into the
 //!   past name the parties.
 //!

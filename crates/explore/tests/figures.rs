@@ -1,8 +1,8 @@
 //! Figures hold what they are given, and equal data give equal bytes.
 
 use explore::figure::{
-    Axis, BarChart, Figure, Group, HeatMap, HeatScale, Line, LineChart, Panel, SharesChart, XAxis,
-    png, svg,
+    AtInfinity, Axis, BarChart, Figure, Group, HeatMap, HeatScale, Line, LineChart, Panel,
+    SharesChart, XAxis, png, svg,
 };
 
 fn heat() -> HeatMap {
@@ -29,6 +29,7 @@ fn lines() -> LineChart {
             name: "model".into(),
             points: vec![(1.0, 1.0), (2.0, 1.5), (1024.0, 2.0)],
             marks: vec![(2.0, 1.5)],
+            ..Line::default()
         }],
     }
 }
@@ -84,7 +85,7 @@ fn equal_data_give_equal_bytes_with_all_labels() {
         scale: HeatScale::Times,
         ..heat()
     };
-    same_bytes(&factors, &["4.00x", "0.90x", "2.00x"]);
+    same_bytes(&factors, &["4.00x", "▼ 0.90x", "1.00x", "blue: faster"]);
     same_bytes(
         &bars(),
         &[
@@ -97,4 +98,23 @@ fn equal_data_give_equal_bytes_with_all_labels() {
     );
     same_bytes(&lines(), &["speedup", "model", "1024"]);
     same_bytes(&shares(), &["cycles", "25.0 %", "other"]);
+}
+
+#[test]
+fn infinity_stands_apart_from_every_number() {
+    let mut chart = lines();
+    assert!(!svg(&chart).unwrap().contains('∞'));
+    chart.lines[0].at_infinity = AtInfinity {
+        line: Some(2.5),
+        mark: Some(2.25),
+    };
+    let text = svg(&chart).unwrap();
+    // The last number of the axis is that of the last finite point.
+    assert!(text.contains("∞") && text.contains("1024"), "{text}");
+    assert!(!text.contains("2048") && !text.contains("4096"), "{text}");
+    same_bytes(&chart, &["∞"]);
+    // On its own, behind an axis that has no number of its own.
+    chart.lines[0].points.truncate(1);
+    chart.lines[0].marks.clear();
+    assert!(svg(&chart).unwrap().contains('∞'));
 }

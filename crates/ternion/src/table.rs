@@ -28,6 +28,15 @@ impl Table {
     pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
+
+    /// The table in Markdown.
+    pub(crate) fn markdown(&self) -> String {
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let (header, rows) = self.rows.split_first().expect("a table has a header");
+        let rule = format!("|{}\n", "---|".repeat(header.len()));
+        let rows: String = rows.iter().map(|row| line(row)).collect();
+        format!("{}{rule}{rows}", line(header))
+    }
 }
 
 impl fmt::Display for Table {

@@ -12,8 +12,10 @@
 //! * [`WorkloadFile`] is a workload as written, [`resolve`] checks it, [`compile`] makes a
 //!   [`tile_program::Program`] for a [`tile_program::Platform`].
 //!
-//! Nothing here knows time or reads files. The crate's README tells what is modelled and what is
-//! not.
+//! Nothing here reads files, and of time it knows only what a machine's [`tile_program::Laws`]
+//! answer. The crate's README, which follows, tells what is modelled and what is not.
+//!
+#![doc = include_str!("../README.md")]
 
 mod emit;
 mod error;

@@ -224,6 +224,68 @@ fn nothing_else_and_nothing_to_speed_up_are_said_in_words() {
     assert_eq!(folder.files(), ["vector.ron"]);
 }
 
+/// No figure of a shortened model stands under the name of the whole one, in any file of a quick
+/// reproduction: whatever is named like a model that a chapter shortens says so at once.
+fn shortened_models_are_named(folder: &Folder, chapters: &[Value]) {
+    let mut shortened = Vec::new();
+    for chapter in chapters {
+        for row in chapter["table"].as_array().expect("rows") {
+            let model = row["model"].as_str().expect("a model");
+            let machine = row["machine"].as_str().unwrap_or_default();
+            match model.split_once(" (2 of ") {
+                Some((whole, rest)) => {
+                    assert!(rest.contains(" blocks, vocabulary 1024 of "), "{model}");
+                    shortened.push(whole.to_owned());
+                }
+                // On the published machines models are whole also here.
+                None => assert!(machine.ends_with("-paper"), "{row}"),
+            }
+        }
+    }
+    assert!(shortened.contains(&"gpt2-355m".to_owned()), "{shortened:?}");
+    let names = chapters.iter().map(|chapter| {
+        let name = chapter["name"].as_str().expect("a name");
+        let title = chapter["title"].as_str().expect("a title");
+        assert!(title.contains("QUICK"), "{title}");
+        assert!(chapter["text"].as_str().expect("a text").contains("QUICK"));
+        name
+    });
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for name in names {
+        let csv = format!("one/{name}.csv");
+        texts.push((csv.clone(), folder.read(&csv)));
+        let figures = match name {
+            "overlap" => vec![],
+            "roadmap" => ["edge-hybrid", "cloud-hybrid"]
+                .map(|machine| format!("one/roadmap-{machine}.svg"))
+                .to_vec(),
+            name => vec![format!("one/{name}.svg")],
+        };
+        for figure in figures {
+            let text = folder.read(&figure);
+            assert!(text.contains("QUICK"), "{figure}");
+            texts.push((figure, text));
+        }
+    }
+    for page in ["one/REPORT.md", "one/index.html"] {
+        let text = folder.read(page);
+        let (_, beyond) = text.split_once("Beyond the published account").expect(page);
+        texts.push((page.to_owned(), beyond.to_owned()));
+    }
+    for (file, text) in texts {
+        for whole in &shortened {
+            for (at, _) in text.match_indices(whole.as_str()) {
+                let rest = &text[at + whole.len()..];
+                assert!(
+                    rest.starts_with(" (2 of "),
+                    "{file}: {}",
+                    &text[at..].lines().next().unwrap_or_default()
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn reproduction_is_the_same_bytes_at_any_number_of_threads() {
     let folder = Folder::new();
@@ -235,7 +297,7 @@ fn reproduction_is_the_same_bytes_at_any_number_of_threads() {
         assert!(output.status.success(), "{text}{:?}", output.stderr);
         assert!(text.contains("42 of 42 cells exact"), "{text}");
         for question in [
-            "Whole models",
+            "Models end to end",
             "zero",
             "ideal",
             "BF16",
@@ -282,6 +344,8 @@ fn reproduction_is_the_same_bytes_at_any_number_of_threads() {
         let csv = folder.read(&format!("one/{name}.csv"));
         assert_eq!(csv.lines().count(), rows.len() + 1, "{name}");
     }
+    assert_eq!(results["extent"], "quick");
+    shortened_models_are_named(&folder, chapters);
     let html = folder.read("one/index.html");
     assert_eq!(
         html.matches("<svg").count(),

@@ -6,6 +6,7 @@ mod cores;
 mod explore;
 mod fit;
 mod published;
+mod readmes;
 mod shipped;
 mod simulate;
 mod support;

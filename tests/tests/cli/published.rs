@@ -93,6 +93,96 @@ fn machines_and_workloads_of_ones_own_stand_beside_the_results() {
 }
 
 #[test]
+fn results_that_a_machine_was_made_to_meet_are_no_predictions() {
+    let folder = Folder::new();
+    let head = "machine,workload,quantity,published,unit,tolerance_percent,kind,basis\n";
+    let row = "arty-gemv,gemv-63x63-tiles,cycles";
+    let run = |rows: &[String]| {
+        folder.write("golden.csv", format!("{head}{}", rows.join("\n")));
+        folder.run(&["validate", "published", "--golden", "golden.csv"])
+    };
+    let rows = [
+        format!("{row},3974,cycles,5,,"),
+        format!("{row},4000,cycles,5,prediction,"),
+        format!("{row},4000,cycles,5,calibrated,latency by this row"),
+        format!("{row},7000,cycles,5,by construction,the row above"),
+    ];
+    let mixed = run(&rows);
+    // A result beyond its tolerance fails, whatever its kind.
+    assert_eq!(mixed.code, 1, "{}{}", mixed.stdout, mixed.stderr);
+    for words in [
+        "2 of 2 predictions within their tolerance, at most 0.7 % off",
+        "1 calibrated, not counted as predictions: at most 0.7 % off",
+        "1 by construction, not counted as predictions: at most 43.2 % off, 1 beyond",
+    ] {
+        assert!(mixed.stdout.contains(words), "{words}: {}", mixed.stdout);
+    }
+    let markdown = [
+        "validate",
+        "published",
+        "--golden",
+        "golden.csv",
+        "--markdown",
+    ];
+    let markdown = folder.run(&markdown).stdout;
+    for words in [
+        "| BEYOND 5 % | by construction: the row above |",
+        "| within 5 % | prediction |",
+    ] {
+        assert!(markdown.contains(words), "{words}: {markdown}");
+    }
+    for (kind, words) in [
+        ("fitted,by hand", "no kind of result is called `fitted`"),
+        ("calibrated,", "calibrated, but not by what"),
+        ("by construction,", "by construction, but not by what"),
+        (
+            "prediction,the row above",
+            "rests on nothing that was chosen for it",
+        ),
+    ] {
+        let refused = run(&[format!("{row},3974,cycles,5,{kind}")]);
+        assert_eq!(refused.code, 2, "{kind}: {}", refused.stdout);
+        assert!(
+            refused.stderr.contains("golden.csv:2:"),
+            "{}",
+            refused.stderr
+        );
+        assert!(
+            refused.stderr.contains(words),
+            "{words}: {}",
+            refused.stderr
+        );
+    }
+}
+
+#[test]
+fn the_counters_of_a_tpu_are_held_no_further_than_they_are_known() {
+    let folder = Folder::new();
+    let run = folder.run(&["validate", "tpu-v1"]).ok();
+    let lines = |app: &str| {
+        let lines = run.stdout.lines().filter(|line| line.contains("within: "));
+        let own = lines.filter(|line| line.starts_with(app));
+        own.map(|line| line.split("within: ").last().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    // The shipped machine, each field that was chosen at another value, and all of them.
+    let mlp = vec!["shift, active + stall, active, stall".to_owned(); 5];
+    assert_eq!(lines("MLP0 "), mlp, "{}", run.stdout);
+    assert_eq!(lines("LSTM0 "), vec!["shift, active + stall".to_owned(); 5]);
+    assert!(
+        run.stdout.contains("memory.policy.window=12"),
+        "{}",
+        run.stdout
+    );
+    let markdown = folder.run(&["validate", "tpu-v1", "--markdown"]).ok();
+    assert!(
+        markdown.stdout.starts_with("| app | layers |"),
+        "{}",
+        markdown.stdout
+    );
+}
+
+#[test]
 fn a_golden_file_that_is_wrong_is_refused_at_its_place() {
     let folder = Folder::new();
     let row = "arty-gemv,gemv-63x63-tiles,,cycles,,3974,cycles,5,V,";

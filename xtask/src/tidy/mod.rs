@@ -23,10 +23,11 @@ const FOLDERS: [&str; 7] = [
 ];
 
 /// Pages and manifests at the root.
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 6] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
+    "traces/README.md",
     "Cargo.toml",
     "deny.toml",
 ];
@@ -63,13 +64,6 @@ pub(crate) fn tidy(root: &Path) -> Result<(), String> {
 
 /// All text files that are written by hand.
 fn texts(root: &Path) -> Vec<Text> {
-    let mut paths = Vec::new();
-    for folder in FOLDERS {
-        collect(&root.join(folder), &mut paths);
-    }
-    for name in PAGES {
-        paths.push(root.join(name));
-    }
     let read = |path: PathBuf| {
         let name = path.strip_prefix(root).unwrap_or(&path).display();
         Some(Text {
@@ -77,7 +71,19 @@ fn texts(root: &Path) -> Vec<Text> {
             text: fs::read_to_string(&path).ok()?,
         })
     };
-    paths.into_iter().filter_map(read).collect()
+    files(root).into_iter().filter_map(read).collect()
+}
+
+/// The files of the project that are written by hand.
+pub(crate) fn files(root: &Path) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for folder in FOLDERS {
+        collect(&root.join(folder), &mut paths);
+    }
+    for name in PAGES {
+        paths.push(root.join(name));
+    }
+    paths
 }
 
 /// Folders of what is built or installed.

@@ -156,13 +156,14 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                 name: format!("{}, {}", case.model, case.run),
                 marks: points.clone(),
                 points,
+                ..Line::default()
             });
         }
     }
     let figures = figure(bench, lines)?;
     Ok(Chapter {
         name: "area",
-        title: "One silicon budget: ternary or BF16 PEs",
+        title: bench.title("One silicon budget: ternary or BF16 PEs"),
         text: format!("{TEXT} Areas: technology {TECHNOLOGY}."),
         table,
         findings,
@@ -172,7 +173,10 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
 
 fn figure(bench: &Bench, lines: Vec<Line>) -> Result<Vec<Drawn>, ReproduceError> {
     let chart = LineChart {
-        title: format!("Splitting the area of the arrays of {}", bench.edge.name),
+        title: bench.title(&format!(
+            "Splitting the area of the arrays of {}",
+            bench.edge.name
+        )),
         x_label: "share of the area in ternary PEs (%)".into(),
         y_label: "speedup over BF16 PEs alone".into(),
         x: XAxis::Linear,

@@ -108,7 +108,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         });
     }
     let chart = BarChart {
-        title: "Output (OS), weight (WS) and input stationary (IS) arrays".into(),
+        title: bench.title("Output (OS), weight (WS) and input stationary (IS) arrays"),
         x_label: "speedup over the slowest of the three".into(),
         alternatives: DATAFLOWS.map(|(_, name)| name.into()).into(),
         groups,
@@ -117,7 +117,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let figures = vec![Drawn::new("dataflows", caption, &chart)?];
     Ok(Chapter {
         name: "dataflows",
-        title: "Output, weight and input stationary",
+        title: bench.title("Output, weight and input stationary"),
         text: TEXT.into(),
         table,
         findings,

@@ -120,7 +120,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         });
     }
     let chart = BarChart {
-        title: "What the format of the weights buys".into(),
+        title: bench.title("What the format of the weights buys"),
         x_label: "speedup over BF16 weights, and its ceiling by Amdahl's law".into(),
         alternatives: FORMATS.map(|(format, _)| format.to_string()).into(),
         groups,
@@ -130,7 +130,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let figures = vec![Drawn::new("formats", caption, &chart)?];
     Ok(Chapter {
         name: "formats",
-        title: "BF16, INT8, ternary, binary",
+        title: bench.title("BF16, INT8, ternary, binary"),
         text: TEXT.into(),
         table,
         findings,

@@ -41,8 +41,9 @@ fn tries(bench: &Bench) -> Result<Vec<Try>, ReproduceError> {
                 .memory()
                 .peak_bytes_per_second()
                 .unwrap_or(f64::INFINITY);
+            let whole = machine.memory().peak_whole_bytes_per_second();
             let ideal = MemoryConfig::Ideal(IdealConfig {
-                bandwidth: Bandwidth::BytesPerSecond(peak as u64),
+                bandwidth: whole.map_or(Bandwidth::Unlimited, Bandwidth::BytesPerSecond),
                 latency_picoseconds: 0,
                 capacity_bytes: u64::MAX,
             });
@@ -96,7 +97,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
             let (real, ideal) = match answers {
                 [Ok(real), Ok(ideal)] => (real, ideal),
                 [Err(error), _] | [_, Err(error)] => {
-                    findings.push(refused(model, error));
+                    findings.push(refused(&model.to_string(), error));
                     continue;
                 }
                 _ => continue,
@@ -139,11 +140,15 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                 name: format!("{model}, {kind}"),
                 marks: points.clone(),
                 points,
+                ..Line::default()
             });
         }
     }
     let chart = LineChart {
-        title: format!("Tokens a second over memory bandwidth, {}", bench.edge.name),
+        title: bench.title(&format!(
+            "Tokens a second over memory bandwidth, {}",
+            bench.edge.name
+        )),
         x_label: "peak bandwidth of the memory (GB/s)".into(),
         y_label: "tokens a second".into(),
         x: XAxis::Doubling,
@@ -155,7 +160,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let figures = vec![Drawn::new("memory", caption, &chart)?];
     Ok(Chapter {
         name: "memory",
-        title: "Real memory against ideal",
+        title: bench.title("Real memory against ideal"),
         text: TEXT.into(),
         table,
         findings,

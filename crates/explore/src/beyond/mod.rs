@@ -5,6 +5,7 @@
 //! figures. All chapters share their runs.
 
 mod area;
+mod case;
 mod dataflows;
 mod formats;
 mod memory;
@@ -15,20 +16,18 @@ mod parts;
 mod roadmap;
 mod silicon;
 
-use std::fmt;
-
 use accelerator::MachineSpec;
 use dram::MemoryConfig;
 use serde::Serialize;
 use tile_program::Family;
-use workload_compiler::{
-    Format, ModelChoice, Overrides, Packing, PrecisionFile, Run, Workload, WorkloadFile, resolve,
-};
+use workload_compiler::{Format, Packing, PrecisionFile, Run, Workload, WorkloadFile, resolve};
 
 use crate::figure::Drawn;
 use crate::lab::{Answer, Lab, Refusal};
-use crate::reproduce::{Machines, ReproduceError};
-use crate::sheet::{Sheet, Value};
+use crate::reproduce::{Extent, Machines, ReproduceError};
+use crate::sheet::Sheet;
+
+pub(crate) use case::{Case, Subject};
 
 /// One question and its answer.
 #[derive(Clone, Debug, Serialize)]
@@ -36,7 +35,7 @@ pub struct Chapter {
     /// The name of its files.
     pub name: &'static str,
     /// Its heading.
-    pub title: &'static str,
+    pub title: String,
     /// What was asked, and how to read the table.
     pub text: String,
     /// The numbers.
@@ -46,38 +45,6 @@ pub struct Chapter {
     /// Figures.
     #[serde(skip)]
     pub figures: Vec<Drawn>,
-}
-
-/// A model's run on a machine: what most questions are about.
-#[derive(Clone, Debug)]
-pub(crate) struct Case {
-    pub(crate) spec: MachineSpec,
-    pub(crate) model: &'static str,
-    pub(crate) run: Run,
-}
-
-impl fmt::Display for Case {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {}, {}", self.model, self.spec.name, self.run)
-    }
-}
-
-impl Case {
-    /// A table whose rows begin with the [`cells`](Self::cells) of a case.
-    fn table(more: &[(&'static str, &'static str)]) -> Sheet {
-        let first = [("machine", "machine"), ("model", "model"), ("run", "run")];
-        Sheet::new(&[&first, more].concat())
-    }
-
-    /// The first cells of its rows, and more.
-    fn cells(&self, more: impl IntoIterator<Item = Value>) -> Vec<Value> {
-        let first = [
-            self.spec.name.as_str().into(),
-            self.model.into(),
-            self.run.to_string().into(),
-        ];
-        first.into_iter().chain(more).collect()
-    }
 }
 
 /// The machines of the chapters, and their runs.
@@ -90,8 +57,8 @@ pub(crate) struct Bench {
     pub(crate) paper: [MachineSpec; 2],
     /// One array for everything.
     pub(crate) single: MachineSpec,
-    /// Short: one model of two blocks in place of each list.
-    pub(crate) quick: bool,
+    /// Quick: one shortened model in place of each list.
+    extent: Extent,
     lab: Lab,
 }
 
@@ -117,21 +84,34 @@ pub(crate) fn with_memory(spec: &MachineSpec, memory: MemoryConfig) -> MachineSp
 
 impl Bench {
     /// What was run before is not run again.
-    pub(crate) fn new(machines: &Machines, quick: bool, lab: Lab) -> Self {
+    pub(crate) fn new(machines: &Machines, extent: Extent, lab: Lab) -> Self {
         let [edge, cloud, single] = machines.real.clone();
         Self {
             edge,
             cloud,
             paper: [machines.edge.clone(), machines.cloud.clone()],
             single,
-            quick,
+            extent,
             lab,
         }
     }
 
-    /// The models of a chapter.
-    pub(crate) fn models<T>(&self, models: &'static [T]) -> &'static [T] {
-        if self.quick { &models[..1] } else { models }
+    /// What is asked of a chapter's list: all of it, or in a quick reproduction the first alone.
+    pub(crate) fn asked<T>(&self, models: &'static [T]) -> &'static [T] {
+        match self.extent {
+            Extent::Full => models,
+            Extent::Quick => &models[..1],
+        }
+    }
+
+    /// A heading over what this reproduction asks: it says where models are shortened.
+    pub(crate) fn title(&self, words: &str) -> String {
+        format!("{words}{}", self.extent.mark())
+    }
+
+    /// A shipped model as the chapters run it: shortened in a quick reproduction.
+    pub(crate) fn subject(&self, slug: &str) -> Subject {
+        Subject::of(slug, self.extent)
     }
 
     /// Each model's runs on each machine.
@@ -143,10 +123,10 @@ impl Bench {
     ) -> Vec<Case> {
         let mut cases = Vec::new();
         for &spec in machines {
-            for &model in self.models(models) {
+            for &model in self.asked(models) {
                 cases.extend(runs.iter().map(|run| Case {
                     spec: spec.clone(),
-                    model,
+                    model: self.subject(model),
                     run: run.clone(),
                 }));
             }
@@ -157,7 +137,7 @@ impl Bench {
     /// A whole model; what is not a projection as wide as the machine's arrays take it.
     pub(crate) fn workload(
         &self,
-        model: &str,
+        model: Subject,
         run: &Run,
         projection: Format,
         spec: &MachineSpec,
@@ -170,17 +150,6 @@ impl Bench {
             let wide = array.is_some_and(|array| array.kind.weight.bits().get() >= 16);
             Some(if wide { Format::Bf16 } else { Format::Int8 })
         };
-        let choice = if self.quick {
-            ModelChoice::Variant(Box::new(Overrides {
-                of: model.into(),
-                name: Some(format!("{model}, two blocks")),
-                layers: Some(2),
-                vocab: Some(1024),
-                ..Overrides::default()
-            }))
-        } else {
-            ModelChoice::Preset(model.into())
-        };
         let file = WorkloadFile {
             precision: PrecisionFile {
                 projection: Some(projection),
@@ -190,7 +159,7 @@ impl Bench {
                 activation: None,
             },
             beyond_max_context: true,
-            ..WorkloadFile::new(choice, run.clone())
+            ..WorkloadFile::new(model.choice(), run.clone())
         };
         Ok(resolve(&file, |path| {
             Err(format!("{path} is not asked for"))
@@ -246,9 +215,14 @@ const STUDIES: [Study; 8] = [
 /// # Errors
 /// If a machine or a figure cannot be made.
 pub(crate) fn chapters(bench: &mut Bench, step: &dyn Fn()) -> Result<Vec<Chapter>, ReproduceError> {
+    let note = bench.extent.note();
     let chapters = STUDIES.iter().map(|study| {
         step();
-        study(bench)
+        let mut chapter = study(bench)?;
+        if let Some(note) = note {
+            chapter.text = format!("{note} {}", chapter.text);
+        }
+        Ok(chapter)
     });
     chapters.collect()
 }

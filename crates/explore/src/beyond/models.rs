@@ -1,4 +1,4 @@
-//! Whole models in their true architecture on machines with real memories.
+//! Models end to end in their true architecture on machines with real memories.
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ pub(super) fn pairs(
     Ok((pairs, without))
 }
 
-const TEXT: &str = "Whole models in their true architecture, projections ternary at 1.6 bits a \
+const TEXT: &str = "Models from the embedding to the LM head in their true architecture, projections ternary at 1.6 bits a \
 weight, everything else as wide as the machine's arrays take it. Softmax, norms, quantisation, the \
 LM head and the cache are counted; memory is DRAM timed by command. Shares are of the makespan; a \
 wait belongs to the operation that waits. `memory` is the share in which the critical path waits \
@@ -105,7 +105,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let figures = vec![figure(bench, &pairs)?];
     Ok(Chapter {
         name: "models",
-        title: "Whole models: prefill and decode, real memory and ideal",
+        title: bench.title("Models end to end: prefill and decode, real memory and ideal"),
         text: TEXT.into(),
         table,
         findings,
@@ -142,7 +142,7 @@ fn figure(bench: &Bench, pairs: &[Pair]) -> Result<Drawn, ReproduceError> {
     let chart = shares_of(
         bench,
         pairs,
-        "Where the makespan of whole models goes (share of cycles)",
+        "Where the makespan of a model goes (share of cycles)",
         &PARTS,
         |pair| shares(&pair.real),
     );
@@ -172,7 +172,8 @@ pub(super) fn shares_of(
             .iter()
             .map(|bar| {
                 let same = |pair: &&&Pair| {
-                    pair.case.model == bar.case.model && pair.case.run == bar.case.run
+                    let same_model = pair.case.model.preset().slug == bar.case.model.preset().slug;
+                    same_model && pair.case.run == bar.case.run
                 };
                 of(spec)
                     .iter()
@@ -182,7 +183,7 @@ pub(super) fn shares_of(
             .collect(),
     };
     SharesChart {
-        title: title.into(),
+        title: bench.title(title),
         parts: parts.iter().map(|&part| part.to_owned()).collect(),
         bars: bars
             .iter()

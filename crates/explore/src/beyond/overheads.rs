@@ -137,7 +137,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let figures = vec![Drawn::new("overheads", caption, &chart)?];
     Ok(Chapter {
         name: "overheads",
-        title: "What is counted as zero, and what it costs",
+        title: bench.title("What is counted as zero, and what it costs"),
         text: TEXT.into(),
         table,
         findings,

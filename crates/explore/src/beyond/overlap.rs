@@ -96,7 +96,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     ));
     Ok(Chapter {
         name: "overlap",
-        title: "Two arrays at work together",
+        title: bench.title("Two arrays at work together"),
         text: TEXT.into(),
         table,
         findings,

@@ -8,7 +8,7 @@ use workload_compiler::{Format, Run, Workload};
 
 use super::parts::speedup;
 use super::silicon::{grown_array, grown_scratchpads, grown_vector, machine, technology};
-use super::{Bench, Case, Chapter, TERNARY, with_memory};
+use super::{Bench, Case, Chapter, Subject, TERNARY, with_memory};
 use crate::figure::{Drawn, HeatMap, HeatScale};
 use crate::published::{self, Form};
 use crate::reproduce::ReproduceError;
@@ -142,11 +142,11 @@ impl Answered {
 fn rows(bench: &Bench) -> Result<Vec<Row>, ReproduceError> {
     let mut rows = Vec::new();
     for spec in &bench.paper {
-        for &(class, model) in bench.models(&PUBLISHED) {
-            let preset = workload_compiler::find(model).expect("a shipped model");
+        for &(class, model) in bench.asked(&PUBLISHED) {
+            let model = Subject::whole(model);
             for context in CONTEXTS {
                 let form = Form::TrueArchitecture;
-                let mut workload = published::workload(preset, form, context)?;
+                let mut workload = published::workload(model.preset(), form, context)?;
                 workload.precision.projection = TERNARY;
                 rows.push(Row {
                     class,
@@ -162,7 +162,8 @@ fn rows(bench: &Bench) -> Result<Vec<Row>, ReproduceError> {
         }
     }
     for spec in [&bench.edge, &bench.cloud] {
-        for &(class, model, runs) in bench.models(&CLASSES) {
+        for &(class, model, runs) in bench.asked(&CLASSES) {
+            let model = bench.subject(model);
             for run in runs {
                 let workload = bench.workload(model, run, TERNARY, spec)?;
                 let mut narrow = workload.clone();
@@ -257,7 +258,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let machines: Vec<Vec<&Answered>> = by_machine(&rows);
     Ok(Chapter {
         name: "roadmap",
-        title: "What to build next",
+        title: bench.title("What to build next"),
         text: TEXT.into(),
         table,
         findings: machines.iter().map(|rows| say(rows)).collect(),
@@ -306,7 +307,10 @@ fn figure(rows: &[&Answered]) -> Result<Drawn, ReproduceError> {
         (format!("{model}, {run}"), gains)
     };
     let chart = HeatMap {
-        title: format!("What the next silicon buys on {machine}"),
+        title: format!(
+            "What the next silicon buys on {machine}{}",
+            rows[0].row.case.model.mark()
+        ),
         x_label: "speedup of the run, candidates of equal cost".into(),
         columns,
         rows: rows.iter().map(cells).collect(),

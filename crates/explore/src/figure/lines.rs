@@ -5,11 +5,12 @@ use std::ops::Range;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{COLOURS, Figure, FigureError, bold, failed, font, text_width};
 
 /// One line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Line {
     /// In the legend.
     pub name: String,
@@ -17,6 +18,24 @@ pub struct Line {
     pub points: Vec<(f64, f64)>,
     /// Points (x, y) of their own, marked.
     pub marks: Vec<(f64, f64)>,
+    /// What there is at an infinite x. It stands apart, behind a break of the axis: no finite place
+    /// on the axis is as far as infinity.
+    pub at_infinity: AtInfinity,
+}
+
+/// What a [`Line`] has at an infinite x.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AtInfinity {
+    /// The y that the line tends to.
+    pub line: Option<f64>,
+    /// The y of a marked point.
+    pub mark: Option<f64>,
+}
+
+impl AtInfinity {
+    fn ys(self) -> impl Iterator<Item = f64> {
+        self.line.into_iter().chain(self.mark)
+    }
 }
 
 /// How the x axis goes.
@@ -96,7 +115,89 @@ fn marker(line: usize, scale: u32) -> Vec<(i32, i32)> {
     (0..corners).map(corner).collect()
 }
 
+/// Where the part of the x axis behind the break stands, in values of the axis.
+#[derive(Clone, Copy)]
+struct Beyond {
+    /// The break itself.
+    gap: f64,
+    /// Where the line that stands for a limit begins.
+    from: f64,
+    /// Where infinity stands.
+    infinity: f64,
+    /// Where the line of a limit ends.
+    to: f64,
+    /// The end of the axis.
+    end: f64,
+}
+
+/// The same in pixels.
+struct BreakPlace {
+    /// The break, on the x axis.
+    bottom: (i32, i32),
+    /// The upper end of the chart.
+    top: i32,
+    /// The x of infinity.
+    infinity: i32,
+}
+
+impl BreakPlace {
+    /// Draws the break of the axis, a dashed line above it, and the name of what is behind it.
+    fn draw<DB: DrawingBackend>(
+        &self,
+        root: &DrawingArea<DB, Shift>,
+        scale: u32,
+    ) -> Result<(), FigureError> {
+        let (unit, (x, bottom)) = (scale as i32, self.bottom);
+        let line = |from: (i32, i32), to: (i32, i32), style: ShapeStyle| {
+            root.draw(&PathElement::new(vec![from, to], style))
+                .map_err(failed)
+        };
+        let dash = RGBColor(150, 150, 150).stroke_width(scale);
+        for y in (self.top..bottom - 6 * unit).step_by(8 * scale as usize) {
+            line((x, y), (x, y + 4 * unit), dash)?;
+        }
+        let axis = BLACK.stroke_width(scale);
+        line(
+            (x - 3 * unit, bottom),
+            (x + 3 * unit, bottom),
+            WHITE.stroke_width(3 * scale),
+        )?;
+        for side in [-3, 3] {
+            let middle = x + side * unit;
+            line(
+                (middle - 3 * unit, bottom + 6 * unit),
+                (middle + 3 * unit, bottom - 6 * unit),
+                axis,
+            )?;
+        }
+        let style = font(16, scale).pos(Pos::new(HPos::Center, VPos::Center));
+        let name = Text::new("∞", (self.infinity, bottom + 12 * unit), style);
+        root.draw(&name).map_err(failed)
+    }
+}
+
 impl LineChart {
+    /// The part of the axis behind the break; `None` where no line has anything at infinity, and on
+    /// a linear axis.
+    fn beyond(&self) -> Option<Beyond> {
+        let mut lines = self.lines.iter();
+        let any = lines.any(|line| line.at_infinity.ys().next().is_some());
+        if !any || self.x == XAxis::Linear {
+            return None;
+        }
+        let (least, most, _) = self.extent();
+        // A seventh of the width of the finite part, on a logarithmic axis.
+        let wide = (most / least).ln() / 7.0;
+        let at = |part: f64| most * (part * wide).exp();
+        Some(Beyond {
+            gap: at(0.25),
+            from: at(0.45),
+            infinity: at(0.65),
+            to: at(0.85),
+            end: at(1.0),
+        })
+    }
+
     fn is_logarithmic(&self) -> bool {
         self.y == Axis::Times && self.extent().2 >= LOGARITHMIC
     }
@@ -105,18 +206,31 @@ impl LineChart {
     fn y_range(&self) -> Range<f64> {
         let (_, _, top) = self.extent();
         match self.y {
-            Axis::Times if self.is_logarithmic() => 1.0..top * 1.15,
-            // A little room under 1: the machine may be behind its baseline.
+            // The machine may be behind its baseline: the axis begins below 1 then.
+            Axis::Times if self.is_logarithmic() && self.least_y() >= 1.0 => 1.0..top * 1.15,
+            Axis::Times if self.is_logarithmic() => self.least_y() / 1.15..top * 1.15,
+            // A little room under 1.
             Axis::Times => {
-                let points = self.lines.iter();
-                let all = points.flat_map(|line| line.points.iter().chain(&line.marks));
-                let least = all.map(|&(_, y)| y).fold(1.0, f64::min);
+                let least = self.least_y().min(1.0);
                 let room = 0.05 * (top - least).max(0.2);
                 least - room..top + 2.0 * room
             }
             Axis::Share => 0.0..1.0,
             Axis::Quantity => 0.0..(top * 1.1).max(1.0),
         }
+    }
+
+    /// Every y of the chart.
+    fn ys(&self) -> impl Iterator<Item = f64> {
+        self.lines.iter().flat_map(|line| {
+            let finite = line.points.iter().chain(&line.marks);
+            finite.map(|&(_, y)| y).chain(line.at_infinity.ys())
+        })
+    }
+
+    /// The smallest y; infinite without lines.
+    fn least_y(&self) -> f64 {
+        self.ys().fold(f64::INFINITY, f64::min)
     }
 
     /// Where a point lies in the chart, both from 0 to 1, from the lower left.
@@ -133,9 +247,10 @@ impl LineChart {
             (scale(value) - start) / (end - start)
         };
         let (least, most, _) = self.extent();
+        let end = self.beyond().map_or(most, |beyond| beyond.end);
         let x = match self.x {
-            XAxis::Doubling => share(least..most, x, true),
-            XAxis::Linear => share(0.0..most, x, false),
+            XAxis::Doubling => share(least..end, x, true),
+            XAxis::Linear => share(0.0..end, x, false),
         };
         (x, share(self.y_range(), y, self.is_logarithmic()))
     }
@@ -149,6 +264,10 @@ impl LineChart {
         let mut points = Vec::new();
         for line in &self.lines {
             points.extend(line.marks.iter().map(|&mark| self.place(mark)));
+            if let Some(beyond) = self.beyond() {
+                let ys = line.at_infinity.ys();
+                points.extend(ys.map(|y| self.place((beyond.infinity, y))));
+            }
             for pair in line.points.windows(2) {
                 let (from, to) = (self.place(pair[0]), self.place(pair[1]));
                 let on = |part: u32| {
@@ -186,7 +305,7 @@ impl LineChart {
         };
         let least = points().map(|&(x, _)| x).fold(f64::INFINITY, f64::min);
         let most = points().map(|&(x, _)| x).fold(0.0, f64::max);
-        let top = points().map(|&(_, y)| y).fold(0.0, f64::max);
+        let top = self.ys().fold(0.0, f64::max);
         let least = if least.is_finite() { least } else { 1.0 };
         (least, most.max(2.0 * least), top)
     }
@@ -214,12 +333,13 @@ impl LineChart {
         Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
     {
         let (least, most, _) = self.extent();
+        let end = self.beyond().map_or(most * 1.001, |beyond| beyond.end);
         match self.x {
             XAxis::Doubling => {
-                let x = (least..most * 1.001).log_scale().base(2.0);
+                let x = (least..end).log_scale().base(2.0);
                 self.draw_axes(root, scale, x, y)
             }
-            XAxis::Linear => self.draw_axes(root, scale, 0.0..most * 1.001, y),
+            XAxis::Linear => self.draw_axes(root, scale, 0.0..end, y),
         }
     }
 
@@ -237,7 +357,7 @@ impl LineChart {
         X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
         Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
     {
-        let (_, _, top) = self.extent();
+        let (_, most, top) = self.extent();
         let mut chart = ChartBuilder::on(root)
             .caption(&self.title, bold(16, scale))
             .margin(14 * scale)
@@ -253,7 +373,11 @@ impl LineChart {
             .x_label_style(font(13, scale))
             .y_label_style(font(13, scale))
             .axis_desc_style(font(14, scale))
-            .x_label_formatter(&|x| format!("{x:.0}"))
+            // Behind the break of the axis no finite number has a place.
+            .x_label_formatter(&|x| match *x <= most * 1.001 {
+                true => format!("{x:.0}"),
+                false => String::new(),
+            })
             .y_label_formatter(&|y| self.format(*y, top))
             .x_labels(12)
             .x_max_light_lines(4)
@@ -262,6 +386,23 @@ impl LineChart {
             .bold_line_style(RGBColor(205, 205, 205))
             .draw()
             .map_err(failed)?;
+        if let Some(beyond) = self.beyond() {
+            let range = self.y_range();
+            let corners = [(beyond.gap, range.start), (beyond.end, range.end)];
+            let clear = Rectangle::new(corners, WHITE.filled());
+            chart.draw_series([clear]).map_err(failed)?;
+            let (base_x, base_y) = root.get_base_pixel();
+            let pixel = |x: f64, y: f64| {
+                let (x, y) = chart.backend_coord(&(x, y));
+                (x - base_x, y - base_y)
+            };
+            let place = BreakPlace {
+                bottom: pixel(beyond.gap, range.start),
+                top: pixel(beyond.gap, range.end).1,
+                infinity: pixel(beyond.infinity, range.start).0,
+            };
+            place.draw(root, scale)?;
+        }
         for (index, line) in self.lines.iter().enumerate() {
             let colour = COLOURS[index % COLOURS.len()];
             let style = colour.stroke_width(2 * scale);
@@ -284,6 +425,17 @@ impl LineChart {
                 EmptyElement::at(point) + Polygon::new(marker.clone(), colour.filled())
             });
             chart.draw_series(marks).map_err(failed)?;
+            if let Some(beyond) = self.beyond() {
+                let AtInfinity { line, mark } = line.at_infinity;
+                let limit =
+                    line.map(|y| PathElement::new(vec![(beyond.from, y), (beyond.to, y)], style));
+                chart.draw_series(limit).map_err(failed)?;
+                let mark = mark.map(|y| {
+                    EmptyElement::at((beyond.infinity, y))
+                        + Polygon::new(marker.clone(), colour.filled())
+                });
+                chart.draw_series(mark).map_err(failed)?;
+            }
         }
         if self.lines.is_empty() {
             return Ok(());
@@ -316,6 +468,44 @@ impl Figure for LineChart {
             self.draw_over(root, scale, range.log_scale())
         } else {
             self.draw_over(root, scale, range)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A speedup below 1 is drawn where it is, also on a logarithmic axis.
+        #[test]
+        fn every_point_lies_in_the_chart(
+            ys in prop::collection::vec(0.05_f64..200.0, 1..8),
+            at_infinity in prop::option::of(0.05_f64..200.0),
+        ) {
+            let points: Vec<_> = ys.iter().zip(0..).map(|(&y, x)| (f64::from(1 << x), y)).collect();
+            let chart = LineChart {
+                title: String::new(),
+                x_label: String::new(),
+                y_label: String::new(),
+                x: XAxis::Doubling,
+                y: Axis::Times,
+                lines: vec![Line {
+                    points: points.clone(),
+                    at_infinity: AtInfinity { line: None, mark: at_infinity },
+                    ..Line::default()
+                }],
+            };
+            let infinity = chart.beyond().zip(at_infinity);
+            prop_assert_eq!(infinity.is_some(), at_infinity.is_some());
+            let infinity = infinity.map(|(beyond, y)| (beyond.infinity, y));
+            for point in points.into_iter().chain(infinity) {
+                let (x, y) = chart.place(point);
+                prop_assert!((-1e-9..1.0 + 1e-9).contains(&x), "{point:?} at {x}");
+                prop_assert!((-1e-9..1.0 + 1e-9).contains(&y), "{point:?} at {y}");
+            }
         }
     }
 }

@@ -18,11 +18,13 @@ const PUBLISHED: &str = "published";
 const UNIT: &str = "unit";
 const TOLERANCE: &str = "tolerance_percent";
 const MARK: &str = "mark";
+const KIND: &str = "kind";
+const BASIS: &str = "basis";
 const NOTE: &str = "note";
 
 const FORM: Form = Form {
     required: &[MACHINE, WORKLOAD, QUANTITY, PUBLISHED, UNIT],
-    optional: &[SET, OF, TOLERANCE, MARK, NOTE],
+    optional: &[SET, OF, TOLERANCE, MARK, KIND, BASIS, NOTE],
     others: false,
     lines: "results",
 };
@@ -118,6 +120,78 @@ impl Quantity {
     }
 }
 
+/// What agreement with a published result says about the simulator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowKind {
+    /// No constant of the machine or the simulator was chosen to meet this result: agreement is
+    /// evidence.
+    Prediction,
+    /// Constants that the sources leave open were chosen with this result in sight: agreement is
+    /// no evidence.
+    Calibrated {
+        /// Which constants, and by which results.
+        basis: String,
+    },
+    /// The machine file restates the result, or another row does: agreement is arithmetic.
+    ByConstruction {
+        /// What restates it.
+        basis: String,
+    },
+}
+
+impl RowKind {
+    /// The names that a golden file uses, in the order of the variants.
+    const NAMES: [&str; 3] = ["prediction", "calibrated", "by construction"];
+
+    /// As a golden file writes it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Prediction => Self::NAMES[0],
+            Self::Calibrated { .. } => Self::NAMES[1],
+            Self::ByConstruction { .. } => Self::NAMES[2],
+        }
+    }
+
+    /// What the row rests on; empty for a prediction.
+    #[must_use]
+    pub fn basis(&self) -> &str {
+        match self {
+            Self::Prediction => "",
+            Self::Calibrated { basis } | Self::ByConstruction { basis } => basis,
+        }
+    }
+
+    /// Reads the kind of a line and what it rests on.
+    fn read(line: Line<'_>) -> Result<Self, GoldenError> {
+        let (name, basis) = (line.text(KIND), line.text(BASIS).to_owned());
+        let kind = match name {
+            "" | "prediction" => Self::Prediction,
+            "calibrated" => Self::Calibrated { basis },
+            "by construction" => Self::ByConstruction { basis },
+            other => {
+                let message = format!("no kind of result is called `{other}`");
+                let help = format!("one of {}", Self::NAMES.join(", "));
+                return Err(line.error(line.column(KIND), message, help));
+            }
+        };
+        let given = !line.text(BASIS).is_empty();
+        match (&kind, given) {
+            (Self::Prediction, true) => {
+                let message = "a prediction rests on nothing that was chosen for it";
+                let help = "an empty cell, or the kind `calibrated` or `by construction`";
+                Err(line.error(line.column(BASIS), message, help))
+            }
+            (Self::Calibrated { .. } | Self::ByConstruction { .. }, false) => {
+                let message = format!("{name}, but not by what");
+                let help = "which constant was chosen by which result, or what restates the result";
+                Err(line.error(line.column(BASIS), message, help))
+            }
+            _ => Ok(kind),
+        }
+    }
+}
+
 /// Columns in which cells of a line begin, from 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Columns {
@@ -156,6 +230,8 @@ pub struct Row {
     pub tolerance: f64,
     /// How sure the published value is.
     pub mark: String,
+    /// What agreement says.
+    pub kind: RowKind,
     /// What explains what is left.
     pub note: String,
 }
@@ -217,6 +293,7 @@ fn row(line: Line<'_>) -> Result<Row, GoldenError> {
             _ => positive(line, TOLERANCE, "a tolerance in percent")?,
         },
         mark: line.text(MARK).to_owned(),
+        kind: RowKind::read(line)?,
         note: line.text(NOTE).to_owned(),
     })
 }

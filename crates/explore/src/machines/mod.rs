@@ -9,13 +9,15 @@ mod fit;
 mod golden;
 mod kernels;
 mod predict;
+mod table;
 
 pub use fit::fit;
-pub use golden::{Columns, Quantity, Row, SHIPPED, parse};
+pub use golden::{Columns, Quantity, Row, RowKind, SHIPPED, parse};
 pub use kernels::{Kernel, KernelFile, KernelList, KernelWork, KernelsFile, Work, resolve};
 pub use predict::{
     Counted, KernelTime, Load, PredictError, Prediction, SerialTime, predict, serial,
 };
+pub use table::{summary, to_markdown, verdict};
 
 /// A published result beside its prediction.
 #[derive(Clone, Debug)]
@@ -33,6 +35,12 @@ impl Compared {
         self.predicted / self.row.published
     }
 
+    /// How far the prediction is off, in percent of the published value.
+    #[must_use]
+    pub fn off_percent(&self) -> f64 {
+        (self.predicted - self.row.published).abs() * 100.0 / self.row.published
+    }
+
     /// Whether the prediction is within the row's tolerance.
     #[must_use]
     pub fn within(&self) -> bool {
@@ -47,40 +55,6 @@ impl Compared {
 pub fn compare(row: Row, prediction: &Prediction) -> Option<Compared> {
     let predicted = row.quantity.of(prediction, &row.of)? / row.scale;
     Some(Compared { row, predicted })
-}
-
-/// The comparison as a table of Markdown, one row a result.
-#[must_use]
-pub fn to_markdown(compared: &[Compared]) -> String {
-    let mut text = String::from(
-        "| machine | workload | quantity | published | predicted | ratio | what explains the rest |\n\
-         |---|---|---|---|---|---|---|\n",
-    );
-    for one in compared {
-        let row = &one.row;
-        let of = if row.of.is_empty() {
-            String::new()
-        } else {
-            format!(" of {}", row.of)
-        };
-        let set = if row.set.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", row.set.join(", "))
-        };
-        text.push_str(&format!(
-            "| {} | {}{set} | {}{of} | {} {} | {} | {:.3} | {} |\n",
-            row.machine,
-            row.workload,
-            row.quantity.name(),
-            row.published,
-            row.unit,
-            digits(one.predicted),
-            one.ratio(),
-            row.note,
-        ));
-    }
-    text
 }
 
 /// Four digits that tell.

@@ -42,7 +42,9 @@ pub(super) fn of_machine(
         (preset.slug.clone(), contexts.iter().map(fraction).collect())
     });
     let heat = HeatMap {
-        title: format!("F: MatMul-free share of the cycles of a token, {machine}"),
+        title: format!(
+            "F: MatMul-free share of the cycles of a token, {machine}, models as published"
+        ),
         x_label: "context length (positions)".into(),
         columns: contexts.iter().map(ToString::to_string).collect(),
         rows: rows.collect(),
@@ -56,10 +58,13 @@ pub(super) fn of_machine(
             name: model.into(),
             marks: points.clone(),
             points,
+            ..Line::default()
         }
     });
     let ceilings = LineChart {
-        title: format!("Ceiling 1 / (1 - F) of any speedup of the projections, {machine}"),
+        title: format!(
+            "Ceiling 1 / (1 - F) of any speedup of the projections, {machine}, models as published"
+        ),
         x_label: "context length (positions)".into(),
         y_label: "largest speedup of a token".into(),
         x: XAxis::Doubling,
@@ -81,7 +86,7 @@ pub(super) fn of_machine(
             .collect(),
     };
     let shares = SharesChart {
-        title: format!("Where a token goes at a context of {LONG}, {machine}"),
+        title: format!("Where a token goes at a context of {LONG}, {machine}, models as published"),
         parts: vec![
             "MatMul-free (projections)".into(),
             "attention; of the weights: embeddings and LM head".into(),
@@ -138,10 +143,13 @@ pub(super) fn speedups(runs: &[Resimulated], machine: &str) -> Result<Drawn, Fig
                 .iter()
                 .map(|point| (point.s, point.machine))
                 .collect(),
+            ..Line::default()
         }
     });
     let chart = LineChart {
-        title: format!("Projections S times faster at a context of {LONG}, {machine}"),
+        title: format!(
+            "Projections S times faster at a context of {LONG}, {machine}, models as published"
+        ),
         x_label: "S (lines: the law; points: the machine, simulated again)".into(),
         y_label: "speedup of a token".into(),
         x: XAxis::Doubling,

@@ -50,12 +50,14 @@ pub struct Machines {
 }
 
 /// How much is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Extent {
     /// All families, contexts and studies.
     Full,
-    /// The smallest model of each family at two contexts, studies of one model of two blocks: to
-    /// see all of the report in a moment.
+    /// The smallest model of each family at two contexts; beyond the published account one model a
+    /// chapter, shortened to two blocks and a small vocabulary, and named so: to see the form of the
+    /// report in a moment.
     Quick,
 }
 
@@ -68,11 +70,35 @@ impl Extent {
             Self::Quick => &[128, 4096],
         }
     }
+
+    /// What a reader must know before the figures of the chapters beyond the published account;
+    /// `None` where their models are whole.
+    #[must_use]
+    pub const fn note(self) -> Option<&'static str> {
+        match self {
+            Self::Full => None,
+            Self::Quick => Some(
+                "QUICK: this shows the form of the report, not its numbers. Models are shortened \
+                 where their names say so, and no figure of one is a figure of the whole model.",
+            ),
+        }
+    }
+
+    /// What a heading over figures of shortened models adds.
+    pub(crate) const fn mark(self) -> &'static str {
+        match self {
+            Self::Full => "",
+            Self::Quick => " (QUICK: shortened models)",
+        }
+    }
 }
 
 /// All results: numbers first, figures and page made of them.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reproduction {
+    /// Whether the chapters beyond the published account ran whole models (`full`) or shortened ones
+    /// (`quick`).
+    pub extent: Extent,
     /// Contexts of the grid.
     pub contexts: &'static [u64],
     /// Families, contexts, machines.
@@ -116,7 +142,7 @@ pub fn reproduce(
     let checked = checked(&mut lab, &machines.edge)?;
     step();
     let resimulated = resimulated::resimulated(&mut lab, &machines.edge, extent)?;
-    let mut bench = Bench::new(machines, extent == Extent::Quick, lab);
+    let mut bench = Bench::new(machines, extent, lab);
     let beyond = beyond::chapters(&mut bench, step)?;
     let mut figures = Vec::new();
     for name in names {
@@ -125,6 +151,7 @@ pub fn reproduce(
     figures.push(figures::speedups(&resimulated, names[0])?);
     figures.extend(beyond.iter().flat_map(|chapter| chapter.figures.clone()));
     let mut all = Reproduction {
+        extent,
         contexts: extent.contexts(),
         grid,
         resimulated,

@@ -162,7 +162,10 @@ fn law_and_machine(page: &mut Page, all: &Reproduction, edge: &str) {
             ]
         })
     });
-    page.table(&["model at 4096", "S", "law", "machine"], rows.collect());
+    page.table(
+        &["model at 4096, as published", "S", "law", "machine"],
+        rows.collect(),
+    );
     prediction(page, all, edge);
 }
 
@@ -195,7 +198,7 @@ fn prediction(page: &mut Page, all: &Reproduction, edge: &str) {
         ])
     });
     page.table(
-        &["model", "F at 4096", "S", "law", "printed"],
+        &["model, as published", "F at 4096", "S", "law", "printed"],
         rows.collect(),
     );
 }
@@ -209,7 +212,7 @@ fn beyond(page: &mut Page, all: &Reproduction) {
     for chapter in &all.beyond {
         // The last one is the conclusion.
         let level = if chapter.name == "roadmap" { 2 } else { 3 };
-        page.heading(level, chapter.title);
+        page.heading(level, chapter.title.as_str());
         page.paragraph(chapter.text.as_str());
         page.list(&chapter.findings);
         for figure in &chapter.figures {

@@ -24,8 +24,10 @@ pub struct SpeedupPoint {
 /// A model on a machine whose projections become faster.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Resimulated {
-    /// The model, as published.
+    /// The model's short name.
     pub model: String,
+    /// In which form: as published, or true.
+    pub form: &'static str,
     /// Positions that the new token sees.
     pub context: u64,
     /// Cycles with S = 1.
@@ -81,6 +83,7 @@ pub(super) fn resimulated(
         });
         Resimulated {
             model: (*model).into(),
+            form: Form::AsPublished.name(),
             context: CONTEXT,
             total_cycles: amdahl.total.get(),
             matmul_free_cycles: amdahl.reachable.get(),

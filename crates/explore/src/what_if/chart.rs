@@ -4,7 +4,7 @@ use attribution::{Amdahl, Speedup};
 use event_kernel::Cycles;
 
 use super::{ContextPoint, Part, Study};
-use crate::figure::{Above, Axis, Line, LineChart, XAxis};
+use crate::figure::{Above, AtInfinity, Axis, Line, LineChart, XAxis};
 
 /// Speedup against S, for each part the law as a line and the machine as points; below it, where
 /// the baseline's cycles go over contexts, or how much of the run is memory's as S grows.
@@ -20,7 +20,8 @@ pub fn figure(study: &Study, workload: &str) -> Above<LineChart, LineChart> {
 
 fn speedups(study: &Study, workload: &str) -> LineChart {
     let answers = study.answers.iter();
-    let most = answers.map(|answer| answer.built).fold(2.0, f64::max);
+    let finite = answers.map(|answer| answer.s).filter(|s| s.is_finite());
+    let most = finite.fold(8.0, f64::max);
     let lines = Part::ALL.into_iter().map(|part| {
         let amdahl = Amdahl {
             reachable: Cycles(study.cycles(part)),
@@ -32,11 +33,18 @@ fn speedups(study: &Study, workload: &str) -> LineChart {
             name: part.name().into(),
             points: steps.filter_map(law).collect(),
             marks: machine_points(study, part, |answer| answer.machine),
+            at_infinity: AtInfinity {
+                line: infinite(study, part).map(|answer| answer.law),
+                mark: infinite(study, part).and_then(|answer| answer.machine),
+            },
         }
     });
     LineChart {
         title: format!("{workload} on {}", study.machine),
-        x_label: "S, times as fast (lines: the law; points: the machine, simulated again)".into(),
+        x_label: format!(
+            "S, times as fast (lines: the law; points: the machine, simulated again{})",
+            stand_in(study)
+        ),
         y_label: "speedup of the run".into(),
         x: XAxis::Doubling,
         y: Axis::Times,
@@ -51,8 +59,34 @@ fn machine_points(
 ) -> Vec<(f64, f64)> {
     let answers = study.answers.iter().filter(|answer| answer.part == part);
     answers
-        .filter_map(|answer| Some((answer.built, y(answer)?)))
+        .filter(|answer| answer.s.is_finite())
+        .filter_map(|answer| Some((answer.s, y(answer)?)))
         .collect()
+}
+
+/// The answer for infinitely fast, where it was asked.
+fn infinite(study: &Study, part: Part) -> Option<&super::Answer> {
+    let mut answers = study.answers.iter();
+    answers.find(|answer| answer.part == part && answer.s.is_infinite())
+}
+
+/// What the machine behind infinity was built as, for the label of the axis.
+fn stand_in(study: &Study) -> String {
+    let asked = Part::ALL
+        .into_iter()
+        .filter_map(|part| infinite(study, part));
+    let built = || asked.clone().map(|answer| answer.built);
+    let (least, most) = (
+        built().fold(f64::INFINITY, f64::min),
+        built().fold(0.0, f64::max),
+    );
+    if least > most {
+        String::new()
+    } else if least < most {
+        format!("; ∞ is built as {least} to {most}")
+    } else {
+        format!("; ∞ is built as {most}")
+    }
 }
 
 fn contexts(study: &Study) -> LineChart {
@@ -65,6 +99,7 @@ fn contexts(study: &Study) -> LineChart {
             name: name.into(),
             marks: points.clone(),
             points,
+            ..Line::default()
         }
     };
     LineChart {
@@ -94,6 +129,11 @@ fn memory(study: &Study) -> LineChart {
             name: part.name().into(),
             marks: points.clone(),
             points,
+            at_infinity: AtInfinity {
+                line: None,
+                mark: infinite(study, part)
+                    .and_then(|answer| answer.machine.map(|_| answer.memory_share)),
+            },
         }
     });
     LineChart {

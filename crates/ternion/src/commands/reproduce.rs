@@ -23,8 +23,8 @@ pub(crate) struct Args {
     /// Folder for what is written; made if it is not there
     #[arg(long, value_name = "DIR", default_value = "reproduction")]
     out: PathBuf,
-    /// Ask the smallest model of each family at two contexts, and models of two blocks beyond: the
-    /// form of the report in a moment, not its numbers
+    /// Ask the smallest model of each family at two contexts, and beyond that models shortened to two
+    /// blocks, which are named so: the form of the report in a moment, not its numbers
     #[arg(long)]
     quick: bool,
 }
@@ -131,6 +131,9 @@ fn print(folder: &Path, all: &Reproduction, machines: [&str; 2]) -> Result<(), F
             }
         }
         writeln!(out, "{table}")?;
+    }
+    if let Some(note) = all.extent.note() {
+        writeln!(out, "{note}\n")?;
     }
     for chapter in &all.beyond {
         writeln!(out, "{}", chapter.title)?;

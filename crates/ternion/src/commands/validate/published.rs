@@ -15,9 +15,11 @@ use crate::table::Table;
 /// Published machines, predicted: boards, chips and RTL beside what was measured on them
 ///
 /// Runs every machine and workload of the file through the same compiler and machine as every other
-/// run, and prints predicted beside published, with the ratio. A file is a table of comma-separated
-/// values with the columns machine, workload, set, quantity, of, published, unit, tolerance_percent,
-/// mark and note. The exit code is 1 if any prediction is beyond its tolerance.
+/// run, and prints simulated beside published, with the ratio. Results whose machine was calibrated by
+/// them, or restates them, are marked and not counted as predictions. A file is a table of
+/// comma-separated values with the columns machine, workload, set, quantity, of, published, unit,
+/// tolerance_percent, mark, kind, basis and note. The exit code is 1 if any result is beyond its
+/// tolerance.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Results to compare with; machines and workloads are looked for beside it [default: the
@@ -157,15 +159,15 @@ fn report(args: &Args, compared: &[Compared]) -> Result<(), Failure> {
             "quantity",
             "of",
             "published",
-            "predicted",
+            "simulated",
             "unit",
             "ratio",
-            "within",
+            "tolerance",
+            "kind",
         ];
         let mut table = Table::new(&header, &[4, 5, 7]);
         for one in compared {
             let row = &one.row;
-            let verdict = if one.within() { "" } else { "BEYOND " };
             table.row(vec![
                 row.machine.clone(),
                 row.workload.clone(),
@@ -181,22 +183,19 @@ fn report(args: &Args, compared: &[Compared]) -> Result<(), Failure> {
                 machines::digits(one.predicted),
                 row.unit.clone(),
                 format!("{:.3}", one.ratio()),
-                format!("{verdict}{} %", row.tolerance),
+                machines::verdict(one),
+                row.kind.name().to_owned(),
             ]);
         }
         writeln!(out, "{table}")?;
-        writeln!(
-            out,
-            "{within} of {} predictions within their tolerance",
-            compared.len()
-        )?;
+        write!(out, "{}", machines::summary(compared))?;
     }
     match compared.len() - within {
         0 => Ok(()),
         beyond => {
             out.flush()?;
             let what = format!(
-                "{beyond} of {} predictions are beyond their tolerance",
+                "{beyond} of {} results are beyond their tolerance",
                 compared.len()
             );
             Err(Failure::Other(anyhow::anyhow!(what)))

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use config::{ConfigError, read_text};
-use explore::counters::{self, Compared, Counters};
+use explore::counters::{self, App, Compared, Counters};
 
 use crate::failure::Failure;
 use crate::load;
@@ -15,13 +15,18 @@ use crate::table::Table;
 /// Runs the dense layers of each application on the machine tpu-v1, through the same compiler and
 /// machine as every other run, and compares the shares of cycles in which the array is active, waits
 /// for weights, and shifts them in. Activations of 8 and of 16 bits are the two ends between which an
-/// application that mixes them lies. A file is a table of comma-separated values in the form of
+/// application that mixes them lies: only where all have 8 bits are active and stall held by
+/// themselves, else their sum. Three fields of the machine are in no source and were chosen with the
+/// counters in sight; what other values of them give is printed beside. A file is a table of comma-separated values in the form of
 /// tests/reference/tpu-v1/apps.csv.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Counters to compare with [default: the published ones, which are built in]
     #[arg(long, value_name = "FILE")]
     golden: Option<PathBuf>,
+    /// Print the tables as Markdown
+    #[arg(long)]
+    markdown: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -31,12 +36,46 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     };
     let apps = counters::parse(&name, &text)
         .map_err(|error| ConfigError::new(error.to_string()).help(error.help.as_str()))?;
-    let spec = load::machine(counters::TPU_MACHINE, &[])?;
-    let compared = counters::compare(&spec.value, apps).map_err(|error| spec.point(&error))?;
-    report(&compared)
+    let compared = compare(&[], apps.clone())?;
+    let mut variants = Vec::new();
+    for changes in variations() {
+        variants.push((changes.join(", "), compare(&changes, apps.clone())?));
+    }
+    report(&compared, &variants, args.markdown)
 }
 
-fn report(compared: &[Compared]) -> Result<(), Failure> {
+/// Each field that was chosen with the counters in sight at a value that was not, then all of them.
+fn variations() -> Vec<Vec<String>> {
+    let changes = counters::CHOSEN.map(|(field, value)| format!("{field}={value}"));
+    let mut variations = changes.clone().map(|change| vec![change]).to_vec();
+    variations.push(changes.to_vec());
+    variations
+}
+
+fn compare(changes: &[String], apps: Vec<App>) -> Result<Vec<Compared>, Failure> {
+    let changes: Vec<String> = changes
+        .iter()
+        .map(|change| format!("hw.{change}"))
+        .collect();
+    let spec = load::machine(counters::TPU_MACHINE, &load::overrides(&changes)?)?;
+    counters::compare(&spec.value, apps).map_err(|error| spec.point(&error).into())
+}
+
+/// What is held for an application, and whether it holds.
+fn verdict(app: &Compared) -> String {
+    let misses = app.misses();
+    let held: Vec<_> = app.held().iter().map(|held| held.name()).collect();
+    match misses.is_empty() {
+        true => format!("within: {}", held.join(", ")),
+        false => format!("OUT OF BOUNDS: {}", misses.join("; ")),
+    }
+}
+
+fn report(
+    compared: &[Compared],
+    variants: &[(String, Vec<Compared>)],
+    markdown: bool,
+) -> Result<(), Failure> {
     let header = [
         "app",
         "layers",
@@ -67,11 +106,6 @@ fn report(compared: &[Compared]) -> Result<(), Failure> {
             }
         };
         within += usize::from(misses.is_empty());
-        let verdict = if misses.is_empty() {
-            "within".to_owned()
-        } else {
-            misses.join("; ")
-        };
         let shape = format!("{} of {1} x {1}", app.app.layers, app.side);
         let first = [
             app.app.name.clone(),
@@ -81,7 +115,7 @@ fn report(compared: &[Compared]) -> Result<(), Failure> {
         ];
         table.row(row(first, &app.app.counters, String::new()));
         let next = |what: &str| [String::new(), String::new(), String::new(), what.into()];
-        table.row(row(next("8 bits"), &simulated.eight, verdict));
+        table.row(row(next("8 bits"), &simulated.eight, verdict(app)));
         table.row(row(next("16 bits"), &simulated.sixteen, String::new()));
         if let Some(share) = app.sixteen_bit_share() {
             lies.push(format!(
@@ -94,7 +128,13 @@ fn report(compared: &[Compared]) -> Result<(), Failure> {
     let ran = compared.len() - refused.len();
     let mut out = std::io::stdout().lock();
     if ran > 0 {
-        writeln!(out, "{table}")?;
+        writeln!(out, "{}", shown(&table, markdown))?;
+        let others = chosen(compared, variants);
+        writeln!(
+            out,
+            "Three fields of the machine were chosen with these counters in sight. With other values, 8 bits:\n"
+        )?;
+        writeln!(out, "{}", shown(&others, markdown))?;
     }
     for line in lies.iter().chain(&refused) {
         writeln!(out, "{line}")?;
@@ -117,6 +157,46 @@ fn report(compared: &[Compared]) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Other(anyhow::anyhow!(wrong.join("; "))))
+}
+
+fn shown(table: &Table, markdown: bool) -> String {
+    match markdown {
+        true => table.markdown(),
+        false => table.to_string(),
+    }
+}
+
+/// The counters with the fields that were chosen at other values.
+fn chosen(compared: &[Compared], variants: &[(String, Vec<Compared>)]) -> Table {
+    let header = [
+        "app",
+        "machine",
+        "active",
+        "stall",
+        "shift",
+        "active + stall",
+        "",
+    ];
+    let mut table = Table::new(&header, &[2, 3, 4, 5]);
+    let as_shipped = ("as shipped".to_owned(), compared);
+    for index in 0..compared.len() {
+        let others = variants
+            .iter()
+            .map(|(name, compared)| (name.clone(), &compared[..]));
+        for (name, compared) in [as_shipped.clone()].into_iter().chain(others) {
+            let app = &compared[index];
+            if let Ok(simulated) = &app.simulated {
+                let all = row(
+                    [app.app.name.clone(), name, String::new(), String::new()],
+                    &simulated.eight,
+                    verdict(app),
+                );
+                let (first, rest) = all.split_at(4);
+                table.row([&first[..2], rest].concat());
+            }
+        }
+    }
+    table
 }
 
 fn row(first: [String; 4], counters: &Counters, verdict: String) -> Vec<String> {
