@@ -10,6 +10,7 @@ use crate::deserialize::Reader;
 use crate::mistake::Mistake;
 use crate::overrides::Override;
 use crate::path::{self, Place, Step, contents, follow, path_at};
+use crate::printable;
 use crate::source::{Part, Source};
 use crate::tree::{self, Group, Node, Span, Value};
 use crate::{ConfigError, FieldError};
@@ -130,9 +131,11 @@ impl Document {
     /// Reads the text as a raw type.
     ///
     /// # Errors
-    /// At the name, value or field that the type does not know or take.
+    /// At the name, value or field that the type does not know or take, and at a text with a control
+    /// character.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        T::deserialize(Reader::new(&self.root))
+        printable::check(&self.root)
+            .and_then(|()| T::deserialize(Reader::new(&self.root)))
             .map_err(|mistake| shown(&self.source, Some(&self.root), mistake))
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use crate::printable::{escaped, printable, printable_lines};
 use crate::source::Origin;
 use crate::tree::Span;
 
@@ -66,7 +67,8 @@ impl ConfigError {
         &self.0.message
     }
 
-    /// The error as it is shown: with the line it points at, coloured for a terminal or plain.
+    /// The error as it is shown: with the line it points at, coloured for a terminal or plain. What
+    /// it quotes is printable, whatever was in the file.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
         let Content {
@@ -76,27 +78,31 @@ impl ConfigError {
             notes,
             help,
         } = &*self.0;
+        let label = printable(label);
         let mut group = Level::ERROR
-            .primary_title(message)
+            .primary_title(printable_lines(message))
             .elements(place.iter().map(|(origin, span)| {
-                Snippet::source(&origin.text).path(&origin.name).annotation(
+                let source = Snippet::source(&origin.text).path(printable(&origin.name));
+                source.annotation(
                     AnnotationKind::Primary
                         .span(span.clone())
-                        .label((!label.is_empty()).then_some(label.as_str())),
+                        .label((!label.is_empty()).then_some(&*label)),
                 )
             }));
         for note in notes {
-            group = group.element(Level::NOTE.message(note));
+            group = group.element(Level::NOTE.message(printable_lines(note)));
         }
         if let Some(help) = help {
-            group = group.element(Level::HELP.message(help));
+            group = group.element(Level::HELP.message(printable_lines(help)));
         }
         let renderer = if colour {
             Renderer::styled()
         } else {
             Renderer::plain()
         };
-        renderer.render(&[group])
+        // The line of the file: the renderer replaces most of what is not to be printed, not all.
+        let colours = |c| colour && c == '\u{1b}';
+        escaped(&renderer.render(&[group]), |c| c == '\n' || colours(c)).into_owned()
     }
 }
 

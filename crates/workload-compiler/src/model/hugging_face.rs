@@ -1,6 +1,6 @@
 //! Hugging Face `config.json` to [`Model`].
 
-use config::FieldError;
+use config::{FieldError, is_control};
 use serde::Deserialize;
 
 use super::{Activation, FeedForward, Mixer, Model, Norm, NormPlacement, Position};
@@ -174,6 +174,12 @@ pub fn from_hugging_face(text: &str, name: &str) -> Result<Model, FieldError> {
         ))
     })?;
     let model = build(&config, &model_type, &known, name)?;
+    if model.name.contains(is_control) {
+        let message = "a name with control characters";
+        return Err(
+            FieldError::new("_name_or_path", message).help("reports print it: leave it out")
+        );
+    }
     model.check()?;
     Ok(model)
 }
