@@ -1,7 +1,6 @@
 //! A file as read, with its overrides.
 
-use std::io::ErrorKind;
-use std::path::Path as FilePath;
+use std::io::{self, ErrorKind, Read};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,14 +27,6 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// If it cannot be opened, is empty, is not UTF-8 or is not RON.
-    pub fn load(path: &FilePath) -> Result<Self, ConfigError> {
-        Self::parse(path.display().to_string(), read_text(path)?)
-    }
-
     /// Takes a text; `name` stands for it in errors.
     ///
     /// # Errors
@@ -208,13 +199,14 @@ impl Document {
     }
 }
 
-/// Reads a text file of any form.
+/// Reads a text to its end from what was opened as `name`: a file, a pipe, standard input.
 ///
 /// # Errors
-/// If it cannot be opened or is not UTF-8.
-pub fn read_text(path: &FilePath) -> Result<String, ConfigError> {
-    let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| {
+/// If it could not be opened, cannot be read or is not UTF-8.
+pub fn text_of(name: &str, opened: io::Result<impl Read>) -> Result<String, ConfigError> {
+    let mut bytes = Vec::new();
+    let read = opened.and_then(|mut file| file.read_to_end(&mut bytes));
+    read.map_err(|error| {
         let why = match error.kind() {
             ErrorKind::NotFound => "there is no such file".to_string(),
             ErrorKind::PermissionDenied => "permission denied".to_string(),

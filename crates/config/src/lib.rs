@@ -35,7 +35,7 @@ mod suggest;
 mod tree;
 
 pub use decimal::Decimal;
-pub use document::{Document, read_text};
+pub use document::{Document, text_of};
 pub use error::ConfigError;
 pub use field::FieldError;
 pub use keyword::{Keyword, Or, Unlimited};

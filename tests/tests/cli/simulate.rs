@@ -151,12 +151,32 @@ fn the_trace_is_one_that_viewers_accept() {
 #[test]
 fn without_a_machine_and_a_workload_the_defaults_run_and_leave_a_trace() {
     let folder = Folder::new();
-    let run = folder.run(&small(&[])).ok();
+    let run = folder.run(&["simulate"]).ok();
     assert!(run.stdout.contains("edge-hybrid"), "{}", run.stdout);
     assert!(run.stdout.contains("Amdahl"), "{}", run.stdout);
     assert_eq!(run.stderr, "", "no progress where nobody watches");
     let name = "traces/edge-hybrid--bitnet-b1.58-2b-4t-decode.json.gz";
-    assert!(folder.path(name).exists());
+    let trace = std::fs::read(folder.path(name)).expect("it is there");
+    let (_, told) = run.stdout.split_once("\nwrote ").expect("it is told");
+    assert!(told.starts_with(name), "{told}");
+    assert!(told.contains("events of a budget of 500,000"), "{told}");
+    assert!(told.contains("--trace-budget"), "{told}");
+    // A changed run is another one: it does not take the place of this trace, nor write one unasked.
+    let run = folder.run(&small(&[])).ok();
+    assert!(!run.stdout.contains("traces/"), "{}", run.stdout);
+    assert!(trace == std::fs::read(folder.path(name)).expect("it is there"));
+    assert_eq!(folder.files(), ["traces"]);
+}
+
+#[test]
+fn what_shapes_a_trace_asks_for_one() {
+    let folder = Folder::new();
+    for option in [["--trace-window", "0..100"], ["--trace-budget", "100"]] {
+        let run = folder.run(&small(&option));
+        assert_eq!(run.code, 2);
+        assert!(run.stderr.contains("--trace <FILE"), "{}", run.stderr);
+    }
+    assert!(folder.files().is_empty(), "{:?}", folder.files());
 }
 
 #[test]

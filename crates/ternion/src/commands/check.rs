@@ -3,11 +3,13 @@
 use std::io::Write;
 
 use accelerator::Machine;
-use config::{ConfigError, Document};
+use config::{ConfigError, Document, printable};
 use energy::Technology;
 use explore::price;
 
+use crate::console::Console;
 use crate::failure::{Failure, show};
+use crate::input;
 use crate::load;
 use crate::shipped::{KERNELS, MACHINES, PUBLISHED, WORKLOADS};
 
@@ -21,17 +23,17 @@ Examples:
   ternion check my-machine.ron my-workload.ron
   ternion check hw-configs/*.ron workloads/*.ron")]
 pub(crate) struct Args {
-    /// Files, or names of shipped machines and workloads
+    /// Files, or names of shipped machines and workloads; `-`: stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut wrong = 0;
-    let mut out = std::io::stdout().lock();
+    let mut out = Console::stdout();
     for file in &args.files {
         match load::open(file, &[&MACHINES, &WORKLOADS, &PUBLISHED, &KERNELS]).and_then(verdict) {
-            Ok(verdict) => writeln!(out, "{file}: {verdict}")?,
+            Ok(verdict) => writeln!(out, "{}: {verdict}", printable(&input::name(file.as_ref())))?,
             Err(error) => {
                 out.flush()?;
                 show(&error);

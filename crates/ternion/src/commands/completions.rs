@@ -4,6 +4,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::cli::Cli;
+use crate::console::Console;
 use crate::failure::Failure;
 
 /// Print a completion script for a shell
@@ -20,6 +21,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     use std::io::Write;
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "ternion", &mut script);
-    std::io::stdout().write_all(&script)?;
+    Console::stdout().write_all(&script)?;
     Ok(())
 }

@@ -8,6 +8,7 @@ use config::ConfigError;
 use explore::GoldenError;
 use explore::published::{self, Cell, CheckError, Checked};
 
+use crate::console::Console;
 use crate::failure::Failure;
 use crate::load;
 use crate::table::Table;
@@ -86,7 +87,7 @@ fn refused(error: &GoldenError) -> ConfigError {
 }
 
 fn report(args: &Args, checked: &[Checked]) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Console::stdout();
     let header = [
         "model",
         "context",

@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use config::{ConfigError, read_text};
+use config::ConfigError;
 use explore::counters::{self, Compared, Counters};
 
+use crate::console::Console;
 use crate::failure::Failure;
+use crate::input;
 use crate::load;
 use crate::table::Table;
 
@@ -26,7 +28,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (name, text) = match &args.golden {
-        Some(path) => (path.display().to_string(), read_text(path)?),
+        Some(path) => (input::name(path), input::text(path)?),
         None => (counters::SHIPPED.0.into(), counters::SHIPPED.1.into()),
     };
     let apps = counters::parse(&name, &text)
@@ -92,7 +94,7 @@ fn report(compared: &[Compared]) -> Result<(), Failure> {
         }
     }
     let ran = compared.len() - refused.len();
-    let mut out = std::io::stdout().lock();
+    let mut out = Console::stdout();
     if ran > 0 {
         writeln!(out, "{table}")?;
     }
