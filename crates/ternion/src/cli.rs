@@ -26,10 +26,13 @@ use crate::failure::Failure;
     after_help = "\
 Examples:
   ternion simulate
-  ternion simulate --hw tpu-v1 --workload my-model.ron --set hw.clock=MHz(800)
+  ternion simulate --workload gpt2-124m-prefill --set 'hw.clock=MHz(800)'
   ternion machines edge-hybrid > mine.ron && ternion check mine.ron
 
-Exit codes: 0 success, 2 bad input, 3 the simulated machine cannot go on, 1 anything else."
+As a FILE, `-` is stdin or stdout.
+
+Exit codes: 0 success, 2 bad input, 3 the simulated machine cannot go on, 128 and more: ended by that
+signal, 1 anything else."
 )]
 pub(crate) struct Cli {
     /// Say more about what the simulator itself is doing (-vv: more still); to stderr

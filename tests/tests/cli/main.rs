@@ -4,6 +4,7 @@ mod bad_input;
 mod compile;
 mod cores;
 mod explore;
+mod help_examples;
 mod names;
 mod outputs;
 mod published;

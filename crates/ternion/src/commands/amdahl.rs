@@ -28,11 +28,12 @@ use crate::table::{Table, grouped};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  ternion amdahl --hw edge-hybrid --workload bitnet-b1.58-2b-4t-decode
-  ternion amdahl --hw cloud-tpu --workload gpt2-124m-prefill --speedups 2,8,inf --by columns
-
-  ternion amdahl --hw edge-tpu --workload llama-2-7b-decode-int8 --set 'workload.precision.projection=Binary' \\
-      --pe binary --by lookup --speedups 1,2,4
+  ternion amdahl --hw edge-tpu-paper --workload opt-1.3b-decode-paper
+  ternion amdahl --hw edge-hybrid --workload gpt2-124m-decode-as-published \\
+      --speedups 2,inf --by columns --figure columns.svg
+  ternion amdahl --hw edge-tpu-paper --workload opt-1.3b-decode-paper \\
+      --set 'workload.precision.projection=Binary' --pe binary \\
+      --by lookup --speedups 1,2,4
 
 An array that serves projections and others is split: the part gets a copy of its own. `inf` is
 simulated as 1024 times faster, or as much as an array may be; with --by lookup as 16. A context of

@@ -20,8 +20,9 @@ use crate::shipped::{KERNELS, MACHINES, PUBLISHED, WORKLOADS};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  ternion check my-machine.ron my-workload.ron
-  ternion check hw-configs/*.ron workloads/*.ron")]
+  ternion check edge-hybrid gpt2-124m-prefill
+  ternion machines tpu-v1 > mine.ron && ternion check mine.ron
+  ternion machines --template | ternion check -")]
 pub(crate) struct Args {
     /// Files, or names of shipped machines and workloads; `-`: stdin
     #[arg(required = true, value_name = "FILE")]

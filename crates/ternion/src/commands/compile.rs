@@ -24,8 +24,10 @@ use crate::table::{Table, grouped};
 #[command(after_help = "\
 Examples:
   ternion compile --hw edge-hybrid --workload bitnet-b1.58-2b-4t-decode
-  ternion compile --workload gpt2-124m-prefill --set 'workload.run=Prefill(tokens: 64)' --operations
-  ternion compile --workload bitnet-b1.58-2b-4t-generate --pass 7 --json program.json
+  ternion compile --workload gpt2-124m-prefill --operations \\
+      --set 'workload.run=Prefill(tokens: 64)'
+  ternion compile --workload bitnet-b1.58-2b-4t-generate --pass 7 \\
+      --json program.json
 
 Of a run of several passes, the first and the last are shown, or those that --pass names.")]
 pub(crate) struct Args {

@@ -10,8 +10,11 @@ use crate::failure::Failure;
 /// Print a completion script for a shell
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example (bash):
-  ternion completions bash > ~/.local/share/bash-completion/completions/ternion")]
+Examples:
+  ternion completions bash > ternion.bash
+
+bash reads such a file with `source`, or of itself as
+~/.local/share/bash-completion/completions/ternion.")]
 pub(crate) struct Args {
     /// Which shell
     shell: Shell,

@@ -21,9 +21,10 @@ use crate::table::grouped;
     subcommand_negates_reqs = true,
     after_help = "\
 Examples:
-  ternion dram --config DDR4-3200AA --trace requests.txt
-  ternion dram --config mine.ron --trace requests.txt --commands commands.csv
-  ternion dram check commands.csv
+  echo 0x40 READ 0 > requests.txt && ternion dram --config DDR4-3200AA \\
+      --trace requests.txt --json results.json
+  echo 0x40 WRITE 9 | ternion dram --config LPDDR4-3200 --trace - \\
+      --commands commands.csv && ternion dram check commands.csv
 
 A request is a line `0xADDRESS READ|WRITE CYCLE`. A configuration of one's own starts from a shipped
 one: `(standard: \"DDR4-3200AA\", channels: 2, policy: (page: Closed))`."

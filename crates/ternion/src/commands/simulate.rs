@@ -32,11 +32,14 @@ use crate::table::grouped;
 #[command(after_help = "\
 Examples:
   ternion simulate
-  ternion simulate --hw cloud-hybrid --set 'workload.run=Prefill(tokens: 512)'
-  ternion simulate --hw mine.ron --set hw.arrays[0].rows=128 --trace run.json.gz --json run.json
+  ternion simulate --hw cloud-hybrid --set 'workload.run=Prefill(tokens: 64)'
+  ternion machines edge-hybrid > mine.ron && ternion simulate --hw mine.ron \\
+      --workload gpt2-124m-prefill --set 'hw.arrays[0].rows=16' \\
+      --trace run.json.gz --json run.json
 
 --set reaches any field of either file: hw.FIELD or workload.FIELD, the value written as in the
-files. It may be given more than once; later ones win.")]
+files; in quotes, for shells have a use of their own for ( and [. It may be given more than once;
+later ones win.")]
 pub(crate) struct Args {
     /// Machine: a RON file, or the name of a shipped one (ternion machines), or `-`:
     /// stdin [default: edge-hybrid]
