@@ -1,7 +1,5 @@
 //! A file as read, with its overrides.
 
-use std::path::Path as FilePath;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -9,7 +7,8 @@ use crate::deserialize::Reader;
 use crate::mistake::Mistake;
 use crate::overrides::Override;
 use crate::path::{self, Place, Step, contents, follow, path_at};
-use crate::read::{BYTE_ORDER_MARK, read_document};
+use crate::printable;
+use crate::read::BYTE_ORDER_MARK;
 use crate::source::{Part, Source};
 use crate::tree::{self, Group, Node, Span, Value};
 use crate::{ConfigError, FieldError};
@@ -27,14 +26,6 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// If it cannot be opened, is longer than 16 MiB, is empty, is not UTF-8 or is not RON.
-    pub fn load(path: &FilePath) -> Result<Self, ConfigError> {
-        Self::parse(path.display().to_string(), read_document(path)?)
-    }
-
     /// Takes a text; `name` stands for it in errors. A byte-order mark at its beginning is skipped.
     ///
     /// # Errors
@@ -134,9 +125,11 @@ impl Document {
     /// Reads the text as a raw type.
     ///
     /// # Errors
-    /// At the name, value or field that the type does not know or take.
+    /// At the name, value or field that the type does not know or take, and at a text with a control
+    /// character.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        T::deserialize(Reader::new(&self.root))
+        printable::check(&self.root)
+            .and_then(|()| T::deserialize(Reader::new(&self.root)))
             .map_err(|mistake| shown(&self.source, Some(&self.root), mistake))
     }
 

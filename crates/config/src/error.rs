@@ -4,6 +4,7 @@ use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use crate::printable::{escaped, printable, printable_lines};
 use crate::source::Origin;
 use crate::tree::Span;
 
@@ -94,7 +95,8 @@ impl ConfigError {
         &self.0.message
     }
 
-    /// The error as it is shown: with the line it points at, coloured for a terminal or plain.
+    /// The error as it is shown: with the line it points at, coloured for a terminal or plain. What
+    /// it quotes is printable, whatever was in the file.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
         let Content {
@@ -109,32 +111,34 @@ impl ConfigError {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut group =
-            level
-                .primary_title(message)
-                .elements(place.iter().map(|(origin, span)| {
-                    let lines = Lines::around(&origin.text, span);
-                    Snippet::source(lines.text)
-                        .line_start(lines.first)
-                        .path(&origin.name)
-                        .annotation(
-                            AnnotationKind::Primary
-                                .span(lines.span)
-                                .label((!label.is_empty()).then_some(label.as_str())),
-                        )
-                }));
+        let label = printable(label);
+        let mut group = level
+            .primary_title(printable_lines(message))
+            .elements(place.iter().map(|(origin, span)| {
+                let lines = Lines::around(&origin.text, span);
+                Snippet::source(lines.text)
+                    .line_start(lines.first)
+                    .path(printable(&origin.name))
+                    .annotation(
+                        AnnotationKind::Primary
+                            .span(lines.span)
+                            .label((!label.is_empty()).then_some(&*label)),
+                    )
+            }));
         for note in notes {
-            group = group.element(Level::NOTE.message(note));
+            group = group.element(Level::NOTE.message(printable_lines(note)));
         }
         if let Some(help) = help {
-            group = group.element(Level::HELP.message(help));
+            group = group.element(Level::HELP.message(printable_lines(help)));
         }
         let renderer = if colour {
             Renderer::styled()
         } else {
             Renderer::plain()
         };
-        renderer.render(&[group])
+        // The line of the file: the renderer replaces most of what is not to be printed, not all.
+        let colours = |c| colour && c == '\u{1b}';
+        escaped(&renderer.render(&[group]), |c| c == '\n' || colours(c)).into_owned()
     }
 }
 

@@ -13,6 +13,8 @@
 //!   [`Area`] and [`Power`] are written `MHz(700)`, `KiB(256)`, `GBps(34)`, `Ns(100)`, `Pj(0.3)`,
 //!   `Um2(391)`, `Mw(1)` and resolved without floating point. Where there
 //!   may be none, [`Or`] takes a word in place of a value: `Unlimited`.
+//! * **Texts are shown as they are.** A text with a control character ([`is_control`]) is refused at
+//!   its place, and errors print what they quote as [`printable()`] text.
 //!
 //! The grammar is RON's, and `ron` decides what is well formed. The text is then held as a tree in
 //! which every name and value has its place; serde reads from that tree. A text that is not RON by a
@@ -30,6 +32,7 @@ mod lexer;
 mod mistake;
 mod overrides;
 mod path;
+mod printable;
 mod quantity;
 mod read;
 mod source;
@@ -42,6 +45,7 @@ pub use error::ConfigError;
 pub use field::{FieldError, OtherFile};
 pub use keyword::{Keyword, Or, Unlimited};
 pub use overrides::Override;
+pub use printable::{is_control, printable, printable_lines};
 pub use quantity::{Area, Bandwidth, Clock, Energy, Power, Size, Time};
-pub use read::{read_document, read_text};
+pub use read::{Longest, text_of};
 pub use suggest::{among, nearest};

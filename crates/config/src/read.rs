@@ -1,40 +1,46 @@
 //! Files as text: bounded, so that no file, pipe or device takes all of memory.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::io::{self, ErrorKind, Read};
 
 use crate::ConfigError;
 
 /// What some editors put before the first character of a UTF-8 text.
 pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The longest RON file that is read. The largest shipped one has a thousandth of that.
-const LONGEST_DOCUMENT_BYTES: u64 = 16 << 20;
-
-/// The longest text of any other form: traces of requests have millions of lines.
-const LONGEST_TEXT_BYTES: u64 = 256 << 20;
-
-/// Reads a text file of any form, at most 256 MiB of it. A byte-order mark at its beginning is left
-/// out.
-///
-/// # Errors
-/// If it cannot be opened, is longer than that, or is not UTF-8.
-pub fn read_text(path: &Path) -> Result<String, ConfigError> {
-    read_at_most(path, LONGEST_TEXT_BYTES)
+/// How long a text may be that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Longest {
+    /// 16 MiB: a file that a person writes, RON or what it names. The largest shipped one has a
+    /// thousandth of that.
+    Document,
+    /// 256 MiB: a text of any other form. Traces of requests have millions of lines.
+    Text,
 }
 
-/// Reads a file that a person writes: a RON file, or one that it names; at most 16 MiB of it.
-///
-/// # Errors
-/// As [`read_text`].
-pub fn read_document(path: &Path) -> Result<String, ConfigError> {
-    read_at_most(path, LONGEST_DOCUMENT_BYTES)
+impl Longest {
+    const fn bytes(self) -> u64 {
+        match self {
+            Self::Document => 16 << 20,
+            Self::Text => 256 << 20,
+        }
+    }
 }
 
-fn read_at_most(path: &Path, most_bytes: u64) -> Result<String, ConfigError> {
-    let name = path.display().to_string();
-    let unreadable = |error: std::io::Error| {
+/// Reads a text to its end from what was opened as `name`: a file, a pipe, standard input. No more is
+/// read than the text may be long, so that neither a pipe nor a device takes all of memory. A byte-order
+/// mark at its beginning is left out.
+///
+/// # Errors
+/// If it could not be opened, cannot be read, is longer than that, or is not UTF-8.
+pub fn text_of(
+    name: &str,
+    opened: io::Result<impl Read>,
+    longest: Longest,
+) -> Result<String, ConfigError> {
+    let most_bytes = longest.bytes();
+    let mut bytes = Vec::new();
+    let read = opened.and_then(|file| file.take(most_bytes + 1).read_to_end(&mut bytes));
+    read.map_err(|error| {
         let why = match error.kind() {
             ErrorKind::NotFound => "there is no such file".to_string(),
             ErrorKind::PermissionDenied => "permission denied".to_string(),
@@ -42,30 +48,16 @@ fn read_at_most(path: &Path, most_bytes: u64) -> Result<String, ConfigError> {
             _ => error.to_string(),
         };
         ConfigError::new(format!("cannot read `{name}`: {why}"))
-    };
-    let file = File::open(path).map_err(unreadable)?;
-    let length = file.metadata().map_err(unreadable)?.len();
-    if length > most_bytes {
-        return Err(too_long(
-            &name,
-            &format!("it has {length} bytes, "),
-            most_bytes,
-        ));
-    }
-    // Pipes and devices have no length until they end, if they do.
-    let mut bytes = Vec::new();
-    file.take(most_bytes + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    })?;
     if bytes.len() as u64 > most_bytes {
-        return Err(too_long(&name, "", most_bytes));
+        return Err(too_long(name, most_bytes));
     }
-    decode(&name, bytes)
+    decode(name, bytes)
 }
 
-fn too_long(name: &str, found: &str, most_bytes: u64) -> ConfigError {
+fn too_long(name: &str, most_bytes: u64) -> ConfigError {
     ConfigError::new(format!(
-        "`{name}` is too long: {found}at most {most_bytes} bytes are read"
+        "`{name}` is too long: at most {most_bytes} bytes are read"
     ))
     .help(format!(
         "a file of this kind has at most {} MiB",
@@ -141,7 +133,8 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_device_without_end_is_read_up_to_the_limit() {
-        let error = read_document(Path::new("/dev/zero")).unwrap_err();
+        let error =
+            text_of("zeros", std::fs::File::open("/dev/zero"), Longest::Document).unwrap_err();
         assert!(error.to_string().contains("too long"), "{error}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use config::{Document, Override};
+use config::{ConfigError, Document, Override};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -15,12 +15,17 @@ enum Shape {
     Table(BTreeMap<String, bool>),
 }
 
+/// A text that a file may hold.
+fn text() -> impl Strategy<Value = String> {
+    any::<String>().prop_map(|text| text.replace(config::is_control, ""))
+}
+
 fn shape() -> impl Strategy<Value = Shape> {
     let leaf = prop_oneof![
         Just(Shape::Point),
         any::<u32>().prop_map(Shape::Circle),
-        (any::<i64>(), any::<String>()).prop_map(|(a, b)| Shape::Pair(a, b)),
-        prop::collection::btree_map(any::<String>(), any::<bool>(), 0..4).prop_map(Shape::Table),
+        (any::<i64>(), text()).prop_map(|(a, b)| Shape::Pair(a, b)),
+        prop::collection::btree_map(text(), any::<bool>(), 0..4).prop_map(Shape::Table),
     ];
     leaf.prop_recursive(3, 16, 4, |inner| {
         (any::<Option<u8>>(), prop::collection::vec(inner, 0..4))
@@ -79,6 +84,66 @@ proptest! {
         let set = Override::parse(&argument, &["hw"]).and_then(|change| document.set(&change));
         if let Err(error) = set.and_then(|()| document.read::<Shape>().map(|_| ())) {
             prop_assert!(error.to_string().starts_with("error: "));
+        }
+    }
+}
+
+/// Any text, control characters and all.
+fn wild() -> impl Strategy<Value = String> {
+    let character = prop_oneof![
+        3 => any::<char>(),
+        1 => (0_u8..=0x9f).prop_map(char::from),
+        1 => prop::sample::select(vec!['\u{202e}', '\u{2066}', '\u{2028}', '\u{ffff}', '\u{61c}']),
+    ];
+    prop::collection::vec(character, 0..12).prop_map(String::from_iter)
+}
+
+/// A text without the escapes that colour it.
+fn uncoloured(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    first
+        + &parts
+            .filter_map(|part| Some(part.split_once('m')?.1))
+            .collect::<String>()
+}
+
+/// Whether a terminal, or an XML reader, takes a text as nothing but letters.
+fn is_shown(text: &str) -> bool {
+    !text.chars().any(config::is_control)
+}
+
+proptest! {
+    #[test]
+    fn a_text_is_read_as_it_is_or_refused_for_what_steers_a_terminal(text in wild()) {
+        let written = ron::to_string(&Shape::Pair(1, text.clone())).expect("RON");
+        let read = Document::parse("test.ron", written).and_then(|file| file.read::<Shape>());
+        match read {
+            Ok(shape) => {
+                prop_assert!(is_shown(&text));
+                prop_assert_eq!(shape, Shape::Pair(1, text));
+            }
+            Err(error) => {
+                prop_assert!(!is_shown(&text), "{}", error);
+                prop_assert!(error.message().contains("control character"), "{}", error);
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_prints_nothing_that_steers_a_terminal(
+        name in wild(), text in wild(), value in wild(), message in wild(),
+    ) {
+        let source = format!("Circle({text})");
+        let plain = |shown: &str| shown.lines().all(is_shown);
+        let file = Document::parse(name, source);
+        let mistake = Override::parse(&format!("hw.x={value}"), &["hw"]);
+        let set = file.clone().and_then(|mut file| file.set(&mistake?));
+        let read = file.and_then(|file| file.read::<Shape>().map(|_| ()));
+        let own = ConfigError::new(message.clone()).note(message.clone()).help(message);
+        for error in [read.err(), set.err(), Some(own)].into_iter().flatten() {
+            prop_assert!(plain(&error.render(false)), "{:?}", error.render(false));
+            prop_assert_eq!(uncoloured(&error.render(true)), error.render(false));
         }
     }
 }

@@ -1,10 +1,11 @@
 //! How a command ends when it does not end well.
 
-use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
 
 use accelerator::MachineError;
 use config::ConfigError;
+
+use crate::console::{Stream, complain};
 
 /// Why a command failed; each kind has its exit code.
 #[derive(Debug)]
@@ -39,8 +40,6 @@ impl Failure {
                 show(&ConfigError::new(message).help(help));
                 ExitCode::from(4)
             }
-            // Whoever reads our output has read enough: `ternion models | head`.
-            Self::Other(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
             Self::Other(error) => {
                 show(&ConfigError::new(format!("{error:#}")));
                 ExitCode::from(1)
@@ -51,15 +50,7 @@ impl Failure {
 
 /// Shows an error on stderr, in colour on a terminal.
 pub(crate) fn show(error: &ConfigError) {
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    eprintln!("{}", error.render(colour));
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|cause| cause.kind() == ErrorKind::BrokenPipe)
+    complain(&error.render(Stream::Stderr.takes_colour()));
 }
 
 impl From<MachineError> for Failure {

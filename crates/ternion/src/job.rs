@@ -1,17 +1,33 @@
 //! A machine, a workload, and the one compiled for the other.
 
 use accelerator::{Machine, MachineSpec};
-use config::ConfigError;
+use config::{ConfigError, Document};
 use energy::Priced;
 use explore::price;
 use workload_compiler::{CompileError, CompiledProgram, Concern, Workload};
 
 use crate::failure::Failure;
+use crate::input;
 use crate::load::{self, Loaded};
 
 /// What runs when nothing is named.
 pub(crate) const DEFAULT_MACHINE: &str = "edge-hybrid";
 const DEFAULT_WORKLOAD: &str = "bitnet-b1.58-2b-4t-decode";
+
+/// The file of the workload that an argument names, or of the one that runs when none is named.
+pub(crate) fn workload_document(argument: Option<&str>) -> Result<Document, ConfigError> {
+    load::workload_document(argument.unwrap_or(DEFAULT_WORKLOAD))
+}
+
+/// Refuses to read both files from standard input.
+pub(crate) fn refuse_stdin_twice(
+    hw: Option<&str>,
+    workload: Option<&str>,
+) -> Result<(), ConfigError> {
+    let arguments = [("--hw", hw), ("--workload", workload)];
+    let given = arguments.map(|(option, argument)| (option, argument.unwrap_or_default()));
+    input::refuse_stdin_twice(&given)
+}
 
 /// What is run on what.
 pub(crate) struct Job {
@@ -21,22 +37,20 @@ pub(crate) struct Job {
     pub(crate) program: CompiledProgram,
     /// The machine in its technology, if it names one.
     pub(crate) priced: Option<Vec<Priced>>,
-    /// What there is to say of the trace of the run, once it is written.
-    pub(crate) trace: Option<String>,
 }
 
 impl Job {
-    /// Opens both files, changes the fields that `--set` names, and compiles: for every chip, or for
+    /// Opens the machine's file, changes the fields that `--set` names, and compiles: for every chip, or for
     /// one of those that do the same.
     pub(crate) fn load(
         hw: Option<&str>,
-        workload: Option<&str>,
+        workload: Document,
         set: &[String],
         every_chip: bool,
     ) -> Result<Self, Failure> {
         let overrides = load::overrides(set)?;
         let spec = load::machine(hw.unwrap_or(DEFAULT_MACHINE), &overrides)?;
-        let workload = load::workload(workload.unwrap_or(DEFAULT_WORKLOAD), &overrides)?;
+        let workload = load::changed_workload(workload, &overrides)?;
         Self::of(spec, workload, every_chip)
     }
 
@@ -60,7 +74,6 @@ impl Job {
             machine,
             program,
             priced,
-            trace: None,
         })
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use accelerator::{MachineFile, MachineSpec};
-use config::{ConfigError, Document, FieldError, Override, among, read_document};
+use config::{ConfigError, Document, FieldError, Override, among, printable};
 use energy::Technology;
 use explore::machines::{self, KernelList, KernelsFile, Load};
 use serde::Serialize;
@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use workload_compiler::{Workload, WorkloadFile};
 
 use crate::failure::show;
+use crate::input;
 use crate::shipped::{KERNELS, Kind, MACHINES, PUBLISHED, WORKLOADS};
 
 /// A checked file, and the text that it came from.
@@ -31,10 +32,12 @@ impl<T> Loaded<T> {
         }
     }
 
-    /// The name of the file, without folder and ending.
+    /// The name of the file, without folder and ending, to be printed.
     pub(crate) fn name(&self) -> String {
         let name = Path::new(self.document.name()).file_stem();
-        name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+        name.map_or_else(String::new, |name| {
+            printable(&name.to_string_lossy()).into_owned()
+        })
     }
 
     /// Shows an error that came to light later at its place in the file.
@@ -52,22 +55,25 @@ pub(crate) fn overrides(arguments: &[String]) -> Result<Vec<Override>, ConfigErr
         .collect()
 }
 
-/// Opens a file by its path, or a shipped one by its name. A file that is there wins; a folder does
-/// not.
+/// Opens a file by its path, a shipped one by its name, or standard input as `-`. A file that is there
+/// wins; a folder does not.
 pub(crate) fn open(argument: &str, kinds: &[&Kind]) -> Result<Document, ConfigError> {
     let path = Path::new(argument);
     let shipped = kinds
         .iter()
         .find_map(|kind| Some((kind, kind.find(argument)?)));
     if let Some((kind, file)) = shipped
-        && !path.is_file()
+        && (path.is_dir() || !path.exists())
     {
         return kind.document(file);
     }
-    let is_path = path.components().count() > 1 || path.extension().is_some() || path.exists();
+    let is_path = argument == "-"
+        || path.components().count() > 1
+        || path.extension().is_some()
+        || path.exists();
     match kinds {
         [kind, ..] if !is_path => kind.document(kind.named(argument)?),
-        _ => Document::load(path),
+        _ => input::document(path),
     }
 }
 
@@ -92,7 +98,7 @@ pub(crate) fn technology(spec: &Loaded<MachineSpec>) -> Result<Option<Technology
     }
     let folder = Path::new(spec.document.name()).parent();
     let path = folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
-    if !path.is_file() {
+    if path.is_dir() || !path.exists() {
         let names = Technology::names();
         let error = FieldError::new(
             "technology",
@@ -106,7 +112,8 @@ pub(crate) fn technology(spec: &Loaded<MachineSpec>) -> Result<Option<Technology
             among(&names)
         ))));
     }
-    Technology::read(&Document::load(&path)?).map(Some)
+    let document = Document::parse(path.to_string_lossy(), input::file(&path)?)?;
+    Technology::read(&document).map(Some)
 }
 
 /// A checked workload.
@@ -114,22 +121,35 @@ pub(crate) fn workload(
     argument: &str,
     overrides: &[Override],
 ) -> Result<Loaded<Workload>, ConfigError> {
-    let mut document = open(argument, &[&WORKLOADS, &KERNELS])?;
+    changed_workload(workload_document(argument)?, overrides)
+}
+
+/// The file of a workload or list of kernels, to be read once.
+pub(crate) fn workload_document(argument: &str) -> Result<Document, ConfigError> {
+    open(argument, &[&WORKLOADS, &KERNELS])
+}
+
+/// Whether a workload is a list of kernels.
+pub(crate) fn lists_kernels(workload: &Document) -> bool {
+    workload.root_name() == Some("Kernels")
+}
+
+/// A checked workload, with its fields changed.
+pub(crate) fn changed_workload(
+    mut document: Document,
+    overrides: &[Override],
+) -> Result<Loaded<Workload>, ConfigError> {
     change(&mut document, &WORKLOADS, overrides)?;
     resolve_workload(document)
 }
 
-/// Whether a workload is a list of kernels.
-pub(crate) fn lists_kernels(argument: &str) -> Result<bool, ConfigError> {
-    let document = open(argument, &[&WORKLOADS, &KERNELS])?;
-    Ok(document.root_name() == Some("Kernels"))
-}
-
-/// A checked workload or list of kernels.
-pub(crate) fn load(argument: &str, overrides: &[Override]) -> Result<Loaded<Load>, ConfigError> {
-    let mut document = open(argument, &[&WORKLOADS, &KERNELS])?;
+/// A checked workload or list of kernels, with its fields changed.
+pub(crate) fn changed_load(
+    mut document: Document,
+    overrides: &[Override],
+) -> Result<Loaded<Load>, ConfigError> {
     change(&mut document, &WORKLOADS, overrides)?;
-    if document.root_name() == Some("Kernels") {
+    if lists_kernels(&document) {
         return Ok(resolve_kernels(document)?.map(Load::Kernels));
     }
     let model = |workload| Load::Model(Box::new(workload));
@@ -155,7 +175,7 @@ pub(crate) fn resolve_workload(document: Document) -> Result<Loaded<Workload>, C
         .parent()
         .map_or_else(PathBuf::new, Path::to_path_buf);
     let read =
-        |path: &str| read_document(&folder.join(path)).map_err(|error| error.message().to_owned());
+        |path: &str| input::file(&folder.join(path)).map_err(|error| error.message().to_owned());
     let workload = resolve(document, |file: &WorkloadFile| {
         workload_compiler::resolve(file, read)
     })?;

@@ -2,23 +2,39 @@
 
 mod cli;
 mod commands;
+mod console;
 mod facts;
 mod failure;
+mod file_id;
+mod input;
 mod job;
 mod load;
 mod output;
+mod partial;
 mod progress;
 mod shipped;
+#[cfg(unix)]
+mod signals;
 mod table;
 
+use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use crate::console::Console;
+use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::parse() {
+        Ok(cli) => cli,
+        Err(told) => return told,
+    };
     cli::start_diagnostics(cli.verbose);
-    match cli.command.run() {
+    #[cfg(unix)]
+    if let Err(error) = signals::watch() {
+        tracing::warn!("signals are not handled, files under way may stay: {error}");
+    }
+    let done = cli.command.run();
+    match done.and_then(|()| Console::stdout().flush().map_err(Failure::from)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

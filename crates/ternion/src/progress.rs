@@ -1,10 +1,11 @@
 //! How far a run has come, for people who wait.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use accelerator::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use crate::console::Stream;
 
 /// The bar counts operations; a pass counts as so many.
 const STEPS_PER_PASS: u64 = 1_000;
@@ -14,7 +15,7 @@ pub(crate) struct Bar(Option<ProgressBar>);
 
 impl Bar {
     pub(crate) fn new(quiet: bool) -> Self {
-        if quiet || !std::io::stderr().is_terminal() {
+        if quiet || !Stream::Stderr.takes_redrawing() {
             return Self(None);
         }
         let style = ProgressStyle::with_template(

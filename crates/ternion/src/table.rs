@@ -1,6 +1,9 @@
 //! Tables for people.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use config::printable;
 
 /// A table: columns as wide as their widest cell, two spaces apart, numbers to the right.
 pub(crate) struct Table {
@@ -25,8 +28,13 @@ impl Table {
         }
     }
 
+    /// A row, each cell in one line whatever it holds.
     pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        let shown = |cell: String| match printable(&cell) {
+            Cow::Borrowed(_) => cell,
+            Cow::Owned(escaped) => escaped,
+        };
+        self.rows.push(cells.into_iter().map(shown).collect());
     }
 
     /// The table in Markdown.

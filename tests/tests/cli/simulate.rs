@@ -151,13 +151,21 @@ fn the_trace_is_one_that_viewers_accept() {
 #[test]
 fn without_a_machine_and_a_workload_the_defaults_run_and_leave_a_trace() {
     let folder = Folder::new();
-    let run = folder.run(&small(&[])).ok();
+    let run = folder.run(&["simulate"]).ok();
     assert!(run.stdout.contains("edge-hybrid"), "{}", run.stdout);
     assert!(run.stdout.contains("Amdahl"), "{}", run.stdout);
     assert_eq!(run.stderr, "", "no progress where nobody watches");
     let name = "traces/edge-hybrid--bitnet-b1.58-2b-4t-decode.json.gz";
-    assert!(folder.path(name).exists());
-    assert!(run.stdout.contains(name), "{}", run.stdout);
+    let trace = std::fs::read(folder.path(name)).expect("it is there");
+    let (_, told) = run.stdout.split_once("\nwrote ").expect("it is told");
+    assert!(told.starts_with(name), "{told}");
+    assert!(told.contains(" events; left out: "), "{told}");
+    assert!(told.contains("--trace-budget"), "{told}");
+    // A changed run is another one: it does not take the place of this trace, nor write one unasked.
+    let run = folder.run(&small(&[])).ok();
+    assert!(!run.stdout.contains("traces/"), "{}", run.stdout);
+    assert!(trace == std::fs::read(folder.path(name)).expect("it is there"));
+    assert_eq!(folder.files(), ["traces"]);
 }
 
 /// The trace of a run that needs more events than it may have: it holds details of every part of the
@@ -179,13 +187,13 @@ fn a_trace_with_a_small_budget_tells_what_it_left_out() {
         (told, contents)
     };
     let (told, whole) = trace("whole.json", "10000000");
-    assert!(told.contains("whole.json: "), "{told}");
+    assert!(told.contains("wrote whole.json"), "{told}");
     assert!(!told.contains("left out"), "{told}");
     let (told, part) = trace("part.json", "2000");
     let left_out = &part.summary["left_out"];
     let phases = left_out["phases_of_tiles"].as_u64().expect("a count");
     assert!(phases > 0, "{left_out}");
-    let line = told.lines().find(|line| line.contains("part.json: "));
+    let line = told.lines().find(|line| line.contains(" events; "));
     let line = line.expect("where the trace is");
     assert!(
         line.contains("left out: ") && line.contains("the phases of "),
@@ -204,14 +212,14 @@ fn a_trace_with_a_small_budget_tells_what_it_left_out() {
 }
 
 #[test]
-fn a_window_without_a_trace_is_refused() {
-    let run = Folder::new().run(&small(&["--hw", "edge-hybrid", "--trace-window", "0..5"]));
-    assert_eq!(run.code, 2, "{}{}", run.stdout, run.stderr);
-    assert!(
-        run.stderr.contains("--trace-window without --trace"),
-        "{}",
-        run.stderr
-    );
+fn what_shapes_a_trace_asks_for_one() {
+    let folder = Folder::new();
+    for option in [["--trace-window", "0..100"], ["--trace-budget", "100"]] {
+        let run = folder.run(&small(&option));
+        assert_eq!(run.code, 2);
+        assert!(run.stderr.contains("--trace <FILE"), "{}", run.stderr);
+    }
+    assert!(folder.files().is_empty(), "{:?}", folder.files());
 }
 
 #[test]

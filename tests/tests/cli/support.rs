@@ -15,7 +15,7 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// The program, built once in the profile of the tests.
-fn program() -> &'static Path {
+pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let own = std::env::current_exe().expect("a test knows where it stands");

@@ -7,18 +7,19 @@ use attribution::Speedup;
 use clap::ValueEnum;
 use config::ConfigError;
 use explore::PointError;
-use explore::figure::{self, Figure};
+use explore::figure::{self, Figure, FigureError};
 use explore::sheet::times;
 use explore::what_if::{self, Answer, How, Means, Part, Study, StudyError};
 use report::{ModelFacts, model_lines};
 use serde::Serialize;
 use workload_compiler::{Format, Packing};
 
+use crate::console::{Console, shown};
 use crate::facts;
 use crate::failure::Failure;
 use crate::job;
 use crate::load;
-use crate::output::OutputFile;
+use crate::output::{self, tell};
 use crate::table::{Table, grouped};
 
 /// What does a faster part buy: by Amdahl's law, and on the machine?
@@ -30,20 +31,23 @@ use crate::table::{Table, grouped};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  ternion amdahl --hw edge-hybrid --workload bitnet-b1.58-2b-4t-decode
-  ternion amdahl --hw cloud-tpu --workload gpt2-124m-prefill --speedups 2,8,inf --by columns
-
-  ternion amdahl --hw edge-tpu --workload llama-2-7b-decode-int8 --set 'workload.precision.projection=Binary' \\
-      --pe binary --by lookup --speedups 1,2,4
+  ternion amdahl --hw edge-tpu-paper --workload opt-1.3b-decode-paper
+  ternion amdahl --hw edge-hybrid --workload gpt2-124m-decode-as-published \\
+      --speedups 2,inf --by columns --figure columns.svg
+  ternion amdahl --hw edge-tpu-paper --workload opt-1.3b-decode-paper \\
+      --set 'workload.precision.projection=Binary' --pe binary \\
+      --by lookup --speedups 1,2,4
 
 An array that serves projections and others is split: the part gets a copy of its own. `inf` is
 simulated as 1024 times faster, or as much as an array may be; with --by lookup as 16. A context of
 attention is swept in powers of two where one token is decoded, prompts where one is prefilled.")]
 pub(crate) struct Args {
-    /// Machine: a RON file, or the name of a shipped one (ternion machines)
+    /// Machine: a RON file, or the name of a shipped one (ternion machines), or `-`:
+    /// stdin
     #[arg(long, value_name = "FILE")]
     hw: String,
-    /// Workload: a RON file, or the name of a shipped one (ternion workloads)
+    /// Workload: a RON file, or the name of a shipped one (ternion workloads), or
+    /// `-`: stdin
     #[arg(long, value_name = "FILE")]
     workload: String,
     /// Change a field of either file
@@ -65,11 +69,11 @@ pub(crate) struct Args {
     /// Build the part's array of these PEs, as many as before [default: the machine's]
     #[arg(long, value_enum, value_name = "KIND")]
     pe: Option<Kind>,
-    /// Write all of it as JSON
+    /// Write all of it as JSON; `-`: to stdout, and the report to stderr
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Draw speedup against S, law and machine, over the shares of the baseline; the name ends in
-    /// .svg or .png
+    /// .svg or .png; `-`: SVG to stdout, and the report to stderr
     #[arg(long, value_name = "FILE")]
     figure: Option<PathBuf>,
 }
@@ -138,11 +142,17 @@ struct Document<'a> {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    job::refuse_stdin_twice(Some(&args.hw), Some(&args.workload))?;
     let overrides = load::overrides(&args.set)?;
     let spec = load::machine(&args.hw, &overrides)?;
     let workload = load::workload(&args.workload, &overrides)?;
-    let json = args.json.as_deref().map(OutputFile::create).transpose()?;
-    let figure = args.figure.as_deref().map(Picture::create).transpose()?;
+    let format = args.figure.as_deref().map(FigureFormat::of).transpose()?;
+    let wanted = [
+        ("--json", args.json.as_deref()),
+        ("--figure", args.figure.as_deref()),
+    ];
+    let [json, figure] = output::open(wanted)?;
+    let mut out = output::report_beside(&[&json, &figure]);
     let study = what_if::study(&spec.value, &workload.value, &args.speedups, args.how());
     let study = study.map_err(|error| match error {
         StudyError::Spec(error) => Failure::from(spec.point(&error)),
@@ -153,6 +163,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     })?;
     let words = what_if::words(&study);
     let model = facts::model(&workload.value);
+    let mut written = Vec::new();
     if let Some(mut file) = json {
         let document = Document {
             schema_version: 1,
@@ -163,56 +174,54 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         };
         let text = serde_json::to_string_pretty(&document).map_err(anyhow::Error::from)?;
         writeln!(file, "{text}")?;
-        file.finish()?;
+        written.push(file.finish()?);
     }
-    if let Some(picture) = figure {
-        picture.write(&what_if::figure(&study, &workload.name()))?;
+    if let Some((mut file, format)) = figure.zip(format) {
+        let chart = what_if::figure(&study, &workload.name());
+        let bytes = format.draw(&chart).map_err(anyhow::Error::from)?;
+        file.write_all(&bytes)?;
+        written.push(file.finish()?);
     }
-    print(&study, &workload.name(), &model, &words)?;
+    print(&mut out, &study, &workload.name(), &model, &words)?;
+    tell(&mut out, &written)?;
     Ok(())
 }
 
-/// A figure's file, opened before the runs.
-struct Picture {
-    file: OutputFile,
-    is_svg: bool,
+#[derive(Clone, Copy)]
+enum FigureFormat {
+    Svg,
+    Png,
 }
 
-impl Picture {
-    fn create(path: &Path) -> Result<Self, Failure> {
+impl FigureFormat {
+    /// By the ending of the name; on standard output, SVG.
+    fn of(path: &Path) -> Result<Self, ConfigError> {
         let ending = path.extension().and_then(|ending| ending.to_str());
-        let is_svg = match ending {
-            Some("svg") => true,
-            Some("png") => false,
+        match (ending, path.to_str()) {
+            (Some("svg"), _) | (_, Some("-")) => Ok(Self::Svg),
+            (Some("png"), _) => Ok(Self::Png),
             _ => {
-                let message = format!("`{}` is neither SVG nor PNG", path.display());
-                return Err(ConfigError::new(message)
-                    .help("end it in .svg or .png")
-                    .into());
+                let message = format!("`{}` is neither SVG nor PNG", shown(path));
+                Err(ConfigError::new(message).help("end it in .svg or .png"))
             }
-        };
-        let file = OutputFile::create(path)?;
-        Ok(Self { file, is_svg })
+        }
     }
 
-    fn write(mut self, chart: &impl Figure) -> Result<(), Failure> {
-        let bytes = if self.is_svg {
-            figure::svg(chart).map(String::into_bytes)
-        } else {
-            figure::png(chart)
-        };
-        self.file.write_all(&bytes.map_err(anyhow::Error::from)?)?;
-        self.file.finish()
+    fn draw(self, chart: &impl Figure) -> Result<Vec<u8>, FigureError> {
+        match self {
+            Self::Svg => figure::svg(chart).map(String::into_bytes),
+            Self::Png => figure::png(chart),
+        }
     }
 }
 
 fn print(
+    out: &mut Console,
     study: &Study,
     workload: &str,
     model: &ModelFacts,
     words: &[String],
 ) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
     let total = study.total_cycles.max(1) as f64;
     writeln!(
         out,

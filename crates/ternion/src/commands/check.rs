@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use accelerator::{Machine, MachineSpec};
-use config::{ConfigError, Document};
+use config::{ConfigError, Document, printable};
 use energy::Technology;
 use explore::machines::{KernelList, Load};
 use explore::price;
@@ -11,8 +11,10 @@ use report::model_lines;
 use workload_compiler::Workload;
 
 use crate::commands::kernels;
+use crate::console::Console;
 use crate::facts;
 use crate::failure::{Failure, show};
+use crate::input;
 use crate::job::Job;
 use crate::load::{self, Loaded};
 use crate::shipped::{KERNELS, MACHINES, PUBLISHED, WORKLOADS};
@@ -26,10 +28,11 @@ use crate::shipped::{KERNELS, MACHINES, PUBLISHED, WORKLOADS};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  ternion check my-machine.ron my-workload.ron
-  ternion check hw-configs/*.ron workloads/*.ron")]
+  ternion check edge-hybrid gpt2-124m-prefill
+  ternion machines tpu-v1 > mine.ron && ternion check mine.ron
+  ternion machines --template | ternion check -")]
 pub(crate) struct Args {
-    /// Files, or names of shipped machines and workloads
+    /// Files, or names of shipped machines and workloads; `-`: stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
 }
@@ -37,11 +40,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut wrong = 0;
     let (mut machines, mut loads) = (Vec::new(), Vec::new());
-    let mut out = std::io::stdout().lock();
+    let mut out = Console::stdout();
     for file in &args.files {
         match load::open(file, &[&MACHINES, &WORKLOADS, &PUBLISHED, &KERNELS]).and_then(verdict) {
             Ok((verdict, checked)) => {
-                writeln!(out, "{file}: {verdict}")?;
+                let name = printable(&input::name(file.as_ref())).into_owned();
+                writeln!(out, "{name}: {verdict}")?;
                 match checked {
                     Checked::Machine(spec) => machines.push(spec),
                     Checked::Workload(workload) => loads.push(workload.map(Load::Model)),

@@ -11,10 +11,11 @@ use workload_compiler::{
     InstructionListing, KeptWeights, Lister, OperationListing, PassListing, TileSize, Tiles, Totals,
 };
 
+use crate::console::Console;
 use crate::facts;
 use crate::failure::Failure;
-use crate::job::Job;
-use crate::output::OutputFile;
+use crate::job::{self, Job};
+use crate::output::{self, tell};
 use crate::table::{Table, grouped};
 
 /// Compile a workload for a machine and show the program, without running it
@@ -25,16 +26,19 @@ use crate::table::{Table, grouped};
 #[command(after_help = "\
 Examples:
   ternion compile --hw edge-hybrid --workload bitnet-b1.58-2b-4t-decode
-  ternion compile --workload gpt2-124m-prefill --set 'workload.run=Prefill(tokens: 64)' --operations
-  ternion compile --workload bitnet-b1.58-2b-4t-generate --pass 7 --json program.json
+  ternion compile --workload gpt2-124m-prefill --operations \\
+      --set 'workload.run=Prefill(tokens: 64)'
+  ternion compile --workload bitnet-b1.58-2b-4t-generate --pass 7 \\
+      --json program.json
 
 Of a run of several passes, the first and the last are shown, or those that --pass names.")]
 pub(crate) struct Args {
-    /// Machine: a RON file, or the name of a shipped one (ternion machines) [default: edge-hybrid]
+    /// Machine: a RON file, or the name of a shipped one (ternion machines), or `-`:
+    /// stdin [default: edge-hybrid]
     #[arg(long, value_name = "FILE")]
     hw: Option<String>,
-    /// Workload: a RON file, or the name of a shipped one (ternion workloads) [default:
-    /// bitnet-b1.58-2b-4t-decode]
+    /// Workload: a RON file, or the name of a shipped one (ternion workloads), or
+    /// `-`: stdin [default: bitnet-b1.58-2b-4t-decode]
     #[arg(long, value_name = "FILE")]
     workload: Option<String>,
     /// Change a field of either file
@@ -49,7 +53,8 @@ pub(crate) struct Args {
     /// Show each instruction, in program order
     #[arg(long)]
     instructions: bool,
-    /// Write the program as JSON: all operations of the passes shown, and with --instructions these
+    /// Write the program as JSON: all operations of the passes shown, and with --instructions
+    /// these; `-`: to stdout, and the report to stderr
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Print nothing but errors
@@ -87,6 +92,7 @@ struct Pass {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    job::refuse_stdin_twice(args.hw.as_deref(), args.workload.as_deref())?;
     let Job {
         spec,
         workload,
@@ -95,7 +101,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         ..
     } = Job::load(
         args.hw.as_deref(),
-        args.workload.as_deref(),
+        job::workload_document(args.workload.as_deref())?,
         &args.set,
         false,
     )?;
@@ -105,12 +111,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let help = format!("the run has {count}: 0 to {}", count - 1);
         return Err(error.help(help).into());
     }
-    let json = args.json.as_deref().map(OutputFile::create).transpose()?;
+    let [json] = output::open([("--json", args.json.as_deref())])?;
     let shown = |index| match args.passes.is_empty() {
         true => index == 0 || index + 1 == count,
         false => args.passes.contains(&index),
     };
-    let mut out = Text::new(args);
+    let mut out = Text::new(args, output::report_beside(&[&json]));
     let mut listing = Listing {
         schema_version: SCHEMA_VERSION,
         machine: spec.name(),
@@ -159,21 +165,24 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let mut text = serde_json::to_vec_pretty(&listing).map_err(anyhow::Error::from)?;
         text.push(b'\n');
         file.write_all(&text)?;
-        file.finish()?;
+        let written = file.finish()?;
+        if let Some(out) = &mut out.out {
+            tell(out, [&written])?;
+        }
     }
     Ok(())
 }
 
 /// What is printed, if anything is.
 struct Text {
-    out: Option<std::io::StdoutLock<'static>>,
+    out: Option<Console>,
     operations: bool,
 }
 
 impl Text {
-    fn new(args: &Args) -> Self {
+    fn new(args: &Args, console: Console) -> Self {
         Self {
-            out: (!args.quiet).then(|| std::io::stdout().lock()),
+            out: (!args.quiet).then_some(console),
             operations: args.operations,
         }
     }

@@ -4,13 +4,17 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::cli::Cli;
+use crate::console::Console;
 use crate::failure::Failure;
 
 /// Print a completion script for a shell
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example (bash):
-  ternion completions bash > ~/.local/share/bash-completion/completions/ternion")]
+Examples:
+  ternion completions bash > ternion.bash
+
+bash reads such a file with `source`, or of itself as
+~/.local/share/bash-completion/completions/ternion.")]
 pub(crate) struct Args {
     /// Which shell
     shell: Shell,
@@ -20,6 +24,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     use std::io::Write;
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "ternion", &mut script);
-    std::io::stdout().write_all(&script)?;
+    Console::stdout().write_all(&script)?;
     Ok(())
 }

@@ -4,12 +4,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use config::{ConfigError, Document, read_text};
+use config::ConfigError;
 use dram::standalone::{CheckReport, Summary, Target, check, names};
 use dram::{DramConfig, Memory};
 
+use crate::console::Console;
 use crate::failure::Failure;
-use crate::output::OutputFile;
+use crate::input;
+use crate::output::{self, tell};
 use crate::table::grouped;
 
 /// Run a memory on its own on a trace of requests, or check a trace of its commands
@@ -19,9 +21,10 @@ use crate::table::grouped;
     subcommand_negates_reqs = true,
     after_help = "\
 Examples:
-  ternion dram --config DDR4-3200AA --trace requests.txt
-  ternion dram --config mine.ron --trace requests.txt --commands commands.csv
-  ternion dram check commands.csv
+  echo 0x40 READ 0 > requests.txt && ternion dram --config DDR4-3200AA \\
+      --trace requests.txt --json results.json
+  echo 0x40 WRITE 9 | ternion dram --config LPDDR4-3200 --trace - \\
+      --commands commands.csv && ternion dram check commands.csv
 
 A request is a line `0xADDRESS READ|WRITE CYCLE`. A configuration of one's own starts from a shipped
 one: `(standard: \"DDR4-3200AA\", channels: 2, policy: (page: Closed))`."
@@ -32,13 +35,13 @@ pub(crate) struct Args {
     /// A shipped timing set, a simulator's configuration, or a RON file
     #[arg(long, value_name = "NAME|FILE", required = true)]
     config: Option<String>,
-    /// Requests, a line each
+    /// Requests, a line each; `-`: from stdin
     #[arg(long, value_name = "FILE", required = true)]
     trace: Option<PathBuf>,
-    /// Write every command that the memory was given
+    /// Write every command that the memory was given; `-`: to stdout, and the report to stderr
     #[arg(long, value_name = "FILE")]
     commands: Option<PathBuf>,
-    /// Write the results as JSON
+    /// Write the results as JSON; `-`: to stdout, and the report to stderr
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -67,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 /// A shipped memory by its name, or a file by its path.
 fn target(argument: &str) -> Result<Target, ConfigError> {
     let path = Path::new(argument);
-    if !path.exists() {
+    if argument != "-" && !path.exists() {
         if names().iter().any(|name| name == argument) {
             return Target::named(argument).map_err(|error| ConfigError::new(error.to_string()));
         }
@@ -81,47 +84,50 @@ fn target(argument: &str) -> Result<Target, ConfigError> {
             return Err(ConfigError::new(message).help(help));
         }
     }
-    let memory = Document::load(path)?.resolve(|config: &DramConfig| Memory::dram(config))?;
+    let memory = input::document(path)?.resolve(|config: &DramConfig| Memory::dram(config))?;
     Ok(Target::Own(Box::new(memory)))
 }
 
 fn simulate(args: &Args, config: &str, trace: &Path) -> Result<(), Failure> {
+    let from = trace.to_string_lossy();
+    input::refuse_stdin_twice(&[("--config", config), ("--trace", &from)])?;
     let target = target(config)?;
     for warning in target.warnings() {
         tracing::warn!("{warning}");
     }
-    let text = read_text(trace)?;
+    let text = input::text(trace)?;
     let requests = dram::request::parse_trace(&text, target.capacity_bytes())
-        .map_err(|error| ConfigError::new(format!("{}: {error}", trace.display())))?;
+        .map_err(|error| ConfigError::new(format!("{}: {error}", input::name(trace))))?;
     if requests.is_empty() {
-        let message = format!("`{}` holds no requests", trace.display());
+        let message = format!("`{}` holds no requests", input::name(trace));
         let help = "a request is a line `0xADDRESS READ|WRITE CYCLE`";
         return Err(ConfigError::new(message).help(help).into());
     }
-    let commands = args
-        .commands
-        .as_deref()
-        .map(OutputFile::create)
-        .transpose()?;
-    let json = args.json.as_deref().map(OutputFile::create).transpose()?;
+    let wanted = [
+        ("--commands", args.commands.as_deref()),
+        ("--json", args.json.as_deref()),
+    ];
+    let [commands, json] = output::open(wanted)?;
+    let mut out = output::report_beside(&[&commands, &json]);
     let outcome = target
         .run(&requests, commands.is_some())
         .map_err(|error| ConfigError::new(error.to_string()))?;
+    let mut written = Vec::new();
     if let Some(mut file) = commands {
         file.write_all(outcome.command_trace().as_bytes())?;
-        file.finish()?;
+        written.push(file.finish()?);
     }
     if let Some(mut file) = json {
         let text = serde_json::to_string_pretty(&outcome.summary).map_err(anyhow::Error::from)?;
         writeln!(file, "{text}")?;
-        file.finish()?;
+        written.push(file.finish()?);
     }
-    print(&outcome.summary)?;
+    print(&mut out, &outcome.summary)?;
+    tell(&mut out, &written)?;
     Ok(())
 }
 
-fn print(summary: &Summary) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+fn print(out: &mut Console, summary: &Summary) -> std::io::Result<()> {
     let columns = summary.row_hits + summary.row_misses;
     writeln!(out, "{}", summary.config)?;
     writeln!(
@@ -177,15 +183,15 @@ fn print(summary: &Summary) -> std::io::Result<()> {
 
 fn check_commands(file: &Path, config: Option<&str>) -> Result<(), Failure> {
     let target = config.map(target).transpose()?;
-    let report = check(&read_text(file)?, target.as_ref())
-        .map_err(|error| ConfigError::new(format!("{}: {error}", file.display())))?;
+    let report = check(&input::text(file)?, target.as_ref())
+        .map_err(|error| ConfigError::new(format!("{}: {error}", input::name(file))))?;
     let CheckReport {
         config,
         commands,
         violations,
         violation_count,
     } = report;
-    let mut out = std::io::stdout().lock();
+    let mut out = Console::stdout();
     for violation in &violations {
         writeln!(out, "{violation}")?;
     }

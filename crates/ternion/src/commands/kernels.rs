@@ -3,22 +3,23 @@
 use std::io::Write;
 
 use accelerator::{Machine, MachineSpec};
-use config::ConfigError;
+use config::{ConfigError, Document};
 use explore::machines::{self, KernelList, KernelTime, Load, PredictError, Prediction, digits};
 use explore::sheet::{grouped, percent};
 use serde::Serialize;
 use workload_compiler::Concern;
 
 use crate::commands::simulate::Args;
+use crate::console::Console;
 use crate::failure::Failure;
 use crate::job::DEFAULT_MACHINE;
 use crate::load::{self, Loaded};
-use crate::output::OutputFile;
+use crate::output::{self, tell};
 use crate::table::Table;
 
 /// The JSON document.
 #[derive(Serialize)]
-struct Document<'a> {
+struct Facts<'a> {
     schema_version: u32,
     machine: &'a str,
     workload: &'a str,
@@ -32,12 +33,13 @@ struct Document<'a> {
 }
 
 /// Runs each kernel by itself, and tells of each.
-pub(crate) fn run(args: &Args, workload: &str) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args, workload: Document) -> Result<(), Failure> {
     refuse(args)?;
     let overrides = load::overrides(&args.set)?;
     let spec = load::machine(args.hw.as_deref().unwrap_or(DEFAULT_MACHINE), &overrides)?;
-    let work = load::load(workload, &overrides)?;
-    let json = args.json.as_deref().map(OutputFile::create).transpose()?;
+    let work = load::changed_load(workload, &overrides)?;
+    let [json] = output::open([("--json", args.json.as_deref())])?;
+    let mut out = output::report_beside(&[&json]);
     let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
     if let Load::Kernels(list) = &work.value {
         fit(&machine, list, &spec, &work)?;
@@ -50,8 +52,9 @@ pub(crate) fn run(args: &Args, workload: &str) -> Result<(), Failure> {
         }
     })?;
     let name = work.name();
+    let mut written = None;
     if let Some(mut file) = json {
-        let document = Document {
+        let document = Facts {
             schema_version: 1,
             machine: &spec.value.name,
             workload: &name,
@@ -65,10 +68,11 @@ pub(crate) fn run(args: &Args, workload: &str) -> Result<(), Failure> {
         };
         let text = serde_json::to_string_pretty(&document).map_err(anyhow::Error::from)?;
         writeln!(file, "{text}")?;
-        file.finish()?;
+        written = Some(file.finish()?);
     }
     if !args.quiet {
-        print(&prediction, &name, &spec.value.name)?;
+        print(&mut out, &prediction, &name, &spec.value.name)?;
+        tell(&mut out, &written)?;
     }
     Ok(())
 }
@@ -103,8 +107,12 @@ fn refuse(args: &Args) -> Result<(), ConfigError> {
     }
 }
 
-fn print(prediction: &Prediction, workload: &str, machine: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+fn print(
+    out: &mut Console,
+    prediction: &Prediction,
+    workload: &str,
+    machine: &str,
+) -> std::io::Result<()> {
     let all = prediction.seconds();
     let rate = prediction.tokens_per_second();
     let rate = rate.map_or("no time".into(), |rate| {

@@ -6,6 +6,7 @@ use accelerator::{MachineSpec, TEMPLATE, VectorSpec};
 
 use workload_compiler::{Model, models as presets};
 
+use crate::console::Console;
 use crate::failure::Failure;
 use crate::load;
 use crate::shipped::{MACHINES, WORKLOADS};
@@ -27,7 +28,7 @@ pub(crate) struct MachineArgs {
 }
 
 pub(crate) fn machines(args: &MachineArgs) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Console::stdout();
     if args.template {
         out.write_all(TEMPLATE.as_bytes())?;
         return Ok(());
@@ -121,7 +122,7 @@ pub(crate) struct WorkloadArgs {
 }
 
 pub(crate) fn workloads(args: &WorkloadArgs) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Console::stdout();
     if let Some(name) = &args.name {
         out.write_all(WORKLOADS.named(name)?.text.as_bytes())?;
         return Ok(());
@@ -177,7 +178,7 @@ pub(crate) fn models(_: &ModelArgs) -> Result<(), Failure> {
             model.published_precision.clone(),
         ]);
     }
-    write!(std::io::stdout().lock(), "{table}")?;
+    write!(Console::stdout(), "{table}")?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use explore::published;
 use explore::reproduce::{self, Extent, Machines, ReproduceError, Reproduction};
 use serde::Serialize;
 
+use crate::console::{Console, shown};
 use crate::failure::Failure;
 use crate::load;
 use crate::output::OutputFile;
@@ -41,7 +42,7 @@ struct Document<'a> {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     std::fs::create_dir_all(&args.out).map_err(|error| {
-        let message = format!("cannot make the folder `{}`: {error}", args.out.display());
+        let message = format!("cannot make the folder `{}`: {error}", shown(&args.out));
         config::ConfigError::new(message).help("name another with --out")
     })?;
     let spec = |name: &str| Ok::<_, Failure>(load::machine(name, &[])?.value);
@@ -80,7 +81,8 @@ fn write_all(folder: &Path, all: &Reproduction) -> Result<(), Failure> {
     let write = |name: &str, bytes: &[u8]| -> Result<(), Failure> {
         let mut file = OutputFile::create(&folder.join(name))?;
         file.write_all(bytes)?;
-        file.finish()
+        file.finish()?;
+        Ok(())
     };
     for figure in &all.figures {
         write(&format!("{}.svg", figure.name), figure.svg.as_bytes())?;
@@ -109,7 +111,7 @@ fn write_all(folder: &Path, all: &Reproduction) -> Result<(), Failure> {
 }
 
 fn print(folder: &Path, all: &Reproduction, machines: [&str; 2]) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Console::stdout();
     for machine in machines {
         writeln!(
             out,
@@ -153,7 +155,7 @@ fn print(folder: &Path, all: &Reproduction, machines: [&str; 2]) -> Result<(), F
     writeln!(
         out,
         "{}: REPORT.md, index.html, figures and tables",
-        folder.display()
+        shown(folder)
     )?;
     Ok(())
 }

@@ -1,46 +1,51 @@
 //! `ternion simulate`
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use accelerator::{Outcome, RunOptions};
 use attribution::{Ledger, Summary};
 use chrome_trace::{DEFAULT_EVENT_BUDGET, TraceOptions, TraceSummary, TraceWriter};
-use config::ConfigError;
 use energy::{Counter, Counts};
 use event_kernel::Cycle;
 use explore::{Gemms, price};
-use report::{EnergyFacts, Style};
+use report::{EnergyFacts, Run, Style};
 use tile_program::Observer;
 
 use crate::commands::{kernels, scalesim};
+use crate::console::Console;
 use crate::facts::facts;
 use crate::failure::Failure;
-use crate::job::Job;
+use crate::job::{self, Job};
 use crate::load;
-use crate::output::OutputFile;
+use crate::output::{self, OutputFile, Written, tell};
 use crate::progress::Bar;
+use crate::table::grouped;
 
 /// Run a workload on a machine and tell where the cycles went
 ///
 /// Without --hw and --workload: a ternary model's decode step on the edge machine with two arrays,
-/// its trace written under traces/. A workload may be a list of kernels: each is run by itself, and
+/// and, if nothing is changed either, its trace under traces/. A workload may be a list of kernels: each is run by itself, and
 /// the report tells of each.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   ternion simulate
-  ternion simulate --hw cloud-hybrid --set 'workload.run=Prefill(tokens: 512)'
-  ternion simulate --hw mine.ron --set hw.arrays[0].rows=128 --trace run.json.gz --json run.json
+  ternion simulate --hw cloud-hybrid --set 'workload.run=Prefill(tokens: 64)'
+  ternion machines edge-hybrid > mine.ron && ternion simulate --hw mine.ron \\
+      --workload gpt2-124m-prefill --set 'hw.arrays[0].rows=16' \\
+      --trace run.json.gz --json run.json
 
 --set reaches any field of either file: hw.FIELD or workload.FIELD, the value written as in the
-files. It may be given more than once; later ones win.")]
+files; in quotes, for shells have a use of their own for ( and [. It may be given more than once;
+later ones win.")]
 pub(crate) struct Args {
-    /// Machine: a RON file, or the name of a shipped one (ternion machines) [default: edge-hybrid]
+    /// Machine: a RON file, or the name of a shipped one (ternion machines), or `-`:
+    /// stdin [default: edge-hybrid]
     #[arg(long, value_name = "FILE")]
     pub(super) hw: Option<String>,
-    /// Workload: a RON file, or the name of a shipped one (ternion workloads) [default:
-    /// bitnet-b1.58-2b-4t-decode]
+    /// Workload: a RON file, or the name of a shipped one (ternion workloads), or
+    /// `-`: stdin [default: bitnet-b1.58-2b-4t-decode]
     #[arg(long, value_name = "FILE")]
     workload: Option<String>,
     /// Run SCALE-Sim's own files instead, and print the columns of its report beside ours
@@ -57,17 +62,24 @@ pub(crate) struct Args {
     /// Change a field of either file
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(super) set: Vec<String>,
-    /// Write a trace for Perfetto or chrome://tracing; compressed if the name ends in .gz. Not of a
-    /// list of kernels
+    /// Write a trace for Perfetto or chrome://tracing; compressed if the name ends in .gz, `-`:
+    /// to stdout. Not of a list of kernels
     #[arg(long, value_name = "FILE[.gz]")]
     pub(super) trace: Option<PathBuf>,
     /// Record only these cycles in the trace
-    #[arg(long, value_name = "FROM..TO", value_parser = window)]
+    #[arg(long, value_name = "FROM..TO", value_parser = window, requires = "trace")]
     trace_window: Option<(u64, u64)>,
-    /// Events that the trace may hold; if they do not suffice, details are left out evenly over the run
-    #[arg(long, value_name = "EVENTS", default_value_t = DEFAULT_EVENT_BUDGET)]
+    /// Events that the trace may hold; if they do not suffice, details are left out evenly over the
+    /// run
+    #[arg(
+        long,
+        value_name = "EVENTS",
+        default_value_t = DEFAULT_EVENT_BUDGET,
+        requires = "trace"
+    )]
     trace_budget: u64,
-    /// Write the simulated facts as JSON; equal runs write equal bytes
+    /// Write the simulated facts as JSON; equal runs write equal bytes; `-`: to stdout, and the
+    /// report to stderr
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
     /// Simulate every chip, also those that do the same in the same cycles
@@ -85,40 +97,72 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let (Some(config), Some(topology)) = (&args.scalesim_config, &args.scalesim_topology) {
         return scalesim::run(config, topology);
     }
-    let is_default_run = args.hw.is_none() && args.workload.is_none();
-    if args.trace_window.is_some() && args.trace.is_none() && !is_default_run {
-        let error = ConfigError::new("--trace-window without --trace: no trace is written");
-        return Err(error.help("name its file with --trace FILE").into());
-    }
-    if let Some(workload) = &args.workload
-        && load::lists_kernels(workload)?
-    {
+    job::refuse_stdin_twice(args.hw.as_deref(), args.workload.as_deref())?;
+    let workload = job::workload_document(args.workload.as_deref())?;
+    if load::lists_kernels(&workload) {
         return kernels::run(args, workload);
     }
-    let mut job = Job::load(
-        args.hw.as_deref(),
-        args.workload.as_deref(),
-        &args.set,
-        args.every_chip,
-    )?;
-    if args.json.is_some() && args.json == args.trace {
-        let error = ConfigError::new("--json and --trace name the same file");
-        return Err(error.help("give each its own").into());
-    }
-    // Outputs are opened first: a run of an hour should not end in a mistyped folder.
-    let trace = trace_path(args, &job)
-        .map(|path| OutputFile::create(&path).map(|file| (path, file)))
-        .transpose()?;
-    let json = args.json.as_deref().map(OutputFile::create).transpose()?;
+    let mut job = Job::load(args.hw.as_deref(), workload, &args.set, args.every_chip)?;
+    let trace_path = trace_path(args, &job);
+    let wanted = [
+        ("--json", args.json.as_deref()),
+        ("--trace", trace_path.as_deref()),
+    ];
+    let [json, trace] = output::open(wanted)?;
+    let outputs = Outputs {
+        console: output::report_beside(&[&json, &trace]),
+        json,
+        quiet: args.quiet,
+    };
+    let trace = trace_path.zip(trace);
     let ledger = (Ledger::new(job.machine.platform()), Gemms::default());
     if job.priced.is_none() {
-        let (outcome, (ledger, gemms)) = job.watched(args, trace, ledger)?;
-        return job.report(&outcome, ledger.summary(), gemms, None, json, args.quiet);
+        let (outcome, (ledger, gemms), traced) = job.watched(args, trace, ledger)?;
+        let run = job.facts(&outcome, ledger.summary(), gemms, None);
+        return outputs.write(&run, traced);
     }
     let counter = Counter::new(job.machine.platform());
-    let (outcome, ((ledger, gemms), counter)) = job.watched(args, trace, (ledger, counter))?;
-    let counts = Some(counter.counts());
-    job.report(&outcome, ledger.summary(), gemms, counts, json, args.quiet)
+    let observer = (ledger, counter);
+    let (outcome, ((ledger, gemms), counter), traced) = job.watched(args, trace, observer)?;
+    let run = job.facts(&outcome, ledger.summary(), gemms, Some(counter.counts()));
+    outputs.write(&run, traced)
+}
+
+/// The trace in its place, or why it is not there; `None` if none was asked for.
+type Traced = Option<Result<Written, Failure>>;
+
+/// What is written when the run is over.
+struct Outputs {
+    json: Option<OutputFile>,
+    console: Console,
+    quiet: bool,
+}
+
+impl Outputs {
+    /// Writes the JSON document and the report, and says last where everything went. An output that
+    /// cannot be written does not take the others with it.
+    fn write(mut self, run: &Run, traced: Traced) -> Result<(), Failure> {
+        let json = self.json.map(|mut file| {
+            file.write_all(report::to_json(run).as_bytes())?;
+            file.finish()
+        });
+        if !self.quiet {
+            let style = if self.console.takes_colour() {
+                Style::Terminal
+            } else {
+                Style::Plain
+            };
+            let text = report::to_text(run, style);
+            self.console.write_all(text.as_bytes())?;
+        }
+        let outputs: Vec<_> = [traced, json].into_iter().flatten().collect();
+        if !self.quiet {
+            tell(&mut self.console, outputs.iter().flatten())?;
+        }
+        outputs
+            .into_iter()
+            .try_for_each(|output| output.map(|_| ()))
+    }
 }
 
 impl Job {
@@ -141,17 +185,23 @@ impl Job {
         args: &Args,
         trace: Option<(PathBuf, OutputFile)>,
         observer: O,
-    ) -> Result<(Outcome, O), Failure> {
+    ) -> Result<(Outcome, O, Traced), Failure> {
         let Some((path, file)) = trace else {
-            return self.run(args, observer);
+            let (outcome, observer) = self.run(args, observer)?;
+            return Ok((outcome, observer, None));
         };
         let options = self.trace_options(args, &path);
         let writer = TraceWriter::new(file, self.machine.platform(), &options);
         let (outcome, (observer, trace)) = self.run(args, (observer, writer))?;
-        let (file, summary) = trace.finish()?;
-        file.finish()?;
-        self.trace = Some(told(&path, &summary, args.trace_budget));
-        Ok((outcome, observer))
+        let traced = trace
+            .finish()
+            .map_err(Failure::from)
+            .and_then(|(file, summary)| {
+                let mut written = file.finish()?;
+                tell_of_trace(&mut written, &summary, args.trace_budget);
+                Ok(written)
+            });
+        Ok((outcome, observer, Some(traced)))
     }
 
     fn run<O: Observer>(&mut self, args: &Args, observer: O) -> Result<(Outcome, O), Failure> {
@@ -165,16 +215,14 @@ impl Job {
         Ok(ran?)
     }
 
-    /// Writes the JSON document, then says on stdout what there is to say.
-    fn report(
+    /// All that is known of a run.
+    fn facts(
         &self,
         outcome: &Outcome,
         summary: Summary,
         gemms: Gemms,
         counts: Option<&[Counts]>,
-        json: Option<OutputFile>,
-        quiet: bool,
-    ) -> Result<(), Failure> {
+    ) -> Run {
         let name = self.workload.name();
         let energy = self
             .priced
@@ -186,7 +234,7 @@ impl Job {
                 areas: price::areas(priced, &self.machine),
                 account: price::account(priced, &self.machine, counts, outcome, &summary),
             });
-        let run = facts(
+        facts(
             &self.machine,
             name,
             &self.program,
@@ -194,45 +242,29 @@ impl Job {
             summary,
             gemms.0,
             energy,
-        );
-        if let Some(mut file) = json {
-            file.write_all(report::to_json(&run).as_bytes())?;
-            file.finish()?;
-        }
-        if !quiet {
-            let mut out = std::io::stdout().lock();
-            let style = if out.is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-                Style::Terminal
-            } else {
-                Style::Plain
-            };
-            out.write_all(report::to_text(&run, style).as_bytes())?;
-            if let Some(trace) = &self.trace {
-                write!(out, "\n{trace}")?;
-            }
-        }
-        Ok(())
+        )
     }
 }
 
-/// What there is to say of a trace that is written: where it is, what it holds and what it left out.
-fn told(path: &Path, summary: &TraceSummary, budget: u64) -> String {
-    let mut text = format!("Trace\n  {}: {summary}\n", path.display());
+/// Says what a trace holds, and what of the run it left out.
+fn tell_of_trace(written: &mut Written, summary: &TraceSummary, budget: u64) {
+    written.note(summary.to_string());
     if summary.slices == 0 {
-        text += "  no part of the run lies in --trace-window\n";
+        written.note("no part of the run lies in --trace-window".into());
     }
     if !summary.left_out.is_nothing() {
-        text += &format!(
-            "  within --trace-budget {budget}; --trace-window FROM..TO records a part in full\n"
-        );
+        let budget = grouped(budget);
+        written.note(format!(
+            "within --trace-budget {budget}; --trace-window FROM..TO records a part in full"
+        ));
     }
-    text
 }
 
 /// Where the trace goes: where the user says; the run of nothing but defaults shows one under
-/// traces/.
+/// traces/. A changed run writes none by itself, for it would take the place of that one.
 fn trace_path(args: &Args, job: &Job) -> Option<PathBuf> {
-    if args.trace.is_some() || args.hw.is_some() || args.workload.is_some() {
+    let is_default = args.hw.is_none() && args.workload.is_none() && args.set.is_empty();
+    if args.trace.is_some() || !is_default {
         return args.trace.clone();
     }
     let folder = Path::new("traces");

@@ -12,6 +12,7 @@ use std::io::Write;
 
 use anyhow::anyhow;
 
+use crate::console::Console;
 use crate::failure::Failure;
 
 /// Compare the models with RTL, trusted simulators and published figures, figure by figure
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn verdict(equal: bool, report: impl std::fmt::Display) -> Result<(), Failure> {
-    writeln!(std::io::stdout().lock(), "{report}")?;
+    writeln!(Console::stdout(), "{report}")?;
     if equal {
         Ok(())
     } else {

@@ -8,6 +8,7 @@ use config::ConfigError;
 use explore::published::{self, Cell, CheckError, Checked};
 use explore::{GoldenError, PointError};
 
+use crate::console::Console;
 use crate::failure::Failure;
 use crate::load;
 use crate::table::Table;
@@ -87,7 +88,7 @@ fn refused(error: &GoldenError) -> ConfigError {
 }
 
 fn report(args: &Args, checked: &[Checked]) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Console::stdout();
     let header = [
         "model",
         "context",

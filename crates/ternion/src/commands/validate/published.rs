@@ -4,10 +4,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use accelerator::Machine;
-use config::{ConfigError, read_text};
+use config::ConfigError;
 use explore::machines::{self, Compared, Prediction, Row};
 
+use crate::console::Console;
 use crate::failure::Failure;
+use crate::input;
 use crate::load;
 use crate::shipped::{KERNELS, Kind, MACHINES, PUBLISHED, WORKLOADS};
 use crate::table::Table;
@@ -36,7 +38,7 @@ type Known = Vec<((String, String, Vec<String>), Prediction)>;
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (name, text) = match &args.golden {
-        Some(path) => (path.display().to_string(), read_text(path)?),
+        Some(path) => (input::name(path), input::text(path)?),
         None => (machines::SHIPPED.0.into(), machines::SHIPPED.1.into()),
     };
     let rows = machines::parse(&name, &text)
@@ -126,7 +128,9 @@ impl Golden<'_> {
         let overrides = load::overrides(&row.set).map_err(|error| error.note(here.as_str()))?;
         let spec =
             load::machine(&machine, &overrides).map_err(|error| error.note(here.as_str()))?;
-        let work = load::load(&workload, &overrides).map_err(|error| error.note(here.as_str()))?;
+        let work = load::workload_document(&workload)
+            .and_then(|document| load::changed_load(document, &overrides))
+            .map_err(|error| error.note(here.as_str()))?;
         let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
         machines::predict(&machine, &work.value).map_err(|error| {
             let error = self.at(row, row.columns.workload, &error.to_string());
@@ -148,7 +152,7 @@ impl Golden<'_> {
 }
 
 fn report(args: &Args, compared: &[Compared]) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Console::stdout();
     let within = compared.iter().filter(|one| one.within()).count();
     if args.markdown {
         write!(out, "{}", machines::to_markdown(compared))?;

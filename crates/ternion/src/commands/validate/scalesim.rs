@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use config::{ConfigError, read_text};
+use config::ConfigError;
 use pe_array::scalesim;
 
 use super::verdict;
 use crate::failure::Failure;
+use crate::input;
 
 /// PE arrays against SCALE-Sim's results, in the ScaleSim convention
 #[derive(clap::Args)]
@@ -18,7 +19,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (name, text) = match &args.golden {
-        Some(path) => (path.display().to_string(), read_text(path)?),
+        Some(path) => (input::name(path), input::text(path)?),
         None => ("the shipped results".into(), scalesim::GOLDEN.into()),
     };
     let comparison =

@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use config::{ConfigError, read_text};
+use config::ConfigError;
 use explore::counters::{self, App, Compared, Counters};
 
+use crate::console::Console;
 use crate::failure::Failure;
+use crate::input;
 use crate::load;
 use crate::table::Table;
 
@@ -31,7 +33,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (name, text) = match &args.golden {
-        Some(path) => (path.display().to_string(), read_text(path)?),
+        Some(path) => (input::name(path), input::text(path)?),
         None => (counters::SHIPPED.0.into(), counters::SHIPPED.1.into()),
     };
     let apps = counters::parse(&name, &text)
@@ -126,7 +128,7 @@ fn report(
         }
     }
     let ran = compared.len() - refused.len();
-    let mut out = std::io::stdout().lock();
+    let mut out = Console::stdout();
     if ran > 0 {
         writeln!(out, "{}", shown(&table, markdown))?;
         let others = chosen(compared, variants);

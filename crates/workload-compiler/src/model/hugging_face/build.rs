@@ -1,6 +1,6 @@
 //! From the keys of a `config.json` to a [`Model`].
 
-use config::FieldError;
+use config::{FieldError, is_control};
 use serde_json::Value;
 
 use super::Config;
@@ -30,6 +30,10 @@ pub(super) fn model(
     let activation = written_activation(config)?.unwrap_or(family.activation);
     let (qkv_bias, linear_bias) = biases(config)?;
     let named = config.either("_name_or_path", Object::word)?;
+    if named.as_ref().is_some_and(|name| name.contains(is_control)) {
+        let error = own.error_of("_name_or_path", "a name with control characters");
+        return Err(error.help("reports print it: leave it out"));
+    }
     let mut model = Model {
         name: named
             .filter(|name| !name.is_empty())
