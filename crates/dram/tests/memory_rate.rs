@@ -4,8 +4,8 @@ use dram::{Bandwidth, DramConfig, IdealConfig, Memory, MemoryConfig};
 use event_kernel::Frequency;
 use proptest::prelude::*;
 
-fn memory(config: MemoryConfig) -> Memory {
-    Memory::new(&config, Frequency::from_hertz(500_000_000).unwrap()).unwrap()
+fn memory(config: &MemoryConfig) -> Memory {
+    Memory::new(config, Frequency::from_hertz(500_000_000).unwrap()).unwrap()
 }
 
 proptest! {
@@ -14,9 +14,9 @@ proptest! {
     fn the_whole_rate_is_the_rate_rounded_down(doublings in 0_u32..6, bytes in 1_u64..1 << 50) {
         let mut memories: Vec<_> = dram::preset::names()
             .iter()
-            .map(|name| memory(MemoryConfig::Dram(DramConfig::preset(name, 1 << doublings))))
+            .map(|name| memory(&MemoryConfig::Dram(DramConfig::preset(name, 1 << doublings))))
             .collect();
-        memories.push(memory(MemoryConfig::Ideal(IdealConfig {
+        memories.push(memory(&MemoryConfig::Ideal(IdealConfig {
             bandwidth: Bandwidth::BytesPerSecond(bytes),
             latency_picoseconds: 0,
             capacity_bytes: u64::MAX,
