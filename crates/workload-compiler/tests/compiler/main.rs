@@ -1,6 +1,7 @@
 //! Tests of the compiler as its users see it.
 
 mod files;
+mod formats;
 mod laws;
 mod presets;
 mod runs;
