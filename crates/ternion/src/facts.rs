@@ -5,11 +5,11 @@ use attribution::Summary;
 use explore::machines::{self, Counted};
 use report::{
     ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, LinkFacts, Run, ScratchpadFacts,
-    SerialFacts, SystemFacts,
+    SerialFacts, SystemFacts, WeightFacts,
 };
 use serde_json::json;
 use tile_program::{LinkId, ScratchpadId};
-use workload_compiler::CompiledProgram;
+use workload_compiler::{CompiledProgram, Format};
 
 /// All that a report of a run is made of.
 pub(crate) fn facts(
@@ -32,7 +32,8 @@ pub(crate) fn facts(
         machine: spec.name.clone(),
         workload: name,
         clock: spec.clock,
-        tokens: workload.tokens(),
+        tokens: workload.tokens_made(),
+        weights: weights(workload.precision.projection),
         arrays: arrays
             .map(|(target, array)| ArrayFacts {
                 unit: target.unit,
@@ -81,6 +82,15 @@ pub(crate) fn facts(
     }
 }
 
+/// The weights of the projections.
+fn weights(format: Format) -> WeightFacts {
+    WeightFacts {
+        format: format.to_string(),
+        tenths_of_a_bit: format.packed().tenths(),
+        are_matmul_free: format.is_matmul_free(),
+    }
+}
+
 /// Work outside the machine; each matrix product counts as started by itself.
 fn serial(
     machine: &Machine,
@@ -90,7 +100,7 @@ fn serial(
 ) -> Vec<SerialFacts> {
     let workload = program.workload();
     let counted = Counted {
-        tokens: workload.tokens(),
+        tokens: workload.tokens_made().unwrap_or(0),
         layers: workload.model.layers.saturating_mul(summary.passes),
         gemms,
         kernels: gemms,

@@ -201,7 +201,7 @@ fn nothing_else_and_nothing_to_speed_up_are_said_in_words() {
         .ok();
     for words in [
         "F = 0",
-        "cannot speed this run up",
+        "no format of weights speeds this run up",
         "its time goes elsewhere",
     ] {
         assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
