@@ -3,7 +3,9 @@
 mod bad_input;
 mod compile;
 mod cores;
+mod documents;
 mod explore;
+mod kernels;
 mod published;
 mod shipped;
 mod simulate;

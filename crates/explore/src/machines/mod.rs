@@ -6,14 +6,14 @@
 //! crate's README.
 
 mod golden;
+mod kernel_time;
 mod kernels;
 mod predict;
 
 pub use golden::{Columns, Quantity, Row, SHIPPED, parse};
+pub use kernel_time::{BusyPart, CauseCycles, KernelTime, UnitCycles};
 pub use kernels::{Kernel, KernelFile, KernelList, KernelWork, KernelsFile, Work, resolve};
-pub use predict::{
-    Counted, KernelTime, Load, PredictError, Prediction, SerialTime, predict, serial,
-};
+pub use predict::{Counted, Load, PredictError, Prediction, SerialTime, predict, serial};
 
 /// A published result beside its prediction.
 #[derive(Clone, Debug)]

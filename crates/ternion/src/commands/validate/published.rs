@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use accelerator::Machine;
 use config::{ConfigError, read_text};
-use explore::machines::{self, Compared, Prediction, Row};
+use explore::machines::{self, Compared, Prediction, Quantity, Row};
 
 use crate::failure::Failure;
 use crate::load;
@@ -137,6 +137,12 @@ impl Golden<'_> {
         let kernels = prediction.kernels.iter().map(|kernel| kernel.name.as_str());
         let serial = prediction.serial.iter().map(|term| term.what.as_str());
         let names: Vec<&str> = kernels.chain(serial).collect();
+        if row.quantity == Quantity::TokenRate && row.of.is_empty() {
+            let what = format!("`{}` makes no tokens", row.workload);
+            return self
+                .at(row, row.columns.workload, &what)
+                .help("a list of kernels says how many it makes: Kernels(tokens: 1, ..)");
+        }
         let what = format!("there is no {} of `{}`", row.quantity.name(), row.of);
         self.at(row, row.columns.of, &what).help(format!(
             "nothing, for the whole run, or a kernel (serial work for serial_time): {}",
