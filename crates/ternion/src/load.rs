@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use workload_compiler::{Workload, WorkloadFile};
 
 use crate::shipped::{KERNELS, Kind, MACHINES, PUBLISHED, WORKLOADS};
+use crate::unknown;
 
 /// A checked file, and the text that it came from.
 pub(crate) struct Loaded<T> {
@@ -62,11 +63,16 @@ pub(crate) fn open(argument: &str, kinds: &[&Kind]) -> Result<Document, ConfigEr
     {
         return kind.document(file);
     }
-    let is_path = path.components().count() > 1 || path.extension().is_some() || path.exists();
-    match kinds {
-        [kind, ..] if !is_path => kind.document(kind.named(argument)?),
-        _ => Document::load(path),
+    if !path.exists() {
+        if unknown::is_name(argument) {
+            return Err(unknown::no_such(argument, kinds));
+        }
+        // A name that is also a path: `microsoft/bitnet-b1.58-2B-4T`.
+        if let Some(error) = unknown::known_elsewhere(argument, &unknown::nouns(kinds)) {
+            return Err(error);
+        }
     }
+    Document::load(path)
 }
 
 /// A checked machine.
@@ -120,7 +126,12 @@ pub(crate) fn workload(
 /// Whether a workload is a list of kernels.
 pub(crate) fn lists_kernels(argument: &str) -> Result<bool, ConfigError> {
     let document = open(argument, &[&WORKLOADS, &KERNELS])?;
-    Ok(document.root_name() == Some("Kernels"))
+    Ok(lists_kernels_of(&document))
+}
+
+/// Whether a document is a list of kernels.
+pub(crate) fn lists_kernels_of(document: &Document) -> bool {
+    document.root_name() == Some("Kernels")
 }
 
 /// A checked workload or list of kernels.

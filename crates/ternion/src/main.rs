@@ -10,6 +10,7 @@ mod output;
 mod progress;
 mod shipped;
 mod table;
+mod unknown;
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use explore::price;
 
 use crate::failure::{Failure, show};
 use crate::load;
-use crate::shipped::{KERNELS, MACHINES, PUBLISHED, WORKLOADS};
+use crate::shipped::ALL;
 
 /// Check machine, workload and technology files, and lists of kernels, without running them
 ///
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut wrong = 0;
     let mut out = std::io::stdout().lock();
     for file in &args.files {
-        match load::open(file, &[&MACHINES, &WORKLOADS, &PUBLISHED, &KERNELS]).and_then(verdict) {
+        match load::open(file, &ALL).and_then(verdict) {
             Ok(verdict) => writeln!(out, "{file}: {verdict}")?,
             Err(error) => {
                 out.flush()?;

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::load;
 use crate::shipped::{KERNELS, Kind, MACHINES, PUBLISHED, WORKLOADS};
 use crate::table::Table;
+use crate::unknown;
 
 /// Published machines, predicted: boards, chips and RTL beside what was measured on them
 ///
@@ -91,6 +92,9 @@ impl Golden<'_> {
         }
         if kinds.iter().any(|kind| kind.find(name).is_some()) {
             return Ok(name.to_owned());
+        }
+        if let Some(error) = unknown::known_elsewhere(name, noun) {
+            return Err(self.at(row, column, error.message()));
         }
         let names: Vec<&str> = kinds
             .iter()
