@@ -129,6 +129,7 @@ fn target(clock: Frequency, core: &CoreModel, memory: &Memory) -> Target {
         dataflow: array.array.dataflow,
         serves: array.serves.clone(),
         matmul_free: array.kind.matmul_free,
+        numbers: array.kind.activation.numbers(),
         activation: array.kind.activation.bits(),
         weight: array.kind.weight.bits(),
         accumulator: array.kind.accumulator.bits(),

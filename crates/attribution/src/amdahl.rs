@@ -108,26 +108,6 @@ impl Amdahl {
         let fraction = self.fraction();
         1.0 / ((1.0 - fraction) + fraction / s.get())
     }
-
-    /// What F means for this run, in a sentence.
-    #[must_use]
-    pub fn in_words(&self) -> String {
-        let Some(ceiling) = self.ceiling() else {
-            return "All of the makespan is MatMul-free-able work: what speeds it up speeds up the \
-                    run, without limit."
-                .to_owned();
-        };
-        if self.reachable.is_zero() {
-            return "None of the makespan is MatMul-free-able work: 1-bit weights cannot speed the \
-                    run up."
-                .to_owned();
-        }
-        format!(
-            "{:.1} % of the makespan is MatMul-free-able work: 1-bit weights speed the run up at \
-             most {ceiling:.2}x.",
-            100.0 * self.fraction()
-        )
-    }
 }
 
 #[cfg(test)]
@@ -151,10 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_speed_up_and_nothing_else_are_said_in_words() {
-        assert!(amdahl(0, 100).in_words().starts_with("None of"));
+    fn nothing_to_speed_up_has_a_ceiling_of_one_and_nothing_else_has_none() {
         assert_eq!(amdahl(0, 100).ceiling(), Some(1.0));
-        assert!(amdahl(100, 100).in_words().starts_with("All of"));
         assert_eq!(amdahl(100, 100).ceiling(), None);
         assert!(amdahl(100, 100).law(Speedup::INFINITE).is_infinite());
         assert_eq!(amdahl(0, 0).ceiling(), Some(1.0));

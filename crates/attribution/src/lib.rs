@@ -13,7 +13,7 @@
 //! read off it. How waits, pipelined units and ties are charged is set down in the crate's README.
 
 mod amdahl;
-
+mod faster_arrays;
 mod ledger;
 mod operations;
 mod path;
@@ -22,6 +22,7 @@ mod summary;
 mod transfers;
 
 pub use amdahl::{Amdahl, NotASpeedup, Speedup};
+pub use faster_arrays::{FasterArrays, FasterArraysBound};
 pub use ledger::Ledger;
 pub use roofline::{Limit, Peaks, Roofline};
 pub use summary::{

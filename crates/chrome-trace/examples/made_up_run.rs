@@ -46,6 +46,7 @@ fn platform() -> Platform {
         dataflow: Dataflow::WeightStationary,
         serves: Vec::new(),
         matmul_free: unit == TERNARY,
+        numbers: tile_program::Numbers::Integers,
         activation: Bits(8),
         weight: Bits(2),
         accumulator: Bits(24),

@@ -108,11 +108,11 @@ fn forms(text: &mut String) {
 
 fn row(text: &mut String, answer: &Answer) {
     let gap = answer.gap.as_ref().unwrap();
-    let apart = gap.machine_cycles as f64 - gap.law_cycles;
+    let apart = gap.machine_cycles as f64 - gap.law_cycles as f64;
     let main = gap
         .terms
         .first()
-        .filter(|_| apart.abs() > 0.005 * gap.law_cycles);
+        .filter(|_| apart.abs() > 0.005 * gap.law_cycles as f64);
     let _ = writeln!(
         text,
         "| {} | {} | {} | {} | {} | {} |",
@@ -122,12 +122,8 @@ fn row(text: &mut String, answer: &Answer) {
         times(answer.machine.unwrap()),
         percent(answer.memory_share),
         main.map_or("they agree within 0.5 %".into(), |(term, cycles)| {
-            let sign = if *cycles < 0.0 { "-" } else { "+" };
-            format!(
-                "{} {sign}{}",
-                term.name(),
-                grouped(cycles.abs().round() as u64)
-            )
+            let sign = if *cycles < 0 { "-" } else { "+" };
+            format!("{} {sign}{}", term.name(), grouped(cycles.unsigned_abs()))
         })
     );
 }

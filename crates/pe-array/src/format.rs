@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tile_program::Bits;
+use tile_program::{Bits, Numbers};
 
 /// A number format of an operand or an accumulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -49,6 +49,17 @@ impl Format {
             Self::Int32 | Self::Fp32 => 32,
             Self::Int48 => 48,
         })
+    }
+
+    /// The kind of numbers that it holds. Single precision, a format of accumulators alone, counts as
+    /// what it accumulates: it holds every BF16 number.
+    #[must_use]
+    pub const fn numbers(self) -> Numbers {
+        match self {
+            Self::Bf16 | Self::Fp32 => Numbers::Bf16,
+            Self::Fp16 => Numbers::Fp16,
+            _ => Numbers::Integers,
+        }
     }
 
     /// Whether it holds integers.

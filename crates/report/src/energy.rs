@@ -48,11 +48,15 @@ pub(crate) fn energy(page: &mut Page, run: &Run, facts: &EnergyFacts) {
     rows.push(all);
     page.table(&columns, &rows);
     let spent = total.joules();
-    if run.tokens > 0 && spent > 0.0 {
+    if spent > 0.0 {
+        let per_token = run.tokens.filter(|&tokens| tokens > 0).map(|tokens| {
+            let one = joules(Energy::attojoules(total.get() / u128::from(tokens)));
+            let rate = three_digits(tokens as f64 / spent);
+            format!("{one} a token, {rate} tokens/J; ")
+        });
         page.line(format_args!(
-            "  {} a token, {} tokens/J; {} W on average; {} TOPS/W (a multiply-accumulate is two operations)",
-            joules(Energy::attojoules(total.get() / u128::from(run.tokens))),
-            three_digits(run.tokens as f64 / spent),
+            "  {}{} W on average; {} TOPS/W (a multiply-accumulate is two operations)",
+            per_token.unwrap_or_default(),
             three_digits(watts(run, total)),
             three_digits(tops_per_watt(run, total)),
         ));
@@ -271,13 +275,16 @@ pub(crate) fn energy_document<'a>(run: &Run, facts: &'a EnergyFacts) -> EnergyDo
     let account = &facts.account;
     let total = account.total();
     let joules = total.joules();
-    let tokens = run.tokens as f64;
+    let tokens = run.tokens.filter(|&tokens| tokens > 0);
+    let tokens = tokens.map(|tokens| tokens as f64);
     EnergyDocument {
         technology: &facts.technology,
         node_nm: facts.node_nm,
         joules: total,
-        joules_per_token: (run.tokens > 0).then(|| joules / tokens),
-        tokens_per_joule: (joules > 0.0).then(|| tokens / joules),
+        joules_per_token: tokens.map(|tokens| joules / tokens),
+        tokens_per_joule: tokens
+            .filter(|_| joules > 0.0)
+            .map(|tokens| tokens / joules),
         watts: watts(run, total),
         tops_per_watt: tops_per_watt(run, total),
         includes_main_memory: account.knows_memory,

@@ -1,6 +1,6 @@
 //! What a report is made of.
 
-use attribution::{Amdahl, Peaks, Roofline, Speedup, Summary};
+use attribution::{Amdahl, FasterArrays, FasterArraysBound, Peaks, Roofline, Speedup, Summary};
 use energy::{Account, Area, UnitArea};
 use event_kernel::Frequency;
 use serde::Serialize;
@@ -166,6 +166,17 @@ pub struct KeptFacts {
     pub warm: bool,
 }
 
+/// The weights of the projections, which are what makes work MatMul-free.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WeightFacts {
+    /// Their format: `ternary (1.6 bits)`, `INT8`.
+    pub format: String,
+    /// Tenths of a bit that one takes in main memory.
+    pub tenths_of_a_bit: u64,
+    /// Whether they are binary or ternary, so that no multiplier is needed for them.
+    pub are_matmul_free: bool,
+}
+
 /// Work outside the machine, during which it stands still.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SerialFacts {
@@ -203,8 +214,8 @@ impl EnergyFacts {
 pub struct WithSerial {
     /// Both.
     pub seconds: f64,
-    /// Of that time.
-    pub tokens_per_second: f64,
+    /// Tokens a second of that time; `None` for a workload that makes no tokens.
+    pub tokens_per_second: Option<f64>,
     /// F, of that time.
     pub fraction: f64,
 }
@@ -220,8 +231,11 @@ pub struct Run {
     pub model: ModelFacts,
     /// The reference clock.
     pub clock: Frequency,
-    /// Tokens that the run adds to its results, over the whole batch.
-    pub tokens: u64,
+    /// Tokens that the run adds to its results, over the whole batch; `None` for a workload that makes
+    /// none, as dense layers by themselves.
+    pub tokens: Option<u64>,
+    /// The weights of the projections.
+    pub weights: WeightFacts,
     /// Where the cycles went.
     pub summary: Summary,
     /// The arrays, in the order of the machine file.
@@ -278,7 +292,9 @@ impl Run {
     /// Time of the work outside the machine.
     #[must_use]
     pub fn serial_seconds(&self) -> f64 {
-        self.serial.iter().map(|term| term.seconds).sum()
+        // Not `sum()`, which is -0.0 where there is nothing to add.
+        let terms = self.serial.iter();
+        terms.fold(0.0, |sum, term| sum + term.seconds)
     }
 
     /// The run with the work outside the machine; `None` where there is none.
@@ -287,16 +303,16 @@ impl Run {
         let seconds = self.seconds() + self.serial_seconds();
         (!self.serial.is_empty() && seconds > 0.0).then(|| WithSerial {
             seconds,
-            tokens_per_second: self.tokens as f64 / seconds,
+            tokens_per_second: self.tokens.map(|tokens| tokens as f64 / seconds),
             fraction: self.clock.seconds_f64(self.amdahl().reachable) / seconds,
         })
     }
 
-    /// `None` for a run that took no time.
+    /// `None` for a workload that makes no tokens, and for a run that took no time.
     #[must_use]
     pub fn tokens_per_second(&self) -> Option<f64> {
-        let seconds = self.seconds();
-        (seconds > 0.0).then(|| self.tokens as f64 / seconds)
+        let (tokens, seconds) = (self.tokens?, self.seconds());
+        (seconds > 0.0).then(|| tokens as f64 / seconds)
     }
 
     /// F and what it allows.
@@ -305,29 +321,42 @@ impl Run {
         Amdahl::of(&self.summary)
     }
 
+    /// What faster arrays alone would buy, by the critical path.
+    #[must_use]
+    pub fn faster_arrays(&self) -> FasterArrays {
+        FasterArrays::of(&self.summary)
+    }
+
+    /// What no schedule with faster arrays can beat.
+    #[must_use]
+    pub fn faster_arrays_bound(&self) -> FasterArraysBound {
+        FasterArrays::bound(&self.summary, &self.peaks())
+    }
+
     /// The run beside the time that it cannot beat.
     #[must_use]
     pub fn roofline(&self) -> Roofline {
-        let peaks = Peaks {
+        Roofline::of(&self.summary, &self.peaks())
+    }
+
+    /// What the machine could do at best.
+    fn peaks(&self) -> Peaks {
+        Peaks {
             memory_bytes_per_cycle: self.dram.peak_bytes_per_second / self.clock.as_hertz_f64(),
             array_macs_per_cycle: self
                 .arrays
                 .iter()
                 .map(|array| (array.unit, array.peak_macs_per_cycle))
                 .collect(),
-        };
-        Roofline::of(&self.summary, &peaks)
+        }
     }
 
     /// Multiply-accumulates that all arrays can do in a second, each two operations, in 10^12; on all
     /// chips.
     #[must_use]
     pub fn peak_tops(&self) -> f64 {
-        let macs: f64 = self
-            .arrays
-            .iter()
-            .map(|array| array.peak_macs_per_cycle)
-            .sum();
+        let arrays = self.arrays.iter();
+        let macs = arrays.fold(0.0, |sum, array| sum + array.peak_macs_per_cycle);
         2e-12 * macs * self.clock.as_hertz_f64() * self.system.replicas as f64
     }
 

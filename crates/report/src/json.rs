@@ -2,7 +2,10 @@
 //!
 //! Its fields are described in the crate's README.
 
-use attribution::{ClassWork, MakespanCell, OperationSummary, OperatorSummary, Roofline};
+use attribution::{
+    ClassWork, FasterArrays, FasterArraysBound, Limit, MakespanCell, OperationSummary,
+    OperatorSummary, Roofline, Speedup,
+};
 use serde::Serialize;
 use serde::ser::SerializeMap;
 use serde_json::Value;
@@ -10,13 +13,13 @@ use tile_program::{Cause, Class};
 
 use crate::energy::{AreaDocument, EnergyDocument, area_document, energy_document};
 use crate::facts::{
-    DramFacts, KeptFacts, ModelFacts, Run, ScratchpadFacts, SerialFacts, SystemFacts, WithSerial,
-    law_speedups,
+    DramFacts, KeptFacts, ModelFacts, Run, ScratchpadFacts, SerialFacts, SystemFacts, WeightFacts,
+    WithSerial, law_speedups,
 };
 
 /// The version of the document's shape. It grows when a field changes its meaning or goes away; new
 /// fields may come without.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -26,7 +29,7 @@ struct Document<'a> {
     model: &'a ModelFacts,
     convention: String,
     clock_hz: f64,
-    tokens: u64,
+    tokens: Option<u64>,
     passes: u64,
     total_cycles: u64,
     seconds: f64,
@@ -46,8 +49,8 @@ struct Document<'a> {
     serial: &'a [SerialFacts],
     #[serde(skip_serializing_if = "Option::is_none")]
     with_serial: Option<WithSerial>,
-    amdahl: Law,
-    roofline: Roofline,
+    amdahl: Law<'a>,
+    roofline: RooflineDocument,
     #[serde(skip_serializing_if = "Option::is_none")]
     energy: Option<EnergyDocument<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,11 +108,50 @@ struct Dram<'a> {
 }
 
 #[derive(Serialize)]
-struct Law {
+struct Law<'a> {
     class: Class,
     fraction: f64,
     ceiling: Option<f64>,
     law: Vec<LawPoint>,
+    weights: &'a WeightFacts,
+    faster_arrays: Faster,
+}
+
+/// What faster arrays alone would buy.
+#[derive(Serialize)]
+struct Faster {
+    #[serde(flatten)]
+    cycles: FasterArrays,
+    estimate: Vec<LawPoint>,
+    /// For arrays that take no time; `None` where nothing else takes any.
+    ceiling: Option<f64>,
+    bound: FasterArraysBound,
+}
+
+/// The roofline with whole cycles.
+#[derive(Serialize)]
+struct RooflineDocument {
+    floor_bytes: u64,
+    memory_cycles: u64,
+    compute_cycles: u64,
+    floor_cycles: u64,
+    limit: Limit,
+    ratio: Option<f64>,
+    macs_per_byte: Option<f64>,
+}
+
+impl From<Roofline> for RooflineDocument {
+    fn from(roofline: Roofline) -> Self {
+        Self {
+            floor_bytes: roofline.floor_bytes,
+            memory_cycles: roofline.memory_cycles.round() as u64,
+            compute_cycles: roofline.compute_cycles.round() as u64,
+            floor_cycles: roofline.floor_cycles.round() as u64,
+            limit: roofline.limit,
+            ratio: roofline.ratio,
+            macs_per_byte: roofline.macs_per_byte,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -122,7 +164,6 @@ struct LawPoint {
 #[must_use]
 pub fn to_json(run: &Run) -> String {
     let summary = &run.summary;
-    let amdahl = run.amdahl();
     let document = Document {
         schema_version: SCHEMA_VERSION,
         machine: &run.machine,
@@ -154,19 +195,8 @@ pub fn to_json(run: &Run) -> String {
         system: run.has_several_cores().then_some(&run.system),
         serial: &run.serial,
         with_serial: run.with_serial(),
-        amdahl: Law {
-            class: Class::MatMulFree,
-            fraction: amdahl.fraction(),
-            ceiling: amdahl.ceiling(),
-            law: law_speedups()
-                .into_iter()
-                .map(|speedup| LawPoint {
-                    speedup: speedup.get(),
-                    whole: amdahl.law(speedup),
-                })
-                .collect(),
-        },
-        roofline: run.roofline(),
+        amdahl: law(run),
+        roofline: run.roofline().into(),
         energy: run.energy.as_ref().map(|facts| energy_document(run, facts)),
         area: run.energy.as_ref().map(|facts| area_document(run, facts)),
         config: &run.config,
@@ -175,6 +205,32 @@ pub fn to_json(run: &Run) -> String {
     let mut text = text.expect("strings as keys, and no failing serialiser among the parts");
     text.push('\n');
     text
+}
+
+fn law(run: &Run) -> Law<'_> {
+    let (amdahl, faster) = (run.amdahl(), run.faster_arrays());
+    let points = |whole: &dyn Fn(Speedup) -> f64| {
+        let speedups = law_speedups().into_iter();
+        let point = |speedup: Speedup| LawPoint {
+            speedup: speedup.get(),
+            whole: whole(speedup),
+        };
+        speedups.map(point).collect()
+    };
+    let ceiling = faster.estimate(Speedup::INFINITE);
+    Law {
+        class: Class::MatMulFree,
+        fraction: amdahl.fraction(),
+        ceiling: amdahl.ceiling(),
+        law: points(&|speedup| amdahl.law(speedup)),
+        weights: &run.weights,
+        faster_arrays: Faster {
+            estimate: points(&|speedup| faster.estimate(speedup)),
+            ceiling: ceiling.is_finite().then_some(ceiling),
+            bound: run.faster_arrays_bound(),
+            cycles: faster,
+        },
+    }
 }
 
 fn unit(unit: &attribution::UnitSummary) -> Unit<'_> {

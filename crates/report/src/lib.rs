@@ -8,6 +8,7 @@
 //!
 //! [`list`] renders other tables of a command line. Nothing here reads or writes files.
 
+mod amdahl;
 mod energy;
 mod facts;
 mod json;
@@ -17,7 +18,7 @@ mod text;
 
 pub use facts::{
     ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, LinkFacts, ModelFacts, Run,
-    ScratchpadFacts, SerialFacts, SystemFacts, WithSerial,
+    ScratchpadFacts, SerialFacts, SystemFacts, WeightFacts, WithSerial,
 };
 pub use json::{SCHEMA_VERSION, to_json};
 pub use table::{Column, list};

@@ -2,15 +2,15 @@
 
 use std::fmt::Write;
 
-use attribution::{Limit, Speedup};
+use attribution::Limit;
 use tile_program::{Cause, Class};
 
-use crate::energy;
-use crate::facts::{ArrayFacts, ChannelCycles, ModelFacts, Run, law_speedups};
+use crate::facts::{ArrayFacts, ChannelCycles, ModelFacts, Run};
 use crate::number::{
     bare_percent, bytes, bytes_per_second, grouped, percent, seconds, share, si, three_digits,
 };
 use crate::table::{Column, WIDTH, render};
+use crate::{amdahl, energy};
 
 /// How many operators the report names.
 const TOP_OPERATORS: usize = 12;
@@ -59,7 +59,7 @@ pub fn to_text(run: &Run, style: Style) -> String {
     };
     headline(&mut page, run);
     makespan(&mut page, run);
-    amdahl(&mut page, run);
+    amdahl::amdahl(&mut page, run);
     operators(&mut page, run);
     arrays(&mut page, run);
     units(&mut page, run);
@@ -82,14 +82,17 @@ fn headline(page: &mut Page, run: &Run) {
         ..
     } = run;
     page.heading(&format!("{workload} on {machine}"), "");
-    let rate = run.tokens_per_second().map_or_else(
-        || "no time".to_owned(),
-        |rate| format!("{} tokens/s", three_digits(rate)),
-    );
     let passes = plural(summary.passes, "pass", "passes");
-    let tokens = plural(*tokens, "token", "tokens");
+    let made = tokens.map_or(passes.clone(), |tokens| {
+        let tokens = plural(tokens, "token", "tokens");
+        let rate = run.tokens_per_second().map_or_else(
+            || "no time".to_owned(),
+            |rate| format!("{} tokens/s", three_digits(rate)),
+        );
+        format!("{rate} ({tokens} in {passes})")
+    });
     page.line(format_args!(
-        "  total        {} cycles at {clock} = {}; {rate} ({tokens} in {passes})",
+        "  total        {} cycles at {clock} = {}; {made}",
         grouped(summary.total.get()),
         seconds(run.seconds())
     ));
@@ -118,11 +121,13 @@ fn headline(page: &mut Page, run: &Run) {
         cores(page, run);
     }
     if let Some(whole) = run.with_serial() {
+        let rate = whole.tokens_per_second.map_or(String::new(), |rate| {
+            format!(", {} tokens/s", three_digits(rate))
+        });
         page.line(format_args!(
-            "  serial       {} outside the machine: {} in all, {} tokens/s; F of that time {:.3}",
+            "  serial       {} outside the machine: {} in all{rate}; F of that time {:.3}",
             seconds(run.serial_seconds()),
             seconds(whole.seconds),
-            three_digits(whole.tokens_per_second),
             whole.fraction
         ));
     }
@@ -265,28 +270,6 @@ fn dash(number: u64) -> String {
         "-".to_owned()
     } else {
         grouped(number)
-    }
-}
-
-fn amdahl(page: &mut Page, run: &Run) {
-    let amdahl = run.amdahl();
-    page.heading("Amdahl", "");
-    page.line(format_args!("  {}", amdahl.in_words()));
-    if amdahl.reachable.is_zero() {
-        return;
-    }
-    let mut law = String::new();
-    for speedup in law_speedups() {
-        let (s, whole) = (speedup.get(), amdahl.law(speedup));
-        write!(law, "{s}x → {whole:.2}x, ").expect("a string takes all that fits memory");
-    }
-    let whole = amdahl.law(Speedup::INFINITE);
-    if whole.is_finite() {
-        page.line(format_args!(
-            "  that part faster → the run: {law}∞ → {whole:.2}x"
-        ));
-    } else {
-        page.line(format_args!("  that part faster → the run: {law}∞ → ∞"));
     }
 }
 

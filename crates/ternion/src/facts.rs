@@ -5,11 +5,11 @@ use attribution::Summary;
 use explore::machines::{self, Counted};
 use report::{
     ArrayFacts, ChannelCycles, DramFacts, EnergyFacts, KeptFacts, LinkFacts, ModelFacts, Run,
-    ScratchpadFacts, SerialFacts, SystemFacts,
+    ScratchpadFacts, SerialFacts, SystemFacts, WeightFacts,
 };
 use serde_json::json;
 use tile_program::{LinkId, ScratchpadId};
-use workload_compiler::{CompiledProgram, Workload};
+use workload_compiler::{CompiledProgram, Format, Workload};
 
 /// All that a report of a run is made of.
 pub(crate) fn facts(
@@ -33,7 +33,8 @@ pub(crate) fn facts(
         workload: name,
         model: model(workload),
         clock: spec.clock,
-        tokens: workload.tokens(),
+        tokens: workload.tokens_made(),
+        weights: weights(workload.precision.projection),
         arrays: arrays
             .map(|(target, array)| ArrayFacts {
                 unit: target.unit,
@@ -94,6 +95,15 @@ pub(crate) fn model(workload: &Workload) -> ModelFacts {
     }
 }
 
+/// The weights of the projections.
+fn weights(format: Format) -> WeightFacts {
+    WeightFacts {
+        format: format.to_string(),
+        tenths_of_a_bit: format.packed().tenths(),
+        are_matmul_free: format.is_matmul_free(),
+    }
+}
+
 /// Work outside the machine; each matrix product counts as started by itself.
 fn serial(
     machine: &Machine,
@@ -103,7 +113,7 @@ fn serial(
 ) -> Vec<SerialFacts> {
     let workload = program.workload();
     let counted = Counted {
-        tokens: workload.tokens(),
+        tokens: workload.tokens_made().unwrap_or(0),
         layers: workload.model.layers.saturating_mul(summary.passes),
         gemms,
         kernels: gemms,

@@ -13,6 +13,7 @@ use workload_compiler::{Workload, WorkloadFile};
 use crate::failure::show;
 use crate::input;
 use crate::shipped::{KERNELS, Kind, MACHINES, PUBLISHED, WORKLOADS};
+use crate::unknown;
 
 /// A checked file, and the text that it came from.
 pub(crate) struct Loaded<T> {
@@ -67,14 +68,16 @@ pub(crate) fn open(argument: &str, kinds: &[&Kind]) -> Result<Document, ConfigEr
     {
         return kind.document(file);
     }
-    let is_path = argument == "-"
-        || path.components().count() > 1
-        || path.extension().is_some()
-        || path.exists();
-    match kinds {
-        [kind, ..] if !is_path => kind.document(kind.named(argument)?),
-        _ => input::document(path),
+    if argument != "-" && !path.exists() {
+        if unknown::is_name(argument) {
+            return Err(unknown::no_such(argument, kinds));
+        }
+        // A name that is also a path: `microsoft/bitnet-b1.58-2B-4T`.
+        if let Some(error) = unknown::known_elsewhere(argument, &unknown::nouns(kinds)) {
+            return Err(error);
+        }
     }
+    input::document(path)
 }
 
 /// A checked machine.

@@ -16,6 +16,7 @@ mod shipped;
 #[cfg(unix)]
 mod signals;
 mod table;
+mod unknown;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,6 +1,8 @@
 //! Files that are part of the program, so that a copied binary has them anywhere.
 
-use config::{ConfigError, Document, among, nearest};
+use config::{ConfigError, Document};
+
+use crate::unknown;
 
 /// A shipped file.
 pub(crate) struct Shipped {
@@ -17,6 +19,8 @@ pub(crate) struct Kind {
     pub(crate) noun: &'static str,
     /// The folder that holds them in the sources.
     folder: &'static str,
+    /// The option that takes one of them.
+    pub(crate) option: &'static str,
     /// How `--set` calls it.
     pub(crate) target: &'static str,
     pub(crate) files: &'static [Shipped],
@@ -26,6 +30,7 @@ pub(crate) struct Kind {
 pub(crate) static MACHINES: Kind = Kind {
     noun: "machine",
     folder: "hw-configs",
+    option: "--hw",
     target: "hw",
     files: MACHINE_FILES,
 };
@@ -34,6 +39,7 @@ pub(crate) static MACHINES: Kind = Kind {
 pub(crate) static WORKLOADS: Kind = Kind {
     noun: "workload",
     folder: "workloads",
+    option: "--workload",
     target: "workload",
     files: WORKLOAD_FILES,
 };
@@ -42,6 +48,7 @@ pub(crate) static WORKLOADS: Kind = Kind {
 pub(crate) static PUBLISHED: Kind = Kind {
     noun: "machine",
     folder: "hw-configs/published",
+    option: "--hw",
     target: "hw",
     files: PUBLISHED_FILES,
 };
@@ -50,28 +57,28 @@ pub(crate) static PUBLISHED: Kind = Kind {
 pub(crate) static KERNELS: Kind = Kind {
     noun: "workload",
     folder: "workloads/kernels",
+    option: "--workload",
     target: "workload",
     files: KERNEL_FILES,
 };
+
+/// All kinds.
+pub(crate) static ALL: [&Kind; 4] = [&MACHINES, &PUBLISHED, &WORKLOADS, &KERNELS];
+
+/// The shipped file of a name among some kinds.
+///
+/// # Errors
+/// With what the name is instead, or the names that there are.
+pub(crate) fn named(name: &str, kinds: &[&'static Kind]) -> Result<&'static Shipped, ConfigError> {
+    let mut kinds_of_it = kinds.iter();
+    let file = kinds_of_it.find_map(|kind| kind.find(name));
+    file.ok_or_else(|| unknown::no_such(name, kinds))
+}
 
 impl Kind {
     /// The shipped file of a name.
     pub(crate) fn find(&self, name: &str) -> Option<&'static Shipped> {
         self.files.iter().find(|file| file.name == name)
-    }
-
-    /// The shipped file of a name, or an error that tells which there are.
-    pub(crate) fn named(&self, name: &str) -> Result<&'static Shipped, ConfigError> {
-        self.find(name).ok_or_else(|| {
-            let names: Vec<&str> = self.files.iter().map(|file| file.name).collect();
-            let near = nearest(name, &names)
-                .map_or(String::new(), |near| format!("did you mean `{near}`? "));
-            let message = format!(
-                "no {} is called `{name}`, and there is no such file",
-                self.noun
-            );
-            ConfigError::new(message).help(format!("{near}shipped are {}", among(&names)))
-        })
     }
 
     /// A shipped file as a document.

@@ -21,6 +21,7 @@
 
 mod class;
 mod instruction;
+mod numbers;
 mod observe;
 mod packed;
 mod platform;
@@ -34,6 +35,7 @@ pub use instruction::{
     Claim, GemmTile, Instruction, ReceiveTile, Region, Stream, TransferTile, VectorKind,
     VectorTile, Wait, WaitReason, Waits, Work,
 };
+pub use numbers::Numbers;
 pub use observe::{Activity, Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
 pub use packed::Packed;
 pub use platform::{LinkId, Network, Platform, Reach};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Bits, Bytes, Dataflow, Family, GemmTile, Packed, VectorTile};
+use crate::{Bits, Bytes, Dataflow, Family, GemmTile, Numbers, Packed, VectorTile};
 
 /// A unit of the machine that executes instructions in order: an array, the vector unit, the
 /// load or the store side of the DMA.
@@ -62,6 +62,8 @@ pub struct ArrayTarget {
     /// Whether its PEs multiply by 1-bit or ternary weights only, so that projections on it are
     /// MatMul-free in fact and not only in principle.
     pub matmul_free: bool,
+    /// The kind of numbers that its PEs multiply, activations and weights alike.
+    pub numbers: Numbers,
     /// Width of an activation element that its PEs take.
     pub activation: Bits,
     /// Widest weight element that its PEs take.

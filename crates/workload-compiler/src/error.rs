@@ -1,7 +1,9 @@
 //! Why a workload cannot be compiled for a machine.
 
-use config::FieldError;
+use config::{FieldError, among};
 use tile_program::{Bytes, Family, Packed, ScratchpadId};
+
+use crate::Format;
 
 /// Which of the two files an error concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,19 +24,23 @@ pub enum CompileError {
         /// The family.
         family: Family,
     },
-    /// An operand is wider than the array of its family takes.
-    #[error("array `{array}` takes {takes}-bit operands, {what} has {bits}")]
-    TooWide {
+    /// An operand is of a kind of numbers that the array of its family does not multiply, or wider
+    /// than it takes.
+    #[error("array `{array}` multiplies {computes}; {what} is {format}")]
+    NotComputed {
         /// Which operand: a field of `precision`.
         what: &'static str,
-        /// Its width.
-        bits: u64,
+        /// Its format.
+        format: Format,
         /// The array.
         array: String,
         /// Its place among the arrays of the machine.
         index: usize,
-        /// What it takes.
-        takes: u64,
+        /// What its PEs multiply: `BF16 numbers`, `8-bit integers`.
+        computes: String,
+        /// The formats that the field may have on the arrays of this family, as a workload file
+        /// writes them.
+        takes: Vec<&'static str>,
     },
     /// Weights lie packed as the array of their family cannot unpack them.
     #[error("array `{array}` cannot unpack {packed}, as the weights of {what} lie")]
@@ -131,13 +137,17 @@ impl CompileError {
                     "add `{family}` to what an array `serves`"
                 )),
             ),
-            Self::TooWide {
+            Self::NotComputed {
                 what, takes, index, ..
             } => (
                 Concern::Workload,
-                FieldError::new(format!("precision.{what}"), self).help(format!(
-                    "choose a format of at most {takes} bits, or a wider element for hw.arrays[{index}]"
-                )),
+                FieldError::new(format!("precision.{what}"), self).help(match takes.as_slice() {
+                    [] => format!("another element for hw.arrays[{index}]"),
+                    takes => format!(
+                        "one of {}, or another element for hw.arrays[{index}]",
+                        among(takes)
+                    ),
+                }),
             ),
             Self::NoUnpacker {
                 what,

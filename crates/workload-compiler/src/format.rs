@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tile_program::Packed;
+use tile_program::{Numbers, Packed};
 
 /// How ternary weights are packed.
 #[derive(
@@ -39,6 +39,31 @@ pub enum Format {
 }
 
 impl Format {
+    /// All formats, the narrowest first; ternary in the packing that it has unless one is named.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Binary,
+        Self::Ternary {
+            packing: Packing::TwoBits,
+        },
+        Self::Int4,
+        Self::Int8,
+        Self::Bf16,
+        Self::Fp16,
+    ];
+
+    /// The format's name as a workload file has it, packing aside: `Ternary`, `Bf16`.
+    #[must_use]
+    pub(crate) const fn keyword(self) -> &'static str {
+        match self {
+            Self::Binary => "Binary",
+            Self::Ternary { .. } => "Ternary",
+            Self::Int4 => "Int4",
+            Self::Int8 => "Int8",
+            Self::Bf16 => "Bf16",
+            Self::Fp16 => "Fp16",
+        }
+    }
+
     /// How weights of this format lie in memory.
     #[must_use]
     pub const fn packed(self) -> Packed {
@@ -96,10 +121,32 @@ impl Format {
         matches!(self, Self::Binary | Self::Ternary { .. })
     }
 
+    /// Whether vectors between operators may be of this format.
+    #[must_use]
+    pub(crate) const fn holds_vectors(self) -> bool {
+        matches!(self, Self::Int8 | Self::Bf16 | Self::Fp16)
+    }
+
+    /// Whether queries, keys and values may be of this format: those of weights alone may not.
+    #[must_use]
+    pub(crate) const fn holds_attention(self) -> bool {
+        !self.is_matmul_free()
+    }
+
+    /// The kind of numbers that elements are.
+    #[must_use]
+    pub const fn numbers(self) -> Numbers {
+        match self {
+            Self::Bf16 => Numbers::Bf16,
+            Self::Fp16 => Numbers::Fp16,
+            Self::Binary | Self::Ternary { .. } | Self::Int4 | Self::Int8 => Numbers::Integers,
+        }
+    }
+
     /// Whether elements are integers, so that activations are quantised to reach them.
     #[must_use]
     pub const fn is_integer(self) -> bool {
-        !matches!(self, Self::Bf16 | Self::Fp16)
+        matches!(self.numbers(), Numbers::Integers)
     }
 }
 

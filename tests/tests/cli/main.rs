@@ -3,9 +3,11 @@
 mod bad_input;
 mod compile;
 mod cores;
+mod documents;
 mod explore;
 mod fit;
 mod help_examples;
+mod kernels;
 mod names;
 mod outputs;
 mod published;

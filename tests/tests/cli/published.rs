@@ -71,7 +71,7 @@ fn machines_and_workloads_of_ones_own_stand_beside_the_results() {
     );
     folder.write(
         "work.ron",
-        "Kernels(precision: (projection: Int8, activation: Int8), kernels: [\
+        "Kernels(tokens: 1, precision: (projection: Int8, activation: Int8), kernels: [\
          (name: \"dot\", times: 3, work: Gemm(m: 1, k: 4000, n: 10)), \
          (name: \"sum\", work: AllReduce(bytes: 1000, machines: 2))])",
     );
@@ -309,102 +309,6 @@ fn a_machine_is_checked_together_with_its_technology() {
     for words in ["arrays[0].element", "no figures of Int8", "a row of `pes`"] {
         assert!(run.stderr.contains(words), "{}", run.stderr);
     }
-}
-
-/// A machine with work outside it, and a list of kernels.
-fn unit_and_list(folder: &Folder) {
-    folder.write(
-        "unit.ron",
-        "Machine(name: \"unit\", clock: MHz(100), arrays: [(name: \"dot\", \
-         element: Int8(variant: Dot(lanes: 4)), rows: 1, columns: 1, dataflow: OutputStationary)], \
-         vector: Free, scratchpads: (activations: Unlimited, weights: Unlimited, outputs: Unlimited), \
-         memory: Ideal(bandwidth: Unlimited), \
-         serial: [(what: \"start\", each: Gemm, time: Us(10)), (what: \"host\", each: Token, time: Us(5))], \
-         link: (bandwidth: GBps(1)))",
-    );
-    folder.write(
-        "list.ron",
-        "Kernels(tokens: 2, precision: (projection: Int8, activation: Int8), kernels: [\
-         (name: \"dot\", times: 3, work: Gemm(m: 1, k: 4000, n: 10)), \
-         (name: \"sum\", work: AllReduce(bytes: 1000, machines: 2))])",
-    );
-}
-
-#[test]
-fn a_list_of_kernels_is_simulated_kernel_by_kernel() {
-    let folder = Folder::new();
-    unit_and_list(&folder);
-    let simulate = ["simulate", "--hw", "unit.ron", "--workload", "list.ron"];
-    let run = folder
-        .run(&[&simulate[..], &["--json", "list.json"]].concat())
-        .ok();
-    for words in [
-        "list on unit",
-        "dot",
-        "array arithmetic",
-        "the link",
-        "work outside",
-    ] {
-        assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
-    }
-    let facts: Value = serde_json::from_str(&folder.read("list.json")).expect("JSON");
-    let number = |value: &Value| value.as_f64().expect("a number");
-    let dot = &facts["kernels"][0];
-    // 3 products of 10 results, each of 4000 / 4 steps.
-    assert!(
-        (number(&dot["cycles"]) / 30_000.0 - 1.0).abs() < 0.02,
-        "{dot}"
-    );
-    let spent = dot["spent"].as_array().expect("a list").iter();
-    let spent: f64 = spent.map(|term| number(&term[1])).sum();
-    assert!((spent - number(&dot["cycles"])).abs() < 1e-6, "{dot}");
-    // 3 starts and 2 tokens on the host.
-    assert!(
-        (number(&facts["serial_seconds"]) - 40e-6).abs() < 1e-12,
-        "{facts}"
-    );
-    let parts = number(&facts["machine_seconds"]) + number(&facts["serial_seconds"]);
-    assert!((number(&facts["seconds"]) - parts).abs() < 1e-15);
-    assert!((number(&facts["tokens_per_second"]) * parts - 2.0).abs() < 1e-9);
-    // A field of the machine is changed as in any other run.
-    let faster = [
-        "--set",
-        "hw.arrays[0].clock=MHz(200)",
-        "--quiet",
-        "--json",
-        "faster.json",
-    ];
-    folder.run(&[&simulate[..], &faster].concat()).ok();
-    let faster: Value = serde_json::from_str(&folder.read("faster.json")).expect("JSON");
-    assert!(number(&faster["machine_seconds"]) < 0.6 * number(&facts["machine_seconds"]));
-    let run = folder.run(&[&simulate[..], &["--trace", "t.json"]].concat());
-    assert_eq!(run.code, 2);
-    assert!(run.stderr.contains("--trace does not go"), "{}", run.stderr);
-    let run = folder.run(&[&simulate[..], &["--set", "hw.link=None"]].concat());
-    assert_eq!(run.code, 2, "{}", run.stdout);
-    assert!(run.stderr.contains("has no `link`"), "{}", run.stderr);
-    assert!(!folder.files().contains(&"t.json".to_owned()));
-}
-
-#[test]
-fn lists_of_kernels_and_published_machines_are_checked_by_name_and_by_file() {
-    let folder = Folder::new();
-    unit_and_list(&folder);
-    let files = ["unit.ron", "list.ron", "kv260-ternary", "bitnet-2b-token"];
-    let run = folder.run(&[&["check"][..], &files].concat()).ok();
-    assert_eq!(run.stdout.matches("in order").count(), 4, "{}", run.stdout);
-    folder.write(
-        "wrong.ron",
-        "Kernels(kernels: [(name: \"dot\", work: Gemm(m: 0, k: 4, n: 4))])",
-    );
-    let run = folder.run(&["check", "wrong.ron"]);
-    assert_eq!(run.code, 2);
-    assert!(run.stderr.contains("kernels[0].work.m"), "{}", run.stderr);
-    // A folder of the name of a shipped file is not in its way; what is run with published machines
-    // is found by any command that takes a workload.
-    std::fs::create_dir(folder.path("vitallm")).expect("a folder can be made");
-    let files = ["--hw", "vitallm", "--workload", "bitnet-3b-decode-ternary"];
-    folder.run(&[&["compile"][..], &files].concat()).ok();
 }
 
 #[test]

@@ -117,28 +117,140 @@ fn every_shipped_file_is_in_order() {
     );
 }
 
+/// The names of all shipped files of some folders.
+fn names(folders: [&str; 2]) -> Vec<String> {
+    let files = folders.into_iter().flat_map(files);
+    files
+        .map(|path| {
+            let stem = std::path::Path::new(&path).file_stem();
+            stem.expect("a file has a name").to_string_lossy().into()
+        })
+        .collect()
+}
+
+const MACHINES: [&str; 2] = ["hw-configs", "hw-configs/published"];
+const WORKLOADS: [&str; 2] = ["workloads", "workloads/kernels"];
+
+/// Every name that `simulate` takes is listed, prints its file, and is checked by name.
 #[test]
-fn machines_are_listed() {
-    let run = Folder::new().run(&["machines"]).ok();
-    assert_eq!(run.stdout.lines().count(), 1 + files("hw-configs").len());
+fn every_shipped_file_is_listed_printed_and_checked_by_its_name() {
+    let folder = Folder::new();
+    for (command, folders) in [("machines", MACHINES), ("workloads", WORKLOADS)] {
+        let list = folder.run(&[command]).ok().stdout;
+        let listed: Vec<&str> = list
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        let shipped = names(folders);
+        assert_eq!(listed.len(), shipped.len(), "{list}");
+        for name in &shipped {
+            assert!(listed.contains(&name.as_str()), "{name}: {list}");
+            let text = folder.run(&[command, name]).ok().stdout;
+            let file = folders
+                .iter()
+                .map(|folder| root().join(folder).join(format!("{name}.ron")))
+                .find(|path| path.is_file());
+            let file = file.expect("it is shipped");
+            assert_eq!(text, std::fs::read_to_string(file).expect("text"), "{name}");
+        }
+        let check: Vec<&str> = std::iter::once("check")
+            .chain(shipped.iter().map(String::as_str))
+            .collect();
+        let run = folder.run(&check).ok();
+        assert_eq!(run.stdout.lines().count(), shipped.len(), "{}", run.stdout);
+    }
     for name in ["edge-hybrid", "Ternary", "500 MHz"] {
-        assert!(run.stdout.contains(name), "{name}: {}", run.stdout);
+        let machines = folder.run(&["machines"]).ok().stdout;
+        assert!(machines.contains(name), "{name}: {machines}");
     }
 }
 
+/// A name that is known as something else is told to be that, and how it is used, wherever a name is
+/// taken.
 #[test]
-fn workloads_are_listed_and_printed() {
+fn a_name_in_the_wrong_place_is_told_what_it_is() {
     let folder = Folder::new();
-    let run = folder.run(&["workloads"]).ok();
-    assert_eq!(run.stdout.lines().count(), 1 + files("workloads").len());
-    folder.write(
-        "mine.ron",
-        folder
-            .run(&["workloads", "bitnet-b1.58-2b-4t-decode"])
-            .ok()
-            .stdout,
-    );
-    folder.run(&["check", "mine.ron"]).ok();
+    let machine = ["edge-hybrid", "kv260-ternary"];
+    let workload = [
+        "gpt2-124m-prefill",
+        "bitnet-2b-token",
+        "bitnet-3b-decode-ternary",
+    ];
+    let model = [
+        "llama-2-7b",
+        "bitnet-b1.58-2b-4t",
+        "gpt2",
+        "microsoft/bitnet-b1.58-2B-4T",
+    ];
+    let memory = ["LPDDR5-6400", "HBM2E-3200"];
+    let technology = ["45nm"];
+    type Case<'a> = (&'a str, &'a [&'a str], &'a str);
+    let kinds: [Case<'_>; 5] = [
+        ("machine", &machine, "--hw"),
+        ("workload", &workload, "--workload"),
+        ("model", &model, "Workload(model: "),
+        ("memory", &memory, "Dram(standard: "),
+        ("technology", &technology, "technology: "),
+    ];
+    let places: [(&str, &[&str]); 8] = [
+        ("machine", &["simulate", "--hw"]),
+        ("workload", &["simulate", "--workload"]),
+        ("machine", &["compile", "--hw"]),
+        ("workload", &["compile", "--workload"]),
+        ("machine", &["machines"]),
+        ("workload", &["workloads"]),
+        ("memory", &["dram", "--trace", "t.txt", "--config"]),
+        ("machine or workload", &["check"]),
+    ];
+    for (wanted, command) in places {
+        for (kind, names, remedy) in kinds {
+            if wanted.contains(kind) {
+                continue;
+            }
+            for name in names {
+                let run = folder.run(&[command, &[*name]].concat());
+                let of = format!("{command:?} {name}: {}", run.stderr);
+                assert_eq!(run.code, 2, "{of}");
+                let said = format!("`{name}` is a {kind}, not a {wanted}");
+                assert!(run.stderr.contains(&said), "{said}: {of}");
+                assert!(run.stderr.contains(remedy), "{remedy}: {of}");
+            }
+        }
+    }
+    assert_eq!(folder.files(), Vec::<String>::new());
+}
+
+/// The remedy for a model's name holds for every model: as a file, and as a changed field.
+#[test]
+fn the_remedy_for_a_models_name_is_a_workload_that_is_in_order() {
+    let folder = Folder::new();
+    let models = folder.run(&["models"]).ok().stdout;
+    let slugs = models.lines().skip(1);
+    let slugs: Vec<&str> = slugs
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    let mut check = vec!["check".to_owned()];
+    for slug in &slugs {
+        let run = folder.run(&["simulate", "--workload", slug]);
+        let (_, remedy) = run.stderr.split_once("write a file: ").expect("a remedy");
+        let (file, _) = remedy.split_once("; or").expect("another remedy");
+        folder.write(&format!("{slug}.ron"), file);
+        check.push(format!("{slug}.ron"));
+    }
+    let check: Vec<&str> = check.iter().map(String::as_str).collect();
+    let run = folder.run(&check).ok();
+    assert_eq!(run.stdout.lines().count(), slugs.len(), "{}", run.stdout);
+    let set = [
+        "compile",
+        "--hw",
+        "cloud-hybrid",
+        "--workload",
+        "gpt2-124m-prefill",
+    ];
+    folder
+        .run(&[&set[..], &["--set", "workload.model=\"llama-2-7b\""]].concat())
+        .ok();
 }
 
 #[test]

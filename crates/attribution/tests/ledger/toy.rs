@@ -25,6 +25,7 @@ pub(crate) fn platform() -> Platform {
         dataflow: Dataflow::OutputStationary,
         serves: Vec::new(),
         matmul_free: unit == 0,
+        numbers: tile_program::Numbers::Integers,
         activation: Bits(8),
         weight: Bits(8),
         accumulator: Bits(32),

@@ -15,20 +15,12 @@ pub fn fit(machine: &Machine, list: &KernelList) -> Result<(), (Concern, FieldEr
     one_core(machine).map_err(|error| (Concern::Machine, error))?;
     for (index, kernel) in list.kernels.iter().enumerate() {
         kernel_fits(machine, kernel).map_err(|(concern, error)| {
-            let path = match concern {
-                Concern::Machine => error.path,
-                // Formats are those of the whole list.
-                Concern::Workload if error.path.starts_with("precision") => error.path,
-                Concern::Workload => format!("kernels[{index}].work{}", error.path),
+            let error = match concern {
+                Concern::Machine => error,
+                Concern::Workload => kernel.field(index, error),
             };
             let message = format!("kernel `{}`: {}", kernel.name, error.message);
-            let placed = FieldError {
-                path,
-                message,
-                help: error.help,
-                place: error.place,
-            };
-            (concern, placed)
+            (concern, FieldError { message, ..error })
         })?;
     }
     Ok(())
@@ -52,19 +44,13 @@ fn one_core(machine: &Machine) -> Result<(), FieldError> {
     ))
 }
 
-/// Whether a machine can run a kernel; paths of the list begin at the kernel's work.
+/// Whether a machine can run a kernel; paths of the workload are those of the one that stands for the
+/// kernel.
 fn kernel_fits(machine: &Machine, kernel: &Kernel) -> Result<(), (Concern, FieldError)> {
     match &kernel.work {
         KernelWork::Machine { workload, .. } => {
             let compiled = compile((**workload).clone(), machine.platform());
-            compiled.map(|_| ()).map_err(|error| {
-                let (concern, mut error) = error.field();
-                if concern == Concern::Workload && !error.path.starts_with("precision") {
-                    // A field of the workload that stands for the kernel, which has others.
-                    error.path.clear();
-                }
-                (concern, error)
-            })
+            compiled.map(|_| ()).map_err(|error| error.field())
         }
         KernelWork::AllReduce { bytes, machines } => {
             let Some(link) = machine.spec().link else {
@@ -75,7 +61,7 @@ fn kernel_fits(machine: &Machine, kernel: &Kernel) -> Result<(), (Concern, Field
             let time = link.all_reduce_picoseconds(*bytes, *machines);
             time.map(|_| ()).ok_or_else(|| {
                 let message = format!("{bytes} bytes take more than 2^64 picoseconds");
-                let error = FieldError::new(".bytes", message);
+                let error = FieldError::new("bytes", message);
                 (
                     Concern::Workload,
                     error.help("fewer bytes, or a faster link"),

@@ -90,30 +90,25 @@ impl Quantity {
     /// nothing of that name.
     #[must_use]
     pub fn of(self, prediction: &Prediction, of: &str) -> Option<f64> {
-        let kernel = || prediction.kernels.iter().find(|kernel| kernel.name == of);
-        let sum = |part: fn(&super::KernelTime) -> f64| prediction.kernels.iter().map(part).sum();
+        // Of the whole, or of all kernels of a name.
+        let kernels = || {
+            let all = prediction.kernels.iter();
+            all.filter(|kernel| of.is_empty() || kernel.name == of)
+        };
+        let sum = |part: fn(&super::KernelTime) -> f64| kernels().map(part).reduce(|a, b| a + b);
+        let seconds = || sum(|kernel| kernel.seconds);
         let rate = |amount: f64, seconds: f64| (seconds > 0.0).then_some(amount / seconds);
         match (self, of.is_empty()) {
             (Self::Time, true) => Some(prediction.seconds()),
-            (Self::MachineTime, true) => Some(prediction.machine_seconds()),
-            (Self::MachineTime, false) => Some(kernel()?.seconds),
+            (Self::MachineTime, _) => seconds(),
             (Self::SerialTime, true) => Some(prediction.serial_seconds()),
             (Self::SerialTime, false) => {
                 let terms = prediction.serial.iter();
-                let mut named = terms.filter(|term| term.what == of).peekable();
-                named.peek()?;
-                Some(named.map(|term| term.seconds).sum())
+                let named = terms.filter(|term| term.what == of);
+                named.map(|term| term.seconds).reduce(|a, b| a + b)
             }
-            (Self::Cycles, true) => Some(sum(|kernel| kernel.cycles)),
-            (Self::Cycles, false) => Some(kernel()?.cycles),
-            (Self::ReadRate, true) => rate(
-                sum(|kernel| kernel.bytes_read),
-                prediction.machine_seconds(),
-            ),
-            (Self::ReadRate, false) => {
-                let kernel = kernel()?;
-                rate(kernel.bytes_read, kernel.seconds)
-            }
+            (Self::Cycles, _) => sum(|kernel| kernel.cycles as f64),
+            (Self::ReadRate, _) => rate(sum(|kernel| kernel.bytes_read as f64)?, seconds()?),
             (Self::TokenRate, true) => prediction.tokens_per_second(),
             (Self::Time | Self::TokenRate, false) => None,
         }

@@ -10,9 +10,10 @@ use workload_compiler::{PrecisionFile, Workload, WorkloadFile};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Kernels", deny_unknown_fields)]
 pub struct KernelsFile {
-    /// Tokens that the list makes. Default 1.
-    #[serde(default = "one")]
-    pub tokens: u64,
+    /// Tokens that the list makes, for tokens a second and serial work of each. Default: the list
+    /// makes none, as a bare product does.
+    #[serde(default)]
+    pub tokens: Option<u64>,
     /// Layers that the list goes through, for serial work of each. Default 1.
     #[serde(default = "one")]
     pub layers: u64,
@@ -27,7 +28,8 @@ pub struct KernelsFile {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Kernel", deny_unknown_fields)]
 pub struct KernelFile {
-    /// What it is called; several may share a name, and their times then add up.
+    /// What it is called. Several may share a name: reports tell of each by itself, and a published
+    /// result of that name is compared with their sum.
     pub name: String,
     /// How often it runs. Default 1.
     #[serde(default = "one")]
@@ -83,8 +85,8 @@ const MOST: u64 = 1 << 24;
 /// A checked list of kernels.
 #[derive(Clone, Debug)]
 pub struct KernelList {
-    /// Tokens that it makes.
-    pub tokens: u64,
+    /// Tokens that it makes; `None` if it makes none.
+    pub tokens: Option<u64>,
     /// Layers that it goes through.
     pub layers: u64,
     /// The kernels, in order.
@@ -100,6 +102,19 @@ pub struct Kernel {
     pub times: u64,
     /// What it does.
     pub work: KernelWork,
+}
+
+impl Kernel {
+    /// An error at a field of the kernel's workload, as one at a field of the list: formats are said
+    /// for the whole list, all else is the work of this kernel, at its place in the list.
+    pub(super) fn field(&self, index: usize, error: FieldError) -> FieldError {
+        let path = if error.path.starts_with("precision") {
+            error.path.clone()
+        } else {
+            format!("kernels[{index}].work")
+        };
+        FieldError { path, ..error }
+    }
 }
 
 /// What a kernel does, as it is run.
@@ -126,7 +141,9 @@ pub enum KernelWork {
 /// # Errors
 /// At the field that cannot stand, with what would be right.
 pub fn resolve(file: &KernelsFile) -> Result<KernelList, FieldError> {
-    counted("tokens", file.tokens)?;
+    if let Some(tokens) = file.tokens {
+        counted("tokens", tokens)?;
+    }
     counted("layers", file.layers)?;
     if file.kernels.is_empty() {
         return Err(FieldError::new("kernels", "no kernels").help("at least one"));

@@ -7,16 +7,16 @@
 
 mod fit;
 mod golden;
+mod kernel_time;
 mod kernels;
 mod predict;
 mod table;
 
 pub use fit::fit;
 pub use golden::{Columns, Quantity, Row, RowKind, SHIPPED, parse};
+pub use kernel_time::{BusyPart, CauseCycles, KernelTime, UnitCycles};
 pub use kernels::{Kernel, KernelFile, KernelList, KernelWork, KernelsFile, Work, resolve};
-pub use predict::{
-    Counted, KernelTime, Load, PredictError, Prediction, SerialTime, predict, serial,
-};
+pub use predict::{Counted, Load, PredictError, Prediction, SerialTime, predict, serial};
 pub use table::{summary, to_markdown, verdict};
 
 /// A published result beside its prediction.

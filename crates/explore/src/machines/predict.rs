@@ -1,13 +1,13 @@
 //! A prediction: a workload or a list of kernels on a machine, with the serial work around it.
 
-use accelerator::{Each, Machine, MachineSpec};
+use accelerator::{Each, Machine, MachineError, MachineSpec};
+use config::FieldError;
 use serde::Serialize;
-use workload_compiler::Workload;
+use workload_compiler::{Concern, Workload};
 
+use super::kernel_time::{KernelTime, Which};
 use super::kernels::{Kernel, KernelList, KernelWork};
-use crate::lab::{Answer, Lab, Refusal};
-use crate::what_if::Term;
-use crate::{Measured, Point};
+use crate::{Measured, Point, PointError, measure_all};
 
 /// What is run.
 #[derive(Clone, Debug)]
@@ -16,50 +16,6 @@ pub enum Load {
     Model(Box<Workload>),
     /// Kernels, one after another.
     Kernels(KernelList),
-}
-
-/// One kernel's share of a prediction, over all its repetitions.
-#[derive(Clone, Debug, Serialize)]
-pub struct KernelTime {
-    /// What it is called.
-    pub name: String,
-    /// How often it runs.
-    pub times: u64,
-    /// How long it takes, without serial work.
-    pub seconds: f64,
-    /// Cycles of the machine's clock; 0 on a link.
-    pub cycles: f64,
-    /// Payload bytes that it reads from main memory.
-    pub bytes_read: f64,
-    /// Payload bytes that it writes there.
-    pub bytes_written: f64,
-    /// What its cycles are spent on, those first that take most; they sum to all of them.
-    pub spent: Vec<(Term, f64)>,
-}
-
-impl KernelTime {
-    /// The same kernel again.
-    fn add(&mut self, other: Self) {
-        self.times = self.times.saturating_add(other.times);
-        self.seconds += other.seconds;
-        self.cycles += other.cycles;
-        self.bytes_read += other.bytes_read;
-        self.bytes_written += other.bytes_written;
-        let spent = other.spent.into_iter().chain(self.spent.drain(..));
-        self.spent = sorted(spent);
-    }
-}
-
-/// Cycles by term, each once, without those that take none.
-fn sorted(spent: impl Iterator<Item = (Term, f64)>) -> Vec<(Term, f64)> {
-    let mut terms = Term::ALL.map(|term| (term, 0.0));
-    for (term, cycles) in spent {
-        terms[term as usize].1 += cycles;
-    }
-    let mut terms = terms.to_vec();
-    terms.retain(|(_, cycles)| *cycles > 0.0);
-    terms.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-    terms
 }
 
 /// Serial work of a run: what it is, how often it is done, and how long it takes in all.
@@ -108,9 +64,10 @@ pub fn serial(spec: &MachineSpec, counted: Counted) -> Vec<SerialTime> {
 /// A prediction.
 #[derive(Clone, Debug)]
 pub struct Prediction {
-    /// Tokens made.
-    pub tokens: u64,
-    /// The kernels, each name once, in order; of a model, the whole of it as `model`.
+    /// Tokens made; `None` where the load makes none.
+    pub tokens: Option<u64>,
+    /// The kernels in the order of the list, each by itself, also where several share a name; of a
+    /// model, the whole of it as `model`.
     pub kernels: Vec<KernelTime>,
     /// Serial work, in the order of the machine file.
     pub serial: Vec<SerialTime>,
@@ -120,13 +77,16 @@ impl Prediction {
     /// Time on machine and link.
     #[must_use]
     pub fn machine_seconds(&self) -> f64 {
-        self.kernels.iter().map(|kernel| kernel.seconds).sum()
+        let kernels = self.kernels.iter();
+        kernels.fold(0.0, |sum, kernel| sum + kernel.seconds)
     }
 
     /// Time of serial work.
     #[must_use]
     pub fn serial_seconds(&self) -> f64 {
-        self.serial.iter().map(|term| term.seconds).sum()
+        // Not `sum()`, which is -0.0 where there is nothing to add.
+        let terms = self.serial.iter();
+        terms.fold(0.0, |sum, term| sum + term.seconds)
     }
 
     /// All of it.
@@ -135,20 +95,31 @@ impl Prediction {
         self.machine_seconds() + self.serial_seconds()
     }
 
-    /// Tokens a second of all that time; `None` for a run of no time.
+    /// Tokens a second of all that time; `None` for a load that makes no tokens, or a run of no
+    /// time.
     #[must_use]
     pub fn tokens_per_second(&self) -> Option<f64> {
-        let seconds = self.seconds();
-        (seconds > 0.0).then(|| self.tokens as f64 / seconds)
+        let (tokens, seconds) = (self.tokens?, self.seconds());
+        (seconds > 0.0).then(|| tokens as f64 / seconds)
     }
 }
 
 /// Why there is no prediction.
 #[derive(Debug, thiserror::Error)]
 pub enum PredictError {
-    /// A piece of work cannot run on the machine.
-    #[error("{kernel}: {why}")]
+    /// A piece of work cannot be compiled for the machine.
+    #[error("{kernel}: {error}")]
     Refused {
+        /// Which.
+        kernel: String,
+        /// The file to change.
+        concern: Concern,
+        /// The field to change there, and what would be right.
+        error: FieldError,
+    },
+    /// The program of a piece of work asks of an array what it cannot do.
+    #[error("{kernel}: {why}")]
+    Unfit {
         /// Which.
         kernel: String,
         /// Why.
@@ -162,6 +133,14 @@ pub enum PredictError {
         /// Which law, and by how much.
         why: String,
     },
+    /// The machine stopped at a piece of work.
+    #[error("{kernel}: {why}")]
+    Stopped {
+        /// Which.
+        kernel: String,
+        /// Why.
+        why: String,
+    },
     /// An all-reduce on a machine without a link.
     #[error("{kernel}: an all-reduce, and the machine has no `link`")]
     NoLink {
@@ -169,11 +148,35 @@ pub enum PredictError {
         kernel: String,
     },
     /// A time beyond 64 bits.
-    #[error("{kernel}: takes more than 2^64 picoseconds")]
+    #[error("{kernel}: takes more than 2^64 cycles or picoseconds, or moves more than 2^64 bytes")]
     TooLong {
         /// Which.
         kernel: String,
     },
+}
+
+impl PredictError {
+    /// The file and the field to change, with what would be right; `None` where no field is at
+    /// fault.
+    #[must_use]
+    pub fn place(&self) -> Option<(Concern, FieldError)> {
+        let message = self.to_string();
+        match self {
+            Self::Refused { concern, error, .. } => {
+                let error = error.clone();
+                Some((*concern, FieldError { message, ..error }))
+            }
+            Self::NoLink { .. } => {
+                let help = "give the machine a `link`, or leave the all-reduce out";
+                let error = FieldError::new("link", message).help(help);
+                Some((Concern::Machine, error))
+            }
+            Self::Unfit { .. }
+            | Self::Internal { .. }
+            | Self::Stopped { .. }
+            | Self::TooLong { .. } => None,
+        }
+    }
 }
 
 /// Runs a load on a machine.
@@ -181,89 +184,148 @@ pub enum PredictError {
 /// # Errors
 /// [`PredictError`], with the kernel that cannot be run.
 pub fn predict(machine: &Machine, load: &Load) -> Result<Prediction, PredictError> {
-    let (counted, kernels) = match load {
+    let (tokens, counted, kernels) = match load {
         Load::Model(workload) => {
             let point = Point {
                 machine,
                 workload: (**workload).clone(),
             };
-            let measured = point
-                .measure()
-                .map_err(|error| refused("model", error.into()))?;
+            let which = Which {
+                index: 0,
+                name: "model",
+                times: 1,
+            };
+            let measured = point.measure();
+            let measured = measured.as_ref().map_err(|error| {
+                let in_file = |error| error;
+                refused(which.name, error, in_file)
+            })?;
             let layers = workload.model.layers;
+            let tokens = workload.tokens_made();
             let counted = Counted {
-                tokens: measured.tokens,
+                tokens: tokens.unwrap_or(0),
                 layers: layers.saturating_mul(measured.summary.passes),
                 gemms: measured.gemms,
                 kernels: measured.gemms,
             };
-            (counted, vec![kernel_time("model", &measured, 1)])
+            (tokens, counted, vec![KernelTime::of(which, measured)?])
         }
-        Load::Kernels(list) => all(machine, list)?,
+        Load::Kernels(list) => {
+            let (counted, times) = all(machine, list)?;
+            (list.tokens, counted, times)
+        }
     };
     Ok(Prediction {
-        tokens: counted.tokens,
+        tokens,
         kernels,
         serial: serial(machine.spec(), counted),
     })
 }
 
-fn refused(kernel: &str, refusal: Refusal) -> PredictError {
-    let kernel = kernel.to_owned();
-    match refusal {
-        Refusal::Unfit(why) => PredictError::Refused { kernel, why },
-        Refusal::Internal(why) => PredictError::Internal { kernel, why },
-    }
-}
-
-/// The times of a list, each name once, and what the machine started.
+/// The times of a list, and what the machine started.
 fn all(machine: &Machine, list: &KernelList) -> Result<(Counted, Vec<KernelTime>), PredictError> {
     let mut counted = Counted {
-        tokens: list.tokens,
+        tokens: list.tokens.unwrap_or(0),
         layers: list.layers,
         gemms: 0,
         kernels: 0,
     };
-    let mut times: Vec<KernelTime> = Vec::new();
-    let mut runs = runs(machine, list).into_iter();
-    for kernel in &list.kernels {
-        let time = match &kernel.work {
-            KernelWork::Machine { gemm, .. } => {
+    let mut times = Vec::with_capacity(list.kernels.len());
+    let runs = Runs::of(machine, list);
+    for (index, kernel) in list.kernels.iter().enumerate() {
+        let which = Which {
+            index,
+            name: &kernel.name,
+            times: kernel.times,
+        };
+        times.push(match &kernel.work {
+            KernelWork::Machine { workload, gemm } => {
                 counted.kernels = counted.kernels.saturating_add(kernel.times);
                 if *gemm {
                     counted.gemms = counted.gemms.saturating_add(kernel.times);
                 }
-                let run = runs.next().expect("a run for each kernel of the machine");
-                let run = run.map_err(|refusal| refused(&kernel.name, refusal))?;
-                kernel_time(&kernel.name, &run, kernel.times)
+                let in_list = |error| kernel.field(index, error);
+                let measured = runs.result(workload).as_ref();
+                let measured = measured.map_err(|error| refused(&kernel.name, error, in_list))?;
+                KernelTime::of(which, measured)?
             }
-            KernelWork::AllReduce { bytes, machines } => KernelTime {
-                name: kernel.name.clone(),
-                times: kernel.times,
-                seconds: kernel.times as f64 * all_reduce(machine, kernel, *bytes, *machines)?,
-                cycles: 0.0,
-                bytes_read: 0.0,
-                bytes_written: 0.0,
-                spent: Vec::new(),
-            },
-        };
-        match times.iter_mut().find(|known| known.name == time.name) {
-            None => times.push(time),
-            Some(known) => known.add(time),
-        }
+            KernelWork::AllReduce { bytes, machines } => {
+                let once = all_reduce(machine, kernel, *bytes, *machines)?;
+                KernelTime::on_the_link(which, kernel.times as f64 * once)
+            }
+        });
     }
     Ok((counted, times))
 }
 
-/// Runs the kernels of the machine, equal ones once, as many at once as there are threads.
-fn runs(machine: &Machine, list: &KernelList) -> Vec<Answer> {
-    let asked = list.kernels.iter().filter_map(|kernel| match &kernel.work {
-        KernelWork::Machine { workload, .. } => {
-            Some((machine.spec().clone(), (**workload).clone()))
+/// An error of a piece of work; `place` tells where a field of its workload stands in the file.
+fn refused(
+    kernel: &str,
+    error: &PointError,
+    place: impl FnOnce(FieldError) -> FieldError,
+) -> PredictError {
+    let kernel = kernel.to_owned();
+    match error {
+        PointError::Compile(error) => {
+            let (concern, error) = error.field();
+            let error = match concern {
+                Concern::Machine => error,
+                Concern::Workload => place(error),
+            };
+            PredictError::Refused {
+                kernel,
+                concern,
+                error,
+            }
         }
-        KernelWork::AllReduce { .. } => None,
-    });
-    Lab::default().runs(&asked.collect::<Vec<_>>())
+        PointError::Machine(error @ MachineError::Array { .. }) => PredictError::Unfit {
+            kernel,
+            why: error.to_string(),
+        },
+        PointError::Machine(error @ MachineError::Shortfall(_)) => PredictError::Internal {
+            kernel,
+            why: error.to_string(),
+        },
+        PointError::Machine(error) => PredictError::Stopped {
+            kernel,
+            why: error.to_string(),
+        },
+    }
+}
+
+/// The runs of a list's kernels on the machine, equal ones done once.
+struct Runs<'a> {
+    workloads: Vec<&'a Workload>,
+    results: Vec<Result<Measured, PointError>>,
+}
+
+impl<'a> Runs<'a> {
+    /// Runs as many at once as there are threads.
+    fn of(machine: &Machine, list: &'a KernelList) -> Self {
+        let mut workloads: Vec<&Workload> = Vec::new();
+        for kernel in &list.kernels {
+            if let KernelWork::Machine { workload, .. } = &kernel.work
+                && !workloads.contains(&&**workload)
+            {
+                workloads.push(workload);
+            }
+        }
+        let points: Vec<Point<'_>> = workloads
+            .iter()
+            .map(|&workload| Point {
+                machine,
+                workload: workload.clone(),
+            })
+            .collect();
+        let results = measure_all(&points);
+        Self { workloads, results }
+    }
+
+    fn result(&self, workload: &Workload) -> &Result<Measured, PointError> {
+        let mut known = self.workloads.iter().zip(&self.results);
+        let found = known.find(|(known, _)| **known == workload);
+        found.expect("a run for each kernel of the machine").1
+    }
 }
 
 /// Seconds of an all-reduce on the machine's link.
@@ -279,21 +341,4 @@ fn all_reduce(
     let picoseconds = link.all_reduce_picoseconds(bytes, machines);
     let picoseconds = picoseconds.ok_or_else(|| PredictError::TooLong { kernel: name() })?;
     Ok(picoseconds as f64 * 1e-12)
-}
-
-fn kernel_time(name: &str, measured: &Measured, times: u64) -> KernelTime {
-    let summary = &measured.summary;
-    let cells = summary.makespan.iter().map(|cell| {
-        let cycles = times as f64 * cell.cycles.get() as f64;
-        (Term::of(cell.class, cell.cause), cycles)
-    });
-    KernelTime {
-        name: name.to_owned(),
-        times,
-        seconds: times as f64 * measured.seconds(),
-        cycles: times as f64 * summary.total.get() as f64,
-        bytes_read: times as f64 * summary.bytes_read.get() as f64,
-        bytes_written: times as f64 * summary.bytes_written.get() as f64,
-        spent: sorted(cells),
-    }
 }

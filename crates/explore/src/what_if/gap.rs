@@ -20,8 +20,10 @@ pub enum Term {
     Quantisation,
     /// All other work of the vector unit.
     Vector,
-    /// Wavefronts entering and leaving, stationary tiles loading.
+    /// Wavefronts entering and leaving.
     FillAndDrain,
+    /// Stationary tiles loading into arrays.
+    WeightLoad,
     /// Operands streaming through arrays.
     Arithmetic,
     /// Links between chips, and waiting for what other cores do.
@@ -32,13 +34,14 @@ pub enum Term {
 
 impl Term {
     /// All terms.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::DramBandwidth,
         Self::DramLatency,
         Self::SramPort,
         Self::Quantisation,
         Self::Vector,
         Self::FillAndDrain,
+        Self::WeightLoad,
         Self::Arithmetic,
         Self::OtherCores,
         Self::Waiting,
@@ -53,7 +56,8 @@ impl Term {
             Self::SramPort => "scratchpad ports",
             Self::Quantisation => "quantisation barrier",
             Self::Vector => "vector unit",
-            Self::FillAndDrain => "fill, drain, weight load",
+            Self::FillAndDrain => "fill and drain",
+            Self::WeightLoad => "weight load",
             Self::Arithmetic => "array arithmetic",
             Self::OtherCores => "links and other cores",
             Self::Waiting => "waiting for other units",
@@ -72,7 +76,8 @@ impl Term {
             Cause::SramPort => Self::SramPort,
             Cause::Link | Cause::Peer => Self::OtherCores,
             Cause::Dependency | Cause::BufferFull | Cause::Idle => Self::Waiting,
-            Cause::Fill | Cause::Drain | Cause::WeightLoad => Self::FillAndDrain,
+            Cause::Fill | Cause::Drain => Self::FillAndDrain,
+            Cause::WeightLoad => Self::WeightLoad,
             Cause::Compute if matches!(class, Class::Vector) => Self::Vector,
             Cause::Compute => Self::Arithmetic,
         }
@@ -80,38 +85,40 @@ impl Term {
 }
 
 /// Cycles that the machine needs more than the law says (negative: fewer), by term.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Gap {
-    /// Cycles by the law: T (1 − F) + T F / S.
-    pub law_cycles: f64,
+    /// Cycles by the law: T (1 − F) + T F / S, to the nearest.
+    pub law_cycles: u64,
     /// Cycles of the machine.
     pub machine_cycles: u64,
     /// The difference by term, largest first; terms sum to it. Where attention shares its class
     /// with an LM head, the law's saving is spread over the causes of both.
-    pub terms: Vec<(Term, f64)>,
+    pub terms: Vec<(Term, i64)>,
 }
 
 impl Gap {
     /// Between a baseline with a part `s` times faster by the law, and the machine made so.
     #[must_use]
     pub fn of(part: Part, s: f64, baseline: &Summary, machine: &Summary) -> Self {
-        let mut terms = [0.0; Term::ALL.len()];
-        let mut law_cycles = 0.0;
+        let mut terms = [0i64; Term::ALL.len()];
+        // Whole cycles of each cell, rounded so that they sum to the rounded whole.
+        let (mut exact, mut law_cycles) = (0.0, 0);
         for cell in &baseline.makespan {
             let share = part.share_of(cell.class, baseline);
-            let left = cell.cycles.get() as f64 * ((1.0 - share) + share / s);
-            terms[Term::of(cell.class, cell.cause) as usize] -= left;
-            law_cycles += left;
+            exact += cell.cycles.get() as f64 * ((1.0 - share) + share / s);
+            let whole = exact.round() as u64;
+            terms[Term::of(cell.class, cell.cause) as usize] -= signed(whole - law_cycles);
+            law_cycles = whole;
         }
         for cell in &machine.makespan {
-            terms[Term::of(cell.class, cell.cause) as usize] += cell.cycles.get() as f64;
+            terms[Term::of(cell.class, cell.cause) as usize] += signed(cell.cycles.get());
         }
         let quantising = quantisation(machine) - quantisation(baseline);
         terms[Term::Quantisation as usize] += quantising;
         terms[Term::Vector as usize] -= quantising;
         let mut terms: Vec<_> = Term::ALL.into_iter().zip(terms).collect();
-        terms.retain(|(_, cycles)| cycles.abs() >= 0.5);
-        terms.sort_by(|(_, a), (_, b)| b.abs().total_cmp(&a.abs()));
+        terms.retain(|&(_, cycles)| cycles != 0);
+        terms.sort_by_key(|&(_, cycles)| std::cmp::Reverse(cycles.abs()));
         Self {
             law_cycles,
             machine_cycles: machine.total.get(),
@@ -121,17 +128,22 @@ impl Gap {
 
     /// The term that costs most, if the machine is behind the law.
     #[must_use]
-    pub fn main_cause(&self) -> Option<(Term, f64)> {
-        let largest = self.terms.iter().max_by(|(_, a), (_, b)| a.total_cmp(b));
-        largest.copied().filter(|&(_, cycles)| cycles > 0.0)
+    pub fn main_cause(&self) -> Option<(Term, i64)> {
+        let largest = self.terms.iter().max_by_key(|(_, cycles)| *cycles);
+        largest.copied().filter(|&(_, cycles)| cycles > 0)
     }
 }
 
+/// Cycles of a makespan, to take a difference of.
+fn signed(cycles: u64) -> i64 {
+    i64::try_from(cycles).expect("a makespan of less than 2^63 cycles: centuries")
+}
+
 /// Cycles of the makespan charged to quantising and dequantising.
-fn quantisation(summary: &Summary) -> f64 {
+fn quantisation(summary: &Summary) -> i64 {
     let operators = summary.operators.iter();
     operators
         .filter(|each| each.class == Class::Vector && each.operator.ends_with("quantise"))
-        .map(|each| each.makespan.get() as f64)
+        .map(|each| signed(each.makespan.get()))
         .sum()
 }

@@ -1,7 +1,7 @@
 //! The whole question: both parts, all speedups, all contexts.
 
 use accelerator::{Machine, MachineSpec};
-use attribution::Speedup;
+use attribution::{FasterArrays, Speedup};
 use config::FieldError;
 use serde::Serialize;
 use tile_program::Cause;
@@ -64,6 +64,9 @@ pub struct Study {
     pub fraction: f64,
     /// 1 / (1 − F); `None` where there is no limit.
     pub ceiling: Option<f64>,
+    /// The MatMul-free cycles of the baseline's critical path by what would shorten them, and what
+    /// faster arrays leave as it is.
+    pub faster_arrays: FasterArrays,
     /// The share of main memory in the baseline.
     pub memory_share: f64,
     /// Cycles with the array split in two and nothing faster, relative to the baseline: what
@@ -196,6 +199,7 @@ pub fn study(
         attention_cycles: Part::Attention.cycles(&baseline.summary).get(),
         fraction: amdahl.fraction(),
         ceiling: amdahl.ceiling(),
+        faster_arrays: FasterArrays::of(&baseline.summary),
         memory_share: memory_share(&baseline),
         split_alone,
         answers,

@@ -1,5 +1,7 @@
 //! What a study means, in sentences.
 
+use attribution::Speedup;
+
 use super::{ContextPoint, Part, Study};
 
 /// A machine that reaches this share of what is to be had is worth building; more is not.
@@ -9,6 +11,7 @@ const WORTH: f64 = 0.9;
 #[must_use]
 pub fn words(study: &Study) -> Vec<String> {
     let mut words = vec![reach(study)];
+    words.extend(faster_arrays(study));
     words.extend(by_law(study));
     for part in Part::ALL {
         if study.cycles(part) > 0 {
@@ -30,19 +33,42 @@ pub fn words(study: &Study) -> Vec<String> {
 
 fn reach(study: &Study) -> String {
     match study.ceiling {
-        None => "All of the makespan is MatMul-free-able work (F = 1): there is no ceiling, and \
+        None => "All of the makespan is MatMul-free work (F = 1): by the law there is no ceiling, and \
                  what speeds it up speeds up the run."
             .into(),
         Some(_) if study.matmul_free_cycles == 0 => {
-            "None of the makespan is MatMul-free-able work (F = 0): 1-bit weights cannot speed \
-             this run up, whatever S is."
+            "None of the makespan is MatMul-free work (F = 0): no format of weights speeds this run \
+             up, whatever S is."
                 .into()
         }
         Some(ceiling) => format!(
-            "F = {:.4}: by the law, 1-bit weights speed this run up at most {ceiling:.2}x.",
+            "F = {:.4}: by the law, the run is at most {ceiling:.2}x as fast, if its MatMul-free work \
+             takes no time at all, on arrays and in memory.",
             study.fraction
         ),
     }
+}
+
+/// What of that work faster arrays shorten, and what they buy by the critical path.
+fn faster_arrays(study: &Study) -> Option<String> {
+    let faster = &study.faster_arrays;
+    if study.matmul_free_cycles == 0 {
+        return None;
+    }
+    let total = study.total_cycles.max(1) as f64;
+    let share = |cycles: event_kernel::Cycles| 100.0 * cycles.get() as f64 / total;
+    let most = faster.estimate(Speedup::INFINITE);
+    let bought = if most.is_finite() {
+        format!("the run is about {most:.2}x as fast with arrays that take no time")
+    } else {
+        "the run is as much faster as the arrays are".to_owned()
+    };
+    Some(format!(
+        "Arrays are at work on it for {:.1} % of the makespan, main memory for {:.1} %: by the critical \
+         path, {bought}.",
+        share(faster.array_cycles),
+        share(faster.memory_cycles)
+    ))
 }
 
 /// The S that has [`WORTH`] of all that the law promises.
@@ -54,7 +80,7 @@ fn by_law(study: &Study) -> Option<String> {
     let speedup = 1.0 + WORTH * (ceiling - 1.0);
     let s = fraction / (1.0 / speedup - (1.0 - fraction));
     Some(format!(
-        "By the law, projections {} times faster bring {speedup:.2}x, {:.0} % of that gain.",
+        "By the law, that work as a whole {} times faster brings {speedup:.2}x, {:.0} % of the gain.",
         rounded(s),
         100.0 * WORTH
     ))

@@ -166,7 +166,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut written = Vec::new();
     if let Some(mut file) = json {
         let document = Document {
-            schema_version: 1,
+            schema_version: 2,
             workload: workload.name(),
             model: &model,
             words: &words,
@@ -300,17 +300,17 @@ fn cause(answer: &Answer) -> String {
     let Some(gap) = &answer.gap else {
         return String::new();
     };
-    let apart = gap.machine_cycles as f64 - gap.law_cycles;
-    if apart.abs() < 0.005 * gap.law_cycles {
+    let apart = i128::from(gap.machine_cycles) - i128::from(gap.law_cycles);
+    if apart.unsigned_abs() as f64 <= 0.005 * gap.law_cycles as f64 {
         return "they agree within 0.5 %".into();
     }
-    let signed = |cycles: f64| {
-        let sign = if cycles < 0.0 { "-" } else { "+" };
-        format!("{sign}{}", grouped(cycles.abs().round() as u64))
+    let signed = |cycles: i128| {
+        let sign = if cycles < 0 { "-" } else { "+" };
+        format!("{sign}{}", grouped(cycles.unsigned_abs() as u64))
     };
     let largest = gap.terms.iter().take(3);
     let terms: Vec<_> = largest
-        .map(|(term, cycles)| format!("{} {}", term.name(), signed(*cycles)))
+        .map(|(term, cycles)| format!("{} {}", term.name(), signed(i128::from(*cycles))))
         .collect();
     format!("{} cycles: {}", signed(apart), terms.join(", "))
 }

@@ -17,7 +17,7 @@ use crate::failure::{Failure, show};
 use crate::input;
 use crate::job::Job;
 use crate::load::{self, Loaded};
-use crate::shipped::{KERNELS, MACHINES, PUBLISHED, WORKLOADS};
+use crate::shipped::ALL;
 
 /// Check machine, workload and technology files, and lists of kernels, without running them
 ///
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (mut machines, mut loads) = (Vec::new(), Vec::new());
     let mut out = Console::stdout();
     for file in &args.files {
-        match load::open(file, &[&MACHINES, &WORKLOADS, &PUBLISHED, &KERNELS]).and_then(verdict) {
+        match load::open(file, &ALL).and_then(verdict) {
             Ok((verdict, checked)) => {
                 let name = printable(&input::name(file.as_ref())).into_owned();
                 writeln!(out, "{name}: {verdict}")?;

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::input;
 use crate::output::{self, tell};
 use crate::table::grouped;
+use crate::unknown;
 
 /// Run a memory on its own on a trace of requests, or check a trace of its commands
 #[derive(clap::Args)]
@@ -74,7 +75,10 @@ fn target(argument: &str) -> Result<Target, ConfigError> {
         if names().iter().any(|name| name == argument) {
             return Target::named(argument).map_err(|error| ConfigError::new(error.to_string()));
         }
-        if path.components().count() == 1 && path.extension().is_none() {
+        if let Some(error) = unknown::known_elsewhere(argument, "memory") {
+            return Err(error);
+        }
+        if unknown::is_name(argument) {
             let known = names();
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
             let near = config::nearest(argument, &known)

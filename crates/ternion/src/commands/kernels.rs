@@ -17,13 +17,17 @@ use crate::load::{self, Loaded};
 use crate::output::{self, tell};
 use crate::table::Table;
 
-/// The JSON document.
+/// The version of the document's shape. 2: kernels of one name are told apart, cycles and bytes are
+/// integers, and what the cycles went to is told by cause.
+const SCHEMA_VERSION: u32 = 2;
+
+/// The JSON document. Its fields are described in the README of `report`.
 #[derive(Serialize)]
 struct Facts<'a> {
     schema_version: u32,
     machine: &'a str,
     workload: &'a str,
-    tokens: u64,
+    tokens: Option<u64>,
     seconds: f64,
     machine_seconds: f64,
     serial_seconds: f64,
@@ -44,18 +48,19 @@ pub(crate) fn run(args: &Args, workload: Document) -> Result<(), Failure> {
     if let Load::Kernels(list) = &work.value {
         fit(&machine, list, &spec, &work)?;
     }
-    let prediction = machines::predict(&machine, &work.value).map_err(|error| {
-        let message = error.to_string();
-        match error {
-            PredictError::Internal { .. } => Failure::Internal(message),
-            _ => ConfigError::new(message).into(),
-        }
+    let prediction = machines::predict(&machine, &work.value);
+    let prediction = prediction.map_err(|error| match (error.place(), error) {
+        (Some((Concern::Machine, error)), _) => Failure::from(spec.point(&error)),
+        (Some((Concern::Workload, error)), _) => work.point(&error).into(),
+        (None, error @ PredictError::Internal { .. }) => Failure::Internal(error.to_string()),
+        (None, error @ PredictError::Stopped { .. }) => Failure::Stopped(error.to_string()),
+        (None, error) => ConfigError::new(error.to_string()).into(),
     })?;
     let name = work.name();
     let mut written = None;
     if let Some(mut file) = json {
         let document = Facts {
-            schema_version: 1,
+            schema_version: SCHEMA_VERSION,
             machine: &spec.value.name,
             workload: &name,
             tokens: prediction.tokens,
@@ -115,32 +120,38 @@ fn print(
 ) -> std::io::Result<()> {
     let all = prediction.seconds();
     let rate = prediction.tokens_per_second();
-    let rate = rate.map_or("no time".into(), |rate| {
-        format!("{} tokens/s", digits(rate))
-    });
+    let rate = rate.map_or(String::new(), |rate| format!(", {} tokens/s", digits(rate)));
     writeln!(
         out,
-        "{workload} on {machine}: {} ms, {rate}; kernels one after another\n",
+        "{workload} on {machine}: {} ms{rate}; kernels one after another\n",
         digits(1e3 * all)
     )?;
     let share = |seconds: f64| percent(seconds / all.max(f64::MIN_POSITIVE));
-    let mut table = Table::new(
-        &[
-            "kernel", "times", "cycles", "ms", "share", "GB/s", "spent on",
-        ],
-        &[1, 2, 3, 4, 5],
-    );
+    let header = [
+        "kernel",
+        "times",
+        "cycles",
+        "ms",
+        "share",
+        "GB/s",
+        "at work",
+        "critical path",
+    ];
+    let mut table = Table::new(&header, &[1, 2, 3, 4, 5]);
     for kernel in &prediction.kernels {
-        let bytes = kernel.bytes_read + kernel.bytes_written;
+        let on_link = kernel.units.is_empty();
+        let dash = |text: String| if on_link { "-".to_owned() } else { text };
+        let bytes = (kernel.bytes_read + kernel.bytes_written) as f64;
         let rate = bytes / kernel.seconds.max(f64::MIN_POSITIVE) / 1e9;
         table.row(vec![
-            kernel.name.clone(),
+            told_apart(kernel, &prediction.kernels),
             grouped(kernel.times),
-            grouped(kernel.cycles.round() as u64),
+            dash(grouped(kernel.cycles)),
             digits(1e3 * kernel.seconds),
             share(kernel.seconds),
-            digits(rate),
-            spent(kernel),
+            dash(digits(rate)),
+            at_work(kernel),
+            critical_path(kernel),
         ]);
     }
     for term in &prediction.serial {
@@ -151,19 +162,47 @@ fn print(
             digits(1e3 * term.seconds),
             share(term.seconds),
             "-".into(),
+            "-".into(),
             "work outside the machine".into(),
         ]);
     }
-    write!(out, "{table}")
+    writeln!(out, "{table}")?;
+    writeln!(
+        out,
+        "at work: share of the kernel's time in which a part of the machine works; where two come near \
+         100 %,\nboth bound it. critical path: where the cycles go from the kernel's start to its end."
+    )
 }
 
-/// What most of a kernel's cycles are spent on.
-fn spent(kernel: &KernelTime) -> String {
-    if kernel.cycles == 0.0 {
+/// The name of a kernel, with its place among those of the same name where there are several.
+fn told_apart(kernel: &KernelTime, all: &[KernelTime]) -> String {
+    let namesakes = all.iter().filter(|other| other.name == kernel.name);
+    if namesakes.clone().count() == 1 {
+        return kernel.name.clone();
+    }
+    let place = namesakes.take_while(|other| other.index < kernel.index);
+    format!("{} #{}", kernel.name, 1 + place.count())
+}
+
+/// Smaller shares would be told as 0.0 %.
+const TOLD: f64 = 5e-4;
+
+/// The parts of the machine that work longest.
+fn at_work(kernel: &KernelTime) -> String {
+    let parts = kernel.busy.iter().filter(|busy| busy.share >= TOLD).take(3);
+    let parts = parts.map(|busy| format!("{} {}", busy.part, percent(busy.share)));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// What most of the critical path's cycles went to.
+fn critical_path(kernel: &KernelTime) -> String {
+    if kernel.units.is_empty() {
         return "the link".into();
     }
-    let largest = kernel.spent.iter().take(3);
-    let terms = largest
-        .map(|(term, cycles)| format!("{} {}", term.name(), percent(cycles / kernel.cycles)));
-    terms.collect::<Vec<_>>().join(", ")
+    let all = kernel.cycles.max(1) as f64;
+    let cells = kernel.critical_path.iter();
+    let shares = cells.map(|cell| (cell.cause, cell.cycles as f64 / all));
+    let largest = shares.filter(|(_, share)| *share >= TOLD).take(3);
+    let largest = largest.map(|(cause, share)| format!("{} {}", cause.name(), percent(share)));
+    largest.collect::<Vec<_>>().join(", ")
 }

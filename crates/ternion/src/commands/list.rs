@@ -4,13 +4,29 @@ use std::io::Write;
 
 use accelerator::{MachineSpec, TEMPLATE, VectorSpec};
 
-use workload_compiler::{Model, models as presets};
+use explore::machines::{KernelList, KernelWork};
+use workload_compiler::{Model, Workload, models as presets};
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::load;
-use crate::shipped::{MACHINES, WORKLOADS};
+use crate::shipped::{KERNELS, Kind, MACHINES, PUBLISHED, Shipped, WORKLOADS, named};
 use crate::table::{Table, grouped, size};
+
+/// Every kind of machine that `--hw` takes by name.
+static MACHINE_KINDS: [&Kind; 2] = [&MACHINES, &PUBLISHED];
+
+/// Every kind of workload that `--workload` takes by name.
+static WORKLOAD_KINDS: [&Kind; 2] = [&WORKLOADS, &KERNELS];
+
+/// The files of some kinds, one kind after another.
+fn files(
+    kinds: &'static [&'static Kind],
+) -> impl Iterator<Item = (&'static Kind, &'static Shipped)> {
+    kinds
+        .iter()
+        .flat_map(|kind| kind.files.iter().map(move |file| (*kind, file)))
+}
 
 /// List the shipped machines, or print the file of one
 #[derive(clap::Args)]
@@ -34,7 +50,7 @@ pub(crate) fn machines(args: &MachineArgs) -> Result<(), Failure> {
         return Ok(());
     }
     if let Some(name) = &args.name {
-        out.write_all(MACHINES.named(name)?.text.as_bytes())?;
+        out.write_all(named(name, &MACHINE_KINDS)?.text.as_bytes())?;
         return Ok(());
     }
     let header = [
@@ -46,8 +62,8 @@ pub(crate) fn machines(args: &MachineArgs) -> Result<(), Failure> {
         "description",
     ];
     let mut table = Table::new(&header, &[2, 3, 4]);
-    for file in MACHINES.files {
-        let spec = load::resolve_machine(MACHINES.document(file)?)?.value;
+    for (kind, file) in files(&MACHINE_KINDS) {
+        let spec = load::resolve_machine(kind.document(file)?)?.value;
         table.row(vec![
             file.name.to_string(),
             arrays(&spec),
@@ -110,7 +126,7 @@ fn on_chip(spec: &MachineSpec) -> String {
     capacities.map_or("unlimited".into(), |all| size(all.iter().sum()))
 }
 
-/// List the shipped workloads, or print the file of one
+/// List the shipped workloads and lists of kernels, or print the file of one
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -124,23 +140,57 @@ pub(crate) struct WorkloadArgs {
 pub(crate) fn workloads(args: &WorkloadArgs) -> Result<(), Failure> {
     let mut out = Console::stdout();
     if let Some(name) = &args.name {
-        out.write_all(WORKLOADS.named(name)?.text.as_bytes())?;
+        out.write_all(named(name, &WORKLOAD_KINDS)?.text.as_bytes())?;
         return Ok(());
     }
     let header = ["workload", "model", "run", "batch", "weights"];
     let mut table = Table::new(&header, &[3]);
-    for file in WORKLOADS.files {
-        let workload = load::resolve_workload(WORKLOADS.document(file)?)?.value;
-        table.row(vec![
-            file.name.to_string(),
-            workload.model.name.clone(),
-            workload.run.to_string(),
-            workload.batch.to_string(),
-            format!("{}", workload.precision.projection),
-        ]);
+    for (kind, file) in files(&WORKLOAD_KINDS) {
+        let document = kind.document(file)?;
+        table.row(if load::lists_kernels(&document) {
+            kernels_row(file.name, &load::resolve_kernels(document)?.value)
+        } else {
+            workload_row(file.name, &load::resolve_workload(document)?.value)
+        });
     }
     write!(out, "{table}")?;
     Ok(())
+}
+
+/// A workload's line of the list.
+fn workload_row(name: &str, workload: &Workload) -> Vec<String> {
+    vec![
+        name.to_owned(),
+        workload.model.name.clone(),
+        workload.run.to_string(),
+        workload.batch.to_string(),
+        workload.precision.projection.to_string(),
+    ]
+}
+
+/// A list of kernels among the workloads: its weights have the format of its matrix products.
+fn kernels_row(name: &str, list: &KernelList) -> Vec<String> {
+    let workloads = list.kernels.iter().filter_map(|kernel| match &kernel.work {
+        KernelWork::Machine { workload, .. } => Some(workload),
+        KernelWork::AllReduce { .. } => None,
+    });
+    let mut formats = workloads.map(|workload| workload.precision.projection.to_string());
+    let tokens = match list.tokens {
+        None => String::new(),
+        Some(1) => " for 1 token".to_owned(),
+        Some(tokens) => format!(" for {tokens} tokens"),
+    };
+    let kernels = match list.kernels.len() {
+        1 => "1 kernel".to_owned(),
+        several => format!("{several} kernels"),
+    };
+    vec![
+        name.to_owned(),
+        "a list of kernels".to_owned(),
+        format!("{kernels}{tokens}"),
+        "-".to_owned(),
+        formats.next().unwrap_or_else(|| "-".to_owned()),
+    ]
 }
 
 /// List the models that workloads can name

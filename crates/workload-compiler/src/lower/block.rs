@@ -2,8 +2,9 @@
 
 use tile_program::{Bytes, Class, Family, GemmShape, VectorKind};
 
-use super::builder::{Builder, operands};
+use super::builder::Builder;
 use super::names::{Entry, Linear};
+use super::operands::operands;
 use super::{
     AttentionPhase, AttentionStage, Backing, GemmStage, Part, Placement, Section, Slot, Stage,
     TensorId, VectorStep,

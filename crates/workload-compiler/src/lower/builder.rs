@@ -1,36 +1,20 @@
 //! Builds the graph of a pass: operations, tensors and stages around the blocks.
 
 use tile_program::{
-    Bytes, Class, Family, GemmShape, Operation, OperationId, Packed, Target, UnitId, VectorKind,
+    Bytes, Class, Family, GemmShape, Operation, OperationId, Target, UnitId, VectorKind,
 };
 
 use super::{
     Backing, GemmStage, Graph, MoveStage, Part, Placement, Section, Slot, Stage, Tensor, TensorId,
-    VectorStage, VectorStep, class_of, unit_of,
+    VectorStage, VectorStep, class_of, operands, unit_of,
 };
 use crate::error::CompileError;
-use crate::layout::{Layout, WholeTile};
+use crate::layout::Layout;
 use crate::model::Mixer;
 use crate::passes::PassShape;
 use crate::split::Shard;
 use crate::strips::Strips;
 use crate::workload::{Weights, Workload};
-
-/// What an array does to its operands.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Operands {
-    pub(crate) array: usize,
-    /// Width of A as the array reads it.
-    pub(crate) a_bits: u64,
-    /// Whether activations are quantised before and scaled back after.
-    pub(crate) quantised: bool,
-    /// Columns of the array: the width of a strip of weights.
-    pub(crate) columns: u64,
-    /// How its weights lie, if they must be unpacked.
-    pub(crate) packed: Option<Packed>,
-    /// The whole tiles in which it wants weights, if it does.
-    pub(crate) whole: WholeTile,
-}
 
 /// A graph in the making.
 pub(crate) struct Builder<'a> {
@@ -45,73 +29,6 @@ pub(crate) struct Builder<'a> {
     pub(crate) rows: u64,
     /// Width of a vector element.
     pub(crate) bits: u64,
-}
-
-/// The family's array, checked against the widths of its operands.
-pub(crate) fn operands(
-    workload: &Workload,
-    target: &Target,
-    family: Family,
-) -> Result<Operands, CompileError> {
-    let (index, array) = target
-        .arrays
-        .iter()
-        .enumerate()
-        .find(|(_, array)| array.serves.contains(&family))
-        .ok_or(CompileError::NoArray { family })?;
-    let precision = workload.precision;
-    let (what, format) = match family {
-        Family::Projection => ("projection", precision.projection),
-        Family::Attention => ("attention", precision.attention),
-        Family::LmHead => ("lm_head", precision.lm_head),
-    };
-    let too_wide = |bits: u64, takes: u64| CompileError::TooWide {
-        what,
-        bits,
-        array: array.name.clone(),
-        index,
-        takes,
-    };
-    if format.bits() > array.weight.get() {
-        return Err(too_wide(format.bits(), array.weight.get()));
-    }
-    if family == Family::Attention && format.bits() > array.activation.get() {
-        return Err(too_wide(format.bits(), array.activation.get()));
-    }
-    // Weights as wide as the PEs take them, and what attention reads, need no unpacking.
-    let lies = format.packed();
-    let packed = family != Family::Attention && lies.tenths() < 10 * array.weight.get();
-    if packed && !array.unpacks.contains(&lies) {
-        return Err(CompileError::NoUnpacker {
-            what,
-            packed: lies,
-            array: array.name.clone(),
-            index,
-        });
-    }
-    let vector_bits = precision.activation.bits();
-    let integers = match family {
-        Family::Attention => format.is_integer(),
-        _ => format.is_matmul_free(),
-    };
-    // Where no vector unit is asked, operands arrive as the array wants them.
-    let narrow = integers || array.activation.get() < vector_bits;
-    let quantised = workload.operators.vector() && narrow && vector_bits > 8;
-    let a_bits = if quantised {
-        array.activation.get().min(8)
-    } else if workload.operators.vector() {
-        vector_bits
-    } else {
-        array.activation.get()
-    };
-    Ok(Operands {
-        array: index,
-        a_bits: a_bits.next_multiple_of(8),
-        quantised,
-        columns: array.columns,
-        packed: packed.then_some(lies),
-        whole: array.whole_tiles.then_some((array.rows, array.columns)),
-    })
 }
 
 impl<'a> Builder<'a> {

@@ -2,7 +2,8 @@
 
 use tile_program::{Bytes, Class, Family, VectorKind};
 
-use super::builder::{Builder, operands};
+use super::builder::Builder;
+use super::operands::operands;
 use super::{Backing, FetchStage, Placement, Slot, Stage, TensorId, VectorStage};
 use crate::Format;
 use crate::error::CompileError;

@@ -13,6 +13,7 @@ mod dense;
 mod ends;
 mod exchange;
 mod feed_forward;
+mod operands;
 mod recurrent;
 
 use tile_program::{Class, Family, Operation, OperationId, Packed, UnitId, VectorKind};
@@ -26,7 +27,8 @@ use crate::layout::{Cache, WeightRegion};
 use crate::passes::Sequences;
 use crate::strips::Strips;
 
-pub(crate) use builder::{lower, operands};
+pub(crate) use builder::lower;
+pub(crate) use operands::operands;
 
 /// A tensor of a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

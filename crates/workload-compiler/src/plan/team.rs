@@ -16,6 +16,7 @@ pub(crate) fn team(target: &Target, first: usize, family: Option<Family>) -> Vec
     team.extend((first + 1..target.arrays.len()).filter(|&index| {
         let array = &target.arrays[index];
         family.is_some_and(|family| array.serves.contains(&family))
+            && array.numbers == lead.numbers
             && array.activation == lead.activation
             && array.weight >= lead.weight
             && array.matmul_free == lead.matmul_free

@@ -11,7 +11,7 @@ use std::fmt;
 use config::FieldError;
 use serde::{Deserialize, Serialize};
 
-use crate::{Format, Model};
+use crate::{Format, Mixer, Model};
 
 pub use file::{ModelChoice, Overrides, PrecisionFile, WorkloadFile};
 pub use resolve::resolve;
@@ -168,10 +168,17 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Tokens that the run adds to its results, over the whole batch.
+    /// Rows that the run adds to its results, over the whole batch: a language model's are tokens.
     #[must_use]
     pub fn tokens(&self) -> u64 {
         self.run.tokens() * self.batch
+    }
+
+    /// The tokens that the run adds to its results, over the whole batch; `None` for dense layers by
+    /// themselves, whose results are no tokens.
+    #[must_use]
+    pub fn tokens_made(&self) -> Option<u64> {
+        (!matches!(self.model.mixer, Mixer::Dense(_))).then(|| self.tokens())
     }
 
     /// Sequences side by side, over the whole batch.

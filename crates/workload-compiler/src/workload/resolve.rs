@@ -144,7 +144,7 @@ fn check_batch(batch: u64, run: &Run) -> Result<(), FieldError> {
 }
 
 fn floating(field: &str, format: Format) -> Result<(), FieldError> {
-    if format.is_integer() && format != Format::Int8 {
+    if !format.holds_vectors() {
         return Err(
             FieldError::new(field, format!("vectors cannot be {format}"))
                 .help("`Bf16`, `Fp16` or `Int8`"),
@@ -287,14 +287,14 @@ fn precision(file: PrecisionFile, model: &Model) -> Result<Precision, FieldError
         kv_cache: file.kv_cache.unwrap_or(attention),
         activation: file.activation.unwrap_or(Format::Bf16),
     };
-    if attention.bits() < 4 {
+    if !attention.holds_attention() {
         return Err(FieldError::new(
             "precision.attention",
             format!("attention multiplies two activations, which cannot be {attention}"),
         )
         .help("`Int4`, `Int8`, `Bf16` or `Fp16`"));
     }
-    if precision.kv_cache.bits() < 4 {
+    if !precision.kv_cache.holds_attention() {
         return Err(FieldError::new(
             "precision.kv_cache",
             format!("keys and values cannot be {}", precision.kv_cache),
@@ -310,6 +310,16 @@ fn precision(file: PrecisionFile, model: &Model) -> Result<Precision, FieldError
             ),
         )
         .help("keep the cache no wider than its user, or widen `precision.attention`"));
+    }
+    if !attention.numbers().take(precision.kv_cache.numbers()) {
+        return Err(FieldError::new(
+            "precision.kv_cache",
+            format!(
+                "a cache in {} is not what attention in {attention} multiplies",
+                precision.kv_cache
+            ),
+        )
+        .help(format!("`Int4`, `Int8` or `{}`", attention.keyword())));
     }
     floating("precision.activation", precision.activation)?;
     Ok(precision)

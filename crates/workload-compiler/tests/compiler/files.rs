@@ -196,7 +196,7 @@ fn what_a_machine_cannot_run_names_the_file_the_field_and_the_remedy() {
         (concern, field.path.as_str()),
         (Concern::Workload, "precision.projection")
     );
-    assert!(field.help.unwrap().contains("at most 2 bits"));
+    assert!(field.help.unwrap().contains("`Ternary`"));
 
     let mut target = single(32, [64, 64, 64], 16);
     target.arrays[0].serves = vec![Family::Projection, Family::LmHead];

@@ -110,7 +110,7 @@ prop_compose! {
             vec![Format::Binary, ternary(Packing::TwoBits), ternary(Packing::FiveTritsPerByte), Format::Int4, Format::Int8, Format::Bf16]
         }),
         attention in prop::sample::select(vec![Format::Int4, Format::Int8, Format::Bf16]),
-        lm_head in prop::sample::select(vec![ternary(Packing::TwoBits), Format::Int8, Format::Fp16]),
+        lm_head in prop::sample::select(vec![ternary(Packing::TwoBits), Format::Int8, Format::Bf16]),
         kv_cache in prop::sample::select(vec![Format::Int4, Format::Int8, Format::Bf16]),
         activation in prop::sample::select(vec![Format::Int8, Format::Bf16]),
     ) -> Precision {

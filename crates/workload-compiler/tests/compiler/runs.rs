@@ -2,7 +2,8 @@
 //! chip, and every format of weights and caches, byte by byte.
 
 use crate::support::{
-    TERNARY, check, cloud, compile, edge, hybrid, model, run_all_ways, single, workload,
+    TERNARY, check, cloud, compile, edge, hybrid, model, run_all_ways, single, with_arrays,
+    workload,
 };
 use tile_program::{Bytes, Family, Pass, Program, Target, Work, in_turn};
 use workload_compiler::{
@@ -246,7 +247,12 @@ fn as_many_weights_stay_as_fit_beside_the_rest() {
 
 #[test]
 fn weights_move_at_the_width_of_their_format() {
-    let target = single(64, [256, 512, 128], 16);
+    let bf16 = single(64, [256, 512, 128], 16);
+    let mut arrays = bf16.arrays.clone();
+    for array in &mut arrays {
+        array.numbers = tile_program::Numbers::Fp16;
+    }
+    let fp16 = with_arrays(&bf16, arrays);
     let packed = |packing| Format::Ternary { packing };
     for (format, tenths) in [
         (Format::Binary, 10),
@@ -257,7 +263,14 @@ fn weights_move_at_the_width_of_their_format() {
         (Format::Bf16, 160),
         (Format::Fp16, 160),
     ] {
-        let workload = workload(one_layer("bitnet-b1.58-2b-4t"), Run::decode(40), format);
+        let mut workload = workload(one_layer("bitnet-b1.58-2b-4t"), Run::decode(40), format);
+        let mut target = bf16.clone();
+        if format == Format::Fp16 {
+            target = fp16.clone();
+            let precision = &mut workload.precision;
+            (precision.attention, precision.kv_cache) = (format, format);
+            (precision.lm_head, precision.activation) = (format, format);
+        }
         let pass = compiled(&workload, &target).next_pass().unwrap();
         let bytes = 2560 * 2560 * tenths / 80;
         let o = pass.operations.iter().find(|o| o.operator == "o_proj");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use accelerator::Machine;
 use config::ConfigError;
-use explore::machines::{self, Compared, Prediction, Row};
+use explore::machines::{self, Compared, Prediction, Quantity, Row};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -13,6 +13,7 @@ use crate::input;
 use crate::load;
 use crate::shipped::{KERNELS, Kind, MACHINES, PUBLISHED, WORKLOADS};
 use crate::table::Table;
+use crate::unknown;
 
 /// Published machines, predicted: boards, chips and RTL beside what was measured on them
 ///
@@ -96,6 +97,9 @@ impl Golden<'_> {
         if kinds.iter().any(|kind| kind.find(name).is_some()) {
             return Ok(name.to_owned());
         }
+        if let Some(error) = unknown::known_elsewhere(name, noun) {
+            return Err(self.at(row, column, error.message()));
+        }
         let names: Vec<&str> = kinds
             .iter()
             .flat_map(|kind| kind.files.iter().map(|file| file.name))
@@ -143,6 +147,12 @@ impl Golden<'_> {
         let kernels = prediction.kernels.iter().map(|kernel| kernel.name.as_str());
         let serial = prediction.serial.iter().map(|term| term.what.as_str());
         let names: Vec<&str> = kernels.chain(serial).collect();
+        if row.quantity == Quantity::TokenRate && row.of.is_empty() {
+            let what = format!("`{}` makes no tokens", row.workload);
+            return self
+                .at(row, row.columns.workload, &what)
+                .help("a list of kernels says how many it makes: Kernels(tokens: 1, ..)");
+        }
         let what = format!("there is no {} of `{}`", row.quantity.name(), row.of);
         self.at(row, row.columns.of, &what).help(format!(
             "nothing, for the whole run, or a kernel (serial work for serial_time): {}",

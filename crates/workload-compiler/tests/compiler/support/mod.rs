@@ -100,6 +100,11 @@ pub(crate) fn array(unit: u16, side: u64, serves: &[Family], bits: (u64, u64, u6
         dataflow: Dataflow::WeightStationary,
         serves: serves.to_vec(),
         matmul_free: bits.1 <= 2,
+        // Operands of 16 bits are BF16 throughout these tests.
+        numbers: match bits.1 {
+            16 => tile_program::Numbers::Bf16,
+            _ => tile_program::Numbers::Integers,
+        },
         activation: Bits(bits.0),
         weight: Bits(bits.1),
         accumulator: Bits(bits.2),

@@ -1,0 +1,116 @@
+//! Amdahl's law for the terminal: what the law says of the MatMul-free share of the makespan, and what
+//! this machine would gain from faster arrays alone.
+
+use attribution::{Limit, Speedup};
+use event_kernel::Cycles;
+use tile_program::Class;
+
+use crate::facts::{Run, law_speedups};
+use crate::number::{bytes, bytes_per_second, percent, share, si};
+use crate::table::Column;
+use crate::text::Page;
+
+pub(crate) fn amdahl(page: &mut Page, run: &Run) {
+    let amdahl = run.amdahl();
+    let note = "  (the speedup of the run with its MatMul-free work so many times faster)";
+    if amdahl.reachable.is_zero() {
+        page.heading("Amdahl", "");
+        page.line(format_args!(
+            "  F = 0: none of the makespan is MatMul-free work, and no format of weights speeds the run up."
+        ));
+        return;
+    }
+    page.heading("Amdahl", note);
+    let faster = run.faster_arrays();
+    let part = |cycles: Cycles| percent(share(cycles.get(), run.summary.total.get()));
+    page.line(format_args!(
+        "  F = {} of the makespan: arrays at work {}, main memory {}, all else {}",
+        part(amdahl.reachable),
+        part(faster.array_cycles),
+        part(faster.memory_cycles),
+        part(faster.other_cycles)
+    ));
+    let mut columns = vec![Column::words("")];
+    let speedups: Vec<_> = law_speedups();
+    let names: Vec<String> = speedups
+        .iter()
+        .map(|speedup| format!("{}x", speedup.get()))
+        .chain(["∞".to_owned()])
+        .collect();
+    columns.extend(names.iter().map(|name| Column::numbers(name)));
+    let row = |name: &str, whole: &dyn Fn(Speedup) -> f64| {
+        let all = speedups.iter().copied().chain([Speedup::INFINITE]);
+        let cells = all.map(|speedup| times(whole(speedup)));
+        std::iter::once(name.to_owned()).chain(cells).collect()
+    };
+    let rows = [
+        row("all of F, by the law: arrays and memory", &|speedup| {
+            amdahl.law(speedup)
+        }),
+        row("faster arrays alone, by the critical path", &|speedup| {
+            faster.estimate(speedup)
+        }),
+    ];
+    page.table(&columns, &rows);
+    bound(page, run);
+    weights(page, run);
+}
+
+/// `1.54x`, `∞`.
+fn times(factor: f64) -> String {
+    if factor.is_finite() {
+        format!("{factor:.2}x")
+    } else {
+        "∞".to_owned()
+    }
+}
+
+/// What no schedule with faster arrays beats, where that is less than the law allows.
+fn bound(page: &mut Page, run: &Run) {
+    let bound = run.faster_arrays_bound();
+    if run
+        .amdahl()
+        .ceiling()
+        .is_some_and(|law| law <= bound.speedup)
+        || !bound.speedup.is_finite()
+    {
+        return;
+    }
+    let what = match bound.limit {
+        Limit::Memory => format!(
+            "{} at {}",
+            bytes(run.roofline().floor_bytes),
+            bytes_per_second(run.dram.peak_bytes_per_second)
+        ),
+        Limit::Compute => {
+            let operators = run.summary.operators.iter();
+            let others = operators.filter(|operator| operator.class != Class::MatMulFree);
+            format!(
+                "{} other MACs",
+                si(others.map(|operator| operator.macs).sum())
+            )
+        }
+    };
+    page.line(format_args!(
+        "  At most {} in any schedule: {what} take {} of the makespan.",
+        times(bound.speedup),
+        percent(1.0 / bound.speedup)
+    ));
+}
+
+/// What the weights of that work are, and what narrower ones would move.
+fn weights(page: &mut Page, run: &Run) {
+    let format = &run.weights.format;
+    if !run.weights.are_matmul_free {
+        page.line(format_args!(
+            "  Its weights are {format}: at a bit each they would be {} of their bytes.",
+            percent(10.0 / run.weights.tenths_of_a_bit as f64)
+        ));
+    } else if run.faster_arrays().memory_cycles.is_zero() {
+        page.line(format_args!("  Its weights are {format} already."));
+    } else {
+        page.line(format_args!(
+            "  Its weights are {format} already: fewer bytes or more bandwidth shorten its waits."
+        ));
+    }
+}
