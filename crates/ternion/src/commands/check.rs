@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let ([_], [_]) = (&machines[..], &loads[..]) {
         out.flush()?;
         for (spec, load) in machines.into_iter().zip(loads) {
-            together(spec, load)?;
+            together(*spec, load)?;
         }
         writeln!(out, "the machine can run it")?;
     }
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 /// What a file describes, checked by itself.
 enum Checked {
-    Machine(Loaded<MachineSpec>),
+    Machine(Box<Loaded<MachineSpec>>),
     Workload(Loaded<Box<Workload>>),
     Kernels(Loaded<KernelList>),
     Technology,
@@ -110,7 +110,7 @@ fn verdict(document: Document) -> Result<(String, Checked), ConfigError> {
                 price::priced(&machine, &technology).map_err(|error| spec.point(&error))?;
             }
             let line = format!("machine `{}` is in order", spec.value.name);
-            Ok((line, Checked::Machine(spec)))
+            Ok((line, Checked::Machine(Box::new(spec))))
         }
         Some("Technology") => {
             let technology = Technology::read(&document)?;
