@@ -168,9 +168,19 @@ impl DramConfig {
     }
 }
 
+impl DramConfig {
+    /// Whether it is a shipped preset as it stands, but for the number of channels.
+    #[must_use]
+    pub fn is_preset(&self) -> bool {
+        *self == Self::preset(&self.standard, self.channels)
+    }
+}
+
 /// A checked description of DRAM.
 #[derive(Clone, Debug)]
 pub struct Device {
+    /// What the user wrote.
+    pub config: DramConfig,
     /// The numbers in force.
     pub preset: Preset,
     /// The standard.
@@ -237,6 +247,7 @@ impl Device {
         let frequency = Frequency::from_period_femtoseconds(preset.clock_femtoseconds)
             .map_err(|error| FieldError::new("standard", error))?;
         Ok(Self {
+            config: config.clone(),
             map: AddressMap::new(
                 &config.map,
                 &preset.organisation,
