@@ -13,6 +13,8 @@
 //!   [`Area`] and [`Power`] are written `MHz(700)`, `KiB(256)`, `GBps(34)`, `Ns(100)`, `Pj(0.3)`,
 //!   `Um2(391)`, `Mw(1)` and resolved without floating point. Where there
 //!   may be none, [`Or`] takes a word in place of a value: `Unlimited`.
+//! * **Numbers carry their range.** A [`Whole`] number, or a field read by [`whole`], refuses what is out
+//!   of the range that holds for the field, and says that range.
 //!
 //! The grammar is RON's, and `ron` decides what is well formed. The text is then held as a tree in
 //! which every name and value has its place; serde reads from that tree.
@@ -30,6 +32,7 @@ mod quantity;
 mod source;
 mod suggest;
 mod tree;
+mod whole;
 
 pub use decimal::Decimal;
 pub use document::{Document, read_text};
@@ -39,3 +42,4 @@ pub use keyword::{Keyword, Or, Unlimited};
 pub use overrides::Override;
 pub use quantity::{Area, Bandwidth, Clock, Energy, Power, Size, Time};
 pub use suggest::{among, nearest};
+pub use whole::{Whole, some_whole, whole};

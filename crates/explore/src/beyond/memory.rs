@@ -45,6 +45,7 @@ fn tries(bench: &Bench) -> Result<Vec<Try>, ReproduceError> {
                 bandwidth: Bandwidth::BytesPerSecond(peak as u64),
                 latency_picoseconds: 0,
                 capacity_bytes: u64::MAX,
+                access_bytes: None,
             });
             tries.push(Try {
                 channels: channels.into(),
