@@ -15,7 +15,7 @@ use crate::facts::{
 
 /// The version of the document's shape. It grows when a field changes its meaning or goes away; new
 /// fields may come without.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 #[derive(Serialize)]
 struct Document<'a> {

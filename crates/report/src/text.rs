@@ -6,7 +6,7 @@ use attribution::{Limit, Speedup};
 use tile_program::{Cause, Class};
 
 use crate::energy;
-use crate::facts::{ArrayFacts, ChannelCycles, Run, law_speedups};
+use crate::facts::{ArrayFacts, ChannelCycles, DramFacts, Run, law_speedups};
 use crate::number::{
     bare_percent, bytes, bytes_per_second, grouped, percent, seconds, share, si, three_digits,
 };
@@ -369,6 +369,24 @@ const fn short(cause: Cause) -> &'static str {
     }
 }
 
+/// The channel with the most bytes beside the mean, where there are several: what is not even costs
+/// time as `dram_channel_imbalance`.
+fn busiest_channel(page: &mut Page, dram: &DramFacts) {
+    let channels = dram.channel_bus_bytes.len() as u64;
+    let busiest = dram.channel_bus_bytes.iter().enumerate();
+    let busiest = busiest.max_by_key(|&(index, bytes)| (bytes, std::cmp::Reverse(index)));
+    if let Some((index, &bytes)) = busiest
+        && channels > 1
+        && bytes > 0
+    {
+        page.line(format_args!(
+            "  channel {index} of {channels} moves most, {} of the bytes; the mean is {}",
+            percent(share(bytes, dram.bus_bytes)),
+            percent(share(1, channels))
+        ));
+    }
+}
+
 fn memory(page: &mut Page, run: &Run) {
     let (summary, dram) = (&run.summary, &run.dram);
     let peak = dram.peak_bytes_per_second;
@@ -411,6 +429,7 @@ fn memory(page: &mut Page, run: &Run) {
         let shares = parts.map(|(name, cycles)| format!("{name} {}", percent(share(cycles, all))));
         page.line(format_args!("  channels: {}", shares.join(", ")));
     }
+    busiest_channel(page, dram);
     if let Some(energy) = dram.energy_pj {
         page.line(format_args!("  {} mJ", three_digits(energy * 1e-9)));
     }

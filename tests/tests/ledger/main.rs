@@ -3,5 +3,6 @@
 mod barrier;
 mod cores;
 mod invariants;
+mod numbers;
 mod overlap;
 mod support;

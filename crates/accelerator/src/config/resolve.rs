@@ -90,10 +90,12 @@ pub(super) fn frequency(clock: Clock) -> Result<Frequency, FieldError> {
 }
 
 fn bytes_within(field: &str, size: Size, most: Bytes) -> Result<Bytes, FieldError> {
-    let bytes = size.bytes().map_err(|error| error.inside(field))?;
+    let range = format!("a whole number of bytes from 1 B to {most}");
+    let bytes = size
+        .bytes()
+        .map_err(|error| error.help(&range).inside(field))?;
     if bytes == Bytes::ZERO || bytes > most {
-        return Err(FieldError::new(field, format!("{size} is {bytes}"))
-            .help(format!("from 1 B to {most}")));
+        return Err(FieldError::new(field, format!("{size} is {bytes}")).help(range));
     }
     Ok(bytes)
 }
@@ -243,25 +245,24 @@ fn ideal(file: &IdealFile) -> Result<IdealConfig, FieldError> {
 
 /// A bandwidth within reason; the error stands at `bandwidth`.
 pub(super) fn bandwidth_within(bandwidth: Bandwidth) -> Result<u64, FieldError> {
+    let range = "a whole number of bytes a second from MBps(1) to TBps(1000)";
     let rate = bandwidth
         .bytes_per_second()
-        .map_err(|error| error.inside("bandwidth"))?;
+        .map_err(|error| error.help(range).inside("bandwidth"))?;
     if (1_000_000..=1_000_000_000_000_000).contains(&rate) {
         return Ok(rate);
     }
-    Err(
-        FieldError::new("bandwidth", format!("a bandwidth of {bandwidth}"))
-            .help("from MBps(1) to TBps(1000)"),
-    )
+    Err(FieldError::new("bandwidth", format!("a bandwidth of {bandwidth}")).help(range))
 }
 
 /// A latency within reason, in picoseconds; the error stands at `latency`.
 pub(super) fn latency_within(latency: Time) -> Result<u64, FieldError> {
+    let range = "a whole number of picoseconds, at most Ms(1)";
     let picoseconds = latency
         .picoseconds()
-        .map_err(|error| error.inside("latency"))?;
+        .map_err(|error| error.help(range).inside("latency"))?;
     if picoseconds <= 1_000_000_000 {
         return Ok(picoseconds);
     }
-    Err(FieldError::new("latency", format!("a latency of {latency}")).help("at most Ms(1)"))
+    Err(FieldError::new("latency", format!("a latency of {latency}")).help(range))
 }

@@ -62,10 +62,12 @@ const LONGEST_PICOSECONDS: u64 = 60_000_000_000_000;
 pub(super) fn resolve(terms: &[SerialFile]) -> Result<Vec<SerialSpec>, FieldError> {
     let resolved = |(index, term): (usize, &SerialFile)| {
         let here = |error: FieldError| error.inside(format_args!("serial[{index}].time"));
-        let picoseconds = term.time.picoseconds().map_err(here)?;
+        let range = "a whole number of picoseconds, at most Ms(60000)";
+        let time = term.time.picoseconds();
+        let picoseconds = time.map_err(|error| here(error.help(range)))?;
         if picoseconds > LONGEST_PICOSECONDS {
             let error = FieldError::new("", format!("work of {}", term.time));
-            return Err(here(error.help("at most Ms(60000)")));
+            return Err(here(error.help(range)));
         }
         Ok(SerialSpec {
             what: term.what.clone(),

@@ -356,7 +356,10 @@ mod tests {
         assert_eq!(target.capacity_bytes(), 2 * 2 * (8 << 30));
         for (text, part) in [
             (r#"(standard: "DDR9")"#, "no preset is called `DDR9`"),
-            (r#"(standard: "DDR4-3200AA", channels: 0)"#, "0 channels"),
+            (
+                r#"(standard: "DDR4-3200AA", channels: 0)"#,
+                "a whole number from 1 to 4096",
+            ),
             (
                 r#"(standard: "DDR4-3200AA", timings: {"tRC": 60})"#,
                 "below tRAS + tRP",
