@@ -4,14 +4,16 @@
 
 use std::collections::VecDeque;
 
-use event_kernel::{Component, Context, Cycle, Cycles, Phase, WaitsFor};
+use dram::Causes;
+use event_kernel::{Component, Context, Cycle, Cycles, DomainId, Phase, WaitsFor};
 use smallvec::{SmallVec, smallvec};
 use tile_program::{
     Activity, Bits, Bound, Bytes, Cause, Instruction, Observer, Region, TransferTile, Work,
 };
 
 use crate::config::DmaSpec;
-use crate::memory::{Arrival, CAUSES, Request, Side, to_reference};
+use crate::memory::{Arrival, Request, Side, to_reference};
+use crate::transfer_time::TransferTime;
 use crate::world::{Completion, Issue, World};
 
 /// How much the DMA keeps in flight.
@@ -23,6 +25,8 @@ pub(crate) struct Window {
     pub(crate) in_flight: Bytes,
     /// Masters side by side.
     pub(crate) ports: usize,
+    /// Bytes that a port moves in a cycle of the reference clock; `None` without limit.
+    pub(crate) port: Option<Bytes>,
 }
 
 impl Window {
@@ -32,7 +36,16 @@ impl Window {
             request: spec.request,
             in_flight: Bytes(in_flight),
             ports: usize::try_from(spec.ports).expect("port counts are checked"),
+            port: spec.port,
         }
+    }
+}
+
+impl Window {
+    /// For how long a port is at work on so many bytes, in whole cycles.
+    fn passing(&self, bytes: Bytes) -> Cycles {
+        self.port
+            .map_or(Cycles::ZERO, |rate| Cycles(bytes.get() / rate.get()))
     }
 }
 
@@ -48,6 +61,11 @@ pub(crate) struct Dma {
     first: u64,
     /// By port.
     in_flight: Vec<Bytes>,
+    /// What the mean time of data on the memory's buses was where the side's account ended; `None` for
+    /// a memory of one channel.
+    mean_data_time: Option<Cycle>,
+    /// What explains the time that nothing else does.
+    remainder: Cause,
 }
 
 /// Where a DMA stands.
@@ -67,55 +85,62 @@ struct Transfer {
     cursors: SmallVec<[Cursor; 1]>,
     /// Requests under way.
     outstanding: u32,
-    /// When the data of the requests so far has arrived in (left) memory, and the scratchpad.
+    /// When the data of the requests so far has arrived in (left) memory, the DMA's ports, and the
+    /// scratchpad.
     memory_end: Cycle,
+    port_end: Cycle,
     end: Cycle,
     /// Memory cycles by cause, of each channel that took part.
-    channels: SmallVec<[(u32, [u64; CAUSES]); 4]>,
-    /// The channel of the last arrival.
+    channels: SmallVec<[(u32, Causes); 4]>,
+    /// The channel of the last arrival from memory.
     last_channel: u32,
+    /// Bytes that each port has moved, and the port of the last arrival.
+    moved: SmallVec<[Bytes; 1]>,
+    last_port: usize,
 }
 
-/// How far a transfer's requests are issued.
+/// How far the requests of a port are issued: a transfer is divided by bytes, in the order in which
+/// they lie in the region.
 struct Cursor {
     region: Region,
     row: u64,
     offset: u64,
+    /// Bytes not issued.
+    left: u64,
 }
 
 impl Cursor {
-    /// An even part of a region for each port: whole rows, or whole accesses of a single row.
+    /// An even part of a region for each port. Parts are cut between two accesses, so that no access is
+    /// made twice.
     fn split(region: Region, ports: usize, access: u64) -> SmallVec<[Self; 1]> {
-        let whole = |region| Self {
-            region,
-            row: 0,
-            offset: 0,
-        };
-        if ports == 1 {
-            return smallvec![whole(region)];
-        }
+        let total = region.bytes().get();
+        let row_bytes = region.row_bytes.get();
         let ports = ports as u64;
-        let (total, unit) = if region.rows > 1 {
-            (region.rows, 1)
-        } else {
-            (region.row_bytes.get(), access)
+        let cut = |port: u64| {
+            let even = u128::from(total) * u128::from(port) / u128::from(ports);
+            let even = u64::try_from(even).expect("a part is no more than the whole");
+            if port == 0 || port == ports || total == 0 {
+                return even;
+            }
+            let (row, offset) = (even / row_bytes, even % row_bytes);
+            let address = region.address + row * region.pitch.get() + offset;
+            let into_access = address % access;
+            let to_next = if into_access == 0 {
+                0
+            } else {
+                access - into_access
+            };
+            row * row_bytes + (offset + to_next).min(row_bytes)
         };
-        let each = total.div_ceil(unit).div_ceil(ports) * unit;
         (0..ports)
             .map(|port| {
-                let from = (port * each).min(total);
-                let to = (from + each).min(total);
-                whole(if region.rows > 1 {
-                    Region {
-                        address: region.address + from * region.pitch.get(),
-                        rows: to - from,
-                        ..region
-                    }
-                } else if from == to {
-                    Region { rows: 0, ..region }
-                } else {
-                    Region::contiguous(region.address + from, Bytes(to - from))
-                })
+                let (from, to) = (cut(port), cut(port + 1));
+                Self {
+                    region,
+                    row: from / row_bytes.max(1),
+                    offset: from % row_bytes.max(1),
+                    left: to - from,
+                }
             })
             .collect()
     }
@@ -123,16 +148,17 @@ impl Cursor {
     /// The next piece, address and size: it ends at the next multiple of `request` bytes, so that
     /// no two pieces share a burst.
     fn peek(&self, request: Bytes) -> Option<(u64, Bytes)> {
-        if self.row == self.region.rows {
+        if self.left == 0 {
             return None;
         }
-        let left = self.region.row_bytes.get() - self.offset;
+        let left = (self.region.row_bytes.get() - self.offset).min(self.left);
         let address = self.region.address + self.row * self.region.pitch.get() + self.offset;
         let to_boundary = request.get() - address % request.get();
         Some((address, Bytes(left.min(to_boundary))))
     }
 
     fn advance(&mut self, bytes: Bytes) {
+        self.left -= bytes.get();
         self.offset += bytes.get();
         if self.offset == self.region.row_bytes.get() {
             self.row += 1;
@@ -142,7 +168,13 @@ impl Cursor {
 }
 
 impl Dma {
-    pub(crate) fn new(issue: Issue, side: Side, place: Place, window: Window) -> Self {
+    pub(crate) fn new(
+        issue: Issue,
+        side: Side,
+        place: Place,
+        window: Window,
+        remainder: Cause,
+    ) -> Self {
         Self {
             issue,
             side,
@@ -151,6 +183,8 @@ impl Dma {
             transfers: VecDeque::new(),
             first: 0,
             in_flight: vec![Bytes::ZERO; window.ports],
+            mean_data_time: None,
+            remainder,
         }
     }
 
@@ -168,19 +202,23 @@ impl Dma {
                 unreachable!("the sequencer gives the DMA transfers only");
             };
             let start = context.now();
+            let reference = world.reference;
+            let memory = &mut world.memories[self.place.memory];
+            if drained {
+                self.mean_data_time = memory.mean_data_time(context, reference);
+            }
             self.transfers.push_back(Transfer {
                 instruction,
                 bound,
-                cursors: Cursor::split(
-                    region,
-                    self.window.ports,
-                    world.memories[self.place.memory].memory.access_bytes(),
-                ),
+                cursors: Cursor::split(region, self.window.ports, memory.memory.access_bytes()),
                 outstanding: 0,
                 memory_end: start,
+                port_end: start,
                 end: start,
                 channels: SmallVec::new(),
                 last_channel: 0,
+                moved: smallvec![Bytes::ZERO; self.window.ports],
+                last_port: 0,
             });
         }
     }
@@ -256,17 +294,18 @@ impl Dma {
             transfer.memory_end = arrival.moved;
             transfer.last_channel = arrival.channel;
         }
+        transfer.moved[arrival.port] += arrival.bytes;
+        if at >= transfer.port_end {
+            transfer.port_end = at;
+            transfer.last_port = arrival.port;
+        }
         transfer.end = transfer.end.max(end);
         let known = transfer
             .channels
             .iter_mut()
             .find(|(channel, _)| *channel == arrival.channel);
         match known {
-            Some((_, sums)) => {
-                for (sum, &part) in sums.iter_mut().zip(&arrival.causes) {
-                    *sum += part;
-                }
-            }
+            Some((_, causes)) => causes.add(&arrival.causes),
             None => transfer.channels.push((arrival.channel, arrival.causes)),
         }
     }
@@ -303,7 +342,7 @@ impl Dma {
     }
 
     fn finish<O: Observer>(
-        &self,
+        &mut self,
         world: &mut World<'_, O>,
         context: &mut Context<'_>,
         transfer: &Transfer,
@@ -311,8 +350,20 @@ impl Dma {
         let unit = self.issue.unit;
         let accounted = world.units[unit.index()].accounted;
         let at = transfer.end.max(accounted);
-        let domain = world.memories[self.place.memory].domain;
-        let parts = transfer.parts(domain, world.reference, context, accounted, at);
+        let reference = world.reference;
+        let memory = &mut world.memories[self.place.memory];
+        let mean = memory.mean_data_time(context, reference);
+        let before = std::mem::replace(&mut self.mean_data_time, mean);
+        let time = TransferTime {
+            span: at - accounted,
+            scratchpad_tail: at.saturating_since(transfer.port_end),
+            port_tail: transfer.port_end.saturating_since(transfer.memory_end),
+            port_busy: self.window.passing(transfer.moved[transfer.last_port]),
+            channel: transfer.causes(context, memory.domain, reference),
+            even: mean.map(|mean| mean.since(before.unwrap_or(Cycle::ZERO))),
+            remainder: self.remainder,
+        };
+        let parts = time.parts();
         let instruction = &transfer.instruction;
         let Work::Transfer(TransferTile { region, scratchpad }) = instruction.work else {
             unreachable!("checked when the transfer started");
@@ -348,48 +399,29 @@ impl Dma {
 }
 
 impl Transfer {
-    /// The time from the end of the account to the end of the transfer, by cause, in the order of
-    /// time. It is charged to what the channel of the last data did: data moving on its bus first
-    /// (that much the transfer needs in any case), then row conflicts, refresh and turnaround; what
-    /// is left is latency.
-    fn parts(
-        &self,
-        memory: event_kernel::DomainId,
-        reference: event_kernel::DomainId,
-        context: &Context<'_>,
-        accounted: Cycle,
-        at: Cycle,
-    ) -> SmallVec<[(Cause, Cycles); 6]> {
-        let mut left = at - accounted;
-        let mut charge = |wanted: Cycles| {
-            let charged = wanted.min(left);
-            left -= charged;
-            charged
-        };
-        let port = charge(at.saturating_since(self.memory_end));
-        let sums = self
-            .channels
-            .iter()
-            .find(|(channel, _)| *channel == self.last_channel);
-        let sums = sums.map_or([0; CAUSES], |&(_, sums)| sums);
-        let [bandwidth, conflict, refresh, turnaround, _] =
-            sums.map(|span| to_reference(context, memory, reference, span));
-        let bandwidth = charge(bandwidth);
-        let conflict = charge(conflict);
-        let refresh = charge(refresh);
-        let turnaround = charge(turnaround);
-        let latency = left;
-        [
-            (Cause::DramLatency, latency),
-            (Cause::DramRowConflict, conflict),
-            (Cause::DramRefresh, refresh),
-            (Cause::DramTurnaround, turnaround),
-            (Cause::DramBandwidth, bandwidth),
-            (Cause::SramPort, port),
-        ]
-        .into_iter()
-        .filter(|(_, span)| !span.is_zero())
-        .collect()
+    /// What the channel of the last data did, in cycles of the reference clock.
+    fn causes(&self, context: &Context<'_>, memory: DomainId, reference: DomainId) -> Causes {
+        let mut channels = self.channels.iter();
+        let known = channels.find(|(channel, _)| *channel == self.last_channel);
+        let Causes {
+            bandwidth,
+            row_conflict,
+            refresh,
+            turnaround,
+            latency,
+            idle,
+        } = known.map_or(Causes::default(), |(_, causes)| *causes);
+        let [bandwidth, row_conflict, refresh, turnaround, latency, idle] =
+            [bandwidth, row_conflict, refresh, turnaround, latency, idle]
+                .map(|span| to_reference(context, memory, reference, span));
+        Causes {
+            bandwidth,
+            row_conflict,
+            refresh,
+            turnaround,
+            latency,
+            idle,
+        }
     }
 }
 

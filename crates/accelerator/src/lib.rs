@@ -28,6 +28,7 @@ mod machine;
 mod memory;
 mod platform;
 mod sequencer;
+mod transfer_time;
 mod world;
 
 pub use config::{

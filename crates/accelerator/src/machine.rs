@@ -15,6 +15,7 @@ use crate::links::{Links, Receive};
 use crate::memory::{Master, MemoryPorts, MemoryUnit, Side};
 use crate::platform::{self, CoreModel};
 use crate::sequencer::{Progress, Sequencer};
+use crate::transfer_time;
 use crate::world::{CoreState, Issue, UnitState, World};
 
 /// A machine: checked, with the timing models of its parts.
@@ -275,7 +276,9 @@ impl Machine {
                 master: before.filter(|other| other.chip == core.chip).count(),
             };
             for (unit, side) in [(core.load, Side::Load), (core.store, Side::Store)] {
-                let dma = Dma::new(Issue::new(unit), side, place, Window::new(&model.spec.dma));
+                let remainder = transfer_time::remainder(&self.memory, &model.spec.dma);
+                let window = Window::new(&model.spec.dma);
+                let dma = Dma::new(Issue::new(unit), side, place, window, remainder);
                 simulation.add(core.unit_name(unit), reference, dma);
             }
             if let Some(unit) = core.receive {
@@ -286,8 +289,8 @@ impl Machine {
         let domain = simulation.timeline().domain(1);
         for (memory, chip) in chips.iter().enumerate() {
             let name = match chips.len() {
-                1 => "memory".to_owned(),
-                _ => format!("chip{chip} memory"),
+                1 => Target::MEMORY_NAME.to_owned(),
+                _ => format!("chip{chip} {}", Target::MEMORY_NAME),
             };
             simulation.add(name, domain, MemoryUnit { memory });
         }

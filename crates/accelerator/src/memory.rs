@@ -2,9 +2,9 @@
 //! channel when that can have something to tell.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 
-use dram::{Causes, Channel, Direction, Done, Memory, Share};
+use dram::{Causes, ChannelPort, Direction, Done, Memory, PortEvent, Share, Transfer};
 use event_kernel::{Component, ComponentId, Context, Cycle, Cycles, DomainId, Phase, WaitsFor};
 use smallvec::{SmallVec, smallvec};
 use tile_program::{Bytes, Observer};
@@ -58,14 +58,11 @@ pub(crate) struct Arrival {
     pub(crate) transfer: u64,
     pub(crate) bytes: Bytes,
     /// The channel's time since the side's previous arrival on it, in memory cycles by cause.
-    pub(crate) causes: [u64; CAUSES],
+    pub(crate) causes: Causes,
 }
 
 /// A channel that nothing is asked of.
 const NEVER: Cycle = Cycle(u64::MAX);
-
-/// How many causes a memory channel tells apart; see [`dram::Causes`].
-pub(crate) const CAUSES: usize = 5;
 
 /// The machine's side of the memory channels of a chip.
 pub(crate) struct MemoryPorts {
@@ -76,6 +73,9 @@ pub(crate) struct MemoryPorts {
     /// When each channel has to be woken, and the least of them: the component's next wake-up.
     due: Vec<Cycle>,
     next: Cycle,
+    /// Cycles in which the data buses moved data, summed over all channels, and up to which cycle that
+    /// was asked last.
+    data_cycles: (Cycle, u64),
     /// The DMAs that share it.
     masters: Vec<Master>,
 }
@@ -140,22 +140,18 @@ fn pop_if<T: Ord>(heap: &mut BinaryHeap<T>, test: impl Fn(&T) -> bool) -> Option
 }
 
 struct Port {
-    channel: Channel,
-    /// Requests that the channel has not been told of, with the edge that they came at.
-    requests: VecDeque<(Cycle, Request)>,
-    /// The edge that the channel was woken at last.
-    woken: Cycle,
-    /// Requests pushed and not done, by tag.
-    pushed: Tags,
+    channel: ChannelPort,
+    /// Requests not done, by tag.
+    asked: Tags,
     /// Memory cycles by cause since the last arrival of each side of each master, or since it had
-    /// none under way; and the requests of each under way.
-    causes: Vec<[[u64; CAUSES]; 2]>,
+    /// none in the channel; and the requests of each in the channel.
+    causes: Vec<[Causes; 2]>,
     under_way: Vec<[u32; 2]>,
     /// All of the channel's cycles up to its last data, by cause.
     spent: Causes,
 }
 
-/// Requests under way in a channel, by a dense tag.
+/// Requests asked of a channel, by a dense tag.
 #[derive(Default)]
 struct Tags {
     slots: Vec<Option<Request>>,
@@ -170,6 +166,11 @@ impl Tags {
         });
         self.slots[slot as usize] = Some(request);
         u64::from(slot)
+    }
+
+    fn get(&self, tag: u64) -> Request {
+        let slot = usize::try_from(tag).expect("tags are slots");
+        self.slots[slot].expect("a channel takes in what it was asked for")
     }
 
     fn take(&mut self, tag: u64) -> Request {
@@ -194,14 +195,12 @@ impl MemoryPorts {
     ) -> Self {
         let channels = usize::try_from(memory.channels()).expect("channel counts are checked");
         // Copies of one share what does not change.
-        let idle = memory.channel();
+        let idle = ChannelPort::new(memory.channel());
         let ports: Vec<_> = (0..channels)
             .map(|_| Port {
                 channel: idle.clone(),
-                requests: VecDeque::new(),
-                woken: Cycle::ZERO,
-                pushed: Tags::default(),
-                causes: vec![[[0; CAUSES]; 2]; masters.len()],
+                asked: Tags::default(),
+                causes: vec![[Causes::default(); 2]; masters.len()],
                 under_way: vec![[0; 2]; masters.len()],
                 spent: Causes::default(),
             })
@@ -212,6 +211,7 @@ impl MemoryPorts {
             component,
             due: vec![NEVER; ports.len()],
             next: NEVER,
+            data_cycles: (Cycle::ZERO, 0),
             ports,
             masters,
         }
@@ -223,17 +223,56 @@ impl MemoryPorts {
         let channel = usize::try_from(request.share.channel).unwrap_or(usize::MAX);
         let port = &mut self.ports[channel];
         let now = context.now_in(self.domain);
-        let least = port
-            .channel
-            .least_latency(request.share.bursts, request.side.direction());
-        port.requests.push_back((now, request));
+        let Share { first, bursts, .. } = request.share;
+        let transfer = Transfer {
+            first,
+            bursts,
+            direction: request.side.direction(),
+            tag: port.asked.put(request),
+        };
+        let latest = port.channel.request(now, transfer);
         let due = &mut self.due[channel];
-        *due = (*due).min(now + least);
-        if *due < self.next {
-            self.next = *due;
-            let instant = context.timeline().instant(self.domain, *due);
+        *due = (*due).min(latest);
+        let due = *due;
+        self.wake_by(context, due);
+    }
+
+    /// Has the component woken at an edge, unless it will be before.
+    fn wake_by(&mut self, context: &mut Context<'_>, due: Cycle) {
+        if due < self.next {
+            self.next = due;
+            let instant = context.timeline().instant(self.domain, due);
             context.wake_at(self.component, instant, Phase::Act);
         }
+    }
+
+    /// For how long the data buses have moved data so far, on average over all channels, in edges of
+    /// the reference clock from the start of the run; `None` where there is one channel alone.
+    pub(crate) fn mean_data_time(
+        &mut self,
+        context: &mut Context<'_>,
+        reference: DomainId,
+    ) -> Option<Cycle> {
+        let channels = self.ports.len() as u64;
+        if channels == 1 {
+            return None;
+        }
+        let now = context.now_in(self.domain);
+        if self.data_cycles.0 != now {
+            // Channels with work sleep until it is done; up to now they have done part of it.
+            for index in 0..self.ports.len() {
+                if self.ports[index].asked.len() > 0 {
+                    self.advance(context, now, index, reference);
+                    let due = self.due[index];
+                    self.wake_by(context, due);
+                }
+            }
+            let ports = self.ports.iter();
+            let data = ports.map(|port| port.channel.counters().bus_busy.get());
+            self.data_cycles = (now, data.sum());
+        }
+        let mean = Cycle(self.data_cycles.1 / channels);
+        Some(context.timeline().convert(self.domain, mean, reference))
     }
 
     /// The next arrival of a side of a master at or before a cycle, and the edge of the reference
@@ -279,7 +318,7 @@ impl MemoryPorts {
         }
     }
 
-    /// Lets a channel decide all that it can at its current edge.
+    /// Lets a channel decide all that it can at an edge.
     fn advance(
         &mut self,
         context: &mut Context<'_>,
@@ -291,33 +330,18 @@ impl MemoryPorts {
         let port = &mut self.ports[index];
         let mut told = Told {
             index,
-            reference,
+            domains: (self.domain, reference),
             masters: &mut self.masters,
-            pushed: &mut port.pushed,
+            asked: &mut port.asked,
             causes: &mut port.causes,
             under_way: &mut port.under_way,
             spent: &mut port.spent,
             due: smallvec![[None; 2]; masters],
         };
-        let mut told_until = port.woken;
-        while let Some((came, request)) = port.requests.front() {
-            // One that found the channel full comes in now, and so do those behind it.
-            let at = if *came < told_until { now } else { *came };
-            told_until = at;
-            port.channel
-                .advance(at, &mut |done| told.done(context, &done));
-            if !port.channel.can_accept() {
-                break;
-            }
-            let Share { first, bursts, .. } = request.share;
-            let direction = request.side.direction();
-            let tag = told.push(*request);
-            port.channel.push(at, first, bursts, direction, tag);
-            port.requests.pop_front();
-        }
-        port.channel
-            .advance(now, &mut |done| told.done(context, &done));
-        port.woken = now;
+        port.channel.advance(now, &mut |event| match event {
+            PortEvent::Accepted(tag) => told.accepted(tag),
+            PortEvent::Done(done) => told.done(context, &done),
+        });
         let wake = port.channel.next_wake();
         self.due[index] = wake.map_or(NEVER, |edge| edge.max(now));
         let due = told.due;
@@ -337,10 +361,11 @@ impl MemoryPorts {
 struct Told<'a> {
     /// The channel.
     index: usize,
-    reference: DomainId,
+    /// The memory's clock, and the reference.
+    domains: (DomainId, DomainId),
     masters: &'a mut [Master],
-    pushed: &'a mut Tags,
-    causes: &'a mut [[[u64; CAUSES]; 2]],
+    asked: &'a mut Tags,
+    causes: &'a mut [[Causes; 2]],
     under_way: &'a mut [[u32; 2]],
     spent: &'a mut Causes,
     /// The first arrival of each side of each master.
@@ -348,20 +373,20 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
-    /// Notes a request that the channel takes; returns its tag.
-    fn push(&mut self, request: Request) -> u64 {
+    /// Notes a request that the channel takes in.
+    fn accepted(&mut self, tag: u64) {
+        let request = self.asked.get(tag);
         let (master, side) = (request.master, request.side as usize);
         if self.under_way[master][side] == 0 {
-            self.causes[master][side] = [0; CAUSES];
+            self.causes[master][side] = Causes::default();
         }
         self.under_way[master][side] += 1;
-        self.pushed.put(request)
     }
 
     fn done(&mut self, context: &Context<'_>, done: &Done) {
         self.spent.add(&done.causes);
         for side in self.causes.iter_mut().flatten() {
-            add(side, &done.causes);
+            side.add(&done.causes);
         }
         let Request {
             side,
@@ -370,11 +395,13 @@ impl Told<'_> {
             transfer,
             bytes,
             ..
-        } = self.pushed.take(done.tag);
+        } = self.asked.take(done.tag);
         let side = side as usize;
         self.under_way[master][side] -= 1;
-        let timeline = context.timeline();
-        let moved = timeline.convert(context.domain(), done.last_data, self.reference);
+        let (memory, reference) = self.domains;
+        let moved = context
+            .timeline()
+            .convert(memory, done.last_data, reference);
         let dma = &mut self.masters[master];
         dma.sequence += 1;
         dma.moved[side].push(Reverse(Arrival {
@@ -399,19 +426,6 @@ fn pass(free: &mut u128, rate: u64, bytes: Bytes, moved: Cycle) -> Cycle {
     Cycle(u64::try_from(free.div_ceil(rate)).unwrap_or(u64::MAX))
 }
 
-fn add(sum: &mut [u64; CAUSES], causes: &Causes) {
-    let parts = [
-        causes.bandwidth,
-        causes.row_conflict,
-        causes.refresh,
-        causes.turnaround,
-        causes.latency,
-    ];
-    for (sum, part) in sum.iter_mut().zip(parts) {
-        *sum += part.get();
-    }
-}
-
 /// Wakes the memory of a chip.
 pub(crate) struct MemoryUnit {
     /// Which of the machine's memories.
@@ -426,9 +440,7 @@ impl<O: Observer> Component<World<'_, O>> for MemoryUnit {
 
     fn waits_for(&self, world: &World<'_, O>) -> Option<WaitsFor> {
         let ports = world.memories[self.memory].ports.iter();
-        let waiting: usize = ports
-            .map(|port| port.requests.len() + port.pushed.len())
-            .sum();
+        let waiting: usize = ports.map(|port| port.asked.len()).sum();
         (waiting > 0).then(|| WaitsFor {
             whom: None,
             what: format!("{waiting} requests undone"),
@@ -441,10 +453,10 @@ pub(crate) fn to_reference(
     context: &Context<'_>,
     memory: DomainId,
     to: DomainId,
-    span: u64,
+    span: Cycles,
 ) -> Cycles {
     context
         .timeline()
-        .convert(memory, Cycle(span), to)
+        .convert(memory, Cycle::ZERO + span, to)
         .since(Cycle::ZERO)
 }

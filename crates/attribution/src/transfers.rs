@@ -133,14 +133,8 @@ fn difference(later: &CauseCycles, earlier: &CauseCycles) -> CauseCycles {
 
 const fn seen_from_outside(cause: Cause) -> Cause {
     match cause {
-        Cause::SramPort
-        | Cause::DramBandwidth
-        | Cause::DramLatency
-        | Cause::DramRowConflict
-        | Cause::DramRefresh
-        | Cause::DramTurnaround
-        | Cause::Link
-        | Cause::Peer => cause,
+        Cause::SramPort | Cause::DmaPort | Cause::Link | Cause::Peer => cause,
+        _ if cause.is_of_memory() => cause,
         _ => Cause::Dependency,
     }
 }

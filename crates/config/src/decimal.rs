@@ -83,7 +83,7 @@ impl<'de> Deserialize<'de> for Decimal {
             fn visit_str<E: Error>(self, written: &str) -> Result<Decimal, E> {
                 Decimal::parse(written).ok_or_else(|| {
                     E::custom(format!(
-                        "`{written}` is not a plain decimal number of at most 19 digits"
+                        "`{written}` is not a plain decimal number, zero or more, of at most 19 digits"
                     ))
                 })
             }

@@ -196,9 +196,11 @@ impl<'a> Deserializer<'a> for Reader<'a> {
             }
             Value::Name(_) => visitor.visit_enum(self),
             Value::Number(written) => match whole_number(written) {
-                Some(value) if value < 0 => self.deserialize_i64(visitor),
-                Some(_) => self.deserialize_u64(visitor),
-                None => self.deserialize_f64(visitor),
+                Some(value) if i64::try_from(value).is_ok_and(|value| value < 0) => {
+                    self.deserialize_i64(visitor)
+                }
+                Some(value) if u64::try_from(value).is_ok() => self.deserialize_u64(visitor),
+                _ => self.deserialize_f64(visitor),
             },
             Value::Text(text) => visitor.visit_str(text),
             Value::List(items) => self.items(items.iter(), visitor),

@@ -15,6 +15,8 @@
 //!   may be none, [`Or`] takes a word in place of a value: `Unlimited`.
 //! * **Texts are shown as they are.** A text with a control character ([`is_control`]) is refused at
 //!   its place, and errors print what they quote as [`printable()`] text.
+//! * **Numbers carry their range.** A [`Whole`] number, or a field read by [`whole`], refuses what is out
+//!   of the range that holds for the field, and says that range.
 //!
 //! The grammar is RON's, and `ron` decides what is well formed. The text is then held as a tree in
 //! which every name and value has its place; serde reads from that tree. A text that is not RON by a
@@ -38,6 +40,7 @@ mod read;
 mod source;
 mod suggest;
 mod tree;
+mod whole;
 
 pub use decimal::Decimal;
 pub use document::Document;
@@ -49,3 +52,4 @@ pub use printable::{is_control, printable, printable_lines};
 pub use quantity::{Area, Bandwidth, Clock, Energy, Power, Size, Time};
 pub use read::{Longest, text_of};
 pub use suggest::{among, nearest};
+pub use whole::{Whole, some_whole, whole};

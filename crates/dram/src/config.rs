@@ -2,14 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use config::FieldError;
+use config::{FieldError, Whole};
 use event_kernel::Frequency;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::address::{AddressMap, Hash};
 use crate::ideal::IdealConfig;
 use crate::preset::{self, Organisation, Preset};
 use crate::standard::{BankRefresh, Rule, Scope, Standard};
+
+/// The most channel units of a memory.
+const MOST_CHANNELS: u64 = 4096;
+/// The most rows of a bank, and bytes of a row.
+const MOST_ROWS: u64 = 1 << 30;
+const MOST_ROW_BYTES: u64 = 1 << 20;
+/// The most cycles of a timing parameter.
+const MOST_CYCLES: u64 = 1 << 30;
+/// The most bursts that a watermark or a batch counts.
+const MOST_BURSTS: u64 = 1 << 20;
+/// The most column commands to an open row that pass an older request.
+const MOST_ROW_HITS: u64 = 1 << 20;
 
 /// The memory of a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +40,10 @@ pub struct DramConfig {
     /// The name of a shipped preset: `"LPDDR5-6400"`.
     pub standard: String,
     /// Channel units: independently scheduled data buses (HBM: pseudo channels).
-    #[serde(default = "one")]
+    #[serde(
+        default = "one",
+        deserialize_with = "config::whole::<1, MOST_CHANNELS, _, _>"
+    )]
     pub channels: u64,
     /// Fields of the address from the most significant; see [`crate::address`].
     #[serde(default = "default_map")]
@@ -40,7 +55,7 @@ pub struct DramConfig {
     #[serde(default)]
     pub organisation: OrganisationChange,
     /// Timing parameters in cycles that differ from the preset's: `{"tRFC_ab": 560}`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "timings")]
     pub timings: BTreeMap<String, u64>,
     /// How the controller decides.
     #[serde(default)]
@@ -52,14 +67,19 @@ pub struct DramConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct OrganisationChange {
     /// Ranks on a channel's bus.
+    #[serde(deserialize_with = "config::some_whole::<1, 16, _, _>")]
     pub ranks: Option<u64>,
     /// Bank groups of a rank.
+    #[serde(deserialize_with = "config::some_whole::<1, 64, _, _>")]
     pub bank_groups: Option<u64>,
     /// Banks of a group.
+    #[serde(deserialize_with = "config::some_whole::<1, 64, _, _>")]
     pub banks_per_group: Option<u64>,
     /// Rows of a bank.
+    #[serde(deserialize_with = "config::some_whole::<1, MOST_ROWS, _, _>")]
     pub rows_per_bank: Option<u64>,
     /// Bytes of a row.
+    #[serde(deserialize_with = "config::some_whole::<1, MOST_ROW_BYTES, _, _>")]
     pub row_bytes: Option<u64>,
 }
 
@@ -72,18 +92,24 @@ pub struct Policy {
     /// When rows close.
     pub page: Page,
     /// Row visits of each direction that the scheduler sees.
+    #[serde(deserialize_with = "config::whole::<1, 64, _, _>")]
     pub window: u32,
     /// Requests (ranges of any length) that a channel holds.
+    #[serde(deserialize_with = "config::whole::<1, 4096, _, _>")]
     pub queue: u32,
     /// Reads go first until so many bursts of writes wait.
+    #[serde(deserialize_with = "config::whole::<0, MOST_BURSTS, _, _>")]
     pub write_high: u64,
     /// A write drain ends when so few bursts of writes are left and reads wait.
+    #[serde(deserialize_with = "config::whole::<0, MOST_BURSTS, _, _>")]
     pub write_low: u64,
     /// Bursts after which a direction gives way to the other, if that has enough waiting.
+    #[serde(deserialize_with = "config::whole::<1, MOST_BURSTS, _, _>")]
     pub batch: u64,
     /// How rows are refreshed.
     pub refresh: RefreshPolicy,
     /// Refreshes that may be owed while requests wait.
+    #[serde(deserialize_with = "config::whole::<0, 8, _, _>")]
     pub postpone: u32,
 }
 
@@ -104,6 +130,7 @@ pub enum Page {
     /// requests keep hitting the open row.
     Open {
         /// Column commands after which an older request for another row is no longer passed.
+        #[serde(deserialize_with = "config::whole::<1, MOST_ROW_HITS, _, _>")]
         row_hits: u32,
     },
     /// With the last burst of each row visit.
@@ -111,6 +138,7 @@ pub enum Page {
     /// As `Open`, but also with the last burst of a visit if no queued request hits the row.
     Adaptive {
         /// As in `Open`.
+        #[serde(deserialize_with = "config::whole::<1, MOST_ROW_HITS, _, _>")]
         row_hits: u32,
     },
 }
@@ -144,6 +172,15 @@ impl Default for Policy {
     }
 }
 
+/// Cycles by the name of the parameter.
+fn timings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, u64>, D::Error> {
+    let cycles = BTreeMap::<String, Whole<0, MOST_CYCLES>>::deserialize(deserializer)?;
+    let plain = cycles
+        .into_iter()
+        .map(|(name, cycles)| (name, cycles.get()));
+    Ok(plain.collect())
+}
+
 const fn one() -> u64 {
     1
 }
@@ -168,9 +205,19 @@ impl DramConfig {
     }
 }
 
+impl DramConfig {
+    /// Whether it is a shipped preset as it stands, but for the number of channels.
+    #[must_use]
+    pub fn is_preset(&self) -> bool {
+        *self == Self::preset(&self.standard, self.channels)
+    }
+}
+
 /// A checked description of DRAM.
 #[derive(Clone, Debug)]
 pub struct Device {
+    /// What the user wrote.
+    pub config: DramConfig,
     /// The numbers in force.
     pub preset: Preset,
     /// The standard.
@@ -212,10 +259,10 @@ impl Device {
             };
             *value = cycles;
         }
-        if config.channels == 0 || config.channels > 4096 {
+        if !(1..=MOST_CHANNELS).contains(&config.channels) {
             return Err(
                 FieldError::new("channels", format!("{} channels", config.channels))
-                    .help("a memory has from 1 to 4096 channels"),
+                    .help(format!("a memory has from 1 to {MOST_CHANNELS} channels")),
             );
         }
         let Some(standard) = Standard::named(&preset.standard) else {
@@ -237,6 +284,7 @@ impl Device {
         let frequency = Frequency::from_period_femtoseconds(preset.clock_femtoseconds)
             .map_err(|error| FieldError::new("standard", error))?;
         Ok(Self {
+            config: config.clone(),
             map: AddressMap::new(
                 &config.map,
                 &preset.organisation,
@@ -280,13 +328,13 @@ impl OrganisationChange {
                 "rows_per_bank",
                 self.rows_per_bank,
                 &mut organisation.rows_per_bank,
-                1 << 30,
+                MOST_ROWS,
             ),
             (
                 "row_bytes",
                 self.row_bytes,
                 &mut organisation.row_bytes,
-                1 << 20,
+                MOST_ROW_BYTES,
             ),
         ];
         for (name, change, field, most) in fields {
@@ -324,7 +372,11 @@ fn check_timings(preset: &Preset) -> Result<(), FieldError> {
     let error = |name: &str, message: String, help: &str| {
         Err(FieldError::new(format!("timings.{name}"), message).help(help))
     };
-    if let Some((name, value)) = preset.timings.iter().find(|(_, value)| **value > 1 << 30) {
+    if let Some((name, value)) = preset
+        .timings
+        .iter()
+        .find(|(_, value)| **value > MOST_CYCLES)
+    {
         return error(name, format!("{value} cycles"), "at most 2^30 cycles");
     }
     let (row, active, precharge) = (cycles("tRC"), cycles("tRAS"), cycles("tRP"));
@@ -411,6 +463,16 @@ fn check_policy(policy: &Policy, standard: &Standard, preset: &Preset) -> Result
             policy.write_low, policy.write_high
         );
         return error("write_low", message, "the low watermark is the lower one");
+    }
+    let (high, batch) = (policy.write_high, policy.batch);
+    for (field, bursts) in [("write_high", high), ("batch", batch)] {
+        if bursts > MOST_BURSTS {
+            return error(
+                field,
+                format!("{bursts} bursts"),
+                &format!("at most {MOST_BURSTS}"),
+            );
+        }
     }
     if policy.batch == 0 {
         return error(

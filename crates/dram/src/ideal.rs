@@ -19,6 +19,10 @@ pub struct IdealConfig {
     /// Bytes of the memory.
     #[serde(default = "unbounded")]
     pub capacity_bytes: u64,
+    /// Bytes of one access: what is asked for moves in whole accesses. `None`: a request moves its own
+    /// bytes and no more, so that the memory is never slower than a DRAM of the same peak bandwidth.
+    #[serde(default)]
+    pub access_bytes: Option<u64>,
 }
 
 /// A bandwidth.
@@ -34,14 +38,13 @@ const fn unbounded() -> u64 {
     1 << 50
 }
 
-/// Bytes of one access of an ideal memory.
-pub(crate) const ACCESS_BYTES: u64 = 64;
-
 #[derive(Clone, Debug)]
 pub(crate) struct Ideal {
     latency_cycles: u64,
-    /// Cycles of one access as a fraction; `None` for an unlimited bandwidth.
-    cycles_per_access: Option<(u128, u128)>,
+    /// Bytes of one access; `None`: each request is an access of its own length, counted in bytes.
+    access_bytes: Option<u64>,
+    /// Cycles of one access, or byte, as a fraction; `None` for an unlimited bandwidth.
+    cycles_per_unit: Option<(u128, u128)>,
     /// When the data bus is free, in cycles times the fraction's denominator.
     free: u128,
     /// Requests decided, but not yet fetched: tag, arrival, first data, last data, begin of data.
@@ -63,10 +66,11 @@ pub(crate) struct Transfer {
 impl Ideal {
     pub(crate) fn new(config: &IdealConfig, clock: Frequency) -> Option<Self> {
         let (hertz, per) = clock.as_fraction();
-        let cycles_per_access = match config.bandwidth {
+        let unit_bytes = config.access_bytes.unwrap_or(1);
+        let cycles_per_unit = match config.bandwidth {
             Bandwidth::Unlimited => None,
             Bandwidth::BytesPerSecond(bytes) => {
-                let numerator = u128::from(ACCESS_BYTES) * u128::from(hertz);
+                let numerator = u128::from(unit_bytes) * u128::from(hertz);
                 let denominator = u128::from(bytes) * u128::from(per);
                 let divisor = gcd(numerator, denominator);
                 Some((numerator / divisor, denominator / divisor))
@@ -74,21 +78,32 @@ impl Ideal {
         };
         Some(Self {
             latency_cycles: clock.cycles_ceil(config.latency_picoseconds)?.get(),
-            cycles_per_access,
+            access_bytes: config.access_bytes,
+            cycles_per_unit,
             free: 0,
             decided: Vec::new(),
             reported: 0,
         })
     }
 
-    pub(crate) fn push(&mut self, now: Cycle, accesses: u64, tag: u64) {
+    /// Accesses of a request of so many units.
+    pub(crate) fn accesses(&self, units: u64) -> u64 {
+        self.access_bytes.map_or(1, |_| units)
+    }
+
+    /// Bytes that a request of so many units moves.
+    pub(crate) fn bytes(&self, units: u64) -> u64 {
+        units * self.access_bytes.unwrap_or(1)
+    }
+
+    pub(crate) fn push(&mut self, now: Cycle, units: u64, tag: u64) {
         let arrival = now.get();
         let ready = arrival + self.latency_cycles;
-        let (first_data, last_data) = match self.cycles_per_access {
+        let (first_data, last_data) = match self.cycles_per_unit {
             None => (ready, ready),
             Some((numerator, denominator)) => {
                 let begin = self.free.max(u128::from(ready) * denominator);
-                self.free = begin + u128::from(accesses) * numerator;
+                self.free = begin + u128::from(units) * numerator;
                 let first = u64::try_from(begin / denominator).unwrap_or(u64::MAX);
                 let last = u64::try_from(self.free.div_ceil(denominator)).unwrap_or(u64::MAX);
                 (first, last)

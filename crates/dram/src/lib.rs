@@ -52,6 +52,7 @@ pub mod energy;
 pub mod expression;
 pub mod ideal;
 pub mod memory;
+mod port;
 pub mod preset;
 pub mod replica;
 pub mod request;
@@ -66,3 +67,4 @@ pub use self::config::{
 pub use address::{Hash, Share};
 pub use ideal::{Bandwidth, IdealConfig};
 pub use memory::{Causes, Channel, Counters, Direction, Done, Memory};
+pub use port::{ChannelPort, PortEvent, Transfer};

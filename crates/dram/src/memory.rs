@@ -21,7 +21,7 @@ pub enum Direction {
 }
 
 /// Where the time of a channel went, in its cycles.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Causes {
     /// The data bus moved data.
     pub bandwidth: Cycles,
@@ -150,6 +150,10 @@ impl Memory {
                     return Err(FieldError::new("bandwidth", "0 bytes a second")
                         .help("a bandwidth above zero, or Unlimited"));
                 }
+                if ideal.access_bytes == Some(0) {
+                    return Err(FieldError::new("access", "accesses of 0 bytes")
+                        .help("at least 1 byte, or none given: as much as a request asks for"));
+                }
                 if Ideal::new(ideal, machine_clock).is_none() {
                     let message = format!("{} ps", ideal.latency_picoseconds);
                     return Err(FieldError::new("latency_picoseconds", message)
@@ -221,12 +225,13 @@ impl Memory {
         }
     }
 
-    /// Bytes of one burst: what the least transfer moves.
+    /// Bytes of one burst: what the least transfer moves. A byte in an ideal memory without accesses
+    /// of its own, which moves what it is asked for.
     #[must_use]
-    pub const fn access_bytes(&self) -> u64 {
+    pub fn access_bytes(&self) -> u64 {
         match &self.kind {
             Kind::Dram(device) => device.preset.organisation.access_bytes,
-            Kind::Ideal(_) => ideal::ACCESS_BYTES,
+            Kind::Ideal(ideal) => ideal.access_bytes.unwrap_or(1),
         }
     }
 
@@ -364,10 +369,10 @@ impl Channel {
             State::Ideal { ideal, counters } => {
                 ideal.push(now, bursts, tag);
                 match direction {
-                    Direction::Read => counters.reads += bursts,
-                    Direction::Write => counters.writes += bursts,
+                    Direction::Read => counters.reads += ideal.accesses(bursts),
+                    Direction::Write => counters.writes += ideal.accesses(bursts),
                 }
-                counters.bytes += bursts * ideal::ACCESS_BYTES;
+                counters.bytes += ideal.bytes(bursts);
             }
         }
     }
@@ -395,11 +400,16 @@ impl Channel {
     /// Makes every decision before `now` and reports each request whose last command is decided, in
     /// the order of their last data, which can lie after `now`.
     pub fn advance(&mut self, now: Cycle, done: &mut impl FnMut(Done)) {
+        if let State::Dram(controller) = &mut self.0 {
+            controller.advance(now.get());
+        }
+        self.report(done);
+    }
+
+    /// Reports each request whose last command is decided.
+    fn report(&mut self, done: &mut impl FnMut(Done)) {
         match &mut self.0 {
-            State::Dram(controller) => {
-                controller.advance(now.get());
-                controller.take_done().for_each(done);
-            }
+            State::Dram(controller) => controller.take_done().for_each(done),
             State::Ideal { ideal, .. } => ideal.take_decided().into_iter().for_each(|transfer| {
                 done(Done {
                     tag: transfer.tag,
@@ -409,6 +419,25 @@ impl Channel {
                 });
             }),
         }
+    }
+
+    /// As [`Channel::advance`] to `from`, and on from there until there is room for another request,
+    /// but not past `limit`. Returns the cycle at which there is room, so that a request that waits can
+    /// be pushed then; `None` if there is none before `limit`, up to which everything is then decided.
+    pub fn advance_to_room(
+        &mut self,
+        from: Cycle,
+        limit: Cycle,
+        done: &mut impl FnMut(Done),
+    ) -> Option<Cycle> {
+        let room = match &mut self.0 {
+            State::Dram(controller) => controller
+                .advance_to_room(from.get(), limit.get())
+                .map(Cycle),
+            State::Ideal { .. } => Some(from),
+        };
+        self.report(done);
+        room
     }
 
     /// Keeps all commands from now on, for [`Channel::take_commands`].

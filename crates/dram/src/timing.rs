@@ -235,6 +235,23 @@ impl Timing {
             || effects.windows.iter().any(|window| window.to == slot)
     }
 
+    /// How many cycles after a cycle each command becomes possible, in each place; zero if it is by
+    /// then.
+    #[must_use]
+    pub fn binding_after(&self, cycle: u64) -> Vec<u64> {
+        let after = |earliest: &u64| earliest.saturating_sub(cycle);
+        self.earliest.iter().map(after).collect()
+    }
+
+    /// Has what becomes possible only after a cycle do so so many cycles later.
+    pub fn shift_after(&mut self, cycle: u64, cycles: u64) {
+        for earliest in &mut self.earliest {
+            if *earliest > cycle {
+                *earliest += cycles;
+            }
+        }
+    }
+
     /// Takes note of a command to a bank (or, for a command to a whole rank, to any of its
     /// banks).
     #[inline]

@@ -1,8 +1,11 @@
-//! Runs against a folder of golden results, and says where they differ.
+//! Runs against golden results, and says where they differ.
 //!
-//! Such a folder holds `golden.csv` (a row a run), `timings.csv` (the parameters of each
-//! configuration) and `cmdtrace/` (whole command traces of some runs). Each run's requests are
-//! generated again, and every column that a policy determines is compared.
+//! Such results are `golden.csv` (a row a run), `timings.csv` (the parameters of each configuration)
+//! and `cmdtrace/` (whole command traces of some runs); those that the project ships are part of the
+//! program. Each run's requests are generated again, and every column that a policy determines is
+//! compared.
+
+mod shipped;
 
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +29,7 @@ pub struct ValidateError {
     pub message: String,
 }
 
-/// A run that differs, or whose policy is described, but not proven.
+/// A run compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowReport {
     /// The run.
@@ -35,8 +38,6 @@ pub struct RowReport {
     pub config: String,
     /// Its requests.
     pub family: String,
-    /// Whether equality is required of it.
-    pub required: bool,
     /// Columns that differ: name, theirs, ours.
     pub differences: Vec<(String, String, String)>,
 }
@@ -46,8 +47,6 @@ pub struct RowReport {
 pub struct TraceReport {
     /// The file.
     pub file: String,
-    /// Whether equality is required of it.
-    pub required: bool,
     /// Its commands.
     pub commands: usize,
     /// The first that differs: its number from 1, theirs, ours.
@@ -66,11 +65,11 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every required row and trace is equal.
+    /// Whether every row and trace is equal.
     #[must_use]
     pub fn passes(&self) -> bool {
-        let row = |row: &RowReport| !row.required || row.differences.is_empty();
-        let trace = |trace: &TraceReport| !trace.required || trace.first_difference.is_none();
+        let row = |row: &RowReport| row.differences.is_empty();
+        let trace = |trace: &TraceReport| trace.first_difference.is_none();
         self.rows.iter().all(row) && self.traces.iter().all(trace)
     }
 }
@@ -78,12 +77,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for row in self.rows.iter().filter(|row| !row.differences.is_empty()) {
-            let mark = if row.required {
-                "DIFFERS"
-            } else {
-                "differs (not required)"
-            };
-            write!(f, "{} {} {}: {mark}:", row.run, row.config, row.family)?;
+            write!(f, "{} {} {}: DIFFERS:", row.run, row.config, row.family)?;
             for (column, theirs, ours) in &row.differences {
                 write!(f, " {column} {theirs} -> {ours};")?;
             }
@@ -91,14 +85,9 @@ impl fmt::Display for Report {
         }
         for trace in &self.traces {
             if let Some((number, theirs, ours)) = &trace.first_difference {
-                let mark = if trace.required {
-                    ""
-                } else {
-                    " (not required)"
-                };
                 writeln!(
                     f,
-                    "{}{mark}: command {number} differs: theirs `{theirs}`, ours `{ours}`",
+                    "{}: command {number} DIFFERS: theirs `{theirs}`, ours `{ours}`",
                     trace.file
                 )?;
             }
@@ -125,37 +114,74 @@ impl fmt::Display for Report {
             "{equal} of {} rows exact, {identical} of {} command traces identical",
             self.rows.len(),
             self.traces.len()
-        )?;
-        let required = self.rows.iter().filter(|row| row.required);
-        let exact = required
-            .clone()
-            .filter(|row| row.differences.is_empty())
-            .count();
-        write!(f, " (required: {exact} of {} rows)", required.count())
+        )
     }
 }
 
-/// Compares a folder; `wanted` chooses rows by run and configuration.
+/// The texts that runs are compared with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Golden {
+    /// A row a run (`golden.csv`).
+    pub runs: String,
+    /// The parameters of each configuration (`timings.csv`).
+    pub timings: String,
+    /// Whole command traces: file name, beginning with the run's, and text (`cmdtrace/`).
+    pub traces: Vec<(String, String)>,
+}
+
+impl Golden {
+    /// The results that the project ships: those of `tests/reference/dram`.
+    #[must_use]
+    pub fn shipped() -> Self {
+        let trace = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+        Self {
+            runs: shipped::RUNS.to_owned(),
+            timings: shipped::TIMINGS.to_owned(),
+            traces: shipped::TRACES.iter().map(trace).collect(),
+        }
+    }
+
+    /// Reads a folder of the same form.
+    ///
+    /// # Errors
+    /// If a file is missing or cannot be read.
+    pub fn of_folder(folder: &Path) -> Result<Self, ValidateError> {
+        let read = |path: &Path| {
+            fs::read_to_string(path).map_err(|error| ValidateError {
+                file: path.display().to_string(),
+                message: error.to_string(),
+            })
+        };
+        Ok(Self {
+            timings: read(&folder.join("timings.csv"))?,
+            runs: read(&folder.join("golden.csv"))?,
+            traces: read_traces(&folder.join("cmdtrace"))?,
+        })
+    }
+}
+
+/// Compares all that a set of results holds.
 ///
 /// # Errors
-/// If a file is missing or not of the form.
-pub fn run_folder(
-    folder: &Path,
+/// If a text is not of the form.
+pub fn compare(golden: &Golden) -> Result<Report, ValidateError> {
+    compare_some(golden, |_, _| true)
+}
+
+/// Compares some runs: `wanted` chooses rows by run and configuration.
+///
+/// # Errors
+/// If a text is not of the form.
+pub fn compare_some(
+    golden: &Golden,
     wanted: impl Fn(&str, &str) -> bool,
 ) -> Result<Report, ValidateError> {
-    let read = |name: &str| {
-        fs::read_to_string(folder.join(name)).map_err(|error| ValidateError {
-            file: folder.join(name).display().to_string(),
-            message: error.to_string(),
-        })
-    };
-    let configs = config::parse(&read("timings.csv")?).map_err(|error| ValidateError {
+    let configs = config::parse(&golden.timings).map_err(|error| ValidateError {
         file: "timings.csv".to_owned(),
         message: error.to_string(),
     })?;
-    let golden = read("golden.csv")?;
-    let mut traces = command_traces(folder)?;
-    let mut reader = csv::Reader::from_reader(golden.as_bytes());
+    let mut traces = traces_by_run(&golden.traces);
+    let mut reader = csv::Reader::from_reader(golden.runs.as_bytes());
     let mut report = Report {
         missing: missing_columns(&mut reader)?,
         ..Report::default()
@@ -167,7 +193,7 @@ pub fn run_folder(
             file: format!("golden.csv, line {line}"),
             message,
         };
-        let row = Golden(row.map_err(|e| error(e.to_string()))?);
+        let row = Row(row.map_err(|e| error(e.to_string()))?);
         let run = row.text("run_id");
         if !runs.insert(run.to_owned()) {
             return Err(error(format!("run `{run}` stands there twice")));
@@ -177,12 +203,9 @@ pub fn run_folder(
             continue;
         }
         let (result, commands) =
-            compare(&row, &configs, &report.missing, trace.is_some()).map_err(error)?;
+            compare_row(&row, &configs, &report.missing, trace.is_some()).map_err(error)?;
         for (file, text) in trace.into_iter().flatten() {
-            let required = result.required;
-            report
-                .traces
-                .push(compare_trace(&file, &text, &commands, required));
+            report.traces.push(compare_trace(file, text, &commands));
         }
         report.rows.push(result);
     }
@@ -224,35 +247,44 @@ fn missing_columns(reader: &mut csv::Reader<&[u8]>) -> Result<Vec<&'static str>,
     Ok(missing)
 }
 
-/// The files of a run in `cmdtrace/`, one a channel: file name and text.
-type Files = Vec<(String, String)>;
+/// The command traces of a run, one a channel: file name and text.
+type Traces<'a> = Vec<(&'a str, &'a str)>;
 
-/// The files of `cmdtrace/` by run.
-fn command_traces(folder: &Path) -> Result<BTreeMap<String, Files>, ValidateError> {
-    let folder = folder.join("cmdtrace");
+fn traces_by_run(traces: &[(String, String)]) -> BTreeMap<&str, Traces<'_>> {
+    let mut by_run = BTreeMap::<&str, Traces<'_>>::new();
+    for (name, text) in traces {
+        if let Some((run, _)) = name.split_once('_') {
+            by_run.entry(run).or_default().push((name, text));
+        }
+    }
+    by_run
+}
+
+/// All files of a folder of command traces, in the order of their names; none if there is no such
+/// folder.
+fn read_traces(folder: &Path) -> Result<Vec<(String, String)>, ValidateError> {
     let error = |error: std::io::Error| ValidateError {
         file: folder.display().to_string(),
         message: error.to_string(),
     };
-    let mut traces = BTreeMap::<String, Files>::new();
+    let mut traces = Vec::new();
     if !folder.exists() {
         return Ok(traces);
     }
-    for entry in fs::read_dir(&folder).map_err(error)? {
+    for entry in fs::read_dir(folder).map_err(error)? {
         let entry = entry.map_err(error)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if let Some((run, _)) = name.split_once('_') {
-            let text = fs::read_to_string(entry.path()).map_err(error)?;
-            traces.entry(run.to_owned()).or_default().push((name, text));
-        }
+        let text = fs::read_to_string(entry.path()).map_err(error)?;
+        traces.push((name, text));
     }
-    traces.values_mut().for_each(|files| files.sort());
+    traces.sort();
     Ok(traces)
 }
 
-struct Golden(BTreeMap<String, String>);
+/// A row of golden.csv, by column.
+struct Row(BTreeMap<String, String>);
 
-impl Golden {
+impl Row {
     fn text(&self, column: &str) -> &str {
         self.0.get(column).map_or("", String::as_str)
     }
@@ -299,14 +331,8 @@ const RESULTS: [&str; 22] = [
     "trace_sha",
 ];
 
-/// Whether the policy of a configuration is proven, so that equality is required.
-#[must_use]
-pub fn required(config: &str) -> bool {
-    config.starts_with("d3_") || (config.starts_with("r2_ddr4_") && config.contains("1rk"))
-}
-
-fn compare(
-    row: &Golden,
+fn compare_row(
+    row: &Row,
     configs: &BTreeMap<String, ReplicaConfig>,
     missing: &[&str],
     record: bool,
@@ -345,7 +371,6 @@ fn compare(
         run: row.text("run_id").to_owned(),
         config: name.to_owned(),
         family: row.text("family").to_owned(),
-        required: required(name),
         differences,
     };
     Ok((report, result.commands))
@@ -408,7 +433,7 @@ fn channel_of_trace(text: &str) -> usize {
         .unwrap_or(0)
 }
 
-fn compare_trace(file: &str, text: &str, ours: &[Vec<Issued>], required: bool) -> TraceReport {
+fn compare_trace(file: &str, text: &str, ours: &[Vec<Issued>]) -> TraceReport {
     let style = command_trace::Style::of(text);
     let theirs: Vec<&str> = text
         .lines()
@@ -427,7 +452,6 @@ fn compare_trace(file: &str, text: &str, ours: &[Vec<Issued>], required: bool) -
     let first = (0..theirs.len().max(ours.len())).find(|&i| theirs.get(i) != ours.get(i));
     TraceReport {
         file: file.to_owned(),
-        required,
         commands: theirs.len(),
         first_difference: first.map(|i| (i + 1, at(&theirs, i), at(&ours, i))),
     }

@@ -8,16 +8,45 @@ use dram::replica::driver::{RunOptions, run};
 use dram::replica::{ReplicaConfig, config};
 use dram::request::{Request, generate};
 use dram::standalone::check;
-use dram::validate::run_folder;
+use dram::validate::{Golden, Report, ValidateError, compare};
 use proptest::prelude::*;
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/dram")
 }
 
+fn run_folder(folder: &Path) -> Result<Report, ValidateError> {
+    compare(&Golden::of_folder(folder)?)
+}
+
+#[test]
+fn the_results_in_the_program_are_those_of_the_folder() {
+    assert_eq!(Golden::shipped(), Golden::of_folder(&folder()).unwrap());
+}
+
+#[test]
+fn a_row_or_trace_of_any_configuration_that_differs_fails_the_comparison() {
+    for run in ["T01", "T10", "T11"] {
+        let (folder, _) = some_runs(&format!("differs-{run}"), &[run]);
+        let golden = Golden::of_folder(&folder).unwrap();
+        assert!(compare(&golden).unwrap().passes());
+        let mut row = golden.clone();
+        let cycles = row.runs.lines().nth(1).unwrap().to_owned();
+        let mut fields: Vec<&str> = cycles.split(',').collect();
+        let header: Vec<&str> = row.runs.lines().next().unwrap().split(',').collect();
+        let column = header.iter().position(|name| *name == "cycles").unwrap();
+        fields[column] = "1";
+        row.runs = row.runs.replace(&cycles, &fields.join(","));
+        assert!(!compare(&row).unwrap().passes(), "{run}");
+        let mut trace = golden;
+        trace.traces[0].1 = trace.traces[0].1.replacen(",RD,", ",WR,", 1);
+        assert!(!compare(&trace).unwrap().passes(), "{run}");
+    }
+}
+
 #[test]
 fn every_row_and_trace_is_equal() {
-    let report = run_folder(&folder(), |_, _| true).unwrap();
+    let report = compare(&Golden::shipped()).unwrap();
     assert!(report.passes(), "{report}");
     for row in &report.rows {
         assert!(row.differences.is_empty(), "{row:?}");
@@ -111,7 +140,7 @@ fn some_runs(name: &str, runs: &[&str]) -> (PathBuf, String) {
 #[test]
 fn a_folder_with_fewer_columns_is_compared_in_those_it_has() {
     let (folder, golden) = some_runs("fewer-columns", &["T01", "T09"]);
-    let report = run_folder(&folder, |_, _| true).unwrap();
+    let report = run_folder(&folder).unwrap();
     assert_eq!((report.rows.len(), report.traces.len()), (2, 2));
     assert!(report.passes() && report.missing.is_empty(), "{report}");
     let renamed = golden.replacen("act_cmds", "activates", 1);
@@ -121,7 +150,7 @@ fn a_folder_with_fewer_columns_is_compared_in_those_it_has() {
         renamed.replacen(",300,0,", ",301,0,", 1),
     )
     .unwrap();
-    let report = run_folder(&folder, |_, _| true).unwrap();
+    let report = run_folder(&folder).unwrap();
     assert_eq!(report.missing, ["act_cmds"]);
     assert!(!report.passes(), "{report}");
     assert!(
@@ -136,7 +165,7 @@ fn what_a_folder_cannot_be_compared_in_is_refused_and_never_passed_over() {
     let lines: Vec<&str> = golden.lines().collect();
     let error = |golden: String| {
         fs::write(folder.join("golden.csv"), golden).unwrap();
-        run_folder(&folder, |_, _| true).unwrap_err().to_string()
+        run_folder(&folder).unwrap_err().to_string()
     };
     assert_eq!(
         error(golden.replacen("family", "kind", 1)),

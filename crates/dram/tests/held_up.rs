@@ -26,3 +26,18 @@ fn writes_that_wait_for_reads_that_wait_for_them_are_an_error() {
         }
     }
 }
+
+#[test]
+fn requests_that_are_far_apart_are_not_taken_for_ones_that_are_held_up() {
+    for name in ["d3_ddr4_3200_1ch1rk", "r2_ddr4_3200_1ch1rk"] {
+        let config = ReplicaConfig::named(name).unwrap();
+        // Some millions of refreshes lie between them.
+        let requests = [0, 40_000_000_000].map(|arrival| Request {
+            address: 0,
+            write: false,
+            arrival,
+        });
+        let statistics = run(&config, requests, RunOptions::default()).unwrap();
+        assert!(statistics.cycles > 40_000_000_000, "{name}");
+    }
+}

@@ -149,6 +149,7 @@ fn machines(text: &mut String) {
         bandwidth: Bandwidth::BytesPerSecond(4_000_000_000),
         latency_picoseconds: 0,
         capacity_bytes: u64::MAX,
+        access_bytes: None,
     });
     let spec = MachineSpec { memory, ..edge() };
     let real = asked(&spec, &workload, &[4.0, 64.0]);

@@ -66,22 +66,22 @@ pub(crate) struct Resolved {
     pub(crate) tiles: Tiles,
 }
 
-/// No array is larger on a side; past it, a file holds a slip of the keyboard.
-const GREATEST_SIDE: u64 = 1 << 16;
-/// No PE takes longer for a step, or has a deeper pipeline.
-const GREATEST_DEPTH: u64 = 1 << 10;
-
 impl ArrayConfig {
+    /// The most PE rows, and the most columns: past it, a file holds a slip of the keyboard.
+    pub const GREATEST_SIDE: u64 = 1 << 16;
+    /// The most cycles between two steps of a PE, and of its pipeline's latency.
+    pub const GREATEST_DEPTH: u64 = 1 << 10;
+
     pub(crate) fn resolve(&self) -> Result<Resolved, FieldError> {
-        within("rows", "PE rows", self.rows, GREATEST_SIDE)?;
-        within("columns", "PE columns", self.columns, GREATEST_SIDE)?;
+        within("rows", "PE rows", self.rows, Self::GREATEST_SIDE)?;
+        within("columns", "PE columns", self.columns, Self::GREATEST_SIDE)?;
         let kind = self.element.kind()?;
         for (field, value) in [
             ("initiation_interval", self.initiation_interval),
             ("latency", self.latency),
         ] {
             let Some(cycles) = value else { continue };
-            within(field, "cycles", cycles, GREATEST_DEPTH)?;
+            within(field, "cycles", cycles, Self::GREATEST_DEPTH)?;
             if self.timing == Convention::ScaleSim && cycles != 1 {
                 return Err(FieldError::new(
                     field,

@@ -94,6 +94,7 @@ pub enum Variant {
     /// So many bits of the activation a cycle: a step takes ⌈width / bits⌉ intervals.
     BitSerial {
         /// Bits of the activation taken in each cycle.
+        #[serde(deserialize_with = "config::whole::<1, 16, _, _>")]
         bits: u64,
     },
     /// A table of all sums of a group of activations, indexed by the group's weights: a step is a
@@ -101,12 +102,14 @@ pub enum Variant {
     /// made beside the array, before its step; what that takes belongs to `latency`.
     Lookup {
         /// Products of a step.
+        #[serde(deserialize_with = "config::whole::<1, 16, _, _>")]
         group: u64,
     },
     /// So many multipliers (for weights of −1, 0, +1: adders) in front of a tree of adders: a step
     /// is a piece of a dot product. The stages of the tree belong to `latency`.
     Dot {
         /// Products of a step.
+        #[serde(deserialize_with = "config::whole::<1, 4096, _, _>")]
         lanes: u64,
     },
 }

@@ -348,13 +348,23 @@ mod tests {
             ("Binary(activation: Bf16)", "element.activation"),
             ("Int8(activation: Int24)", "element.activation"),
             ("Int8(weight: Trit)", "element.weight"),
-            ("Ternary(variant: Lookup(group: 0))", "element.variant"),
-            ("Ternary(variant: BitSerial(bits: 99))", "element.variant"),
-            ("Int8(variant: Dot(lanes: 0))", "element.variant"),
             ("Fp16(variant: BitSerial(bits: 1))", "element.variant"),
-            ("Int8(variant: Dot(lanes: 5000))", "element.variant"),
         ] {
             assert_eq!(kind(text).unwrap_err().path, path, "{text}");
+        }
+        for variant in [
+            Variant::Lookup { group: 0 },
+            Variant::BitSerial { bits: 99 },
+            Variant::Dot { lanes: 0 },
+            Variant::Dot { lanes: 5000 },
+        ] {
+            let element = Element::Ternary {
+                activation: None,
+                accumulator: None,
+                variant,
+            };
+            let error = element.kind().unwrap_err();
+            assert_eq!(error.path, "element.variant", "{variant:?}");
         }
     }
 

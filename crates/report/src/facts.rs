@@ -72,6 +72,8 @@ pub struct DramFacts {
     pub clock_hz: f64,
     /// Every cycle of each channel, in that clock.
     pub channel_cycles: Vec<ChannelCycles>,
+    /// Bytes on the bus of each channel, in whole bursts; they sum to `bus_bytes`.
+    pub channel_bus_bytes: Vec<u64>,
     /// Energy, if the standard's is known.
     pub energy_pj: Option<f64>,
 }

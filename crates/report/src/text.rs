@@ -5,7 +5,7 @@ use std::fmt::Write;
 use attribution::Limit;
 use tile_program::{Cause, Class};
 
-use crate::facts::{ArrayFacts, ChannelCycles, ModelFacts, Run};
+use crate::facts::{ArrayFacts, ChannelCycles, DramFacts, ModelFacts, Run};
 use crate::number::{
     bare_percent, bytes, bytes_per_second, grouped, percent, seconds, share, si, three_digits,
 };
@@ -379,7 +379,9 @@ const fn short(cause: Cause) -> &'static str {
         Cause::Drain => "drain",
         Cause::WeightLoad => "wload",
         Cause::SramPort => "sram",
+        Cause::DmaPort => "dma",
         Cause::DramBandwidth => "bus",
+        Cause::DramChannelImbalance => "imbal",
         Cause::DramLatency => "lat",
         Cause::DramRowConflict => "row",
         Cause::DramRefresh => "refr",
@@ -389,6 +391,24 @@ const fn short(cause: Cause) -> &'static str {
         Cause::Peer => "peer",
         Cause::BufferFull => "full",
         Cause::Idle => "idle",
+    }
+}
+
+/// The channel with the most bytes beside the mean, where there are several: what is not even costs
+/// time as `dram_channel_imbalance`.
+fn busiest_channel(page: &mut Page, dram: &DramFacts) {
+    let channels = dram.channel_bus_bytes.len() as u64;
+    let busiest = dram.channel_bus_bytes.iter().enumerate();
+    let busiest = busiest.max_by_key(|&(index, bytes)| (bytes, std::cmp::Reverse(index)));
+    if let Some((index, &bytes)) = busiest
+        && channels > 1
+        && bytes > 0
+    {
+        page.line(format_args!(
+            "  channel {index} of {channels} moves most, {} of the bytes; the mean is {}",
+            percent(share(bytes, dram.bus_bytes)),
+            percent(share(1, channels))
+        ));
     }
 }
 
@@ -434,6 +454,7 @@ fn memory(page: &mut Page, run: &Run) {
         let shares = parts.map(|(name, cycles)| format!("{name} {}", percent(share(cycles, all))));
         page.line(format_args!("  channels: {}", shares.join(", ")));
     }
+    busiest_channel(page, dram);
     if let Some(energy) = dram.energy_pj {
         page.line(format_args!("  {} mJ", three_digits(energy * 1e-9)));
     }

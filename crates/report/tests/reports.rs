@@ -76,6 +76,7 @@ fn report(ran: &[Ran]) -> Run {
                 idle: 40,
                 ..ChannelCycles::default()
             }],
+            channel_bus_bytes: vec![32_320, 16_160, 16_160, 0],
             energy_pj: Some(1.25e9),
         },
         system: report::SystemFacts::default(),

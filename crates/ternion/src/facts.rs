@@ -174,6 +174,7 @@ fn memory(machine: &Machine, outcome: &Outcome) -> DramFacts {
             latency: cycles.latency.get(),
             idle: cycles.idle.get(),
         });
+        facts.channel_bus_bytes.push(channel.bytes);
         facts.reads += channel.reads;
         facts.writes += channel.writes;
         facts.bus_bytes += channel.bytes;

@@ -83,8 +83,13 @@ pub enum Cause {
     WeightLoad,
     /// A stream is slowed by scratchpad ports or banks, or a transfer by the scratchpad side.
     SramPort,
-    /// DRAM data moves at the rate of the bus.
+    /// A transfer's data pass the DMA's port on the side of the memory no faster than it is wide.
+    DmaPort,
+    /// DRAM data moves at the rate of the bus: as much of it as the channels moved on average.
     DramBandwidth,
+    /// The data bus of the channel that is waited for moves data, while the others have less to do:
+    /// time that an even spread over all channels would have avoided.
+    DramChannelImbalance,
     /// The first data of a request is under way: command, CAS and interface latency, queueing.
     DramLatency,
     /// Precharge and activate: another row was open, or none.
@@ -107,13 +112,15 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order of the declaration; `cause as usize` indexes it.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Fill,
         Self::Compute,
         Self::Drain,
         Self::WeightLoad,
         Self::SramPort,
+        Self::DmaPort,
         Self::DramBandwidth,
+        Self::DramChannelImbalance,
         Self::DramLatency,
         Self::DramRowConflict,
         Self::DramRefresh,
@@ -128,6 +135,20 @@ impl Cause {
     /// How many causes there are.
     pub const COUNT: usize = Self::ALL.len();
 
+    /// Whether main memory is what kept the unit: its data buses, rows, refreshes or latency.
+    #[must_use]
+    pub const fn is_of_memory(self) -> bool {
+        matches!(
+            self,
+            Self::DramBandwidth
+                | Self::DramChannelImbalance
+                | Self::DramLatency
+                | Self::DramRowConflict
+                | Self::DramRefresh
+                | Self::DramTurnaround
+        )
+    }
+
     /// The name used in reports and JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -137,7 +158,9 @@ impl Cause {
             Self::Drain => "drain",
             Self::WeightLoad => "weight_load",
             Self::SramPort => "sram_port",
+            Self::DmaPort => "dma_port",
             Self::DramBandwidth => "dram_bandwidth",
+            Self::DramChannelImbalance => "dram_channel_imbalance",
             Self::DramLatency => "dram_latency",
             Self::DramRowConflict => "dram_row_conflict",
             Self::DramRefresh => "dram_refresh",

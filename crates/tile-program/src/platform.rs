@@ -139,7 +139,11 @@ impl Network {
     #[must_use]
     pub fn new(chips: u16, pairs: &[(u16, u16)]) -> Self {
         let links: Vec<_> = pairs.iter().flat_map(|&(a, b)| [(a, b), (b, a)]).collect();
-        let toward = (0..chips).map(|from| ways(chips, &links, from)).collect();
+        let mut from_chip: Vec<Vec<(LinkId, u16)>> = vec![Vec::new(); usize::from(chips)];
+        for (link, &(from, to)) in (0..).map(LinkId).zip(&links) {
+            from_chip[usize::from(from)].push((link, to));
+        }
+        let toward = (0..chips).map(|from| ways(&from_chip, from)).collect();
         Self {
             chips,
             links,
@@ -182,21 +186,23 @@ impl Network {
     }
 }
 
-/// The first link from a chip on a shortest way to each other, breadth first.
-fn ways(chips: u16, links: &[(u16, u16)], from: u16) -> Vec<Option<LinkId>> {
-    let mut first: Vec<Option<LinkId>> = vec![None; usize::from(chips)];
+/// The first link from a chip on a shortest way to each other, breadth first; the links of each chip,
+/// with where they lead, are given in the order of their numbers.
+fn ways(links: &[Vec<(LinkId, u16)>], from: u16) -> Vec<Option<LinkId>> {
+    let mut first: Vec<Option<LinkId>> = vec![None; links.len()];
     let mut queue = VecDeque::from([(from, None)]);
+    let mut unknown = links.len() - 1;
     while let Some((at, way)) = queue.pop_front() {
-        for (link, &(_, to)) in (0..)
-            .map(LinkId)
-            .zip(links)
-            .filter(|(_, ends)| ends.0 == at)
-        {
+        for &(link, to) in &links[usize::from(at)] {
             let place = &mut first[usize::from(to)];
             if to != from && place.is_none() {
                 *place = Some(way.unwrap_or(link));
                 queue.push_back((to, *place));
+                unknown -= 1;
             }
+        }
+        if unknown == 0 {
+            break;
         }
     }
     first

@@ -226,7 +226,39 @@ pub enum Role {
     Receive,
 }
 
+impl Role {
+    /// The name of a unit of this kind after its core's prefix; `None` of an array, which has one of
+    /// its own.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Array(_) => None,
+            Self::Vector => Some("vector"),
+            Self::Load => Some("dma.load"),
+            Self::Store => Some("dma.store"),
+            Self::Receive => Some("receive"),
+        }
+    }
+}
+
 impl Target {
+    /// The name of a chip's main memory in reports and traces.
+    pub const MEMORY_NAME: &'static str = "memory";
+
+    /// The names that units have that are no arrays, and the memory: no array may be called so.
+    pub const FIXED_NAMES: [&'static str; 5] = {
+        let units = [Role::Vector, Role::Load, Role::Store, Role::Receive];
+        let mut names = [Self::MEMORY_NAME; 5];
+        let mut index = 0;
+        while index < units.len() {
+            if let Some(name) = units[index].name() {
+                names[index] = name;
+            }
+            index += 1;
+        }
+        names
+    };
+
     /// The core's units in the order of their numbers, with what each is.
     pub fn units(&self) -> impl Iterator<Item = (UnitId, Role)> {
         let arrays =
@@ -258,12 +290,11 @@ impl Target {
     /// If there is no such unit: a caller's mistake.
     #[must_use]
     pub fn unit_name(&self, unit: UnitId) -> String {
-        let name = match self.role(unit) {
-            Role::Array(place) => &self.arrays[place].name,
-            Role::Vector => "vector",
-            Role::Load => "dma.load",
-            Role::Store => "dma.store",
-            Role::Receive => "receive",
+        let role = self.role(unit);
+        let name = match (role.name(), role) {
+            (Some(name), _) => name,
+            (None, Role::Array(place)) => &self.arrays[place].name,
+            (None, _) => unreachable!("every unit but an array has a fixed name"),
         };
         format!("{}{name}", self.prefix)
     }

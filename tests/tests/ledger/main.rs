@@ -4,6 +4,7 @@ mod barrier;
 mod channels;
 mod cores;
 mod invariants;
+mod numbers;
 mod overlap;
 mod scratchpads;
 mod support;

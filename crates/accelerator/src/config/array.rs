@@ -1,9 +1,9 @@
 //! From an array as written to an array that makes sense.
 
-use config::FieldError;
+use config::{FieldError, Whole, among};
 use event_kernel::Frequency;
 use pe_array::{ArrayConfig, ArrayModel};
-use tile_program::{Family, Packed};
+use tile_program::{Family, Packed, Target};
 
 use super::file::{ArrayFile, UnpackFile};
 use super::resolve::frequency;
@@ -11,9 +11,6 @@ use super::spec::{ArraySpec, UnpackSpec};
 
 /// Units are numbered in 16 bits, and no machine comes near.
 const MOST_ARRAYS: usize = 1 << 10;
-
-/// Names that other units of a machine have.
-const TAKEN: [&str; 4] = ["vector", "load", "store", "dram"];
 
 /// Checks all arrays of a machine; paths begin at the machine (`arrays[0].rows`).
 pub(super) fn resolve_all(
@@ -43,10 +40,10 @@ fn check_name(array: &ArrayFile, before: &[ArrayFile]) -> Result<(), FieldError>
         return Err(FieldError::new("name", "an array without a name")
             .help("reports and traces call it by its name"));
     }
-    if TAKEN.contains(&name) {
+    if Target::FIXED_NAMES.contains(&name) {
         return Err(
             FieldError::new("name", format!("`{name}` is the name of another unit"))
-                .help("choose another name"),
+                .help(format!("any name but {}", among(&Target::FIXED_NAMES))),
         );
     }
     if before.iter().any(|other| other.name == name) {
@@ -60,13 +57,13 @@ fn check_name(array: &ArrayFile, before: &[ArrayFile]) -> Result<(), FieldError>
 
 fn resolve(array: &ArrayFile, machine_clock: Frequency) -> Result<ArraySpec, FieldError> {
     let config = ArrayConfig {
-        rows: array.rows,
-        columns: array.columns,
+        rows: array.rows.get(),
+        columns: array.columns.get(),
         element: array.element,
         dataflow: array.dataflow,
         timing: array.timing,
-        initiation_interval: array.initiation_interval,
-        latency: array.latency,
+        initiation_interval: array.initiation_interval.map(Whole::get),
+        latency: array.latency.map(Whole::get),
     };
     let clock = match array.clock {
         Some(clock) => frequency(clock)?,
@@ -83,9 +80,6 @@ fn resolve(array: &ArrayFile, machine_clock: Frequency) -> Result<ArraySpec, Fie
     })
 }
 
-/// The most weights that an unpack unit gives in a cycle.
-const MOST_UNPACKED: u64 = 1 << 24;
-
 fn unpack(file: Option<&UnpackFile>) -> Result<UnpackSpec, FieldError> {
     let Some(file) = file else {
         return Ok(UnpackSpec {
@@ -93,14 +87,6 @@ fn unpack(file: Option<&UnpackFile>) -> Result<UnpackSpec, FieldError> {
             formats: Packed::ALL.to_vec(),
         });
     };
-    let rate = file.weights_per_cycle;
-    let small = u32::try_from(rate)
-        .ok()
-        .filter(|_| (1..=MOST_UNPACKED).contains(&rate))
-        .ok_or_else(|| {
-            FieldError::new("weights_per_cycle", format!("{rate} weights a cycle"))
-                .help(format!("from 1 to {MOST_UNPACKED}, or `unpack: Unlimited`"))
-        })?;
     for (index, format) in file.formats.iter().enumerate() {
         if file.formats[..index].contains(format) {
             let message = format!("{format} is named twice");
@@ -108,7 +94,7 @@ fn unpack(file: Option<&UnpackFile>) -> Result<UnpackSpec, FieldError> {
         }
     }
     Ok(UnpackSpec {
-        weights_per_cycle: Some(small),
+        weights_per_cycle: u32::try_from(file.weights_per_cycle.get()).ok(),
         formats: file.formats.clone(),
     })
 }

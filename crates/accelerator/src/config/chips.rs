@@ -1,16 +1,13 @@
 //! Several cores on a chip, several chips, and the links between them.
 
-use config::FieldError;
+use config::{FieldError, Whole};
 use serde::{Deserialize, Serialize};
 
 use super::array;
-use super::file::{CoreFile, MachineFile};
+use super::file::{CoreFile, MOST_CORES, MachineFile};
 use super::resolve::{dma_of, scratchpads_of, vector_of};
 use super::spec::CoreSpec;
 use event_kernel::Frequency;
-
-/// The most cores of a machine: unit numbers are 16 bits wide.
-const MOST_CORES: u64 = 1024;
 
 /// Which chips are joined, each pair in both directions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,12 +20,15 @@ pub enum Topology {
     /// Each chip with each other.
     FullyConnected,
     /// Rows of so many chips: each with its neighbours in its row and column.
-    Mesh(u64),
+    Mesh(Whole<1, MOST_CORES>),
     /// The same, with the ends of rows and columns joined too.
-    Torus(u64),
+    Torus(Whole<1, MOST_CORES>),
     /// The pairs that are named.
-    Links(Vec<(u16, u16)>),
+    Links(Vec<(ChipNumber, ChipNumber)>),
 }
+
+/// The number of a chip, counted from 0.
+type ChipNumber = Whole<0, { MOST_CORES - 1 }>;
 
 impl Topology {
     /// The pairs of chips that are joined.
@@ -42,9 +42,12 @@ impl Topology {
             Self::FullyConnected => (0..chips)
                 .flat_map(|a| (a + 1..chips).map(move |b| (a, b)))
                 .collect(),
-            Self::Mesh(columns) => grid(chips, *columns, false)?,
-            Self::Torus(columns) => grid(chips, *columns, true)?,
+            Self::Mesh(columns) => grid(chips, columns.get(), false)?,
+            Self::Torus(columns) => grid(chips, columns.get(), true)?,
             Self::Links(pairs) => {
+                let number = |chip: ChipNumber| u16::try_from(chip.get()).unwrap_or(u16::MAX);
+                let pairs = pairs.iter().map(|&(a, b)| (number(a), number(b)));
+                let pairs: Vec<_> = pairs.collect();
                 for (index, &(a, b)) in pairs.iter().enumerate() {
                     if a >= chips || b >= chips || a == b {
                         return Err(FieldError::new(
@@ -54,7 +57,7 @@ impl Topology {
                         .help(format!("two different chips of 0 to {}", chips - 1)));
                     }
                 }
-                pairs.clone()
+                pairs
             }
         })
     }
@@ -97,19 +100,16 @@ pub(super) fn cores(file: &MachineFile, clock: Frequency) -> Result<Vec<CoreSpec
     let mut cores = Vec::new();
     for (index, core) in file.cores.iter().enumerate() {
         let inside = |error: FieldError| error.inside(format_args!("cores[{index}]"));
-        if core.count == 0 || core.count > MOST_CORES {
-            let error = FieldError::new("count", format!("{} cores", core.count));
-            return Err(inside(error.help(format!("from 1 to {MOST_CORES}"))));
+        let all = cores.len() as u64 + core.count.get();
+        if all > MOST_CORES {
+            return Err(FieldError::new("cores", format!("{all} cores"))
+                .help(format!("at most {MOST_CORES} in all")));
         }
         let spec = resolve_core(file, core, clock, &inside)?;
-        cores.extend((0..core.count).map(|_| spec.clone()));
+        cores.extend((0..core.count.get()).map(|_| spec.clone()));
     }
     if cores.is_empty() {
         return Err(FieldError::new("cores", "no cores").help("[(count: 1)], or leave it out"));
-    }
-    if cores.len() as u64 > MOST_CORES {
-        return Err(FieldError::new("cores", format!("{} cores", cores.len()))
-            .help(format!("at most {MOST_CORES} in all")));
     }
     Ok(cores)
 }
@@ -147,7 +147,7 @@ pub(super) fn joined(
     cores: usize,
 ) -> Result<(u16, Vec<(u16, u16)>), FieldError> {
     let most = MOST_CORES / cores as u64;
-    let chips = u16::try_from(file.chips)
+    let chips = u16::try_from(file.chips.get())
         .ok()
         .filter(|chips| (1..=most).contains(&u64::from(*chips)));
     let Some(chips) = chips else {
@@ -195,11 +195,15 @@ mod tests {
         assert_eq!(pairs(Topology::Ring, 2), 1);
         assert_eq!(pairs(Topology::Line, 8), 7);
         assert_eq!(pairs(Topology::FullyConnected, 8), 28);
-        assert_eq!(pairs(Topology::Mesh(4), 8), 10);
+        assert_eq!(pairs(Topology::Mesh(Whole::new(4)), 8), 10);
         // Rows of four wrap; columns of two are joined already.
-        assert_eq!(pairs(Topology::Torus(4), 8), 12);
-        assert_eq!(pairs(Topology::Torus(3), 9), 18);
-        assert!(Topology::Mesh(3).pairs(8).is_err());
-        assert!(Topology::Links(vec![(0, 8)]).pairs(8).is_err());
+        assert_eq!(pairs(Topology::Torus(Whole::new(4)), 8), 12);
+        assert_eq!(pairs(Topology::Torus(Whole::new(3)), 9), 18);
+        assert!(Topology::Mesh(Whole::new(3)).pairs(8).is_err());
+        assert!(
+            Topology::Links(vec![(Whole::new(0), Whole::new(8))])
+                .pairs(8)
+                .is_err()
+        );
     }
 }

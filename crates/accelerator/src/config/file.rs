@@ -1,14 +1,21 @@
 //! A machine file as written. Field by field explained in `template.ron`.
 
-use config::{Bandwidth, Clock, Keyword, Or, Size, Time, Unlimited};
+use config::{Bandwidth, Clock, Keyword, Or, Size, Time, Unlimited, Whole};
 use dram::DramConfig;
-use pe_array::{Convention, Element, Tiles};
+use pe_array::{ArrayConfig, Convention, Element, Tiles};
 use serde::{Deserialize, Serialize};
 use tile_program::{Dataflow, Family, Packed, Reach};
 
 use super::chips::Topology;
 use super::serial::Each;
 use super::vector::Costs;
+
+/// The most cores of a machine, all chips together: units are numbered in 16 bits.
+pub(super) const MOST_CORES: u64 = 1024;
+
+/// The most lanes, requests in flight, startup cycles: past it, a file holds a slip of the
+/// keyboard.
+pub(super) const MOST: u64 = 1 << 20;
 
 /// A machine file as written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,7 +51,7 @@ pub struct MachineFile {
     pub cores: Vec<CoreFile>,
     /// Equal chips. Default 1.
     #[serde(default = "one")]
-    pub chips: u64,
+    pub chips: Whole<1, MOST_CORES>,
     /// The links between chips (or to machines that are equal to this one). Default: none.
     #[serde(default)]
     pub link: Option<LinkFile>,
@@ -59,7 +66,7 @@ fn one_core() -> Vec<CoreFile> {
 #[serde(rename = "Core", default, deny_unknown_fields)]
 pub struct CoreFile {
     /// How many. Default 1.
-    pub count: u64,
+    pub count: Whole<1, MOST_CORES>,
     /// Their PE arrays.
     pub arrays: Option<Vec<ArrayFile>>,
     /// Their vector unit.
@@ -73,7 +80,7 @@ pub struct CoreFile {
 impl Default for CoreFile {
     fn default() -> Self {
         Self {
-            count: 1,
+            count: one(),
             arrays: None,
             vector: None,
             scratchpads: None,
@@ -120,9 +127,9 @@ pub struct ArrayFile {
     /// What its PEs compute with.
     pub element: Element,
     /// PE rows.
-    pub rows: u64,
+    pub rows: Whole<1, { ArrayConfig::GREATEST_SIDE }>,
     /// PE columns.
-    pub columns: u64,
+    pub columns: Whole<1, { ArrayConfig::GREATEST_SIDE }>,
     /// What stays in the array.
     pub dataflow: Dataflow,
     /// How cycles are counted. Default `Overlapped`.
@@ -143,10 +150,10 @@ pub struct ArrayFile {
     pub clock: Option<Clock>,
     /// Cycles between two steps of one PE. Default: the element's.
     #[serde(default)]
-    pub initiation_interval: Option<u64>,
+    pub initiation_interval: Option<Whole<1, { ArrayConfig::GREATEST_DEPTH }>>,
     /// Pipeline latency of a PE in cycles. Default: the element's.
     #[serde(default)]
-    pub latency: Option<u64>,
+    pub latency: Option<Whole<1, { ArrayConfig::GREATEST_DEPTH }>>,
 }
 
 const fn overlapped() -> Convention {
@@ -157,12 +164,15 @@ fn all_families() -> Vec<Family> {
     Family::ALL.to_vec()
 }
 
+/// The most weights that an unpack unit gives in a cycle.
+const MOST_UNPACKED: u64 = 1 << 24;
+
 /// An unpack unit as written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Unpack", deny_unknown_fields)]
 pub struct UnpackFile {
     /// Weights that it gives in a cycle of the array's clock.
-    pub weights_per_cycle: u64,
+    pub weights_per_cycle: Whole<1, MOST_UNPACKED>,
     /// The packings that it takes. Default: all.
     #[serde(default = "all_packings")]
     pub formats: Vec<Packed>,
@@ -185,24 +195,24 @@ impl Keyword for Free {
 #[serde(rename = "Vector", deny_unknown_fields)]
 pub struct VectorFile {
     /// Elements side by side.
-    pub lanes: u64,
+    pub lanes: Whole<1, MOST>,
     /// Operations that a lane completes in a cycle. Default 1.
     #[serde(default = "one")]
-    pub operations_per_lane_per_cycle: u64,
+    pub operations_per_lane_per_cycle: Whole<1, MOST>,
     /// Cycles from the first element of a pass to its first result. Default 8.
     #[serde(default = "eight")]
-    pub startup_cycles: u64,
+    pub startup_cycles: Whole<0, MOST>,
     /// What each operator costs. Default: `vector-costs.ron`.
     #[serde(default)]
     pub costs: Costs,
 }
 
-const fn one() -> u64 {
-    1
+const fn one<const MOST: u64>() -> Whole<1, MOST> {
+    Whole::new(1)
 }
 
-const fn eight() -> u64 {
-    8
+const fn eight<const LEAST: u64, const MOST: u64>() -> Whole<LEAST, MOST> {
+    Whole::new(8)
 }
 
 /// The three scratchpads as written.
@@ -225,7 +235,7 @@ pub struct ScratchpadFile {
     pub capacity: Size,
     /// Equal banks of one port each. Default 8.
     #[serde(default = "eight")]
-    pub banks: u64,
+    pub banks: Whole<1, 4096>,
     /// Width of a bank's port. Default `Bytes(64)`.
     #[serde(default = "port")]
     pub port: Size,
@@ -240,11 +250,11 @@ const fn port() -> Size {
 #[serde(rename = "Dma", default, deny_unknown_fields)]
 pub struct DmaFile {
     /// Requests under way at once, on each port. Default 16.
-    pub requests_in_flight: u64,
+    pub requests_in_flight: Whole<1, MOST>,
     /// Bytes of a request. Default `KiB(4)`.
     pub request: Size,
     /// Masters side by side, each with a part of every transfer. Default 1.
-    pub ports: u64,
+    pub ports: Whole<1, 256>,
     /// Bytes that a port moves in a cycle of the machine's clock. Default `Unlimited`.
     pub port: Or<Unlimited, Size>,
 }
@@ -252,9 +262,9 @@ pub struct DmaFile {
 impl Default for DmaFile {
     fn default() -> Self {
         Self {
-            requests_in_flight: 16,
+            requests_in_flight: Whole::new(16),
             request: Size::kibibytes(4),
-            ports: 1,
+            ports: one(),
             port: Or::word(),
         }
     }
@@ -282,6 +292,10 @@ pub struct IdealFile {
     /// All that it can hold. Default `Unlimited`.
     #[serde(default = "Or::word")]
     pub capacity: Or<Unlimited, Size>,
+    /// Bytes of one access: what is asked for moves in whole accesses. Default `None`: what is asked
+    /// for.
+    #[serde(default)]
+    pub access: Option<Size>,
 }
 
 const fn no_time() -> Time {

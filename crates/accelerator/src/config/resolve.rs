@@ -1,6 +1,6 @@
 //! From a machine file as written to a machine that makes sense.
 
-use config::{Clock, FieldError, Or, Size, Unlimited};
+use config::{Bandwidth, Clock, FieldError, Or, Size, Time, Unlimited};
 use dram::{IdealConfig, Memory, MemoryConfig};
 use event_kernel::{Cycles, Frequency, Timeline};
 use tile_program::Bytes;
@@ -13,13 +13,6 @@ use super::spec::{
 };
 use super::{chips, serial};
 
-/// The most lanes, requests in flight, startup cycles: past it, a file holds a slip of the
-/// keyboard.
-const MOST: u64 = 1 << 20;
-/// The most banks of a scratchpad.
-const MOST_BANKS: u64 = 1 << 12;
-/// The most ports of a DMA.
-const MOST_PORTS: u64 = 1 << 8;
 /// The largest scratchpad: 1 TiB.
 const LARGEST: Bytes = Bytes(1 << 40);
 /// The largest port or request: 1 MiB.
@@ -39,6 +32,7 @@ pub fn resolve(file: &MachineFile) -> Result<MachineSpec, FieldError> {
     let mut cores = chips::cores(file, clock)?;
     let arrays: Vec<_> = cores.iter().flat_map(|core| core.arrays.clone()).collect();
     let memory = memory(&file.memory, clock, &arrays).map_err(|error| error.inside("memory"))?;
+    check_requests(file, &memory, clock)?;
     let (chips, joined) = chips::joined(file, cores.len())?;
     let CoreSpec {
         arrays,
@@ -95,38 +89,22 @@ pub(super) fn frequency(clock: Clock) -> Result<Frequency, FieldError> {
     Err(FieldError::new("clock", format!("a clock of {clock}")).help("from MHz(1) to GHz(100)"))
 }
 
-fn within(field: &str, what: &str, value: u64, most: u64) -> Result<u64, FieldError> {
-    if (1..=most).contains(&value) {
-        return Ok(value);
-    }
-    Err(FieldError::new(field, format!("{value} {what}")).help(format!("from 1 to {most}")))
-}
-
 fn bytes_within(field: &str, size: Size, most: Bytes) -> Result<Bytes, FieldError> {
-    let bytes = size.bytes().map_err(|error| error.inside(field))?;
+    let range = format!("a whole number of bytes from 1 B to {most}");
+    let bytes = size
+        .bytes()
+        .map_err(|error| error.help(&range).inside(field))?;
     if bytes == Bytes::ZERO || bytes > most {
-        return Err(FieldError::new(field, format!("{size} is {bytes}"))
-            .help(format!("from 1 B to {most}")));
+        return Err(FieldError::new(field, format!("{size} is {bytes}")).help(range));
     }
     Ok(bytes)
 }
 
 fn vector(file: &VectorFile) -> Result<VectorLanes, FieldError> {
-    if file.startup_cycles > MOST {
-        return Err(
-            FieldError::new("startup_cycles", format!("{} cycles", file.startup_cycles))
-                .help(format!("from 0 to {MOST}")),
-        );
-    }
     Ok(VectorLanes {
-        lanes: within("lanes", "lanes", file.lanes, MOST)?,
-        operations_per_lane_per_cycle: within(
-            "operations_per_lane_per_cycle",
-            "operations",
-            file.operations_per_lane_per_cycle,
-            MOST,
-        )?,
-        startup_cycles: Cycles(file.startup_cycles),
+        lanes: file.lanes.get(),
+        operations_per_lane_per_cycle: file.operations_per_lane_per_cycle.get(),
+        startup_cycles: Cycles(file.startup_cycles.get()),
         costs: file
             .costs
             .resolve()
@@ -146,7 +124,7 @@ fn limited(
 
 fn scratchpad(file: &ScratchpadFile) -> Result<ScratchpadSpec, FieldError> {
     let capacity = bytes_within("capacity", file.capacity, LARGEST)?;
-    let banks = within("banks", "banks", file.banks, MOST_BANKS)?;
+    let banks = file.banks.get();
     let port = bytes_within("port", file.port, WIDEST)?;
     let line = Bytes(banks * port.get());
     if capacity < line {
@@ -174,23 +152,53 @@ fn scratchpad(file: &ScratchpadFile) -> Result<ScratchpadSpec, FieldError> {
 }
 
 fn dma(file: &DmaFile) -> Result<DmaSpec, FieldError> {
-    let request = bytes_within("request", file.request, WIDEST)?;
-    if !request.get().is_power_of_two() {
-        return Err(
-            FieldError::new("request", format!("{} is no power of two", file.request))
-                .help("Bytes(64), Bytes(128), Bytes(256), .."),
-        );
-    }
-    let in_flight = file.requests_in_flight;
     let port = file.port.value();
     Ok(DmaSpec {
-        ports: within("ports", "ports", file.ports, MOST_PORTS)?,
-        port: port
-            .map(|&port| bytes_within("port", port, WIDEST))
-            .transpose()?,
-        requests_in_flight: within("requests_in_flight", "requests in flight", in_flight, MOST)?,
-        request,
+        ports: file.ports.get(),
+        port: port.map(|&port| power_of_two("port", port)).transpose()?,
+        requests_in_flight: file.requests_in_flight.get(),
+        request: power_of_two("request", file.request)?,
     })
+}
+
+/// A size of hardware that counts in powers of two; the error names those beside it.
+fn power_of_two(field: &str, size: Size) -> Result<Bytes, FieldError> {
+    let bytes = bytes_within(field, size, WIDEST)?;
+    if bytes.get().is_power_of_two() {
+        return Ok(bytes);
+    }
+    let above = bytes.get().next_power_of_two();
+    let below = above / 2;
+    Err(FieldError::new(field, format!("{size} is no power of two"))
+        .help(format!("Bytes({below}) or Bytes({above})")))
+}
+
+/// No request is smaller than what the memory moves at once: it would be moved several times.
+fn check_requests(
+    file: &MachineFile,
+    memory: &MemoryConfig,
+    clock: Frequency,
+) -> Result<(), FieldError> {
+    let memory = Memory::new(memory, clock).map_err(|error| error.inside("memory"))?;
+    let access = memory.access_bytes();
+    let check = |dma: &DmaFile| -> Result<(), FieldError> {
+        let request = dma_of(dma)?.request;
+        if request.get() >= access {
+            return Ok(());
+        }
+        let message = format!(
+            "{} is less than the {access} bytes that the memory moves at once",
+            dma.request
+        );
+        Err(FieldError::new("dma.request", message).help(format!("Bytes({access}) or more")))
+    };
+    check(&file.dma)?;
+    for (index, core) in file.cores.iter().enumerate() {
+        if let Some(dma) = &core.dma {
+            check(dma).map_err(|error| error.inside(format_args!("cores[{index}]")))?;
+        }
+    }
+    Ok(())
 }
 
 /// The memory; with it, all clocks of the machine are known, and must fit one time line.
@@ -214,23 +222,9 @@ fn memory(
 }
 
 fn ideal(file: &IdealFile) -> Result<IdealConfig, FieldError> {
-    let latency = file
-        .latency
-        .picoseconds()
-        .map_err(|error| error.inside("latency"))?;
-    if latency > 1_000_000_000 {
-        return Err(
-            FieldError::new("latency", format!("a latency of {}", file.latency))
-                .help("at most Ms(1)"),
-        );
-    }
     let bandwidth = match file.bandwidth.value() {
         None => dram::Bandwidth::Unlimited,
-        Some(bandwidth) => dram::Bandwidth::BytesPerSecond(
-            bandwidth
-                .bytes_per_second()
-                .map_err(|error| error.inside("bandwidth"))?,
-        ),
+        Some(&bandwidth) => dram::Bandwidth::BytesPerSecond(bandwidth_within(bandwidth)?),
     };
     let unlimited = 1 << 50;
     let capacity_bytes = match file.capacity.value() {
@@ -239,7 +233,36 @@ fn ideal(file: &IdealFile) -> Result<IdealConfig, FieldError> {
     };
     Ok(IdealConfig {
         bandwidth,
-        latency_picoseconds: latency,
+        latency_picoseconds: latency_within(file.latency)?,
         capacity_bytes,
+        access_bytes: file
+            .access
+            .map(|size| power_of_two("access", size))
+            .transpose()?
+            .map(Bytes::get),
     })
+}
+
+/// A bandwidth within reason; the error stands at `bandwidth`.
+pub(super) fn bandwidth_within(bandwidth: Bandwidth) -> Result<u64, FieldError> {
+    let range = "a whole number of bytes a second from MBps(1) to TBps(1000)";
+    let rate = bandwidth
+        .bytes_per_second()
+        .map_err(|error| error.help(range).inside("bandwidth"))?;
+    if (1_000_000..=1_000_000_000_000_000).contains(&rate) {
+        return Ok(rate);
+    }
+    Err(FieldError::new("bandwidth", format!("a bandwidth of {bandwidth}")).help(range))
+}
+
+/// A latency within reason, in picoseconds; the error stands at `latency`.
+pub(super) fn latency_within(latency: Time) -> Result<u64, FieldError> {
+    let range = "a whole number of picoseconds, at most Ms(1)";
+    let picoseconds = latency
+        .picoseconds()
+        .map_err(|error| error.help(range).inside("latency"))?;
+    if picoseconds <= 1_000_000_000 {
+        return Ok(picoseconds);
+    }
+    Err(FieldError::new("latency", format!("a latency of {latency}")).help(range))
 }

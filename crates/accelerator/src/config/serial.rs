@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tile_program::Reach;
 
 use super::file::{LinkFile, SerialFile};
+use super::resolve::{bandwidth_within, latency_within};
 
 /// What a piece of serial work is done once for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,30 +56,33 @@ impl LinkSpec {
     }
 }
 
+/// The longest work outside the machine: a minute.
+const LONGEST_PICOSECONDS: u64 = 60_000_000_000_000;
+
 pub(super) fn resolve(terms: &[SerialFile]) -> Result<Vec<SerialSpec>, FieldError> {
     let resolved = |(index, term): (usize, &SerialFile)| {
+        let here = |error: FieldError| error.inside(format_args!("serial[{index}].time"));
+        let range = "a whole number of picoseconds, at most Ms(60000)";
+        let time = term.time.picoseconds();
+        let picoseconds = time.map_err(|error| here(error.help(range)))?;
+        if picoseconds > LONGEST_PICOSECONDS {
+            let error = FieldError::new("", format!("work of {}", term.time));
+            return Err(here(error.help(range)));
+        }
         Ok(SerialSpec {
             what: term.what.clone(),
             each: term.each,
-            picoseconds: term
-                .time
-                .picoseconds()
-                .map_err(|error| error.inside(format_args!("serial[{index}].time")))?,
+            picoseconds,
         })
     };
     terms.iter().enumerate().map(resolved).collect()
 }
 
 pub(super) fn link(file: &LinkFile) -> Result<LinkSpec, FieldError> {
+    let inside = |error: FieldError| error.inside("link");
     Ok(LinkSpec {
-        bytes_per_second: file
-            .bandwidth
-            .bytes_per_second()
-            .map_err(|error| error.inside("link.bandwidth"))?,
-        latency_picoseconds: file
-            .latency
-            .picoseconds()
-            .map_err(|error| error.inside("link.latency"))?,
+        bytes_per_second: bandwidth_within(file.bandwidth).map_err(inside)?,
+        latency_picoseconds: latency_within(file.latency).map_err(inside)?,
         reach: file.reach,
     })
 }

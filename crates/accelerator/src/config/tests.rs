@@ -105,6 +105,70 @@ fn a_vector_operator_pays_its_passes_and_its_lanes() {
     }
 }
 
+/// The names that the units of a machine have that are no arrays are the ones that no array may have,
+/// and with any other name all units have names of their own.
+#[test]
+fn no_array_shares_its_name_with_another_unit() {
+    let machine = |name: &str, shape: &str| {
+        let change = format!("hw.arrays[0].name=\"{name}\"");
+        let link = "hw.link=(bandwidth: GBps(1))";
+        let shape = shape.split_whitespace();
+        let changes: Vec<&str> = [change.as_str(), link].into_iter().chain(shape).collect();
+        with(&changes)
+    };
+    let names = |spec: MachineSpec| -> Vec<String> {
+        let machine = crate::Machine::new(spec).unwrap();
+        let units = machine.platform().all_units();
+        units.map(|(core, unit, _)| core.unit_name(unit)).collect()
+    };
+    let shapes = [
+        "",
+        "hw.cores[0].count=3",
+        "hw.chips=2",
+        "hw.cores[0].count=2 hw.chips=3",
+    ];
+    let mut taken: Vec<String> = shapes
+        .iter()
+        .flat_map(|shape| names(machine("an array", shape).unwrap()))
+        .filter_map(|name| {
+            let prefixed = name
+                .rsplit_once("core")
+                .map_or(name.as_str(), |(_, rest)| rest);
+            let prefixed = prefixed
+                .rsplit_once("chip")
+                .map_or(prefixed, |(_, rest)| rest);
+            let bare = prefixed.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+            (bare != "an array").then(|| bare.to_owned())
+        })
+        .chain([tile_program::Target::MEMORY_NAME.to_owned()])
+        .collect();
+    taken.sort();
+    taken.dedup();
+    let mut fixed = tile_program::Target::FIXED_NAMES.map(str::to_owned);
+    fixed.sort();
+    assert_eq!(taken, fixed);
+    let tricky = [
+        "core0.vector",
+        "chip0.dma.load",
+        "chip1.core0.receive",
+        "load",
+        "dram",
+    ];
+    for shape in shapes {
+        for name in &fixed {
+            let error = machine(name, shape).unwrap_err();
+            assert!(error.contains("is the name of another unit"), "{error}");
+        }
+        for name in tricky {
+            let mut all = names(machine(name, shape).unwrap());
+            let units = all.len();
+            all.sort();
+            all.dedup();
+            assert_eq!(all.len(), units, "{name} with {shape}: {all:?}");
+        }
+    }
+}
+
 #[test]
 fn what_makes_no_sense_is_refused_at_its_field() {
     for (name, change) in [
@@ -142,6 +206,19 @@ fn what_makes_no_sense_is_refused_at_its_field() {
         ("uneven_banks", "hw.scratchpads.outputs.banks=7"),
         ("no_banks", "hw.scratchpads.outputs.banks=0"),
         ("odd_request", "hw.dma.request=Bytes(96)"),
+        ("request_below_a_burst", "hw.dma.request=Bytes(16)"),
+        ("odd_port", "hw.dma.port=Bytes(3)"),
+        ("negative_rows", "hw.arrays[0].rows=-4"),
+        ("array_called_as_a_dma_side", "hw.arrays[0].name=dma.load"),
+        ("fast_link", "hw.link=(bandwidth: TBps(18446744073709551))"),
+        (
+            "slow_link",
+            "hw.link=(bandwidth: GBps(1), latency: Ms(18446744073709551))",
+        ),
+        (
+            "odd_access",
+            "hw.memory=Ideal(bandwidth: Unlimited, access: Bytes(48))",
+        ),
         ("no_requests", "hw.dma.requests_in_flight=0"),
         ("no_bandwidth", "hw.memory=Ideal(bandwidth: GBps(0))"),
         (

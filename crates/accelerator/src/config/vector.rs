@@ -13,8 +13,10 @@ use super::spec::VectorCost;
 #[serde(rename = "Cost", deny_unknown_fields)]
 pub struct Cost {
     /// Lane operations per element, over all passes.
+    #[serde(deserialize_with = "config::whole::<0, MOST, _, _>")]
     pub operations: u64,
     /// Sweeps over the elements that must follow one another.
+    #[serde(deserialize_with = "config::whole::<0, MOST, _, _>")]
     pub passes: u64,
 }
 
@@ -95,7 +97,7 @@ impl Costs {
             .map(|&kind| {
                 let cost = self.of(kind);
                 for (field, value) in [("operations", cost.operations), ("passes", cost.passes)] {
-                    if value == 0 || value > MOST {
+                    if value == 0 {
                         let path = format!("{}.{field}", kind.name());
                         return Err(FieldError::new(path, format!("{value} {field}")).help(
                             format!("from 1 to {MOST}; for no cost at all: `vector: Free`"),

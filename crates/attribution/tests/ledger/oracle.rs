@@ -53,12 +53,8 @@ impl Record {
         match self.cycles[unit.index()][cycle].1 {
             Did::Cause(cause) => cause,
             Did::WaitedFor(dma) => match self.cause(dma, cycle) {
-                cause @ (Cause::SramPort
-                | Cause::DramBandwidth
-                | Cause::DramLatency
-                | Cause::DramRowConflict
-                | Cause::DramRefresh
-                | Cause::DramTurnaround) => cause,
+                cause @ (Cause::SramPort | Cause::DmaPort) => cause,
+                cause if cause.is_of_memory() => cause,
                 _ => Cause::Dependency,
             },
         }

@@ -96,7 +96,7 @@ pub(crate) fn draws() -> impl Strategy<Value = Vec<Draw>> {
         0..u16::try_from(UNITS).unwrap(),
         0..Class::ALL.len(),
         prop_oneof![3 => Just(0), 1 => 0..8u64],
-        prop::collection::vec((0..6usize, 0..6u64), 0..5),
+        prop::collection::vec((0..8usize, 0..6u64), 0..5),
         prop::collection::vec((1..12usize, prop::bool::weighted(0.8)), 0..4),
     );
     let draw = draw.prop_map(|(unit, class, arrives, parts, waits)| Draw {
@@ -135,7 +135,7 @@ impl Ran {
     }
 }
 
-fn causes_of(unit: UnitId) -> [Cause; 6] {
+fn causes_of(unit: UnitId) -> [Cause; 8] {
     if unit == LOAD || unit == STORE {
         [
             Cause::DramBandwidth,
@@ -143,6 +143,8 @@ fn causes_of(unit: UnitId) -> [Cause; 6] {
             Cause::DramRowConflict,
             Cause::DramRefresh,
             Cause::DramTurnaround,
+            Cause::DramChannelImbalance,
+            Cause::DmaPort,
             Cause::SramPort,
         ]
     } else {
@@ -153,6 +155,8 @@ fn causes_of(unit: UnitId) -> [Cause; 6] {
             Cause::Compute,
             Cause::SramPort,
             Cause::Drain,
+            Cause::Drain,
+            Cause::Fill,
         ]
     }
 }

@@ -14,6 +14,7 @@
 mod account;
 mod candidates;
 mod columns;
+mod idle;
 mod queue;
 mod refresh;
 mod trains;
@@ -306,8 +307,30 @@ impl Controller {
         if now == self.decided {
             return;
         }
-        while self.step(now) {}
+        self.skip_idle_refreshes(now);
+        while self.step(now) {
+            self.skip_idle_refreshes(now);
+        }
         self.decided = now;
+    }
+
+    /// Makes every decision before cycle `from` and, if there is no room for a request then, goes on
+    /// until there is. Returns the first cycle with room, the one after the command that made it; or
+    /// `None` if every decision before `limit` makes none.
+    pub(crate) fn advance_to_room(&mut self, from: u64, limit: u64) -> Option<u64> {
+        self.advance(from);
+        if self.can_accept() {
+            return Some(from);
+        }
+        while !self.can_accept() {
+            if !self.step(limit) {
+                self.decided = limit;
+                return None;
+            }
+        }
+        // What else goes in the cycle of the command that made room is decided, too.
+        self.advance(self.decided + 1);
+        Some(self.decided)
     }
 
     /// Gives the next command before cycle `end`; false if there is none.
@@ -420,6 +443,16 @@ fn spacing(rules: &[Rule], command: Command) -> Spacing {
         group: of(&[Scope::Bank, Scope::Group, Scope::Rank, Scope::Unit]),
         rank: of(&[Scope::Rank, Scope::Unit]),
         other_rank: of(&[Scope::OtherRank, Scope::Unit]),
+    }
+}
+
+#[cfg(test)]
+impl Controller {
+    /// A controller that gives its commands one by one and takes no short cut.
+    pub(crate) fn plain(device: &Device) -> Self {
+        let mut controller = Self::new(device);
+        controller.plain = true;
+        controller
     }
 }
 

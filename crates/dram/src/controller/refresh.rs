@@ -47,6 +47,14 @@ pub(super) struct RefreshCommand {
     bank: usize,
 }
 
+/// All that decides when the next refreshes go and where, as seen from one cycle.
+#[derive(PartialEq, Eq)]
+pub(super) struct RefreshState {
+    /// Of each set: cycles until its next is due, refreshes owed, whose turn it is, whether one has
+    /// taken its banks.
+    sets: Vec<(u64, u32, usize, bool)>,
+}
+
 impl Refresh {
     pub(super) fn new(device: &Device, shape: Shape) -> Self {
         let policy = &device.policy;
@@ -110,6 +118,36 @@ impl Refresh {
         let soonest = self.sets.iter().map(|set| set.due).min();
         self.next_due = soonest.unwrap_or(NEVER);
         earliest
+    }
+
+    /// Cycles after which every set has had all its turns; `None` where nothing is refreshed.
+    pub(super) fn period(&self) -> Option<u64> {
+        (self.next_due < NEVER).then(|| self.interval * self.turns as u64)
+    }
+
+    /// Refresh commands of a set in a period.
+    pub(super) fn turns_of_period(&self) -> u64 {
+        self.turns as u64
+    }
+
+    pub(super) fn seen_from(&self, cycle: u64) -> RefreshState {
+        let seen = |set: &Set| {
+            let due = set.due.saturating_sub(cycle);
+            (due, set.owed, set.turn, set.draining.is_some())
+        };
+        RefreshState {
+            sets: self.sets.iter().map(seen).collect(),
+        }
+    }
+
+    /// Has everything happen so many cycles later.
+    pub(super) fn shift(&mut self, cycles: u64) {
+        self.next_due += cycles;
+        for set in &mut self.sets {
+            set.due += cycles;
+            set.draining = set.draining.map(|since| since + cycles);
+            set.last = (set.last.0 + cycles, set.last.1 + cycles);
+        }
     }
 
     fn set_of(&self, bank: usize) -> &Set {

@@ -93,7 +93,7 @@ fn policies() -> impl Strategy<Value = Policy> {
         )
 }
 
-fn devices() -> impl Strategy<Value = Device> {
+pub(super) fn devices() -> impl Strategy<Value = Device> {
     (
         prop::sample::select(preset::names()),
         prop::sample::select(vec![

@@ -168,6 +168,7 @@ impl Controller {
     /// Gives row and column commands, all of them before `horizon`, until the direction has to
     /// turn: until then no refresh goes.
     pub(super) fn give_until(&mut self, horizon: u64) {
+        let full = !self.can_accept();
         while self.candidates.valid && self.busy() && self.turn_after() > 0 {
             let column = self.next_column();
             let row = self.candidates.next_row(self.row_bus.max(self.decided));
@@ -179,6 +180,10 @@ impl Controller {
                     }
                     if !self.give_train(horizon.min(row_at.saturating_add(1)), column) {
                         self.give_column(column);
+                        // Whoever waits for room comes in before anything else is decided.
+                        if full && self.can_accept() {
+                            break;
+                        }
                     }
                 }
                 (_, Some((cycle, at))) if cycle < horizon => self.give_row(cycle, at),

@@ -47,15 +47,17 @@ impl Watch {
     /// Steps without progress after which it is taken to be held up.
     const STEPS: u64 = 1 << 20;
 
+    /// Counts a step; `progress` tells how far the work has come, or `None` where there is none, as
+    /// between two requests that are far apart.
     pub(super) fn step(
         &mut self,
         tick: u64,
-        progress: impl FnOnce() -> u64,
+        progress: impl FnOnce() -> Option<u64>,
     ) -> Result<(), ReplicaError> {
         self.steps += 1;
         if self.steps.is_multiple_of(Self::STEPS) {
-            let now = Some(progress());
-            if self.progress == now {
+            let now = progress();
+            if now.is_some() && self.progress == now {
                 return Err(ReplicaError::Stuck(tick));
             }
             self.progress = now;
@@ -184,9 +186,9 @@ impl<I: Iterator<Item = Request>, L: Locate> Feed<I, L> {
         }
     }
 
-    /// What tells that a channel that is offered requests is not held up.
-    pub(super) fn progress<C: RequestChannel>(&self, channel: &C) -> u64 {
-        self.accepted.total() + columns(channel)
+    /// What tells that a channel that is offered requests is not held up; `None` if it has none.
+    pub(super) fn progress<C: RequestChannel>(&self, channel: &C) -> Option<u64> {
+        (!channel.done()).then(|| self.accepted.total() + columns(channel))
     }
 }
 
@@ -208,7 +210,7 @@ pub(super) fn apart<C: RequestChannel>(
             let event = channel.next_event();
             channel.advance(event);
             done = done.max(event);
-            watch.step(event, || columns(channel))?;
+            watch.step(event, || Some(columns(channel)))?;
         }
     }
     // Nothing is left but refreshes, up to the end of the last data.
@@ -240,7 +242,8 @@ pub(super) fn together<C: RequestChannel>(
             break;
         }
         watch.step(tick, || {
-            feed.accepted.total() + channels.iter().map(columns).sum::<u64>()
+            let columns: u64 = channels.iter().map(columns).sum();
+            (!channels.iter().all(C::done)).then(|| feed.accepted.total() + columns)
         })?;
         tick += 1;
     }

@@ -135,12 +135,10 @@ impl Target {
 
     /// The name that a command trace is marked with.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> String {
         match self {
-            Self::Own(memory) => memory
-                .device()
-                .map_or("ideal", |device| &device.preset.name),
-            Self::Replica(config) => &config.name,
+            Self::Own(memory) => summary::name_of(memory),
+            Self::Replica(config) => config.name.clone(),
         }
     }
 }
@@ -198,8 +196,20 @@ pub fn config_of_trace(text: &str) -> Option<&str> {
     Some(rest[..end].trim())
 }
 
+/// The configuration of a command trace: the one that it holds, else the one that it names.
+fn target_of_trace(text: &str) -> Result<Target, CheckError> {
+    let held = text
+        .lines()
+        .take_while(|line| line.starts_with('#'))
+        .find_map(|line| line.strip_prefix(summary::CONFIGURATION));
+    Ok(match held {
+        Some(config) => Target::from_ron(config)?,
+        None => Target::named(config_of_trace(text).ok_or(CheckError::NoConfig)?)?,
+    })
+}
+
 /// Replays a command trace, channel by channel, under the rules of a target; without one, of the
-/// configuration that the trace names.
+/// configuration that the trace holds or names.
 ///
 /// # Errors
 /// If a line is no command, or the configuration is not known.
@@ -208,13 +218,13 @@ pub fn check(text: &str, target: Option<&Target>) -> Result<CheckReport, CheckEr
     let target = match target {
         Some(target) => target,
         None => {
-            named = Target::named(config_of_trace(text).ok_or(CheckError::NoConfig)?)?;
+            named = target_of_trace(text)?;
             &named
         }
     };
     let protocol = target.protocol()?;
     let mut report = CheckReport {
-        config: target.name().to_owned(),
+        config: target.name(),
         commands: 0,
         violations: Vec::new(),
         violation_count: 0,
@@ -240,7 +250,9 @@ pub fn check(text: &str, target: Option<&Target>) -> Result<CheckReport, CheckEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Page;
     use crate::request::generate;
+    use proptest::prelude::*;
 
     #[test]
     fn every_name_runs_a_trace_and_its_commands_pass_the_check() {
@@ -271,6 +283,61 @@ mod tests {
         }
     }
 
+    /// Configurations that differ from every preset, each in another way.
+    fn changes() -> impl Strategy<Value = DramConfig> {
+        (
+            prop::sample::select(preset::names()),
+            1u64..3,
+            prop::sample::select(vec![None, Some(1), Some(2)]),
+            prop::sample::select(vec![None, Some("tRFC_ab"), Some("tRCD_RD"), Some("tWR")]),
+            prop::sample::select(vec!["rorabacochbg", "rorabgbachco"]),
+            prop::sample::select(vec![Page::Open { row_hits: 4 }, Page::Closed]),
+            1u32..9,
+        )
+            .prop_map(|(name, channels, ranks, timing, map, page, queue)| {
+                let mut config = DramConfig::preset(&name, channels);
+                let known = preset::named(&name).unwrap().timings;
+                if let Some((timing, cycles)) = timing.and_then(|t| known.get_key_value(t)) {
+                    config.timings.insert(timing.clone(), cycles + 3);
+                }
+                config.organisation.ranks = ranks;
+                config.map = map.to_owned();
+                config.policy.page = page;
+                config.policy.queue = queue;
+                config
+            })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn a_command_trace_carries_the_configuration_that_it_is_checked_under(config in changes()) {
+            let memory = Memory::dram(&config).unwrap();
+            let target = Target::Own(Box::new(memory));
+            let requests = generate("mix_2r1w", 120, 64, 7, "seed=9;span=16777216").unwrap();
+            let outcome = target.run(&requests, true).unwrap();
+            prop_assert_eq!(outcome.summary.reads + outcome.summary.writes, 120);
+            let report = check(&outcome.command_trace(), None).unwrap();
+            prop_assert_eq!(report.violations, []);
+            prop_assert_eq!(report.config, target.name());
+            // Under the bare preset's rules it is another device: what differs shows.
+            prop_assert!(config.is_preset() || target.name().ends_with(", changed"));
+        }
+    }
+
+    #[test]
+    fn two_requests_far_apart_take_no_longer_than_two_that_are_near() {
+        let far = "0x0 READ 0\n0x0 READ 1000000000000\n";
+        for name in preset::names() {
+            let target = Target::named(&name).unwrap();
+            let requests = crate::request::parse_trace(far, u64::MAX).unwrap();
+            let summary = target.run(&requests, false).unwrap().summary;
+            assert!(summary.cycles > 1_000_000_000_000, "{name}");
+            assert!(summary.refreshes > 1_000_000, "{name}");
+        }
+    }
+
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
         let error = Target::named("DDR9-1").unwrap_err().to_string();
@@ -289,7 +356,10 @@ mod tests {
         assert_eq!(target.capacity_bytes(), 2 * 2 * (8 << 30));
         for (text, part) in [
             (r#"(standard: "DDR9")"#, "no preset is called `DDR9`"),
-            (r#"(standard: "DDR4-3200AA", channels: 0)"#, "0 channels"),
+            (
+                r#"(standard: "DDR4-3200AA", channels: 0)"#,
+                "a whole number from 1 to 4096",
+            ),
             (
                 r#"(standard: "DDR4-3200AA", timings: {"tRC": 60})"#,
                 "below tRAS + tRP",

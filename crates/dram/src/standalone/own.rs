@@ -2,11 +2,14 @@
 
 use event_kernel::Cycle;
 
-use crate::memory::{Channel, Direction, Memory};
+use crate::memory::{Channel, Direction, Done, Memory};
 use crate::replica::driver::LatencyHistogram;
 use crate::request::Request;
 
 use super::summary::{Outcome, outcome_of_own};
+
+/// No cycle is later.
+const NEVER: Cycle = Cycle(u64::MAX);
 
 /// Latencies of the reads of a run.
 #[derive(Default)]
@@ -20,6 +23,15 @@ pub(super) struct Latencies {
 }
 
 impl Latencies {
+    /// A request is done.
+    fn hear(&mut self, done: Done, requests: &[Request], accepted: &[Cycle]) {
+        self.end = self.end.max(done.last_data.get());
+        let index = done.tag as usize;
+        if !requests[index].write {
+            self.note(done.last_data.since(accepted[index]).get());
+        }
+    }
+
     fn note(&mut self, latency: u64) {
         self.returned += 1;
         self.sum += latency;
@@ -34,55 +46,35 @@ pub(super) fn run_own(memory: &Memory, requests: &[Request], record: bool) -> Ou
     if record {
         channels.iter_mut().for_each(Channel::record_commands);
     }
-    let mut accepted = vec![0; requests.len()];
+    let mut accepted = vec![Cycle::ZERO; requests.len()];
     let mut latencies = Latencies::default();
-    let (mut next, mut now) = (0, 0);
-    loop {
-        let mut blocked = false;
-        while let Some(request) = requests.get(next).filter(|request| request.arrival <= now) {
-            for share in memory.split(request.address, 1) {
-                let channel = &mut channels[share.channel as usize];
-                blocked = !channel.can_accept();
-                if !blocked {
-                    let direction = if request.write {
-                        Direction::Write
-                    } else {
-                        Direction::Read
-                    };
-                    channel.push(
-                        Cycle(now),
-                        share.first,
-                        share.bursts,
-                        direction,
-                        next as u64,
-                    );
-                }
-            }
-            if blocked {
-                break;
-            }
-            accepted[next] = now;
-            next += 1;
-        }
-        let wake = channels.iter().filter_map(Channel::next_wake).min();
-        let arrival = requests.get(next).filter(|_| !blocked);
-        let arrival = arrival.map(|request| Cycle(request.arrival));
-        let Some(to) = wake.into_iter().chain(arrival).min() else {
-            break;
+    let mut now = Cycle::ZERO;
+    for (index, request) in requests.iter().enumerate() {
+        now = now.max(Cycle(request.arrival));
+        let direction = if request.write {
+            Direction::Write
+        } else {
+            Direction::Read
         };
-        now = to.get().max(now);
-        for channel in &mut channels {
-            channel.advance(Cycle(now), &mut |done| {
-                latencies.end = latencies.end.max(done.last_data.get());
-                let index = done.tag as usize;
-                if !requests[index].write {
-                    latencies.note(done.last_data.get() - accepted[index]);
-                }
+        for share in memory.split(request.address, 1) {
+            let channel = &mut channels[share.channel as usize];
+            let hear = &mut |done: Done| latencies.hear(done, requests, &accepted);
+            let room = channel.advance_to_room(now, NEVER, hear);
+            now = room.expect("a full channel has work, and ends it");
+            let (first, bursts) = (share.first, share.bursts);
+            channel.push(now, first, bursts, direction, index as u64);
+            accepted[index] = now;
+        }
+    }
+    for channel in &mut channels {
+        while let Some(wake) = channel.next_wake() {
+            channel.advance(wake.max(now), &mut |done| {
+                latencies.hear(done, requests, &accepted);
             });
         }
     }
     for channel in &mut channels {
-        channel.advance(Cycle(latencies.end.max(now)), &mut |_| {});
+        channel.advance(Cycle(latencies.end).max(now), &mut |_| {});
     }
     outcome_of_own(memory, requests, channels, &latencies)
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::command::{Command, Issued};
 use crate::command_trace::Style;
+use crate::config::DramConfig;
 use crate::energy::EnergyTable;
 use crate::memory::{Channel, Counters, Memory};
 use crate::preset;
@@ -93,13 +94,27 @@ pub struct Outcome {
     /// The commands of each channel.
     pub commands: Vec<Vec<Issued>>,
     style: Style,
+    /// What the rules of the commands follow from, where a name alone does not say it.
+    changed: Option<DramConfig>,
 }
 
+/// How the line of a command trace begins that holds the configuration in force.
+pub(super) const CONFIGURATION: &str = "# dram=";
+
 impl Outcome {
-    /// The commands as a trace: channels one after the other, each under a line that names it.
+    /// The commands as a trace: channels one after the other, each under a line that names it. Where
+    /// the configuration is not a shipped one, the first line holds it, so that the commands can be
+    /// checked under the rules that they were given by.
+    ///
+    /// # Panics
+    /// Never: a configuration is plain data.
     #[must_use]
     pub fn command_trace(&self) -> String {
         let mut text = String::new();
+        if let Some(config) = &self.changed {
+            let config = ron::to_string(config).expect("plain data has a text");
+            let _ = writeln!(text, "{CONFIGURATION}{config}");
+        }
         for (channel, commands) in self.commands.iter().enumerate() {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "# config={} channel={channel}", self.summary.config);
@@ -110,6 +125,15 @@ impl Outcome {
             }
         }
         text
+    }
+}
+
+/// What a memory is called: its preset, and whether that is changed.
+pub(super) fn name_of(memory: &Memory) -> String {
+    match memory.device() {
+        None => "ideal".to_owned(),
+        Some(device) if device.config.is_preset() => device.preset.name.clone(),
+        Some(device) => format!("{}, changed", device.preset.name),
     }
 }
 
@@ -197,6 +221,7 @@ pub(super) fn outcome_of_replica(config: &ReplicaConfig, result: RunStatistics) 
     };
     Outcome {
         summary,
+        changed: None,
         style: Style {
             pseudo_channels: result.pseudo_channels > 1,
             two_step_activate: sum(Command::Activate2) > 0,
@@ -220,14 +245,12 @@ pub(super) fn outcome_of_own(
     let table = memory
         .energy()
         .zip(memory.device().map(|device| device.preset.clone()));
-    let config = memory
-        .device()
-        .map_or("ideal", |device| &device.preset.name);
+    let changed = memory.device().map(|device| &device.config);
     let two_step = memory
         .device()
         .is_some_and(|device| device.standard.data_clock_stops);
     let summary = Summary {
-        config: config.to_owned(),
+        config: name_of(memory),
         cycles: latencies.end,
         seconds,
         reads: requests.len() as u64 - writes,
@@ -251,6 +274,7 @@ pub(super) fn outcome_of_own(
     };
     Outcome {
         summary,
+        changed: changed.filter(|config| !config.is_preset()).cloned(),
         commands: channels.iter_mut().map(Channel::take_commands).collect(),
         style: Style {
             pseudo_channels: false,

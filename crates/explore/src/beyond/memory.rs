@@ -46,6 +46,7 @@ fn tries(bench: &Bench) -> Result<Vec<Try>, ReproduceError> {
                 bandwidth: whole.map_or(Bandwidth::Unlimited, Bandwidth::BytesPerSecond),
                 latency_picoseconds: 0,
                 capacity_bytes: u64::MAX,
+                access_bytes: None,
             });
             tries.push(Try {
                 channels: channels.into(),

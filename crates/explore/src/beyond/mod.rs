@@ -72,6 +72,7 @@ pub(crate) const IDEAL: MemoryConfig = MemoryConfig::Ideal(dram::IdealConfig {
     bandwidth: dram::Bandwidth::Unlimited,
     latency_picoseconds: 0,
     capacity_bytes: u64::MAX,
+    access_bytes: None,
 });
 
 /// The machine with another memory.

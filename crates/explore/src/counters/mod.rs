@@ -280,15 +280,9 @@ fn counters(machine: &Machine, run: &Measured, non_matrix: f64) -> Counters {
     };
     let active = sum(&[Cause::Compute, Cause::Fill]);
     let shift = sum(&[Cause::WeightLoad]);
-    let stall = sum(&[
-        Cause::Drain,
-        Cause::SramPort,
-        Cause::DramBandwidth,
-        Cause::DramLatency,
-        Cause::DramRowConflict,
-        Cause::DramRefresh,
-        Cause::DramTurnaround,
-    ]);
+    let memory = Cause::ALL.into_iter().filter(|cause| cause.is_of_memory());
+    let memory: Vec<Cause> = memory.collect();
+    let stall = sum(&[Cause::Drain, Cause::SramPort, Cause::DmaPort]) + sum(&memory);
     let all = (active + shift + stall).max(1) as f64;
     let percent = |cycles: u64| cycles as f64 / all * (100.0 - non_matrix);
     Counters {

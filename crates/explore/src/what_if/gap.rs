@@ -12,8 +12,12 @@ use super::Part;
 pub enum Term {
     /// Main memory at the rate of its bus.
     DramBandwidth,
+    /// One channel of main memory at the rate of its bus, while others have less to do.
+    DramChannelImbalance,
     /// Main memory: latency, rows, refresh, turning the bus.
     DramLatency,
+    /// The DMA's ports on the side of the memory.
+    DmaPort,
     /// Scratchpad ports and banks.
     SramPort,
     /// Quantising and dequantising around integer arrays.
@@ -34,9 +38,11 @@ pub enum Term {
 
 impl Term {
     /// All terms.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::DramBandwidth,
+        Self::DramChannelImbalance,
         Self::DramLatency,
+        Self::DmaPort,
         Self::SramPort,
         Self::Quantisation,
         Self::Vector,
@@ -53,6 +59,8 @@ impl Term {
         match self {
             Self::DramBandwidth => "DRAM bandwidth",
             Self::DramLatency => "DRAM latency and rows",
+            Self::DramChannelImbalance => "DRAM channel imbalance",
+            Self::DmaPort => "DMA ports",
             Self::SramPort => "scratchpad ports",
             Self::Quantisation => "quantisation barrier",
             Self::Vector => "vector unit",
@@ -69,6 +77,8 @@ impl Term {
     pub(crate) const fn of(class: Class, cause: Cause) -> Self {
         match cause {
             Cause::DramBandwidth => Self::DramBandwidth,
+            Cause::DramChannelImbalance => Self::DramChannelImbalance,
+            Cause::DmaPort => Self::DmaPort,
             Cause::DramLatency
             | Cause::DramRowConflict
             | Cause::DramRefresh

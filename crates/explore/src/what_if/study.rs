@@ -4,7 +4,6 @@ use accelerator::{Machine, MachineSpec};
 use attribution::{FasterArrays, Speedup};
 use config::FieldError;
 use serde::Serialize;
-use tile_program::Cause;
 use workload_compiler::{Lengths, Run, Workload};
 
 use super::{Gap, How, Part, faster, law, nearest_machine};
@@ -119,16 +118,9 @@ pub enum StudyError {
 
 /// The share of the makespan that main memory decides.
 pub(crate) fn memory_share(run: &Measured) -> f64 {
-    let memory = [
-        Cause::DramBandwidth,
-        Cause::DramLatency,
-        Cause::DramRowConflict,
-        Cause::DramRefresh,
-        Cause::DramTurnaround,
-    ];
     let cells = run.summary.makespan.iter();
     let cycles: u64 = cells
-        .filter(|cell| memory.contains(&cell.cause))
+        .filter(|cell| cell.cause.is_of_memory())
         .map(|cell| cell.cycles.get())
         .sum();
     cycles as f64 / run.summary.total.get().max(1) as f64

@@ -1,8 +1,9 @@
 //! `ternion validate dram`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use config::ConfigError;
+use dram::validate::{Golden, ValidateError, compare};
 
 use super::verdict;
 use crate::failure::Failure;
@@ -10,17 +11,21 @@ use crate::failure::Failure;
 /// DRAM controllers against DRAMsim3 and Ramulator 2, command by command
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A folder in the form of tests/reference/dram
-    #[arg(long, value_name = "DIR", default_value = "tests/reference/dram")]
-    golden: PathBuf,
+    /// A folder in the form of tests/reference/dram [default: the shipped results, which are built in]
+    #[arg(long, value_name = "DIR")]
+    golden: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let golden = &args.golden;
-    let report = dram::validate::run_folder(golden, |_, _| true)
-        .map_err(|error| ConfigError::new(error.to_string()))?;
+    let refused = |error: ValidateError| ConfigError::new(error.to_string());
+    let golden = match &args.golden {
+        Some(folder) => Golden::of_folder(folder).map_err(refused)?,
+        None => Golden::shipped(),
+    };
+    let report = compare(&golden).map_err(refused)?;
     if report.rows.is_empty() {
-        let message = format!("`{}` holds no results to compare", golden.display());
+        let folder = args.golden.as_deref().unwrap_or(Path::new("golden.csv"));
+        let message = format!("`{}` holds no results to compare", folder.display());
         return Err(ConfigError::new(message).into());
     }
     verdict(report.passes(), report)
