@@ -55,15 +55,6 @@ pub struct FasterArraysBound {
 /// Cycles in which an array is at work, at its own speed.
 const ARRAY_AT_WORK: [Cause; 4] = [Cause::Fill, Cause::Compute, Cause::Drain, Cause::WeightLoad];
 
-/// Cycles that main memory takes, waits for it included.
-const MEMORY: [Cause; 5] = [
-    Cause::DramBandwidth,
-    Cause::DramLatency,
-    Cause::DramRowConflict,
-    Cause::DramRefresh,
-    Cause::DramTurnaround,
-];
-
 impl FasterArrays {
     /// Of a run.
     #[must_use]
@@ -75,7 +66,9 @@ impl FasterArrays {
                 .map(|cell| cell.cycles)
                 .sum()
         };
-        let (array_cycles, memory_cycles) = (free(&ARRAY_AT_WORK), free(&MEMORY));
+        let of_memory = Cause::ALL.into_iter().filter(|cause| cause.is_of_memory());
+        let of_memory: Vec<Cause> = of_memory.collect();
+        let (array_cycles, memory_cycles) = (free(&ARRAY_AT_WORK), free(&of_memory));
         let busiest = summary.units.iter().map(|unit| (rest_of(unit), unit));
         // The first of equals, so that the answer does not depend on the order of a search.
         let busiest = busiest.reduce(|most, next| if next.0 > most.0 { next } else { most });

@@ -20,6 +20,7 @@ proptest! {
             bandwidth: Bandwidth::BytesPerSecond(bytes),
             latency_picoseconds: 0,
             capacity_bytes: u64::MAX,
+            access_bytes: None,
         })));
         for memory in memories {
             let shown = memory.peak_bytes_per_second().unwrap();
