@@ -196,11 +196,9 @@ impl<'a> Deserializer<'a> for Reader<'a> {
             }
             Value::Name(_) => visitor.visit_enum(self),
             Value::Number(written) => match whole_number(written) {
-                Some(value) if i64::try_from(value).is_ok_and(|value| value < 0) => {
-                    self.deserialize_i64(visitor)
-                }
-                Some(value) if u64::try_from(value).is_ok() => self.deserialize_u64(visitor),
-                _ => self.deserialize_f64(visitor),
+                Some(value) if value < 0 => self.deserialize_i64(visitor),
+                Some(_) => self.deserialize_u64(visitor),
+                None => self.deserialize_f64(visitor),
             },
             Value::Text(text) => visitor.visit_str(text),
             Value::List(items) => self.items(items.iter(), visitor),
@@ -412,7 +410,19 @@ impl<'a> Deserializer<'a> for Reader<'a> {
         visitor.visit_unit()
     }
 
-    forward_to_deserialize_any! { <W: Visitor<'a>> i128 u128 char bytes byte_buf }
+    /// A number of any size: whoever asks for one knows its range.
+    fn deserialize_i128<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        let Value::Number(written) = &self.node.value else {
+            return self.deserialize_any(visitor);
+        };
+        match whole_number(written) {
+            Some(value) => visitor.visit_i128(value),
+            None => return self.deserialize_f64(visitor),
+        }
+        .map_err(|mistake: Mistake| mistake.at(self.node.span.clone()))
+    }
+
+    forward_to_deserialize_any! { <W: Visitor<'a>> u128 char bytes byte_buf }
 }
 
 impl<'a> EnumAccess<'a> for Reader<'a> {

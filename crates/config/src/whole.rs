@@ -42,7 +42,7 @@ impl<const LEAST: u64, const MOST: u64> Serialize for Whole<LEAST, MOST> {
 
 impl<'de, const LEAST: u64, const MOST: u64> Deserialize<'de> for Whole<LEAST, MOST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(InRange::<LEAST, MOST>)
+        deserializer.deserialize_i128(InRange::<LEAST, MOST>)
     }
 }
 
@@ -63,19 +63,18 @@ impl<const LEAST: u64, const MOST: u64> Visitor<'_> for InRange<LEAST, MOST> {
         write!(f, "a whole number from {LEAST} to {MOST}")
     }
 
+    fn visit_i128<E: Error>(self, value: i128) -> Result<Self::Value, E> {
+        let number = u64::try_from(value).ok();
+        let number = number.filter(|number| (LEAST..=MOST).contains(number));
+        number.map(Whole).ok_or_else(|| Self::outside(value))
+    }
+
     fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
-        if (LEAST..=MOST).contains(&value) {
-            Ok(Whole(value))
-        } else {
-            Err(Self::outside(value))
-        }
+        self.visit_i128(value.into())
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
-        match u64::try_from(value) {
-            Ok(value) => self.visit_u64(value),
-            Err(_) => Err(Self::outside(value)),
-        }
+        self.visit_i128(value.into())
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {

@@ -56,7 +56,7 @@ fn both_arrays_the_vector_unit_and_the_dma_work_at_once() {
             vector: (lanes: 8),
             scratchpads: (activations: (capacity: KiB(32)), weights: (capacity: KiB(32)),
                           outputs: (capacity: KiB(32))),
-            memory: Ideal(bandwidth: MBps(2000), latency: Ns(100)),
+            memory: Ideal(bandwidth: MBps(2000), latency: Ns(100), access: Bytes(64)),
         )"#,
     );
     let text = r#"Workload(
