@@ -282,11 +282,34 @@ impl Runner {
     }
 }
 
+/// Writes the worked examples of Amdahl's law. A test makes them, which fails where they are stale, so
+/// [`Mode::Check`] leaves them to it.
+fn worked_examples() -> Result<(), String> {
+    let mut test = cargo();
+    test.args([
+        "test",
+        "--quiet",
+        "--package",
+        "explore",
+        "--test",
+        "worked_examples",
+    ])
+    .env("TERNION_UPDATE_DOCS", "1")
+    .current_dir(root());
+    match super::run(&mut test)? {
+        true => Ok(()),
+        false => Err("the worked examples of `explore` cannot be made".into()),
+    }
+}
+
 /// Makes all figures anew; in [`Mode::Check`] all that is stale stands in the error.
 ///
 /// `ternion` is a simulator that is built already; without it one is built in release mode.
 pub(crate) fn docs(mode: Mode, which: Which, ternion: Option<PathBuf>) -> Result<(), String> {
     let root = root();
+    if mode == Mode::Write {
+        worked_examples()?;
+    }
     let mut runner = Runner {
         ternion,
         outputs: BTreeMap::new(),

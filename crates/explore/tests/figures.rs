@@ -113,6 +113,9 @@ fn infinity_stands_apart_from_every_number() {
     assert!(text.contains("∞") && text.contains("1024"), "{text}");
     assert!(!text.contains("2048") && !text.contains("4096"), "{text}");
     same_bytes(&chart, &["∞"]);
+    // A law without a limit is an arrow, and the axis ends all the same.
+    chart.lines[0].at_infinity.line = Some(f64::INFINITY);
+    assert!(svg(&chart).unwrap().contains('∞'));
     // On its own, behind an axis that has no number of its own.
     chart.lines[0].points.truncate(1);
     chart.lines[0].marks.clear();

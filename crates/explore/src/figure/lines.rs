@@ -5,8 +5,8 @@ use std::ops::Range;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::infinity::{AtInfinity, Beyond, BreakPlace};
 use super::{COLOURS, Figure, FigureError, bold, failed, font, text_width};
 
 /// One line.
@@ -21,21 +21,6 @@ pub struct Line {
     /// What there is at an infinite x. It stands apart, behind a break of the axis: no finite place
     /// on the axis is as far as infinity.
     pub at_infinity: AtInfinity,
-}
-
-/// What a [`Line`] has at an infinite x.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AtInfinity {
-    /// The y that the line tends to.
-    pub line: Option<f64>,
-    /// The y of a marked point.
-    pub mark: Option<f64>,
-}
-
-impl AtInfinity {
-    fn ys(self) -> impl Iterator<Item = f64> {
-        self.line.into_iter().chain(self.mark)
-    }
 }
 
 /// How the x axis goes.
@@ -115,87 +100,17 @@ fn marker(line: usize, scale: u32) -> Vec<(i32, i32)> {
     (0..corners).map(corner).collect()
 }
 
-/// Where the part of the x axis behind the break stands, in values of the axis.
-#[derive(Clone, Copy)]
-struct Beyond {
-    /// The break itself.
-    gap: f64,
-    /// Where the line that stands for a limit begins.
-    from: f64,
-    /// Where infinity stands.
-    infinity: f64,
-    /// Where the line of a limit ends.
-    to: f64,
-    /// The end of the axis.
-    end: f64,
-}
-
-/// The same in pixels.
-struct BreakPlace {
-    /// The break, on the x axis.
-    bottom: (i32, i32),
-    /// The upper end of the chart.
-    top: i32,
-    /// The x of infinity.
-    infinity: i32,
-}
-
-impl BreakPlace {
-    /// Draws the break of the axis, a dashed line above it, and the name of what is behind it.
-    fn draw<DB: DrawingBackend>(
-        &self,
-        root: &DrawingArea<DB, Shift>,
-        scale: u32,
-    ) -> Result<(), FigureError> {
-        let (unit, (x, bottom)) = (scale as i32, self.bottom);
-        let line = |from: (i32, i32), to: (i32, i32), style: ShapeStyle| {
-            root.draw(&PathElement::new(vec![from, to], style))
-                .map_err(failed)
-        };
-        let dash = RGBColor(150, 150, 150).stroke_width(scale);
-        for y in (self.top..bottom - 6 * unit).step_by(8 * scale as usize) {
-            line((x, y), (x, y + 4 * unit), dash)?;
-        }
-        let axis = BLACK.stroke_width(scale);
-        line(
-            (x - 3 * unit, bottom),
-            (x + 3 * unit, bottom),
-            WHITE.stroke_width(3 * scale),
-        )?;
-        for side in [-3, 3] {
-            let middle = x + side * unit;
-            line(
-                (middle - 3 * unit, bottom + 6 * unit),
-                (middle + 3 * unit, bottom - 6 * unit),
-                axis,
-            )?;
-        }
-        let style = font(16, scale).pos(Pos::new(HPos::Center, VPos::Center));
-        let name = Text::new("∞", (self.infinity, bottom + 12 * unit), style);
-        root.draw(&name).map_err(failed)
-    }
-}
-
 impl LineChart {
     /// The part of the axis behind the break; `None` where no line has anything at infinity, and on
     /// a linear axis.
     fn beyond(&self) -> Option<Beyond> {
         let mut lines = self.lines.iter();
-        let any = lines.any(|line| line.at_infinity.ys().next().is_some());
+        let any = lines.any(|line| !line.at_infinity.is_empty());
         if !any || self.x == XAxis::Linear {
             return None;
         }
         let (least, most, _) = self.extent();
-        // A seventh of the width of the finite part, on a logarithmic axis.
-        let wide = (most / least).ln() / 7.0;
-        let at = |part: f64| most * (part * wide).exp();
-        Some(Beyond {
-            gap: at(0.25),
-            from: at(0.45),
-            infinity: at(0.65),
-            to: at(0.85),
-            end: at(1.0),
-        })
+        Some(Beyond::after(least, most))
     }
 
     fn is_logarithmic(&self) -> bool {
@@ -220,11 +135,12 @@ impl LineChart {
         }
     }
 
-    /// Every y of the chart.
+    /// Every finite y of the chart: no axis reaches farther.
     fn ys(&self) -> impl Iterator<Item = f64> {
         self.lines.iter().flat_map(|line| {
             let finite = line.points.iter().chain(&line.marks);
-            finite.map(|&(_, y)| y).chain(line.at_infinity.ys())
+            let finite = finite.map(|&(_, y)| y).filter(|y| y.is_finite());
+            finite.chain(line.at_infinity.ys())
         })
     }
 
@@ -427,9 +343,18 @@ impl LineChart {
             chart.draw_series(marks).map_err(failed)?;
             if let Some(beyond) = self.beyond() {
                 let AtInfinity { line, mark } = line.at_infinity;
+                let limit = line.filter(|y| y.is_finite());
                 let limit =
-                    line.map(|y| PathElement::new(vec![(beyond.from, y), (beyond.to, y)], style));
+                    limit.map(|y| PathElement::new(vec![(beyond.from, y), (beyond.to, y)], style));
                 chart.draw_series(limit).map_err(failed)?;
+                // An arrow out of the chart, for a line that has no limit.
+                let arrow = line.filter(|y| y.is_infinite()).map(|_| {
+                    let corners = [(0, 24), (0, 4), (-5, 11), (0, 4), (5, 11)];
+                    let corners = corners.map(|(x, y)| (x * scale as i32, y * scale as i32));
+                    let top = (beyond.infinity, self.y_range().end);
+                    EmptyElement::at(top) + PathElement::new(corners.to_vec(), style)
+                });
+                chart.draw_series(arrow).map_err(failed)?;
                 let mark = mark.map(|y| {
                     EmptyElement::at((beyond.infinity, y))
                         + Polygon::new(marker.clone(), colour.filled())
@@ -484,6 +409,7 @@ mod tests {
         fn every_point_lies_in_the_chart(
             ys in prop::collection::vec(0.05_f64..200.0, 1..8),
             at_infinity in prop::option::of(0.05_f64..200.0),
+            has_limit in any::<bool>(),
         ) {
             let points: Vec<_> = ys.iter().zip(0..).map(|(&y, x)| (f64::from(1 << x), y)).collect();
             let chart = LineChart {
@@ -494,7 +420,10 @@ mod tests {
                 y: Axis::Times,
                 lines: vec![Line {
                     points: points.clone(),
-                    at_infinity: AtInfinity { line: None, mark: at_infinity },
+                    at_infinity: AtInfinity {
+                        line: at_infinity.filter(|_| !has_limit).map(|_| f64::INFINITY),
+                        mark: at_infinity,
+                    },
                     ..Line::default()
                 }],
             };

@@ -5,6 +5,7 @@
 
 mod bars;
 mod heat;
+mod infinity;
 mod lines;
 mod shares;
 
@@ -16,7 +17,8 @@ use plotters::style::{FontStyle, register_font};
 
 pub use bars::{BarChart, Group};
 pub use heat::{HeatMap, HeatScale};
-pub use lines::{AtInfinity, Axis, Line, LineChart, XAxis};
+pub use infinity::AtInfinity;
+pub use lines::{Axis, Line, LineChart, XAxis};
 pub use shares::{Panel, SharesChart};
 
 /// Colours that stay apart in print and for most eyes (Okabe and Ito, 2008).
