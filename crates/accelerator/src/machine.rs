@@ -126,6 +126,23 @@ impl Machine {
         &self.model(core).spec
     }
 
+    /// Bytes that the ports of each scratchpad's computing side carry in a cycle of the machine's clock,
+    /// those of all simulated cores together; infinite without limits.
+    #[must_use]
+    pub fn port_bytes_per_cycle(&self) -> [f64; ScratchpadId::ALL.len()] {
+        ScratchpadId::ALL.map(|id| {
+            let cores = self.platform().cores.iter();
+            let pads = cores.map(|core| self.core_spec(core).scratchpads[id as usize]);
+            // Half of the banks face the computing units.
+            let rates = pads.map(|pad| {
+                pad.map_or(f64::INFINITY, |pad| {
+                    (pad.banks * pad.port.get()) as f64 / 2.0
+                })
+            });
+            rates.fold(0.0, |sum, rate| sum + rate)
+        })
+    }
+
     /// The models of the arrays of a chip's first core, in the order of the description.
     #[must_use]
     pub fn arrays(&self) -> &[ArrayModel] {

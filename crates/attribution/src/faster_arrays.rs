@@ -9,12 +9,13 @@
 //! * [`FasterArrays::bound`]: bytes that must move at the memory's peak, and work that other arrays
 //!   must do at theirs. No schedule of the same work beats it;
 //! * [`FasterArrays::estimate`]: the critical path of this run with the cycles of arrays at work S
-//!   times shorter, and not shorter than the busiest of what stays as it is. It is an estimate: the
-//!   compiler may cut work in another way for another array, and requests meet other rows and ports.
+//!   times shorter, and not shorter than their ports take or than the busiest of what stays as it is.
+//!   Other paths may be longer then, so in the same schedule the machine gains that much or less;
+//!   about, since requests meet other rows. The compiler may cut work anew for another array.
 
 use event_kernel::Cycles;
 use serde::Serialize;
-use tile_program::{Cause, Class};
+use tile_program::{Cause, Class, ScratchpadId};
 
 use crate::summary::UnitSummary;
 use crate::{Limit, Peaks, Speedup, Summary};
@@ -33,10 +34,14 @@ pub struct FasterArrays {
     pub memory_cycles: Cycles,
     /// All other MatMul-free cycles of the critical path: scratchpad ports, links, waits.
     pub other_cycles: Cycles,
-    /// The most cycles that a unit works on what faster arrays for MatMul-free work leave as it is:
-    /// another class on an array, the vector unit, data on the memory's bus.
+    /// Of `array_cycles`, what the ports of the scratchpads take for the operands and results of that
+    /// work, at its average over the run: no array is faster than its ports.
+    pub port_cycles: Cycles,
+    /// The most cycles that a part of the machine works on what faster arrays for MatMul-free work leave
+    /// as it is: an array on another class, the vector unit, the DMA with data on the memory's bus, the
+    /// ports of a scratchpad with all that passes them.
     pub rest_cycles: Cycles,
-    /// Which unit that is.
+    /// Which part that is: a unit by its name, or `ports of weights`.
     pub rest: String,
 }
 
@@ -56,9 +61,10 @@ pub struct FasterArraysBound {
 const ARRAY_AT_WORK: [Cause; 4] = [Cause::Fill, Cause::Compute, Cause::Drain, Cause::WeightLoad];
 
 impl FasterArrays {
-    /// Of a run.
+    /// Of a run on a machine where the ports of each scratchpad's computing side carry so many bytes in a
+    /// cycle, in the order of [`ScratchpadId`].
     #[must_use]
-    pub fn of(summary: &Summary) -> Self {
+    pub fn of(summary: &Summary, port_bytes_per_cycle: [f64; ScratchpadId::ALL.len()]) -> Self {
         let free = |causes: &[Cause]| -> Cycles {
             let cells = summary.makespan.iter();
             cells
@@ -69,29 +75,36 @@ impl FasterArrays {
         let of_memory = Cause::ALL.into_iter().filter(|cause| cause.is_of_memory());
         let of_memory: Vec<Cause> = of_memory.collect();
         let (array_cycles, memory_cycles) = (free(&ARRAY_AT_WORK), free(&of_memory));
-        let busiest = summary.units.iter().map(|unit| (rest_of(unit), unit));
-        // The first of equals, so that the answer does not depend on the order of a search.
-        let busiest = busiest.reduce(|most, next| if next.0 > most.0 { next } else { most });
-        let (rest_cycles, rest) = busiest.map_or((Cycles::ZERO, ""), |(cycles, unit)| {
-            (cycles, unit.name.as_str())
+        let units = summary.units.iter();
+        let units = units.map(|unit| (rest_of(unit), unit.name.clone()));
+        let ports = ScratchpadId::ALL.map(|id| {
+            let all = summary.array_port_bits.iter();
+            let bits = all.map(|pads| pads[id as usize]).sum();
+            let cycles = at_ports(bits, port_bytes_per_cycle[id as usize]);
+            (cycles, format!("ports of {}", id.name()))
         });
+        let parts = units.chain(ports);
+        // The first of equals.
+        let busiest = parts.reduce(|most, next| if next.0 > most.0 { next } else { most });
+        let (rest_cycles, rest) = busiest.unwrap_or_default();
         Self {
             total_cycles: summary.total,
             array_cycles,
             memory_cycles,
             other_cycles: free(&Cause::ALL) - array_cycles - memory_cycles,
+            port_cycles: port_cycles(summary, port_bytes_per_cycle, array_cycles),
             rest_cycles,
-            rest: rest.to_owned(),
+            rest,
         }
     }
 
-    /// The run's speedup with arrays `s` times faster for MatMul-free work, by this run's critical path
-    /// and the busiest of what stays; 1 for a run of no time, infinite only where nothing stays.
+    /// About the most that the run gains from arrays `s` times faster for MatMul-free work, by this run's
+    /// critical path and the busiest of what stays; 1 for a run of no time, infinite only where nothing stays.
     #[must_use]
     pub fn estimate(&self, s: Speedup) -> f64 {
         let total = self.total_cycles.get() as f64;
         let at_work = self.array_cycles.get() as f64;
-        let path = total - at_work + at_work / s.get();
+        let path = total - at_work + (at_work / s.get()).max(self.port_cycles.get() as f64);
         let left = path.max(self.rest_cycles.get() as f64);
         if total > 0.0 { total / left } else { 1.0 }
     }
@@ -127,6 +140,30 @@ impl FasterArrays {
             },
         }
     }
+}
+
+/// Cycles that ports of so many bytes a cycle take for so many bits, rounded down.
+fn at_ports(bits: u64, bytes_per_cycle: f64) -> Cycles {
+    Cycles((bits as f64 / (8.0 * bytes_per_cycle)) as u64)
+}
+
+/// What ports take of the MatMul-free cycles in which arrays are at work on the critical path, at the
+/// average over all such cycles: of the scratchpad that takes most.
+fn port_cycles(
+    summary: &Summary,
+    port_bytes_per_cycle: [f64; ScratchpadId::ALL.len()],
+    array_cycles: Cycles,
+) -> Cycles {
+    let at_work = |bucket: &&crate::Bucket| {
+        bucket.class == Some(Class::MatMulFree) && ARRAY_AT_WORK.contains(&bucket.cause)
+    };
+    let buckets = summary.units.iter().flat_map(|unit| &unit.buckets);
+    let all: Cycles = buckets.filter(at_work).map(|bucket| bucket.cycles).sum();
+    let bits = summary.array_port_bits[Class::MatMulFree as usize];
+    let pads = bits.into_iter().zip(port_bytes_per_cycle);
+    let ports = pads.map(|(bits, rate)| at_ports(bits, rate).get());
+    let share = ports.max().unwrap_or(0) as f64 / all.get().max(1) as f64;
+    Cycles((array_cycles.get() as f64 * share.min(1.0)) as u64)
 }
 
 /// Cycles of a unit that faster arrays for MatMul-free work leave as they are.

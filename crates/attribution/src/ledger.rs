@@ -2,8 +2,8 @@
 
 use event_kernel::Cycle;
 use tile_program::{
-    Bound, Busy, Cause, Class, Observer, Operation, OperationId, Platform, UnitId, WaitReason,
-    Waiting,
+    Activity, Bound, Busy, Cause, Class, Observer, Operation, OperationId, Platform, ScratchpadId,
+    UnitId, WaitReason, Waiting, Work,
 };
 
 use crate::operations::OperationTable;
@@ -86,6 +86,8 @@ pub struct Ledger {
     cores: Vec<usize>,
     logs: Vec<TransferLog>,
     pub(crate) passes: u64,
+    /// Bits that ports of scratchpads carried for tiles of arrays: by class, then scratchpad.
+    pub(crate) array_port_bits: [[u64; ScratchpadId::ALL.len()]; Class::ALL.len()],
     /// The unit that completed last, and on what.
     last: Option<(UnitId, Charge)>,
     end: Option<Cycle>,
@@ -104,6 +106,7 @@ impl Ledger {
             operations: OperationTable::new(platform),
             logs: platform.cores.iter().map(TransferLog::new).collect(),
             passes: 0,
+            array_port_bits: Default::default(),
             last: None,
             end: None,
         }
@@ -236,6 +239,18 @@ impl Observer for Ledger {
             // A pipelined unit began to wait while the instruction before was still under way.
             unit.waits_since = Some(busy.to);
             log.mark(busy.unit, busy.to);
+        }
+    }
+
+    fn activity(&mut self, activity: &Activity<'_>) {
+        if !matches!(activity.work, Work::Gemm(_)) {
+            return;
+        }
+        let class = self.operations.get(activity.operation).class as usize;
+        let moved = activity.read.iter().zip(&activity.written);
+        for (bits, (read, written)) in self.array_port_bits[class].iter_mut().zip(moved) {
+            // A partial sum that is added to is read and written in one access.
+            *bits += read.get().max(written.get());
         }
     }
 

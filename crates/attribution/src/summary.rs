@@ -2,7 +2,7 @@
 
 use event_kernel::{Cycle, Cycles};
 use serde::Serialize;
-use tile_program::{Bytes, Cause, Class, TileChoice};
+use tile_program::{Bytes, Cause, Class, ScratchpadId, TileChoice};
 
 use crate::ledger::{Ledger, NO_CLASS, UnitLedger};
 use crate::operations::Entry;
@@ -144,6 +144,9 @@ pub struct Summary {
     pub operations: Vec<OperationSummary>,
     /// Each operator, in the order of first appearance.
     pub operators: Vec<OperatorSummary>,
+    /// Bits that the ports of each scratchpad carried for tiles of arrays, by class in the order of
+    /// `Class::ALL`, then by scratchpad. A partial sum that is read, added to and written counts once.
+    pub array_port_bits: [[u64; ScratchpadId::ALL.len()]; Class::ALL.len()],
     /// Passes run.
     pub passes: u64,
     /// Multiply-accumulates done.
@@ -181,6 +184,7 @@ impl Summary {
             operations: operations(ledger),
             operators: operators(ledger, &path),
             units,
+            array_port_bits: ledger.array_port_bits,
             passes: ledger.passes,
             macs: total_of(|entry| entry.macs),
             bytes_read: Bytes(total_of(|entry| entry.bytes_read)),

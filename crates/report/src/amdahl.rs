@@ -47,7 +47,7 @@ pub(crate) fn amdahl(page: &mut Page, run: &Run) {
         row("all of F, by the law: arrays and memory", &|speedup| {
             amdahl.law(speedup)
         }),
-        row("faster arrays alone, by the critical path", &|speedup| {
+        row("faster arrays alone, in this schedule", &|speedup| {
             faster.estimate(speedup)
         }),
     ];

@@ -248,6 +248,9 @@ pub struct Run {
     pub system: SystemFacts,
     /// The weights that stayed on chip.
     pub kept_weights: KeptFacts,
+    /// Bytes that the ports of each scratchpad's computing side carry in a cycle, in the order of
+    /// `ScratchpadId`; infinite without limits.
+    pub port_bytes_per_cycle: [f64; 3],
     /// The scratchpads.
     pub scratchpads: Vec<ScratchpadFacts>,
     /// Work outside the machine; no cycle of any ledger.
@@ -326,7 +329,7 @@ impl Run {
     /// What faster arrays alone would buy, by the critical path.
     #[must_use]
     pub fn faster_arrays(&self) -> FasterArrays {
-        FasterArrays::of(&self.summary)
+        FasterArrays::of(&self.summary, self.port_bytes_per_cycle)
     }
 
     /// What no schedule with faster arrays can beat.

@@ -82,6 +82,7 @@ fn report(ran: &[Ran]) -> Run {
         system: report::SystemFacts::default(),
         kept_weights: report::KeptFacts::default(),
         serial: Vec::new(),
+        port_bytes_per_cycle: [256.0; 3],
         scratchpads: ["activations", "weights", "outputs"].map(pad).into(),
         energy: None,
         config: json!({"hardware": {"name": "toy"}, "workload": {"model": "sample"}}),

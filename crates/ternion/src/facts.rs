@@ -58,6 +58,7 @@ pub(crate) fn facts(
             replicas: platform.replicas,
             links: links(machine, outcome),
         },
+        port_bytes_per_cycle: machine.port_bytes_per_cycle(),
         scratchpads: platform
             .cores
             .iter()

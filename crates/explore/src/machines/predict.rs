@@ -160,15 +160,19 @@ impl PredictError {
     /// fault.
     #[must_use]
     pub fn place(&self) -> Option<(Concern, FieldError)> {
-        let message = self.to_string();
         match self {
-            Self::Refused { concern, error, .. } => {
+            Self::Refused {
+                kernel,
+                concern,
+                error,
+            } => {
+                let message = format!("{kernel}: {}", error.message);
                 let error = error.clone();
                 Some((*concern, FieldError { message, ..error }))
             }
             Self::NoLink { .. } => {
                 let help = "give the machine a `link`, or leave the all-reduce out";
-                let error = FieldError::new("link", message).help(help);
+                let error = FieldError::new("link", self).help(help);
                 Some((Concern::Machine, error))
             }
             Self::Unfit { .. }

@@ -191,7 +191,7 @@ pub fn study(
         attention_cycles: Part::Attention.cycles(&baseline.summary).get(),
         fraction: amdahl.fraction(),
         ceiling: amdahl.ceiling(),
-        faster_arrays: FasterArrays::of(&baseline.summary),
+        faster_arrays: FasterArrays::of(&baseline.summary, machine.port_bytes_per_cycle()),
         memory_share: memory_share(&baseline),
         split_alone,
         answers,

@@ -59,13 +59,14 @@ fn faster_arrays(study: &Study) -> Option<String> {
     let share = |cycles: event_kernel::Cycles| 100.0 * cycles.get() as f64 / total;
     let most = faster.estimate(Speedup::INFINITE);
     let bought = if most.is_finite() {
-        format!("the run is about {most:.2}x as fast with arrays that take no time")
+        format!(
+            "in this schedule the run is at most about {most:.2}x as fast with arrays that take no time"
+        )
     } else {
         "the run is as much faster as the arrays are".to_owned()
     };
     Some(format!(
-        "Arrays are at work on it for {:.1} % of the makespan, main memory for {:.1} %: by the critical \
-         path, {bought}.",
+        "Arrays are at work on it for {:.1} % of the makespan, main memory for {:.1} %: {bought}.",
         share(faster.array_cycles),
         share(faster.memory_cycles)
     ))
