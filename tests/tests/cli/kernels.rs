@@ -399,7 +399,7 @@ fn a_format_that_no_array_computes_is_refused_at_its_field() {
         "small.ron",
         machine("Bf16()", "OutputStationary", ideal).replace(
             "weights: Unlimited",
-            "weights: (capacity: Bytes(64), port: Bytes(8))",
+            "weights: (capacity: Bytes(1), port: Bytes(8))",
         ),
     );
     let run = folder.run(&["simulate", "--hw", "small.ron", "--workload", "work.ron"]);

@@ -84,7 +84,7 @@ fn every_command_in_a_readme_is_understood() {
     folder.write("my-board.ron", edge);
     folder.write(
         "my-layer.ron",
-        "Kernels(precision: (projection: Int8, activation: Int8), kernels: [(name: \"dot\", \
+        "Kernels(precision: (projection: Binary, activation: Int8), kernels: [(name: \"dot\", \
          work: Gemm(m: 1, k: 64, n: 64))])",
     );
     let program = folder.command(&[]);
