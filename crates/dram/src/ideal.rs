@@ -7,6 +7,8 @@
 use event_kernel::{Cycle, Frequency};
 use serde::{Deserialize, Serialize};
 
+use crate::memory::{Counters, Direction};
+
 /// An ideal memory, as a user writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +53,7 @@ pub(crate) struct Ideal {
     decided: Vec<Transfer>,
     /// End of the data of the request reported last.
     reported: u64,
+    pub(crate) counters: Counters,
 }
 
 /// When the data of a request moves.
@@ -83,20 +86,18 @@ impl Ideal {
             free: 0,
             decided: Vec::new(),
             reported: 0,
+            counters: Counters::default(),
         })
     }
 
-    /// Accesses of a request of so many units.
-    pub(crate) fn accesses(&self, units: u64) -> u64 {
-        self.access_bytes.map_or(1, |_| units)
-    }
-
-    /// Bytes that a request of so many units moves.
-    pub(crate) fn bytes(&self, units: u64) -> u64 {
-        units * self.access_bytes.unwrap_or(1)
-    }
-
-    pub(crate) fn push(&mut self, now: Cycle, units: u64, tag: u64) {
+    /// Takes in a request of so many accesses; of so many bytes, where these are no matter.
+    pub(crate) fn push(&mut self, now: Cycle, units: u64, direction: Direction, tag: u64) {
+        let accesses = match direction {
+            Direction::Read => &mut self.counters.reads,
+            Direction::Write => &mut self.counters.writes,
+        };
+        *accesses += self.access_bytes.map_or(1, |_| units);
+        self.counters.bytes += units * self.access_bytes.unwrap_or(1);
         let arrival = now.get();
         let ready = arrival + self.latency_cycles;
         let (first_data, last_data) = match self.cycles_per_unit {

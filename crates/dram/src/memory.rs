@@ -317,10 +317,7 @@ impl Memory {
         match &self.kind {
             Kind::Dram(device) => Channel(State::Dram(Box::new(Controller::new(device)))),
             Kind::Ideal(config) => match Ideal::new(config, self.frequency) {
-                Some(ideal) => Channel(State::Ideal {
-                    ideal,
-                    counters: Counters::default(),
-                }),
+                Some(ideal) => Channel(State::Ideal(Box::new(ideal))),
                 None => unreachable!("checked when the memory was made"),
             },
         }
@@ -345,7 +342,7 @@ pub struct Channel(State);
 #[derive(Clone, Debug)]
 enum State {
     Dram(Box<Controller>),
-    Ideal { ideal: Ideal, counters: Counters },
+    Ideal(Box<Ideal>),
 }
 
 impl Channel {
@@ -354,7 +351,7 @@ impl Channel {
     pub fn can_accept(&self) -> bool {
         match &self.0 {
             State::Dram(controller) => controller.can_accept(),
-            State::Ideal { .. } => true,
+            State::Ideal(_) => true,
         }
     }
 
@@ -366,14 +363,7 @@ impl Channel {
         assert!(bursts > 0, "a transfer of nothing");
         match &mut self.0 {
             State::Dram(controller) => controller.push(now.get(), first, bursts, direction, tag),
-            State::Ideal { ideal, counters } => {
-                ideal.push(now, bursts, tag);
-                match direction {
-                    Direction::Read => counters.reads += ideal.accesses(bursts),
-                    Direction::Write => counters.writes += ideal.accesses(bursts),
-                }
-                counters.bytes += ideal.bytes(bursts);
-            }
+            State::Ideal(ideal) => ideal.push(now, bursts, direction, tag),
         }
     }
 
@@ -383,7 +373,7 @@ impl Channel {
     pub fn least_latency(&self, bursts: u64, direction: Direction) -> Cycles {
         match &self.0 {
             State::Dram(controller) => Cycles(controller.least_latency(bursts, direction)),
-            State::Ideal { .. } => Cycles::ZERO,
+            State::Ideal(_) => Cycles::ZERO,
         }
     }
 
@@ -393,7 +383,7 @@ impl Channel {
     pub fn next_wake(&self) -> Option<Cycle> {
         match &self.0 {
             State::Dram(controller) => controller.next_wake().map(Cycle),
-            State::Ideal { ideal, .. } => ideal.next_wake(),
+            State::Ideal(ideal) => ideal.next_wake(),
         }
     }
 
@@ -410,7 +400,7 @@ impl Channel {
     fn report(&mut self, done: &mut impl FnMut(Done)) {
         match &mut self.0 {
             State::Dram(controller) => controller.take_done().for_each(done),
-            State::Ideal { ideal, .. } => ideal.take_decided().into_iter().for_each(|transfer| {
+            State::Ideal(ideal) => ideal.take_decided().into_iter().for_each(|transfer| {
                 done(Done {
                     tag: transfer.tag,
                     first_data: Cycle(transfer.first_data),
@@ -434,7 +424,7 @@ impl Channel {
             State::Dram(controller) => controller
                 .advance_to_room(from.get(), limit.get())
                 .map(Cycle),
-            State::Ideal { .. } => Some(from),
+            State::Ideal(_) => Some(from),
         };
         self.report(done);
         room
@@ -452,7 +442,7 @@ impl Channel {
     pub fn take_commands(&mut self) -> Vec<Issued> {
         match &mut self.0 {
             State::Dram(controller) => controller.take_commands(),
-            State::Ideal { .. } => Vec::new(),
+            State::Ideal(_) => Vec::new(),
         }
     }
 
@@ -461,7 +451,7 @@ impl Channel {
     pub fn counters(&self) -> Counters {
         match &self.0 {
             State::Dram(controller) => controller.counters(),
-            State::Ideal { counters, .. } => *counters,
+            State::Ideal(ideal) => ideal.counters,
         }
     }
 }

@@ -169,7 +169,9 @@ fn every_shipped_file_is_listed_printed_and_checked_by_its_name() {
 /// How many files `ternion check` says to be in order.
 fn in_order(stdout: &str) -> usize {
     let verdicts = stdout.lines();
-    verdicts.filter(|line| line.ends_with("is in order")).count()
+    verdicts
+        .filter(|line| line.ends_with("is in order"))
+        .count()
 }
 
 /// A name that is known as something else is told to be that, and how it is used, wherever a name is

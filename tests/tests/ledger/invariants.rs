@@ -132,6 +132,19 @@ prop_compose! {
     }
 }
 
+/// For how long the data buses moved data, on average over all channels, in cycles of the reference
+/// clock; with a cycle for each transfer, whose spans are rounded up.
+fn pin_time(run: &Run) -> u64 {
+    let channels = &run.outcome.channels;
+    let data = channels
+        .iter()
+        .map(|channel| channel.cycles.bandwidth.get());
+    let clocks =
+        run.machine.spec().clock.as_hertz_f64() / run.machine.memory().frequency().as_hertz_f64();
+    let mean = data.sum::<u64>() as f64 / channels.len() as f64 * clocks;
+    mean.ceil() as u64 + run.outcome.instructions
+}
+
 /// What holds of every run by itself.
 fn check(run: &Run) -> Result<(), TestCaseError> {
     let Run {
@@ -161,6 +174,16 @@ fn check(run: &Run) -> Result<(), TestCaseError> {
             operation.name
         );
     }
+    // What is told to wait at the rate of the pins is no more than the pins moved.
+    let path = summary.makespan.iter();
+    let path = path.filter(|cell| cell.cause == Cause::DramBandwidth);
+    let path: u64 = path.map(|cell| cell.cycles.get()).sum();
+    prop_assert!(
+        path <= pin_time(run),
+        "{} of {} cycles at the rate of the bus",
+        path,
+        pin_time(run)
+    );
     prop_assert!(summary.bytes_read >= summary.compulsory_read);
     prop_assert!(summary.bytes_written >= summary.compulsory_write);
     // Neither side of a scratchpad carries more than its ports do.

@@ -3,6 +3,7 @@
 mod barrier;
 mod channels;
 mod cores;
+mod imbalance;
 mod invariants;
 mod numbers;
 mod overlap;
