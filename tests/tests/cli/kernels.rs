@@ -399,13 +399,13 @@ fn a_format_that_no_array_computes_is_refused_at_its_field() {
         "small.ron",
         machine("Bf16()", "OutputStationary", ideal).replace(
             "weights: Unlimited",
-            "weights: (capacity: Bytes(1), port: Bytes(8))",
+            "weights: (capacity: Bytes(1), banks: 1, port: Bytes(1))",
         ),
     );
     let run = folder.run(&["simulate", "--hw", "small.ron", "--workload", "work.ron"]);
     assert_eq!(run.code, 2);
     assert!(
-        run.stderr.contains("small.ron:1:") && run.stderr.contains("dot: "),
+        run.stderr.contains("small.ron:1:") && run.stderr.contains("kernel `dot`: "),
         "{}",
         run.stderr
     );
