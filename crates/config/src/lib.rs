@@ -15,7 +15,7 @@
 //!   may be none, [`Or`] takes a word in place of a value: `Unlimited`.
 //! * **Texts are shown as they are.** A text with a control character ([`is_control`]) is refused at
 //!   its place, and errors print what they quote as [`printable()`] text.
-//! * **Numbers carry their range.** A [`Whole`] number, or a field read by [`whole`], refuses what is out
+//! * **Numbers carry their range.** A [`Whole`] number, or a field read by [`whole()`], refuses what is out
 //!   of the range that holds for the field, and says that range.
 //!
 //! The grammar is RON's, and `ron` decides what is well formed. The text is then held as a tree in
