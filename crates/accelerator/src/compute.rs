@@ -2,11 +2,10 @@
 
 use std::collections::VecDeque;
 
-use event_kernel::{Component, Context, Cycle, Cycles, Phase, WaitsFor};
+use event_kernel::{Component, Context, Phase, WaitsFor};
+use quantities::{Bits, Bytes, Cycle, Cycles};
 use smallvec::SmallVec;
-use tile_program::{
-    Activity, Bits, Bound, Bytes, Cause, FoldSpan, Instruction, Observer, ScratchpadId, Work,
-};
+use tile_program::{Activity, Bound, Cause, FoldSpan, Instruction, Observer, ScratchpadId, Work};
 
 use crate::MachineError;
 use crate::engine::{Engine, Timing, Traffic};

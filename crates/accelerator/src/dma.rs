@@ -5,11 +5,10 @@
 use std::collections::VecDeque;
 
 use dram::Causes;
-use event_kernel::{Component, Context, Cycle, Cycles, DomainId, Phase, WaitsFor};
+use event_kernel::{Component, Context, DomainId, Phase, WaitsFor};
+use quantities::{Bits, Bytes, Cycle, Cycles};
 use smallvec::{SmallVec, smallvec};
-use tile_program::{
-    Activity, Bits, Bound, Bytes, Cause, Instruction, Observer, Region, TransferTile, Work,
-};
+use tile_program::{Activity, Bound, Cause, Instruction, Observer, Region, TransferTile, Work};
 
 use crate::config::DmaSpec;
 use crate::memory::{Arrival, Request, Side, to_reference};

@@ -1,9 +1,9 @@
 //! How long an instruction takes on an array or on the vector unit.
 
-use event_kernel::Cycles;
-use pe_array::{ArrayModel, Convention, Feed, Rate, TileTiming};
+use pe_array::{ArrayModel, Convention, Feed, TileTiming};
+use quantities::{Bits, Cycles, Ratio};
 use smallvec::{SmallVec, smallvec};
-use tile_program::{Bits, Cause, GemmTile, Packed, VectorTile, Work};
+use tile_program::{Cause, GemmTile, Packed, VectorTile, Work};
 
 use crate::MachineError;
 use crate::config::VectorSpec;
@@ -26,7 +26,7 @@ pub(crate) struct Timing {
 /// What a unit computes with.
 pub(crate) enum Engine {
     /// A PE array.
-    Array(ArrayEngine),
+    Array(Box<ArrayEngine>),
     /// The vector unit.
     Vector(VectorSpec),
 }
@@ -39,7 +39,7 @@ pub(crate) struct ArrayEngine {
     /// The rates at which the scratchpads feed it weights as wide as its PEs take them.
     pub(crate) feed: Feed,
     /// The same of packed weights, which its unpack unit may slow: indexed by `Packed as usize`.
-    pub(crate) packed: [Option<Rate>; Packed::ALL.len()],
+    pub(crate) packed: [Option<Ratio>; Packed::ALL.len()],
 }
 
 impl ArrayEngine {

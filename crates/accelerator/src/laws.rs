@@ -1,8 +1,8 @@
 //! What the machine tells a compiler about time: the same laws by which it runs.
 
 use dram::Memory;
-use event_kernel::{Cycles, Frequency};
-use tile_program::{ArrayTime, Bytes, GemmTile, Laws, VectorTile};
+use quantities::{Bytes, Cycles, Frequency};
+use tile_program::{ArrayTime, GemmTile, Laws, VectorTile};
 
 use crate::config::{CoreSpec, VectorSpec};
 use crate::engine::ArrayEngine;

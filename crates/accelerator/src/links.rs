@@ -7,10 +7,9 @@
 
 use std::collections::VecDeque;
 
-use event_kernel::{Component, Context, Cycle, Cycles, Frequency, Phase, WaitsFor};
-use tile_program::{
-    Activity, Bits, Bound, Bytes, Cause, Instruction, Network, Observer, ReceiveTile, Work,
-};
+use event_kernel::{Component, Context, Phase, WaitsFor};
+use quantities::{Bits, Bytes, Cycle, Cycles, Frequency};
+use tile_program::{Activity, Bound, Cause, Instruction, Network, Observer, ReceiveTile, Work};
 
 use crate::MachineError;
 use crate::config::LinkSpec;

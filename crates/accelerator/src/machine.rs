@@ -1,10 +1,11 @@
 //! A machine that can run programs.
 
 use dram::{Causes, Counters, Memory};
-use event_kernel::{Cycle, Cycles, Frequency, Limits, Simulation, Timeline};
+use event_kernel::{Limits, Simulation, Timeline};
 use pe_array::ArrayModel;
+use quantities::{Bytes, Cycle, Cycles, Frequency};
 use sram::Scratchpad;
-use tile_program::{Bytes, Observer, Platform, Program, ScratchpadId, Target};
+use tile_program::{Observer, Platform, Program, ScratchpadId, Target};
 
 use crate::MachineError;
 use crate::compute::Compute;
@@ -276,7 +277,7 @@ impl Machine {
                 let domain = simulation
                     .timeline()
                     .domain(domains.next().expect("numbers from 2 on do not end"));
-                let compute = Compute::new(Issue::new(array.unit), Engine::Array(engine));
+                let compute = Compute::new(Issue::new(array.unit), Engine::Array(Box::new(engine)));
                 simulation.add(core.unit_name(array.unit), domain, compute);
             }
             let vector = Issue::new(core.vector);

@@ -5,9 +5,10 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use dram::{Causes, ChannelPort, Direction, Done, Memory, PortEvent, Share, Transfer};
-use event_kernel::{Component, ComponentId, Context, Cycle, Cycles, DomainId, Phase, WaitsFor};
+use event_kernel::{Component, ComponentId, Context, DomainId, Phase, WaitsFor};
+use quantities::{Bytes, Cycle, Cycles};
 use smallvec::{SmallVec, smallvec};
-use tile_program::{Bytes, Observer};
+use tile_program::Observer;
 
 use crate::ChannelOutcome;
 use crate::config::DmaSpec;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use dram::Memory;
-use event_kernel::Frequency;
-use pe_array::{ArrayModel, Feed, Rate, Tiles};
+use pe_array::{ArrayModel, Feed, Tiles};
+use quantities::{Bits, Bytes, Frequency, Ratio};
 use sram::Scratchpad;
 use tile_program::{
-    ArrayTarget, Bits, Bytes, CoreId, Interleave, MemoryTarget, Network, Packed, Platform,
-    ScratchpadId, ScratchpadTarget, Target, UnitId,
+    ArrayTarget, CoreId, Interleave, MemoryTarget, Network, Packed, Platform, ScratchpadId,
+    ScratchpadTarget, Target, UnitId,
 };
 
 use crate::config::{ArraySpec, CoreSpec, MachineSpec};
@@ -70,7 +70,7 @@ pub(crate) fn platform(spec: &MachineSpec, cores: &[CoreModel], memory: &Memory)
 fn feeds(
     reference: Frequency,
     spec: &CoreSpec,
-) -> impl Fn(&ArraySpec) -> (Feed, [Option<Rate>; Packed::ALL.len()]) {
+) -> impl Fn(&ArraySpec) -> (Feed, [Option<Ratio>; Packed::ALL.len()]) {
     let sides = spec
         .scratchpads
         .map(|pad| Scratchpad::new(pad.map(Into::into)).side_rate());
@@ -83,7 +83,7 @@ fn feeds(
             let per_second = [80 * bytes, reference.0, own.1].map(u128::from);
             let elements = per_second.into_iter().product::<u128>();
             let cycles = [cycles, reference.1, own.0, tenths].map(u128::from);
-            reduced(elements, cycles.into_iter().product())
+            port_rate(elements, cycles.into_iter().product())
         };
         let port = |pad, element: Bits| rate(pad, 10 * element.get());
         let feed = Feed {
@@ -94,27 +94,19 @@ fn feeds(
         let unpack = array.unpack.rate();
         let packed = Packed::ALL.map(|packed| {
             let port = rate(ScratchpadId::Weights, packed.tenths());
-            [port, unpack].into_iter().flatten().min_by(slower)
+            [port, unpack].into_iter().flatten().min()
         });
         (feed, packed)
     }
 }
 
-/// The order of two rates.
-fn slower(one: &Rate, other: &Rate) -> std::cmp::Ordering {
-    let cross = |a: &Rate, b: &Rate| u64::from(a.elements()) * u64::from(b.cycles());
-    cross(one, other).cmp(&cross(other, one))
-}
-
-/// A rate in lowest terms; `None`, which is no limit, if its terms need more than 32 bits even so:
-/// a port that many orders of magnitude wider than an element never slows an array.
-fn reduced(elements: u128, cycles: u128) -> Option<Rate> {
-    let (mut a, mut b) = (elements, cycles);
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    let term = |value: u128| u32::try_from(value / a).ok();
-    Rate::new(term(elements)?, term(cycles)?)
+/// A rate of elements over cycles in lowest terms; `None`, which is no limit, if a term needs more
+/// than 32 bits even so: a port that many orders of magnitude wider than an element never slows an
+/// array.
+fn port_rate(elements: u128, cycles: u128) -> Option<Ratio> {
+    let rate = Ratio::reduced(elements, cycles)?;
+    let fits = |term: u64| u32::try_from(term).is_ok();
+    (fits(rate.numerator()) && fits(rate.denominator())).then_some(rate)
 }
 
 /// A core by itself, its units not numbered yet.

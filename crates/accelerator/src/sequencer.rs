@@ -2,8 +2,8 @@
 
 use std::task::Poll;
 
-use event_kernel::Cycle;
 use pe_array::ArrayModel;
+use quantities::Cycle;
 use tile_program::{
     ArrayTarget, Instruction, InstructionStream, Moved, Observer, Operation, Pass, Program,
     Shortfall, UnitId,

@@ -1,7 +1,7 @@
 //! Where the time of a transfer went: the split of a span of the DMA by cause.
 
 use dram::{Causes, Memory};
-use event_kernel::Cycles;
+use quantities::Cycles;
 use smallvec::SmallVec;
 use tile_program::Cause;
 

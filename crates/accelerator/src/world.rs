@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use event_kernel::{ComponentId, Context, Cycle, Cycles, DomainId, Phase, WaitsFor};
+use event_kernel::{ComponentId, Context, DomainId, Phase, WaitsFor};
+use quantities::{Bytes, Cycle, Cycles};
 use sram::Scratchpad;
 use tile_program::{
-    Bound, Busy, Bytes, Cause, Claim, CoreId, Instruction, Moved, Observer, Platform, ScratchpadId,
+    Bound, Busy, Cause, Claim, CoreId, Instruction, Moved, Observer, Platform, ScratchpadId,
     UnitId, Wait, WaitReason, Waiting,
 };
 

@@ -5,13 +5,14 @@ use std::task::Poll;
 use accelerator::{Machine, MachineError, MachineFile, Outcome, RunOptions, resolve};
 use attribution::{Ledger, Summary};
 use config::Document;
-use event_kernel::{Cycles, RunError};
+use event_kernel::RunError;
 use proptest::prelude::*;
+use quantities::{Bytes, Cycles};
 use smallvec::smallvec;
 use tile_program::{
-    Bytes, Cause, Claim, Class, GemmShape, GemmTile, Instruction, NoObserver, Operation,
-    OperationId, Packed, Pass, Program, Region, ScratchpadId, Stream, TransferTile, UnitId,
-    VectorKind, VectorTile, Wait, WaitReason, Work,
+    Cause, Claim, Class, GemmShape, GemmTile, Instruction, NoObserver, Operation, OperationId,
+    Packed, Pass, Program, Region, ScratchpadId, Stream, TransferTile, UnitId, VectorKind,
+    VectorTile, Wait, WaitReason, Work,
 };
 
 const ARRAY: UnitId = UnitId(0);

@@ -7,9 +7,10 @@ use accelerator::{Machine, MachineFile, Outcome, RunOptions, resolve};
 use attribution::{Ledger, Summary};
 use config::Document;
 use proptest::prelude::*;
+use quantities::Bytes;
 use smallvec::smallvec;
 use tile_program::{
-    Bytes, Cause, Class, Instruction, Operation, OperationId, Pass, Program, Region, ScratchpadId,
+    Cause, Class, Instruction, Operation, OperationId, Pass, Program, Region, ScratchpadId,
     TransferTile, UnitId, Work,
 };
 

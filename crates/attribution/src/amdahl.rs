@@ -1,6 +1,6 @@
 //! Amdahl's law for the part of a run that 1-bit weights can reach.
 
-use event_kernel::Cycles;
+use quantities::Cycles;
 use serde::Serialize;
 use tile_program::Class;
 

@@ -13,7 +13,7 @@
 //!   Other paths may be longer then, so in the same schedule the machine gains that much or less;
 //!   about, since requests meet other rows. The compiler may cut work anew for another array.
 
-use event_kernel::Cycles;
+use quantities::Cycles;
 use serde::Serialize;
 use tile_program::{Cause, Class, ScratchpadId};
 

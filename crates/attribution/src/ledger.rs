@@ -1,6 +1,6 @@
 //! The observer that accounts for every cycle of a run.
 
-use event_kernel::Cycle;
+use quantities::Cycle;
 use tile_program::{
     Activity, Bound, Busy, Cause, Class, Observer, Operation, OperationId, Platform, ScratchpadId,
     UnitId, WaitReason, Waiting, Work,

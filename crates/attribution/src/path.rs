@@ -5,7 +5,7 @@
 //! class and cause. When an instruction completes, its path is that of whatever let it begin, plus
 //! the unit's own time since then. Memory is one path a unit, however long the run is.
 
-use event_kernel::Cycle;
+use quantities::Cycle;
 use tile_program::{Bound, Cause, Class};
 
 use crate::transfers::CauseCycles;

@@ -1,8 +1,8 @@
 //! The account of a run, as plain data.
 
-use event_kernel::{Cycle, Cycles};
+use quantities::{Bytes, Cycle, Cycles};
 use serde::Serialize;
-use tile_program::{Bytes, Cause, Class, ScratchpadId, TileChoice};
+use tile_program::{Cause, Class, ScratchpadId, TileChoice};
 
 use crate::ledger::{Ledger, NO_CLASS, UnitLedger};
 use crate::operations::Entry;

@@ -7,7 +7,7 @@
 //! which becomes known when the span that contains it is reported. A window is then a difference of
 //! two sums.
 
-use event_kernel::{Cycle, Cycles};
+use quantities::{Cycle, Cycles};
 use smallvec::SmallVec;
 use tile_program::{Cause, Target, UnitId};
 

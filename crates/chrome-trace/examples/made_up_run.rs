@@ -10,11 +10,11 @@ use std::error::Error;
 use std::fs::File;
 
 use chrome_trace::{TraceOptions, TraceWriter};
-use event_kernel::{Cycle, Cycles, Frequency};
+use quantities::{Bits, Bytes, Cycle, Cycles, Frequency};
 use tile_program::{
-    ArrayTarget, Bits, Bound, Busy, Bytes, Cause, Class, CoreId, Dataflow, FoldSpan, MemoryTarget,
-    Observer, Operation, OperationId, Platform, ScratchpadId, ScratchpadTarget, Target, UnitId,
-    WaitReason, Waiting,
+    ArrayTarget, Bound, Busy, Cause, Class, CoreId, Dataflow, FoldSpan, MemoryTarget, Observer,
+    Operation, OperationId, Platform, ScratchpadId, ScratchpadTarget, Target, UnitId, WaitReason,
+    Waiting,
 };
 
 const TERNARY: UnitId = UnitId(0);

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::io::Write;
 
-use event_kernel::{Cycle, Frequency};
+use quantities::{Cycle, Frequency};
 
 use crate::counter::Counter;
 use crate::recorder::Recorder;

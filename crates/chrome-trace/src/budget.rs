@@ -5,7 +5,7 @@
 //! recorded from its beginning until that is used up. So they are spread over the whole run, each
 //! stretch of detail holds all units, and nothing need be taken back.
 
-use event_kernel::Cycle;
+use quantities::Cycle;
 
 use crate::TraceOptions;
 
@@ -149,8 +149,8 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use event_kernel::Frequency;
     use proptest::prelude::*;
+    use quantities::Frequency;
 
     fn options(events: u64) -> TraceOptions {
         let clock = Frequency::from_megahertz(500).unwrap();

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use event_kernel::Cycle;
+use quantities::Cycle;
 
 use crate::rate::{Rate, Scale};
 use crate::recorder::{Detail, Recorder};

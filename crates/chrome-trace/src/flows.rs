@@ -1,6 +1,6 @@
 //! Arrows from a fetch to the tile that uses it.
 
-use event_kernel::Cycle;
+use quantities::Cycle;
 use tile_program::{Busy, OperationId, UnitId};
 
 /// How many fetches are remembered while their use is awaited.

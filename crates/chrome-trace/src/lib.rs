@@ -46,7 +46,7 @@ mod summary;
 mod track;
 mod writer;
 
-use event_kernel::{Cycle, Frequency};
+use quantities::{Cycle, Frequency};
 
 pub use length::count_instructions;
 pub use summary::{LeftOut, TraceSummary};

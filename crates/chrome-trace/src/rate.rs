@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use event_kernel::Frequency;
+use quantities::Frequency;
 
 /// The unit of a counter: a quantity of 1 in one cycle is `numerator / denominator` of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
-use event_kernel::Cycle;
+use quantities::Cycle;
 
 use crate::budget::Budget;
 pub(crate) use crate::budget::Detail;

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io::Write;
 
-use event_kernel::{Cycle, Cycles};
+use quantities::{Cycle, Cycles};
 use tile_program::{Busy, Cause, OperationId, Role, UnitId, WaitReason, Waiting};
 
 use crate::recorder::{Detail, Recorder, Slice, TrackId};

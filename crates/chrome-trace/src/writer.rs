@@ -2,10 +2,9 @@
 
 use std::io::{self, Write};
 
-use event_kernel::Cycle;
+use quantities::{Bytes, Cycle};
 use tile_program::{
-    Busy, Bytes, CoreId, FoldSpan, Observer, Operation, Platform, Role, ScratchpadId, UnitId,
-    Waiting,
+    Busy, CoreId, FoldSpan, Observer, Operation, Platform, Role, ScratchpadId, UnitId, Waiting,
 };
 
 use crate::bandwidth::Bandwidth;

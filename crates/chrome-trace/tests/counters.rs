@@ -8,11 +8,10 @@ use std::collections::BTreeMap;
 
 use chrome_trace::check::{CheckError, check};
 use chrome_trace::{TraceOptions, TraceWriter};
-use event_kernel::{Cycle, Frequency};
 use proptest::prelude::*;
+use quantities::{Bytes, Cycle, Frequency};
 use tile_program::{
-    Bound, Busy, Bytes, CoreId, FoldSpan, Observer, Operation, OperationId, ScratchpadId, UnitId,
-    Waiting,
+    Bound, Busy, CoreId, FoldSpan, Observer, Operation, OperationId, ScratchpadId, UnitId, Waiting,
 };
 use toy::{LOAD, STORE};
 

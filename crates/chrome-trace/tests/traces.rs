@@ -8,8 +8,8 @@ use std::io::{self, Write};
 
 use chrome_trace::check::{CheckError, Contents, check};
 use chrome_trace::{LeftOut, TraceOptions, TraceSummary, TraceWriter};
-use event_kernel::{Cycle, Frequency};
 use proptest::prelude::*;
+use quantities::{Cycle, Frequency};
 use tile_program::{Busy, Cause, Observer, Operation, Waiting};
 use toy::{LOAD, Ran};
 
@@ -350,9 +350,9 @@ fn an_operation_of_one_tile_stays_its_parent() {
         tile: 0,
         from: Cycle(0),
         to: Cycle(9),
-        parts: &[(Cause::Compute, event_kernel::Cycles(9))],
+        parts: &[(Cause::Compute, quantities::Cycles(9))],
         macs: 0,
-        bytes: tile_program::Bytes(0),
+        bytes: quantities::Bytes(0),
     });
     writer.waiting(&Waiting {
         unit: toy::VECTOR,

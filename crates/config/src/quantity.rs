@@ -5,10 +5,10 @@
 
 use std::fmt;
 
-use event_kernel::{ClockError, Frequency};
+use quantities::FrequencyError;
+use quantities::{Bytes, Frequency};
 use serde::de::{Deserialize, Deserializer, EnumAccess, Error, VariantAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
-use tile_program::Bytes;
 
 use crate::{Decimal, FieldError};
 
@@ -157,7 +157,7 @@ impl Clock {
         let numerator = u64::try_from(numerator).map_err(|_| too_fine())?;
         let denominator = u64::try_from(denominator).map_err(|_| too_fine())?;
         Frequency::new(numerator, denominator).map_err(|error| match error {
-            ClockError::Zero => FieldError::new("", format!("a clock of {self} never ticks"))
+            FrequencyError::Zero => FieldError::new("", format!("a clock of {self} never ticks"))
                 .help("give a frequency above zero, such as MHz(500)"),
             _ => too_fine(),
         })

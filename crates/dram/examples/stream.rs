@@ -1,6 +1,6 @@
 //! Host time of streaming: `cargo run --release -p dram --example stream [PRESET]`.
 use dram::{Direction, DramConfig, Memory, preset};
-use event_kernel::Cycle;
+use quantities::Cycle;
 use std::time::Instant;
 
 /// Processor time of this thread in seconds where the system tells it, else wall time.

@@ -5,7 +5,7 @@ mod check;
 use std::collections::BTreeMap;
 
 use config::{FieldError, Whole};
-use event_kernel::Frequency;
+use quantities::Frequency;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::address::{AddressMap, Hash};

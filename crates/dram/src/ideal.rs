@@ -4,7 +4,7 @@
 //! lost to rounding however long the run: data of a request ends at the cycle in which its last
 //! byte has moved, and the rest of that cycle belongs to the next request.
 
-use event_kernel::{Cycle, Frequency};
+use quantities::{Cycle, Frequency};
 use serde::{Deserialize, Serialize};
 
 use crate::memory::{Counters, Direction};
@@ -75,7 +75,7 @@ impl Ideal {
             Bandwidth::BytesPerSecond(bytes) => {
                 let numerator = u128::from(unit_bytes) * u128::from(hertz);
                 let denominator = u128::from(bytes) * u128::from(per);
-                let divisor = gcd(numerator, denominator);
+                let divisor = quantities::gcd_wide(numerator, denominator);
                 Some((numerator / divisor, denominator / divisor))
             }
         };
@@ -128,11 +128,4 @@ impl Ideal {
     pub(crate) fn take_decided(&mut self) -> Vec<Transfer> {
         std::mem::take(&mut self.decided)
     }
-}
-
-const fn gcd(mut a: u128, mut b: u128) -> u128 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }

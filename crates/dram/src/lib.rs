@@ -11,7 +11,7 @@
 //!
 //! ```
 //! use dram::{Direction, DramConfig, Memory};
-//! use event_kernel::Cycle;
+//! use quantities::Cycle;
 //!
 //! let memory = Memory::dram(&DramConfig::preset("HBM2-2000", 4))?;
 //! let mut channels: Vec<_> = (0..memory.channels()).map(|_| memory.channel()).collect();

@@ -2,7 +2,7 @@
 //! over them.
 
 use config::FieldError;
-use event_kernel::{Cycle, Cycles, Frequency};
+use quantities::{Cycle, Cycles, Frequency};
 
 use crate::address::{Share, shares};
 use crate::command::Issued;

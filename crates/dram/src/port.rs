@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use event_kernel::Cycle;
+use quantities::Cycle;
 
 use crate::memory::{Channel, Counters, Direction, Done};
 

@@ -1,8 +1,8 @@
 //! The rate that decisions compare times by, beside the one that reports show.
 
 use dram::{Bandwidth, DramConfig, IdealConfig, Memory, MemoryConfig};
-use event_kernel::Frequency;
 use proptest::prelude::*;
+use quantities::Frequency;
 
 fn memory(config: &MemoryConfig) -> Memory {
     Memory::new(config, Frequency::from_hertz(500_000_000).unwrap()).unwrap()

@@ -1,6 +1,6 @@
 //! Counts of activity: what a run did on chip, by class.
 
-use event_kernel::Cycle;
+use quantities::Cycle;
 use tile_program::{
     Activity, Class, GemmTile, Observer, Operation, Platform, Role, ScratchpadId, VectorKind,
     VectorTile, Work,

@@ -9,7 +9,7 @@
 //! ```
 //! use energy::Technology;
 //! use pe_array::Element;
-//! use tile_program::Bytes;
+//! use quantities::Bytes;
 //!
 //! let technology = Technology::shipped("45nm").unwrap();
 //! let ternary = Element::Ternary {

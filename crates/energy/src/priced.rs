@@ -1,7 +1,8 @@
 //! A machine in a technology: the energy of each part's steps, and how large the machine is.
 
 use pe_array::PeKind;
-use tile_program::{Bytes, Dataflow, ScratchpadId};
+use quantities::Bytes;
+use tile_program::{Dataflow, ScratchpadId};
 
 use crate::counts::VECTOR_KINDS;
 use crate::file::Basis;

@@ -2,7 +2,7 @@
 
 use config::{ConfigError, Decimal, Document, FieldError};
 use pe_array::PeKind;
-use tile_program::Bytes;
+use quantities::Bytes;
 
 use crate::file::{Basis, FigureFile, SourceFile, TechnologyFile};
 use crate::resolve;

@@ -7,7 +7,8 @@ use energy::{
 };
 use pe_array::Element;
 use proptest::prelude::*;
-use tile_program::{Bytes, Cause, Class, Dataflow, Reach, VectorKind};
+use quantities::Bytes;
+use tile_program::{Cause, Class, Dataflow, Reach, VectorKind};
 
 const MATMUL: usize = Class::MatMul as usize;
 

@@ -3,7 +3,7 @@
 use config::Document;
 use energy::{Basis, Technology};
 use pe_array::Element;
-use tile_program::Bytes;
+use quantities::Bytes;
 
 fn kind(element: &str) -> pe_array::PeKind {
     let document = Document::parse("element", element).unwrap();

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::{ComponentId, Context, Cycles, Instant, Phase};
+use crate::{ComponentId, Context, Instant, Phase};
+use quantities::Cycles;
 
 /// A bounded, ordered link from one component to another, with latency and back-pressure.
 ///

@@ -4,26 +4,12 @@
 //! [`Timeline`] chooses as its tick the greatest time that divides every period; each edge of each
 //! domain is then a whole number of ticks, and domains never drift against each other.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
-use crate::{Cycle, Cycles};
-
-/// An exact frequency: `numerator / denominator` hertz, reduced, never zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Frequency {
-    numerator: u64,
-    denominator: u64,
-}
+use quantities::{Cycle, Frequency, gcd_wide};
 
 /// Why clocks cannot be put on one time line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClockError {
-    /// A frequency of zero, or with a denominator of zero.
-    #[error("a clock needs a frequency above zero")]
-    Zero,
     /// The common tick of the periods does not fit 128-bit arithmetic.
     #[error("the clock periods have no common tick within 128 bits; choose rounder frequencies")]
     NoCommonTick,
@@ -45,107 +31,6 @@ pub struct Timeline {
     frequencies: Vec<Frequency>,
 }
 
-const fn gcd(mut a: u128, mut b: u128) -> u128 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
-}
-
-impl Frequency {
-    /// `numerator / denominator` hertz.
-    ///
-    /// # Errors
-    /// [`ClockError::Zero`] if either is zero.
-    pub const fn new(numerator: u64, denominator: u64) -> Result<Self, ClockError> {
-        if numerator == 0 || denominator == 0 {
-            return Err(ClockError::Zero);
-        }
-        let divisor = gcd(numerator as u128, denominator as u128) as u64;
-        Ok(Self {
-            numerator: numerator / divisor,
-            denominator: denominator / divisor,
-        })
-    }
-
-    /// Whole hertz.
-    ///
-    /// # Errors
-    /// [`ClockError::Zero`] if zero.
-    pub const fn from_hertz(hertz: u64) -> Result<Self, ClockError> {
-        Self::new(hertz, 1)
-    }
-
-    /// Whole megahertz.
-    ///
-    /// # Errors
-    /// [`ClockError::Zero`] if zero.
-    pub const fn from_megahertz(megahertz: u64) -> Result<Self, ClockError> {
-        match megahertz.checked_mul(1_000_000) {
-            Some(hertz) => Self::new(hertz, 1),
-            None => Err(ClockError::NoCommonTick),
-        }
-    }
-
-    /// The frequency whose period is so many femtoseconds.
-    ///
-    /// # Errors
-    /// [`ClockError::Zero`] if zero.
-    pub const fn from_period_femtoseconds(period: u64) -> Result<Self, ClockError> {
-        Self::new(1_000_000_000_000_000, period)
-    }
-
-    /// Hertz as a reduced fraction.
-    #[must_use]
-    pub const fn as_fraction(self) -> (u64, u64) {
-        (self.numerator, self.denominator)
-    }
-
-    /// Hertz, for reports.
-    #[must_use]
-    pub fn as_hertz_f64(self) -> f64 {
-        self.numerator as f64 / self.denominator as f64
-    }
-
-    /// Seconds that a span lasts, for reports.
-    #[must_use]
-    pub fn seconds_f64(self, span: Cycles) -> f64 {
-        span.get() as f64 / self.as_hertz_f64()
-    }
-
-    /// The least whole number of cycles that last at least so many picoseconds.
-    ///
-    /// Returns `None` past 64 bits.
-    #[must_use]
-    pub fn cycles_ceil(self, picoseconds: u64) -> Option<Cycles> {
-        self.cycles_to_pass(picoseconds, 1_000_000_000_000)
-    }
-
-    /// The least whole number of cycles in which an amount passes at so many units of it a second.
-    ///
-    /// Returns `None` past 64 bits, or at a rate of 0.
-    #[must_use]
-    pub fn cycles_to_pass(self, amount: u64, per_second: u64) -> Option<Cycles> {
-        let product = u128::from(amount) * u128::from(self.numerator);
-        let second = u128::from(self.denominator) * u128::from(per_second);
-        let cycles = (second > 0).then(|| product.div_ceil(second))?;
-        u64::try_from(cycles).ok().map(Cycles)
-    }
-}
-
-impl fmt::Display for Frequency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hertz = self.as_hertz_f64();
-        if hertz >= 1e9 {
-            write!(f, "{} GHz", hertz / 1e9)
-        } else if hertz >= 1e6 {
-            write!(f, "{} MHz", hertz / 1e6)
-        } else {
-            write!(f, "{hertz} Hz")
-        }
-    }
-}
-
 impl Timeline {
     /// Puts domains of these frequencies on one grid; domain `i` gets the `i`-th [`DomainId`].
     ///
@@ -153,22 +38,22 @@ impl Timeline {
     /// [`ClockError::NoCommonTick`] if the grid would need more than 128 bits.
     pub fn new(frequencies: &[Frequency]) -> Result<Self, ClockError> {
         // Periods are denominator/numerator seconds. Their greatest common divisor is
-        // gcd(denominators) / lcm(numerators); a period is that many ticks times
+        // gcd_wide(denominators) / lcm(numerators); a period is that many ticks times
         // (denominator / gcd) · (lcm / numerator).
         let mut divisor = 0;
         let mut multiple: u128 = 1;
         for frequency in frequencies {
-            divisor = gcd(divisor, u128::from(frequency.denominator));
-            let numerator = u128::from(frequency.numerator);
-            multiple = (multiple / gcd(multiple, numerator))
+            divisor = gcd_wide(divisor, u128::from(frequency.as_fraction().1));
+            let numerator = u128::from(frequency.as_fraction().0);
+            multiple = (multiple / gcd_wide(multiple, numerator))
                 .checked_mul(numerator)
                 .ok_or(ClockError::NoCommonTick)?;
         }
         let ticks_per_cycle = frequencies
             .iter()
             .map(|frequency| {
-                let ticks = (u128::from(frequency.denominator) / divisor)
-                    .checked_mul(multiple / u128::from(frequency.numerator))
+                let ticks = (u128::from(frequency.as_fraction().1) / divisor)
+                    .checked_mul(multiple / u128::from(frequency.as_fraction().0))
                     .ok_or(ClockError::NoCommonTick)?;
                 // Every 64-bit edge number must have an instant.
                 ticks
@@ -255,12 +140,6 @@ mod tests {
     }
 
     #[test]
-    fn a_frequency_of_zero_is_refused() {
-        assert_eq!(Frequency::from_hertz(0), Err(ClockError::Zero));
-        assert_eq!(Frequency::new(1, 0), Err(ClockError::Zero));
-    }
-
-    #[test]
     fn periods_without_a_common_tick_are_refused() {
         let a = Frequency::from_hertz(u64::MAX).unwrap();
         let b = Frequency::from_hertz(u64::MAX - 1).unwrap();
@@ -289,13 +168,5 @@ mod tests {
             }
         }
 
-        #[test]
-        fn cycles_ceil_is_the_least_span_that_lasts(hertz in 1u64..5_000_000_000, ps in 0u64..1 << 40) {
-            let frequency = Frequency::from_hertz(hertz).unwrap();
-            let cycles = u128::from(frequency.cycles_ceil(ps).unwrap().get());
-            let target = u128::from(ps) * u128::from(hertz);
-            prop_assert!(cycles * 1_000_000_000_000 >= target);
-            prop_assert!(cycles == 0 || (cycles - 1) * 1_000_000_000_000 < target);
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! What a component can do while it is awake.
 
 use crate::simulation::PastWake;
-use crate::{Cycle, Cycles, DomainId, Instant, Phase, Timeline, WakeQueue};
+use crate::{DomainId, Instant, Phase, Timeline, WakeQueue};
+use quantities::{Cycle, Cycles};
 
 /// Names a component of a [`Simulation`](crate::Simulation).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

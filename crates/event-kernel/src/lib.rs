@@ -4,7 +4,7 @@
 //! *world* `W` of the caller's. The kernel knows clocks, order and waiting, and nothing of what is
 //! simulated: a network switch could be written on it as well as an accelerator.
 //!
-//! * [`Timeline`]: clock domains on one exact integer grid; [`Cycle`] is a point, [`Cycles`] a span.
+//! * [`Timeline`]: clock domains on one exact integer grid.
 //! * [`WakeQueue`]: at most one wake-up per component, so the queue holds components, not traffic.
 //! * [`Phase`]: the closed order inside an instant.
 //! * [`Channel`]: a bounded link with latency and back-pressure. The simulator's machine does not use
@@ -39,11 +39,9 @@ mod clock;
 mod context;
 mod queue;
 mod simulation;
-mod time;
 
 pub use channel::{Channel, Full};
-pub use clock::{ClockError, DomainId, Frequency, Instant, Timeline};
+pub use clock::{ClockError, DomainId, Instant, Timeline};
 pub use context::{ComponentId, Context};
 pub use queue::{Phase, WakeQueue};
 pub use simulation::{Component, Limits, RunError, Simulation, Waiter, WaitsFor};
-pub use time::{Cycle, Cycles};

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::context::Scheduler;
-use crate::{ComponentId, Context, Cycle, DomainId, Instant, Phase, Timeline, WakeQueue};
+use crate::{ComponentId, Context, DomainId, Instant, Phase, Timeline, WakeQueue};
+use quantities::Cycle;
 
 /// A part of the simulated system. It sleeps until it is woken; all that it shares with others is
 /// in the world `W`.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use event_kernel::{
-    Channel, Component, Context, Cycle, Cycles, Frequency, Limits, Phase, RunError, Simulation,
-    Timeline, WaitsFor, WakeQueue,
+    Channel, Component, Context, Limits, Phase, RunError, Simulation, Timeline, WaitsFor, WakeQueue,
 };
 use proptest::prelude::*;
+use quantities::{Cycle, Cycles, Frequency};
 
 /// A component made of a function; content unless told otherwise.
 struct Actor<F>(F);

@@ -2,9 +2,9 @@
 
 use accelerator::{Machine, MachineError, Outcome, RunOptions};
 use attribution::{Amdahl, Ledger, Summary};
-use event_kernel::{Cycle, Frequency};
+use quantities::{Bytes, Cycle, Frequency};
 use rayon::prelude::*;
-use tile_program::{Bytes, Observer, Operation};
+use tile_program::{Observer, Operation};
 use workload_compiler::{CompileError, Workload, compile};
 
 /// A workload on a machine.

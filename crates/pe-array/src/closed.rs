@@ -1,6 +1,6 @@
 //! The sums over all folds of a tile, in closed form.
 
-use event_kernel::Cycles;
+use quantities::Cycles;
 use tile_program::Cause;
 
 use crate::fold::{Cut, Folds};

@@ -1,58 +1,29 @@
 //! How fast the scratchpads can feed an array.
 
+use quantities::Ratio;
 use serde::Serialize;
 
-/// An exact rate: `elements` per `cycles`, both at least one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct Rate {
-    elements: u32,
-    cycles: u32,
+/// Elements that a port of so many bits moves each cycle, where `elements` of them are packed into
+/// `bits` (INT8: 1 in 8; five trits to the byte: 5 in 8; BF16: 1 in 16): elements over cycles.
+///
+/// `None` if any is zero or the product leaves 64 bits.
+#[must_use]
+pub fn port_rate(port_bits: u64, elements: u64, bits: u64) -> Option<Ratio> {
+    Ratio::new(port_bits.checked_mul(elements)?, bits)
 }
 
-impl Rate {
-    /// So many elements in so many cycles; `None` if either is zero.
-    #[must_use]
-    pub const fn new(elements: u32, cycles: u32) -> Option<Self> {
-        if elements == 0 || cycles == 0 {
-            None
-        } else {
-            Some(Self { elements, cycles })
-        }
-    }
-
-    /// Elements that a port of so many bits moves each cycle, where `elements` of them are packed
-    /// into `bits` (INT8: 1 in 8; five trits to the byte: 5 in 8; BF16: 1 in 16).
-    ///
-    /// `None` if any is zero or the product leaves 32 bits.
-    #[must_use]
-    pub fn of_port(port_bits: u32, elements: u32, bits: u32) -> Option<Self> {
-        Self::new(port_bits.checked_mul(elements)?, bits)
-    }
-
-    /// Elements of the rate, in [`Rate::cycles`] cycles.
-    #[must_use]
-    pub const fn elements(self) -> u32 {
-        self.elements
-    }
-
-    /// Cycles in which [`Rate::elements`] elements move.
-    #[must_use]
-    pub const fn cycles(self) -> u32 {
-        self.cycles
-    }
-}
-
-/// What the scratchpads can deliver to (A, B) and take from (C) an array each cycle, in elements.
-/// `None` is a port that never slows the array.
+/// What the scratchpads can deliver to (A, B) and take from (C) an array each cycle.
+/// A rate is a number of elements over a number of cycles; `None` is a port that never slows the
+/// array.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Feed {
     /// Operand A: activations.
-    pub a: Option<Rate>,
+    pub a: Option<Ratio>,
     /// Operand B: weights.
-    pub b: Option<Rate>,
+    pub b: Option<Ratio>,
     /// Results and partial sums. One result moved counts one element, also where it is added to a
     /// sum in the scratchpad: the scratchpad reads and writes in the same cycle.
-    pub c: Option<Rate>,
+    pub c: Option<Ratio>,
 }
 
 impl Feed {
@@ -78,10 +49,10 @@ impl Pace {
     };
 
     /// The pace at which a port moves `elements` elements a step.
-    pub(crate) fn of(elements: u64, rate: Option<Rate>) -> Self {
+    pub(crate) fn of(elements: u64, rate: Option<Ratio>) -> Self {
         rate.map_or(Self::UNLIMITED, |rate| Self {
-            cycles: u128::from(elements) * u128::from(rate.cycles),
-            steps: u128::from(rate.elements),
+            cycles: u128::from(elements) * u128::from(rate.denominator()),
+            steps: u128::from(rate.numerator()),
         })
     }
 
@@ -147,12 +118,12 @@ mod tests {
     use proptest::prelude::*;
 
     /// The port as hardware: a bucket of tokens, filled each cycle, emptied by each step.
-    fn by_token_bucket(elements: u64, rate: Rate, steps: u64, interval: u64) -> u64 {
-        let need = elements * u64::from(rate.cycles);
-        let cap = need + u64::from(rate.elements);
+    fn by_token_bucket(elements: u64, rate: Ratio, steps: u64, interval: u64) -> u64 {
+        let need = elements * rate.denominator();
+        let cap = need + rate.numerator();
         let (mut level, mut cycle, mut next, mut entered) = (0, 0, 0, 0);
         loop {
-            level = cap.min(level + u64::from(rate.elements));
+            level = cap.min(level + rate.numerator());
             if level >= need && cycle >= next {
                 level -= need;
                 entered += 1;
@@ -168,9 +139,9 @@ mod tests {
     proptest! {
         #[test]
         fn the_stream_law_is_the_token_bucket(
-            elements in 1u64..40, per in 1u32..40, cycles in 1u32..9, steps in 1u64..60, interval in 1u64..6,
+            elements in 1u64..40, per in 1u64..40, cycles in 1u64..9, steps in 1u64..60, interval in 1u64..6,
         ) {
-            let rate = Rate::new(per, cycles).unwrap();
+            let rate = Ratio::new(per, cycles).unwrap();
             let law = Pace::of(elements, Some(rate)).stream_cycles(steps, interval).unwrap();
             prop_assert_eq!(law, by_token_bucket(elements, rate, steps, interval));
         }
@@ -185,8 +156,8 @@ mod tests {
     #[test]
     fn a_packed_port_has_a_fractional_rate() {
         // 64 bits of five trits to the byte: 40 trits a cycle.
-        let rate = Rate::of_port(64, 5, 8).unwrap();
-        assert_eq!((rate.elements(), rate.cycles()), (320, 8));
+        let rate = port_rate(64, 5, 8).unwrap();
+        assert_eq!((rate.numerator(), rate.denominator()), (40, 1));
         assert_eq!(Pace::of(40, Some(rate)).stream_cycles(7, 1), Some(7));
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use quantities::Bits;
 use serde::{Deserialize, Serialize};
-use tile_program::{Bits, Numbers};
+use tile_program::Numbers;
 
 /// A number format of an operand or an accumulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ mod matrix;
 pub use arithmetic::{Arithmetic, Floats, Integers};
 pub use matrix::Matrix;
 
-use event_kernel::Cycles;
+use quantities::Cycles;
 
 use crate::Dataflow;
 

@@ -33,7 +33,7 @@ mod timing;
 
 pub use config::{ArrayConfig, Convention, Tiles};
 pub use element::{Element, Variant};
-pub use feed::{Feed, Rate};
+pub use feed::{Feed, port_rate};
 pub use fold::Fold;
 pub use format::Format;
 pub use kind::PeKind;

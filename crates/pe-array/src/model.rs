@@ -1,8 +1,9 @@
 //! An array that answers for the timing of tiles.
 
 use config::FieldError;
+use quantities::Bits;
 use serde::Serialize;
-use tile_program::{Bits, Dataflow, GemmTile};
+use tile_program::{Dataflow, GemmTile};
 
 use crate::config::Resolved;
 use crate::fold::{Cut, Folds};

@@ -1,6 +1,6 @@
 //! When a tile's folds run: closed forms, and every stamp when asked for.
 
-use event_kernel::{Cycle, Cycles};
+use quantities::{Cycle, Cycles};
 use tile_program::Cause;
 
 use crate::closed::{Closed, Sheet};

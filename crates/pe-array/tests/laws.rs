@@ -1,11 +1,10 @@
 //! What the timing laws promise, as properties.
 
-use event_kernel::{Cycle, Cycles};
 use pe_array::{
-    ArrayConfig, ArrayModel, Convention, Dataflow, Element, Feed, Rate, TileError, TileTiming,
-    Variant,
+    ArrayConfig, ArrayModel, Convention, Dataflow, Element, Feed, TileError, TileTiming, Variant,
 };
 use proptest::prelude::*;
+use quantities::{Cycle, Cycles, Ratio};
 use tile_program::{Cause, GemmTile};
 
 fn array(rows: u64, columns: u64, dataflow: Dataflow, timing: Convention) -> ArrayConfig {
@@ -53,10 +52,10 @@ fn convention() -> impl Strategy<Value = Convention> {
     ]
 }
 
-fn rate() -> impl Strategy<Value = Option<Rate>> {
+fn rate() -> impl Strategy<Value = Option<Ratio>> {
     prop_oneof![
         1 => Just(None),
-        2 => (1u32..12, 1u32..5).prop_map(|(elements, cycles)| Rate::new(elements, cycles)),
+        2 => (1u64..12, 1u64..5).prop_map(|(elements, cycles)| Ratio::new(elements, cycles)),
     ]
 }
 
@@ -164,8 +163,8 @@ proptest! {
             ArrayModel::new(config).unwrap().tile(&gemm(m, n, k), feed).unwrap().total
         };
         // A port moves the group's operands one by one.
-        let slower = |rate: Option<Rate>| {
-            rate.map(|rate| Rate::new(rate.elements(), rate.cycles() * group as u32).unwrap())
+        let slower = |rate: Option<Ratio>| {
+            rate.map(|rate| Ratio::new(rate.numerator(), rate.denominator() * group).unwrap())
         };
         let grouped = Feed { a: slower(feed.a), b: slower(feed.b), c: feed.c };
         prop_assert_eq!(total(&lookup, k, &feed), total(&plain, k.div_ceil(group), &grouped));
@@ -235,7 +234,7 @@ fn the_largest_tiles_are_an_error_and_not_a_wrap() {
     assert!(matches!(error, TileError::Overflow { .. }), "{error}");
     // MACs fit, cycles do not.
     let slow = Feed {
-        a: Rate::new(1, 1000),
+        a: Ratio::new(1, 1000),
         ..Feed::UNLIMITED
     };
     let error = model.tile(&gemm(1 << 30, 1, 1 << 30), &slow).unwrap_err();

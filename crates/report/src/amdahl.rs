@@ -2,7 +2,7 @@
 //! this machine would gain from faster arrays alone.
 
 use attribution::{Limit, Speedup};
-use event_kernel::Cycles;
+use quantities::Cycles;
 use tile_program::Class;
 
 use crate::facts::{Run, law_speedups};

@@ -2,10 +2,10 @@
 
 use attribution::{Amdahl, FasterArrays, FasterArraysBound, Peaks, Roofline, Speedup, Summary};
 use energy::{Account, Area, UnitArea};
-use event_kernel::Frequency;
+use quantities::{Bytes, Frequency};
 use serde::Serialize;
 use serde_json::Value;
-use tile_program::{Bytes, UnitId};
+use tile_program::UnitId;
 
 /// One array of the machine.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,13 +5,13 @@
 mod toy;
 
 use attribution::Ledger;
-use event_kernel::{Cycle, Frequency};
 use proptest::prelude::*;
+use quantities::{Bytes, Cycle, Frequency};
 use report::{
     ArrayFacts, ChannelCycles, DramFacts, ModelFacts, Run, ScratchpadFacts, Style, to_json, to_text,
 };
 use serde_json::{Value, json};
-use tile_program::{Bytes, UnitId};
+use tile_program::UnitId;
 use toy::{Draw, LOAD, Ran, STORE};
 
 fn report(ran: &[Ran]) -> Run {

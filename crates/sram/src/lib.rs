@@ -15,14 +15,12 @@
 //! of a side share its ports is set down at [`share`].
 
 mod port;
-mod rate;
 
 pub use port::share;
-pub use rate::Rate;
 
 use port::{DmaPorts, Ports};
 
-use tile_program::{Bits, Bytes};
+use quantities::{Bits, Bytes, Ratio};
 
 /// How a scratchpad is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,10 +82,10 @@ impl Scratchpad {
 
     /// Bytes a cycle that each side (computing units; DMA) can move; `None` without limits.
     #[must_use]
-    pub fn side_rate(&self) -> Option<Rate> {
+    pub fn side_rate(&self) -> Option<Ratio> {
         let Geometry { banks, port, .. } = self.geometry?;
         // An odd bank changes sides with every tile; on average each side has half of the ports.
-        Some(Rate::new(banks * port.get(), 2))
+        Ratio::new(banks * port.get(), 2)
     }
 
     /// Takes bytes.
@@ -231,7 +229,7 @@ mod tests {
 
     #[test]
     fn each_side_has_half_of_the_ports() {
-        assert_eq!(scratchpad(1).side_rate(), Some(Rate::new(16, 1)));
+        assert_eq!(scratchpad(1).side_rate(), Ratio::new(16, 1));
         assert_eq!(Scratchpad::new(None).side_rate(), None);
     }
 

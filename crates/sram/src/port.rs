@@ -11,8 +11,7 @@
 //!
 //! Rates are integers, rounded so that no cycle carries more than the ports do.
 
-use event_kernel::Cycles;
-use tile_program::{Bits, Bytes};
+use quantities::{Bits, Bytes, Cycles, Ratio};
 
 use crate::Scratchpad;
 
@@ -141,7 +140,7 @@ pub(crate) struct DmaPorts {
 
 impl DmaPorts {
     /// The first cycle at which data that is there at a cycle has passed the ports.
-    pub(crate) fn pass(&mut self, rate: crate::Rate, at: u64, data: Bytes) -> u64 {
+    pub(crate) fn pass(&mut self, rate: Ratio, at: u64, data: Bytes) -> u64 {
         let (bytes, cycles) = rate.as_fraction();
         let busy = u128::from(data.get()) * u128::from(cycles);
         // It passes as it arrives, no faster than the ports.

@@ -85,7 +85,8 @@ impl From<std::io::Error> for Failure {
 
 #[cfg(test)]
 mod tests {
-    use tile_program::{Bytes, Moved, Shortfall};
+    use quantities::Bytes;
+    use tile_program::{Moved, Shortfall};
 
     use super::*;
 

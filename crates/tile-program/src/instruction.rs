@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{Bits, Bytes, CoreId, OperationId, Packed, ScratchpadId, UnitId};
+use crate::{CoreId, OperationId, Packed, ScratchpadId, UnitId};
+use quantities::{Bits, Bytes};
 
 /// Why an instruction must wait for another unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -26,7 +26,6 @@ mod observe;
 mod packed;
 mod platform;
 mod program;
-mod size;
 mod target;
 mod tiling;
 
@@ -42,7 +41,6 @@ pub use platform::{LinkId, Network, Platform, Reach};
 pub use program::{
     GemmShape, InstructionStream, Moved, Operation, OperationId, Pass, Program, Shortfall, in_turn,
 };
-pub use size::{Bits, Bytes};
 pub use target::{
     ArrayTarget, ArrayTime, CoreId, Interleave, Laws, MemoryTarget, Role, ScratchpadId,
     ScratchpadTarget, Target, UnitId,

@@ -3,11 +3,9 @@
 //! All times are cycles of the machine's reference clock; where a unit has a clock of its own,
 //! its edges are rounded up to the next reference edge, so that spans still join without a gap.
 
-use event_kernel::{Cycle, Cycles};
+use quantities::{Bits, Bytes, Cycle, Cycles};
 
-use crate::{
-    Bits, Bytes, Cause, CoreId, Operation, OperationId, ScratchpadId, UnitId, WaitReason, Work,
-};
+use crate::{Cause, CoreId, Operation, OperationId, ScratchpadId, UnitId, WaitReason, Work};
 
 /// A unit worked on an instruction in `from..to`.
 #[derive(Clone, Copy, Debug)]

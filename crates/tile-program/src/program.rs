@@ -2,7 +2,8 @@
 
 use std::task::Poll;
 
-use crate::{Bytes, Class, Family, Instruction, TileChoice, UnitId};
+use crate::{Class, Family, Instruction, TileChoice, UnitId};
+use quantities::Bytes;
 
 /// An operation within its pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

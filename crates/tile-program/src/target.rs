@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Bits, Bytes, Dataflow, Family, GemmTile, Numbers, Packed, VectorTile};
+use crate::{Dataflow, Family, GemmTile, Numbers, Packed, VectorTile};
+use quantities::{Bits, Bytes};
 
 /// A unit of the machine that executes instructions in order: an array, the vector unit, the
 /// load or the store side of the DMA.

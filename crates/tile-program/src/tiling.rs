@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::Bytes;
+use quantities::Bytes;
 
 /// Which loop over tiles is outermost. The loop over k is always innermost, so that partial sums
 /// never leave the chip.

@@ -1,7 +1,8 @@
 //! Why a workload cannot be compiled for a machine.
 
 use config::{FieldError, among};
-use tile_program::{Bytes, Family, Packed, ScratchpadId};
+use quantities::Bytes;
+use tile_program::{Family, Packed, ScratchpadId};
 
 use crate::Format;
 

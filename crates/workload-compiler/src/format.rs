@@ -100,7 +100,7 @@ impl Format {
     pub(crate) const fn elements_of_accesses(self, access: u64) -> u64 {
         let tenths = self.tenths();
         let whole = 80 * access;
-        whole / gcd(whole, tenths)
+        whole / quantities::gcd(whole, tenths)
     }
 
     /// Width of an element as an array sees it once it is unpacked.
@@ -166,18 +166,6 @@ impl fmt::Display for Format {
             Self::Fp16 => "FP16",
         })
     }
-}
-
-pub(crate) const fn gcd(mut a: u64, mut b: u64) -> u64 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
-}
-
-/// The least common multiple, or `None` past 64 bits.
-pub(crate) const fn lcm(a: u64, b: u64) -> Option<u64> {
-    (a / gcd(a, b)).checked_mul(b)
 }
 
 #[cfg(test)]

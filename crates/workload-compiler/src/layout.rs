@@ -11,8 +11,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use quantities::Bytes;
 use smallvec::SmallVec;
-use tile_program::{Bytes, Interleave, MemoryTarget, Region};
+use tile_program::{Interleave, MemoryTarget, Region};
 
 use crate::Format;
 use crate::error::CompileError;
@@ -72,8 +73,8 @@ impl WeightRegion {
     /// Rows of k after which a cut falls on a whole access.
     pub(crate) fn k_unit(&self) -> u64 {
         let elements = self.format.elements_of_accesses(self.access);
-        let unit = elements / crate::format::gcd(elements, self.width);
-        crate::format::lcm(unit, self.tile_rows).unwrap_or(u64::MAX)
+        let unit = elements / quantities::gcd(elements, self.width);
+        quantities::lcm(unit, self.tile_rows).unwrap_or(u64::MAX)
     }
 
     /// Columns `from..from + columns`, rows `k_from..k_from + k`.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::task::Poll;
 
-use tile_program::{Bytes, Family, Instruction, OperationId, Pass, Platform, Program};
+use quantities::Bytes;
+use tile_program::{Family, Instruction, OperationId, Pass, Platform, Program};
 
 use crate::emit::{Seat, SharedBoard};
 use crate::error::CompileError;

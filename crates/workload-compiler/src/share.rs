@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::task::Poll;
 
+use quantities::Bytes;
 use serde::Serialize;
-use tile_program::{Bytes, Instruction, Operation, OperationId, ScratchpadId, Target};
+use tile_program::{Instruction, Operation, OperationId, ScratchpadId, Target};
 
 use crate::emit::{Emitter, Kept, PassEmitter, Seat};
 use crate::error::CompileError;

@@ -47,7 +47,7 @@ fn channels_met(pitch: u64, Interleave { stripe, channels }: Interleave) -> u64 
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use tile_program::Bytes;
+    use quantities::Bytes;
 
     fn interleave(stripe: u64, channels: u64) -> Interleave {
         Interleave {

@@ -10,13 +10,14 @@
 
 use std::ops::Range;
 
+use quantities::Bytes;
 use smallvec::SmallVec;
-use tile_program::{Bytes, MemoryTarget, Region};
+use tile_program::{MemoryTarget, Region};
 
-use crate::format::gcd;
 use crate::layout::region;
 use crate::lower::{Slot, Tensor};
 use crate::spread;
+use quantities::gcd;
 
 /// How wide strips are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event_kernel::Cycle;
+use quantities::Cycle;
 use tile_program::{Bound, Busy, Observer, Operation, OperationId, UnitId};
 
 use crate::support::{machine, observed};

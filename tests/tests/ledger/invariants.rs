@@ -1,8 +1,8 @@
 //! Laws of every run.
 
 use attribution::{Peaks, Roofline};
-use event_kernel::Cycles;
 use proptest::prelude::*;
+use quantities::Cycles;
 use tile_program::{Cause, NoObserver};
 
 use crate::support::{Run, machine, on_another, run};

@@ -4,7 +4,7 @@
 use accelerator::{Machine, MachineSpec, RunOptions, resolve};
 use attribution::Ledger;
 use config::{Document, Override};
-use event_kernel::Cycle;
+use quantities::Cycle;
 use serde_json::Value;
 use workload_compiler::compile;
 

@@ -1,6 +1,6 @@
 //! Units work at once where nothing keeps them from it.
 
-use event_kernel::Cycle;
+use quantities::Cycle;
 use tile_program::{Busy, Cause, Observer, UnitId};
 
 use crate::support::{machine, observed};

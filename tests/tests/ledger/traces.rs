@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use accelerator::{Machine, RunOptions};
 use chrome_trace::check::check;
 use chrome_trace::{TraceOptions, TraceSummary, TraceWriter, count_instructions};
-use event_kernel::Cycle;
 use proptest::prelude::*;
-use tile_program::{Busy, Bytes, CoreId, Observer, Platform, ScratchpadId, UnitId};
+use quantities::{Bytes, Cycle};
+use tile_program::{Busy, CoreId, Observer, Platform, ScratchpadId, UnitId};
 use workload_compiler::{CompiledProgram, compile};
 
 use crate::support::{machine, workload};

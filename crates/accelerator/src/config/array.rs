@@ -1,8 +1,8 @@
 //! From an array as written to an array that makes sense.
 
 use config::{FieldError, Whole, among};
-use event_kernel::Frequency;
 use pe_array::{ArrayConfig, ArrayModel};
+use quantities::Frequency;
 use tile_program::{Family, Packed, Target};
 
 use super::file::{ArrayFile, UnpackFile};

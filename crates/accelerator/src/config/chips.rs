@@ -7,7 +7,7 @@ use super::array;
 use super::file::{CoreFile, MOST_CORES, MachineFile};
 use super::resolve::{dma_of, scratchpads_of, vector_of};
 use super::spec::CoreSpec;
-use event_kernel::Frequency;
+use quantities::Frequency;
 
 /// Which chips are joined, each pair in both directions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 
 use config::{Bandwidth, Clock, FieldError, Or, Size, Time, Unlimited};
 use dram::{IdealConfig, Memory, MemoryConfig};
-use event_kernel::{Cycles, Frequency, Timeline};
-use tile_program::Bytes;
+use event_kernel::Timeline;
+use quantities::{Bytes, Cycles, Frequency};
 
 use super::file::{
     DmaFile, Free, IdealFile, MachineFile, MemoryFile, ScratchpadFile, ScratchpadsFile, VectorFile,

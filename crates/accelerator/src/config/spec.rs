@@ -1,11 +1,11 @@
 //! A machine as checked: plain data that makes sense.
 
 use dram::MemoryConfig;
-use event_kernel::{Cycles, Frequency};
-use pe_array::{ArrayConfig, PeKind, Rate, Tiles};
+use pe_array::{ArrayConfig, PeKind, Tiles};
+use quantities::{Bytes, Cycles, Frequency, Ratio};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use tile_program::{Bytes, Family, Packed, ScratchpadId, VectorKind};
+use tile_program::{Family, Packed, ScratchpadId, VectorKind};
 
 use super::serial::{LinkSpec, SerialSpec};
 
@@ -127,8 +127,8 @@ pub struct UnpackSpec {
 impl UnpackSpec {
     /// Its rate, if it is limited.
     #[must_use]
-    pub fn rate(&self) -> Option<Rate> {
-        Rate::new(self.weights_per_cycle?, 1)
+    pub fn rate(&self) -> Option<Ratio> {
+        Ratio::new(self.weights_per_cycle?.into(), 1)
     }
 }
 

@@ -84,7 +84,7 @@ fn the_resolved_machine_is_a_snapshot() {
 #[test]
 fn a_vector_operator_pays_its_passes_and_its_lanes() {
     use super::VectorSpec;
-    use event_kernel::Cycles;
+    use quantities::Cycles;
     use tile_program::VectorKind;
     let spec = with(&[]).unwrap();
     let VectorSpec::Lanes(lanes) = &spec.vector else {

@@ -2,10 +2,8 @@
 
 use crate::toy::{self, LOAD, STORE, VECTOR};
 use attribution::{Ledger, Limit, Peaks, Roofline, Summary};
-use event_kernel::{Cycle, Cycles};
-use tile_program::{
-    Bound, Busy, Bytes, Cause, Class, Observer, OperationId, UnitId, WaitReason, Waiting,
-};
+use quantities::{Bytes, Cycle, Cycles};
+use tile_program::{Bound, Busy, Cause, Class, Observer, OperationId, UnitId, WaitReason, Waiting};
 
 const ARRAY: UnitId = UnitId(0);
 const GEMM: OperationId = OperationId(Class::MatMulFree as u32);

@@ -2,8 +2,8 @@
 
 use crate::toy::{self, LOAD, Ran, STORE, UNITS};
 use attribution::{Ledger, Summary};
-use event_kernel::{Cycle, Cycles};
 use proptest::prelude::*;
+use quantities::{Cycle, Cycles};
 use tile_program::{Cause, Class, Observer, UnitId, WaitReason};
 
 type Cells = [[u64; Cause::COUNT]; Class::ALL.len()];

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use event_kernel::{Cycle, Cycles};
 use proptest::prelude::*;
+use quantities::{Bits, Bytes, Cycle, Cycles};
 use tile_program::{
-    ArrayTarget, Bits, Bound, Busy, Bytes, Cause, Class, CoreId, Dataflow, FoldSpan, MemoryTarget,
-    Observer, Operation, OperationId, Platform, ScratchpadId, ScratchpadTarget, Target, UnitId,
-    WaitReason, Waiting,
+    ArrayTarget, Bound, Busy, Cause, Class, CoreId, Dataflow, FoldSpan, MemoryTarget, Observer,
+    Operation, OperationId, Platform, ScratchpadId, ScratchpadTarget, Target, UnitId, WaitReason,
+    Waiting,
 };
 
 pub(crate) const ARRAYS: u16 = 2;

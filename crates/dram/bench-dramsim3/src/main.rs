@@ -16,7 +16,7 @@ use dram::replica::ReplicaConfig;
 use dram::request::{Request, generate};
 use dram::{Direction, DramConfig, Memory};
 use dramsim3::MemorySystem;
-use event_kernel::Cycle;
+use quantities::Cycle;
 
 /// The system's allocator, and how many bytes it has given out: now, and at most.
 struct Counting;

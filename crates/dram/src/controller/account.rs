@@ -1,6 +1,6 @@
 //! Where a channel's time goes, and what it did.
 
-use event_kernel::{Cycle, Cycles};
+use quantities::{Cycle, Cycles};
 
 use crate::memory::{Causes, Counters, Direction, Done};
 

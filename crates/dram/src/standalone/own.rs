@@ -1,6 +1,6 @@
 //! A trace under the accelerator's controller.
 
-use event_kernel::Cycle;
+use quantities::Cycle;
 
 use crate::memory::{Channel, Direction, Done, Memory};
 use crate::replica::driver::LatencyHistogram;

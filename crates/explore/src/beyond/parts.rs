@@ -1,7 +1,7 @@
 //! Shares of a makespan, by what an architect would build.
 
 use attribution::{OperatorSummary, Summary};
-use event_kernel::Cycles;
+use quantities::Cycles;
 use tile_program::{Cause, Class};
 
 use crate::Measured;

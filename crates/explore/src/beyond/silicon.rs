@@ -3,7 +3,8 @@
 use accelerator::{ArraySpec, MachineSpec, VectorSpec};
 use energy::{Area, Technology};
 use pe_array::{ArrayModel, Element};
-use tile_program::{Bytes, Family};
+use quantities::Bytes;
+use tile_program::Family;
 
 use crate::reproduce::ReproduceError;
 

@@ -1,7 +1,7 @@
 //! The figures of the report.
 
 use attribution::{Amdahl, Speedup};
-use event_kernel::Cycles;
+use quantities::Cycles;
 
 use super::Extent;
 use super::grid::{GridCell, asked, find};

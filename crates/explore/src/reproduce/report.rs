@@ -1,7 +1,7 @@
 //! The report: what was printed beside what was simulated, and what follows.
 
 use attribution::{Amdahl, Speedup};
-use event_kernel::Cycles;
+use quantities::Cycles;
 
 use super::grid::{GridCell, find};
 use super::{Page, Reproduction};

@@ -1,7 +1,7 @@
 //! The study as a figure.
 
 use attribution::{Amdahl, Speedup};
-use event_kernel::Cycles;
+use quantities::Cycles;
 
 use super::{ContextPoint, Part, Study};
 use crate::figure::{Above, AtInfinity, Axis, Line, LineChart, XAxis};

@@ -3,8 +3,8 @@
 use accelerator::{ArraySpec, MachineSpec};
 use attribution::Speedup;
 use config::FieldError;
-use event_kernel::Frequency;
 use pe_array::{ArrayModel, Element, Variant};
+use quantities::Frequency;
 use serde::Serialize;
 use workload_compiler::Format;
 

@@ -12,7 +12,7 @@ mod study;
 mod words;
 
 use attribution::{OperatorSummary, Summary};
-use event_kernel::Cycles;
+use quantities::Cycles;
 use serde::Serialize;
 use tile_program::{Class, Family};
 

@@ -56,7 +56,7 @@ fn faster_arrays(study: &Study) -> Option<String> {
         return None;
     }
     let total = study.total_cycles.max(1) as f64;
-    let share = |cycles: event_kernel::Cycles| 100.0 * cycles.get() as f64 / total;
+    let share = |cycles: quantities::Cycles| 100.0 * cycles.get() as f64 / total;
     let most = faster.estimate(Speedup::INFINITE);
     let bought = if most.is_finite() {
         format!(

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use quantities::Ratio;
 use tile_program::{Dataflow, GemmTile};
 
 use super::random::SplitMix;
-use crate::{
-    ArrayConfig, ArrayModel, Convention, Element, Feed, Rate, TileError, TileTiming, Variant,
-};
+use crate::{ArrayConfig, ArrayModel, Convention, Element, Feed, TileError, TileTiming, Variant};
 
 /// The PE kinds that the RTL has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +155,7 @@ impl Case {
             }
             let cycles = random.within(1, 4);
             let elements = random.within(1, side * cycles + 2);
-            Rate::new(elements as u32, cycles as u32)
+            Ratio::new(elements, cycles)
         };
         Self {
             rows,
@@ -188,10 +187,10 @@ impl Case {
     #[must_use]
     pub fn describe(&self) -> String {
         let (m, n, k) = self.shape;
-        let port = |rate: Option<Rate>| {
+        let port = |rate: Option<Ratio>| {
             rate.map_or_else(
                 || "-".to_owned(),
-                |rate| format!("{}/{}", rate.elements(), rate.cycles()),
+                |rate| format!("{}/{}", rate.numerator(), rate.denominator()),
             )
         };
         format!(
@@ -279,7 +278,8 @@ impl fmt::Display for Case {
             self.repeat,
         )?;
         for rate in [self.feed.a, self.feed.b, self.feed.c] {
-            let (elements, cycles) = rate.map_or((0, 0), |rate| (rate.elements(), rate.cycles()));
+            let (elements, cycles) =
+                rate.map_or((0, 0), |rate| (rate.numerator(), rate.denominator()));
             write!(f, " {elements} {cycles}")?;
         }
         write!(f, " {}", self.seed)
@@ -314,7 +314,7 @@ impl FromStr for Case {
         let &[a, a_cycles, b, b_cycles, c, c_cycles, seed] = rest else {
             return Err(());
         };
-        let rate = |elements: u64, cycles: u64| Rate::new(elements as u32, cycles as u32);
+        let rate = |elements: u64, cycles: u64| Ratio::new(elements, cycles);
         Ok(Self {
             rows,
             columns,

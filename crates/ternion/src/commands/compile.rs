@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use quantities::Bytes;
 use report::{ModelFacts, model_lines};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tile_program::{Bytes, DecidedBy, Program, TileChoice, Tiling};
+use tile_program::{DecidedBy, Program, TileChoice, Tiling};
 use workload_compiler::{
     InstructionListing, KeptWeights, Lister, OperationListing, PassListing, TileSize, Tiles, Totals,
 };

@@ -7,8 +7,8 @@ use accelerator::{Outcome, RunOptions};
 use attribution::{Ledger, Summary};
 use chrome_trace::{DEFAULT_EVENT_BUDGET, TraceOptions, TraceSummary, TraceWriter};
 use energy::{Counter, Counts};
-use event_kernel::Cycle;
 use explore::{Gemms, price};
+use quantities::Cycle;
 use report::{EnergyFacts, Run, Style};
 use tile_program::Observer;
 

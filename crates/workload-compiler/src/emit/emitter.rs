@@ -13,10 +13,10 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use quantities::Bytes;
 use smallvec::SmallVec;
 use tile_program::{
-    Bytes, Claim, Instruction, OperationId, ScratchpadId, Target, UnitId, Wait, WaitReason, Waits,
-    Work,
+    Claim, Instruction, OperationId, ScratchpadId, Target, UnitId, Wait, WaitReason, Waits, Work,
 };
 
 use super::kept::Kept;

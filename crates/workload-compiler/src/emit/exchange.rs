@@ -8,10 +8,11 @@
 use std::ops::Range;
 use std::task::Poll;
 
+use quantities::Bytes;
 use smallvec::SmallVec;
 use tile_program::{
-    Bytes, OperationId, ReceiveTile, Region, ScratchpadId, Stream, TransferTile, UnitId,
-    VectorKind, VectorTile, Work,
+    OperationId, ReceiveTile, Region, ScratchpadId, Stream, TransferTile, UnitId, VectorKind,
+    VectorTile, Work,
 };
 
 use super::board::{Key, Posted};

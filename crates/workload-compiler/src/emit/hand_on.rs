@@ -2,7 +2,8 @@
 
 use std::task::Poll;
 
-use tile_program::{Bytes, TransferTile, Work};
+use quantities::Bytes;
+use tile_program::{TransferTile, Work};
 
 use super::board::{Key, Posted};
 use super::context::Context;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use quantities::Bytes;
 use serde::Serialize;
-use tile_program::{Bytes, Instruction, Operation, Platform, VectorKind, WaitReason, Work};
+use tile_program::{Instruction, Operation, Platform, VectorKind, WaitReason, Work};
 
 use super::{claims, unit};
 

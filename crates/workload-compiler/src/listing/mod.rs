@@ -4,10 +4,11 @@ mod instruction;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use quantities::Bytes;
 use serde::{Serialize, Serializer};
 use tile_program::{
-    Bytes, Class, GemmShape, Instruction, Moved, Operation, Platform, Program, ScratchpadId,
-    Shortfall, TileChoice, UnitId, VectorKind, Work, in_turn,
+    Class, GemmShape, Instruction, Moved, Operation, Platform, Program, ScratchpadId, Shortfall,
+    TileChoice, UnitId, VectorKind, Work, in_turn,
 };
 
 use crate::CompiledProgram;

@@ -1,6 +1,7 @@
 //! The blocks of a model: attention or recurrence, then the feed-forward network.
 
-use tile_program::{Bytes, Class, Family, GemmShape, VectorKind};
+use quantities::Bytes;
+use tile_program::{Class, Family, GemmShape, VectorKind};
 
 use super::builder::Builder;
 use super::names::{Entry, Linear};

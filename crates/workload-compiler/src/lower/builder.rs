@@ -1,8 +1,7 @@
 //! Builds the graph of a pass: operations, tensors and stages around the blocks.
 
-use tile_program::{
-    Bytes, Class, Family, GemmShape, Operation, OperationId, Target, UnitId, VectorKind,
-};
+use quantities::Bytes;
+use tile_program::{Class, Family, GemmShape, Operation, OperationId, Target, UnitId, VectorKind};
 
 use super::{
     Backing, GemmStage, Graph, MoveStage, Part, Placement, Section, Slot, Stage, Tensor, TensorId,

@@ -1,6 +1,7 @@
 //! What stands before the first block and after the last: embedding and LM head.
 
-use tile_program::{Bytes, Class, Family, VectorKind};
+use quantities::Bytes;
+use tile_program::{Class, Family, VectorKind};
 
 use super::builder::Builder;
 use super::operands::operands;

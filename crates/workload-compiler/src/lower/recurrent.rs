@@ -1,6 +1,7 @@
 //! The blocks of MatMul-free LM.
 
-use tile_program::{Bytes, Class, VectorKind};
+use quantities::Bytes;
+use tile_program::{Class, VectorKind};
 
 use super::block::PROJECTION;
 use super::builder::Builder;

@@ -8,7 +8,8 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use tile_program::{Bytes, GemmTile, LoopOrder, Reuse, Target, Tiling, VectorKind, VectorTile};
+use quantities::Bytes;
+use tile_program::{GemmTile, LoopOrder, Reuse, Target, Tiling, VectorKind, VectorTile};
 
 use crate::lower::AttentionPhase;
 

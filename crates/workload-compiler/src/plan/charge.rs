@@ -1,7 +1,8 @@
 //! Compulsory bytes of activations: what no scratchpad holds is read and written once at least, by
 //! the operations that must move it. (Weights, caches and tables are charged when they are lowered.)
 
-use tile_program::{Bytes, OperationId};
+use quantities::Bytes;
+use tile_program::OperationId;
 
 use super::residency::Home;
 use crate::lower::{

@@ -1,6 +1,7 @@
 //! What a way to cut costs, and which of many wins.
 
-use tile_program::{Bytes, DecidedBy, Target, TileChoice, Tiling};
+use quantities::Bytes;
+use tile_program::{DecidedBy, Target, TileChoice, Tiling};
 
 /// How long each kind of unit is kept busy, in cycles of the reference clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

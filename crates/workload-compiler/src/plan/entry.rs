@@ -1,6 +1,7 @@
 //! The row-wise entry of a GEMM stage (norm, quantisation): on its blocks of rows, or before it.
 
-use tile_program::{Bytes, ScratchpadId, Target};
+use quantities::Bytes;
+use tile_program::{ScratchpadId, Target};
 
 use super::gemm::{GemmChoice, GemmProblem};
 use super::gemm_time::step_cycles;

@@ -17,14 +17,15 @@
 
 use std::cmp::Reverse;
 
-use tile_program::{Bytes, LoopOrder, Packed, Reuse, Target, Tiling};
+use quantities::Bytes;
+use tile_program::{LoopOrder, Packed, Reuse, Target, Tiling};
 
 use super::choice::{Candidate, Contest, Cost, Verdict};
 use super::entry::Entry;
 use super::sizes::{UNLIMITED, distance, sizes};
 use super::team::Clockwork;
-use crate::format::{gcd, lcm};
 use crate::layout::WeightRegion;
+use quantities::{gcd, lcm};
 
 /// A section, as far as its tiles go.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

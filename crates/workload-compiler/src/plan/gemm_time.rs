@@ -1,6 +1,7 @@
 //! What the tiles of a GEMM stage take of the units, by the machine's own laws.
 
-use tile_program::{Bytes, GemmTile, Target, VectorKind, VectorTile};
+use quantities::Bytes;
+use tile_program::{GemmTile, Target, VectorKind, VectorTile};
 
 use crate::lower::VectorStep;
 

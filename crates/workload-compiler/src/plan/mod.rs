@@ -284,7 +284,7 @@ fn too_small(operation: &str, needs: [u64; 3], room: Room, target: &Target) -> C
     CompileError::TileDoesNotFit {
         operation: operation.to_owned(),
         scratchpad,
-        needed: tile_program::Bytes(capacity.get().saturating_sub(free) + need),
+        needed: quantities::Bytes(capacity.get().saturating_sub(free) + need),
         capacity,
     }
 }

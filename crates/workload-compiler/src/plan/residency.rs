@@ -5,7 +5,8 @@
 //! may stay beside the streams of weights, in a quarter of their scratchpad. Where the smallest tile
 //! of some stage does not fit beside what is held, nothing stays but what must.
 
-use tile_program::{Bytes, ScratchpadId, Target};
+use quantities::Bytes;
+use tile_program::{ScratchpadId, Target};
 
 use super::row_bytes;
 use crate::error::CompileError;

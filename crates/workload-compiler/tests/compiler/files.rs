@@ -2,7 +2,8 @@
 
 use crate::support::{check, cloud, compile, edge, hybrid, model, single, workload};
 use config::FieldError;
-use tile_program::{Bytes, Family, in_turn};
+use quantities::Bytes;
+use tile_program::{Family, in_turn};
 use workload_compiler::{
     CompileError, Concern, Format, ModelChoice, Operators, Overrides, Packing, Run, Workload,
     WorkloadFile, from_hugging_face, resolve,

@@ -2,7 +2,8 @@
 //! field.
 
 use crate::support::{compile, edge, model, single, with_arrays, workload};
-use tile_program::{ArrayTarget, Bits, Numbers, Target};
+use quantities::Bits;
+use tile_program::{ArrayTarget, Numbers, Target};
 use workload_compiler::{
     CompileError, Concern, Format, Operators, Packing, Precision, Run, Workload,
 };

@@ -137,9 +137,9 @@ prop_compose! {
     ) -> (bool, Target) {
         let kib = [activations, weights, outputs];
         let mut target = if is_hybrid { hybrid(side, kib) } else { single(side, kib, 16) };
-        target.memory.access = tile_program::Bytes(access);
+        target.memory.access = quantities::Bytes(access);
         target.memory.interleave = tile_program::Interleave {
-            stripe: tile_program::Bytes(stripe * access),
+            stripe: quantities::Bytes(stripe * access),
             channels,
         };
         // Further arrays beside each, of other sizes.

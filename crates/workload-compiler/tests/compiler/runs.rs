@@ -5,7 +5,8 @@ use crate::support::{
     TERNARY, check, cloud, compile, edge, hybrid, model, run_all_ways, single, with_arrays,
     workload,
 };
-use tile_program::{Bytes, Family, Pass, Program, Target, Work, in_turn};
+use quantities::Bytes;
+use tile_program::{Family, Pass, Program, Target, Work, in_turn};
 use workload_compiler::{
     CompileError, CompiledProgram, Concern, Format, Lengths, Lister, MaskedKeys, Model, Packing,
     Run, Weights, Workload,

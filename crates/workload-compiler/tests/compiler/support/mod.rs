@@ -8,9 +8,10 @@ pub(crate) use run::run_all_ways;
 
 use std::sync::Arc;
 
+use quantities::{Bits, Bytes};
 use tile_program::{
-    ArrayTarget, ArrayTime, Bits, Bytes, CoreId, Dataflow, Family, GemmTile, Laws, MemoryTarget,
-    Platform, ScratchpadTarget, Target, UnitId, VectorTile,
+    ArrayTarget, ArrayTime, CoreId, Dataflow, Family, GemmTile, Laws, MemoryTarget, Platform,
+    ScratchpadTarget, Target, UnitId, VectorTile,
 };
 use workload_compiler::{
     CompileError, CompiledProgram, Format, Fusion, Heads, MaskedKeys, Model, Operators, Packing,
