@@ -1,6 +1,6 @@
-//! Host time of the replicas: `cargo run --release -p dram --example replica -- CONFIG FAMILY PARAMETERS COUNT INTERVAL`.
-use dram::replica::{ReplicaConfig, driver::RunOptions, run};
-use dram::request::generate;
+//! Host time of the replicas: `cargo run --release -p dram-replicas --example replica -- CONFIG FAMILY PARAMETERS COUNT INTERVAL`.
+use dram_replicas::request::generate;
+use dram_replicas::{ReplicaConfig, driver::RunOptions, run};
 use std::time::Instant;
 
 /// Processor time of this thread in seconds where the system tells it, else wall time.

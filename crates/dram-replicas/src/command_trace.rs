@@ -1,8 +1,8 @@
 //! Command traces as text: `clk,cmd,rank,bg,bank,row,col`, with `pc` after `cmd` where there are
 //! pseudo channels.
 
-use crate::command::{Command, Issued, Place};
 use crate::request::TraceError;
+use dram::command::{Command, Issued, Place};
 
 /// How a trace writes its commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,16 +23,17 @@ pub enum ReplicaError {
     /// The policy is held up for ever: writes wait for reads that wait for the writes.
     #[error("no request can go on from tick {0}: the simulator's policy is held up for ever")]
     Stuck(u64),
-    /// The table is no CSV of the right columns.
-    #[error("{0}")]
-    Table(String),
 }
 
-#[derive(Deserialize)]
-struct Row {
-    config: String,
-    param: String,
-    value: String,
+/// One parameter of a configuration, as a table of them has it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Parameter {
+    /// The configuration's name.
+    pub config: String,
+    /// The parameter's name.
+    pub param: String,
+    /// Its value as text.
+    pub value: String,
 }
 
 /// One simulator configuration: every parameter in force.
@@ -43,30 +44,23 @@ pub struct ReplicaConfig {
     values: BTreeMap<String, String>,
 }
 
-const SHIPPED: &str = include_str!("../../presets/replicas.csv");
+const SHIPPED: &str = include_str!("../presets/replicas.csv");
 
-/// Every configuration of a table of `config,param,value,source`, by name.
-///
-/// # Errors
-/// If the text is no such table.
-pub fn parse(text: &str) -> Result<BTreeMap<String, ReplicaConfig>, ReplicaError> {
-    let mut configs = BTreeMap::new();
-    for row in csv::Reader::from_reader(text.as_bytes()).deserialize() {
-        let Row {
-            config,
-            param,
-            value,
-        } = row.map_err(|error| ReplicaError::Table(format!("timings.csv: {error}")))?;
-        configs
-            .entry(config.clone())
-            .or_insert_with(|| ReplicaConfig {
-                name: config,
+/// The configurations that parameters make up, by name.
+#[must_use]
+pub fn by_name(parameters: impl IntoIterator<Item = Parameter>) -> BTreeMap<String, ReplicaConfig> {
+    let mut configs = BTreeMap::<String, ReplicaConfig>::new();
+    for parameter in parameters {
+        let name = parameter.config;
+        let config = configs
+            .entry(name)
+            .or_insert_with_key(|name| ReplicaConfig {
+                name: name.clone(),
                 values: BTreeMap::new(),
-            })
-            .values
-            .insert(param, value);
+            });
+        config.values.insert(parameter.param, parameter.value);
     }
-    Ok(configs)
+    configs
 }
 
 /// The shipped configurations.
@@ -75,7 +69,8 @@ pub fn parse(text: &str) -> Result<BTreeMap<String, ReplicaConfig>, ReplicaError
 /// If the shipped table does not parse: our own mistake, caught by a test.
 #[must_use]
 pub fn shipped() -> BTreeMap<String, ReplicaConfig> {
-    parse(SHIPPED).expect("the shipped table parses")
+    let rows = csv::Reader::from_reader(SHIPPED.as_bytes()).into_deserialize();
+    by_name(rows.map(|row| row.expect("the shipped table parses")))
 }
 
 impl ReplicaConfig {
@@ -190,7 +185,11 @@ mod tests {
 
     #[test]
     fn a_missing_number_names_configuration_and_parameter() {
-        let configs = parse("config,param,value,source\nx,tCL,fast,config\n").unwrap();
+        let configs = by_name([Parameter {
+            config: "x".to_owned(),
+            param: "tCL".to_owned(),
+            value: "fast".to_owned(),
+        }]);
         let error = configs["x"].number("tCL").unwrap_err().to_string();
         assert_eq!(error, "configuration `x`: `tCL` must be a whole number");
         assert!(configs["x"].number("tRP").is_err());

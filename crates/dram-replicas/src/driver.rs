@@ -1,7 +1,7 @@
 //! Drives a simulator's channels with one stream of requests, and tells what they did.
 
-use crate::command::{Command, Issued};
 use crate::request::Request;
+use dram::command::{Command, Issued};
 
 use super::advance::{Feed, Watch};
 use super::config::{ReplicaConfig, ReplicaError};

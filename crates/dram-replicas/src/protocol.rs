@@ -1,11 +1,11 @@
 //! What the checker must know of a simulator's configuration.
 
-use crate::checker::{Protocol, RefreshDuty, TwoStep};
-use crate::command::Command;
-use crate::energy::EnergyTable;
-use crate::preset::{self, Preset};
-use crate::standard::{Rule, Standard};
-use crate::timing::Shape;
+use dram::checker::{Protocol, RefreshDuty, TwoStep};
+use dram::command::Command;
+use dram::energy::EnergyTable;
+use dram::preset::{self, Preset};
+use dram::standard::{Rule, Standard};
+use dram::timing::Shape;
 
 use super::config::{ReplicaConfig, ReplicaError};
 use super::{dramsim3, ramulator};
@@ -51,7 +51,7 @@ pub fn of(config: &ReplicaConfig) -> Result<Protocol, ReplicaError> {
             .collect(),
         rules,
         command_bus: if facts.two_buses {
-            crate::standard::CommandBus::RowAndColumn
+            dram::standard::CommandBus::RowAndColumn
         } else {
             standard.command_bus
         },

@@ -1,9 +1,9 @@
 //! A policy that is held up for ever is told of.
 
-use dram::replica::ReplicaConfig;
-use dram::replica::config::ReplicaError;
-use dram::replica::driver::{RunOptions, run};
-use dram::request::Request;
+use dram_replicas::ReplicaConfig;
+use dram_replicas::config::ReplicaError;
+use dram_replicas::driver::{RunOptions, run};
+use dram_replicas::request::Request;
 
 #[test]
 fn writes_that_wait_for_reads_that_wait_for_them_are_an_error() {

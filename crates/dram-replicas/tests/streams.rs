@@ -1,8 +1,8 @@
 //! Streams: what DRAMsim3's replica computes many ticks at a time, against it tick by tick.
 
-use dram::replica::driver::{RunOptions, run};
-use dram::replica::{ReplicaConfig, config};
-use dram::request::Request;
+use dram_replicas::driver::{RunOptions, run};
+use dram_replicas::request::Request;
+use dram_replicas::{ReplicaConfig, config};
 use proptest::prelude::*;
 
 /// Requests of one direction at a stride.

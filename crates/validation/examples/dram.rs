@@ -1,7 +1,7 @@
-//! `cargo run --release -p dram --example validate -- [PREFIX]`: some of the shipped results, by the
+//! `cargo run --release -p validation --example dram -- [PREFIX]`: some of the shipped results, by the
 //! beginning of their configuration or by their run.
 
-use dram::validate::{Golden, compare_some};
+use validation::dram::{Golden, compare_some};
 
 fn main() {
     let prefix = std::env::args().nth(1).unwrap_or_default();

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use pe_array::rtl::{Simulator, Sweep, record, sweep_cases};
+use validation::rtl::{Simulator, Sweep, record, sweep_cases};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -3,72 +3,22 @@
 //! A comma-separated file with a header. `model` and `context_length` say which run; each further
 //! column is a quantity: `projection_cycle_fraction` or `tokens_per_second`.
 
-use workload_compiler::{Preset, find, nearest};
+use explore::published::{Cell, Printed, Quantity};
+use workload_compiler::{find, nearest};
 
-use crate::golden::{Form, GoldenError, Table};
+use crate::table::{Form, GoldenError, Table};
 
 /// The published files that come with the program: name and text.
 pub const SHIPPED: [(&str, &str); 2] = [
     (
         "projection-fraction.csv",
-        include_str!("../../../../tests/reference/paper/projection-fraction.csv"),
+        include_str!("../data/paper/projection-fraction.csv"),
     ),
     (
         "tokens-per-second.csv",
-        include_str!("../../../../tests/reference/paper/tokens-per-second.csv"),
+        include_str!("../data/paper/tokens-per-second.csv"),
     ),
 ];
-
-/// What a column gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Quantity {
-    /// Projection cycles / (projection + attention cycles).
-    ProjectionFraction,
-    /// Decode rate.
-    TokensPerSecond,
-}
-
-impl Quantity {
-    /// All quantities.
-    pub const ALL: [Self; 2] = [Self::ProjectionFraction, Self::TokensPerSecond];
-
-    /// The head of its column.
-    #[must_use]
-    pub const fn column(self) -> &'static str {
-        match self {
-            Self::ProjectionFraction => "projection_cycle_fraction",
-            Self::TokensPerSecond => "tokens_per_second",
-        }
-    }
-
-    /// Digits behind the point that were printed; trailing zeros were left out.
-    #[must_use]
-    pub const fn digits(self) -> usize {
-        match self {
-            Self::ProjectionFraction => 3,
-            Self::TokensPerSecond => 2,
-        }
-    }
-}
-
-/// One published figure.
-#[derive(Clone, Debug)]
-pub struct Cell {
-    /// The file that it stands in.
-    pub file: String,
-    /// Its line, from 1.
-    pub line: usize,
-    /// The column of its first character in the line, from 1.
-    pub column: usize,
-    /// The model.
-    pub preset: &'static Preset,
-    /// Positions that the new token sees.
-    pub context: u64,
-    /// What is given.
-    pub quantity: Quantity,
-    /// As printed.
-    pub printed: String,
-}
 
 const MODEL: &str = "model";
 const CONTEXT: &str = "context_length";
@@ -82,6 +32,18 @@ const FORM: Form = Form {
     others: false,
     lines: "figures",
 };
+
+/// The published figures that come with the program.
+///
+/// # Panics
+/// If a file that is compiled in is malformed; a test reads them.
+#[must_use]
+pub fn shipped() -> Vec<Cell> {
+    let cells = SHIPPED
+        .iter()
+        .flat_map(|(name, text)| parse(name, text).expect("the built-in files are well formed"));
+    cells.collect()
+}
 
 /// Reads a file of published figures, in its order.
 ///
@@ -117,11 +79,11 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Cell>, GoldenError> {
             let Some(field) = line.get(quantity.column()) else {
                 continue;
             };
-            if decimals(&field.text).is_none() {
+            let printed = Printed::parse(&field.text).ok_or_else(|| {
                 let message = format!("`{}` is not a printed figure", field.text);
                 let help = "digits and a point, such as 0.967";
-                return Err(line.error(field.column, message, help));
-            }
+                line.error(field.column, message, help)
+            })?;
             cells.push(Cell {
                 file: file.to_owned(),
                 line: line.number,
@@ -129,17 +91,9 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Cell>, GoldenError> {
                 preset,
                 context: positions,
                 quantity,
-                printed: field.text.to_string(),
+                printed,
             });
         }
     }
     Ok(cells)
-}
-
-/// Digits behind the point of a plain decimal number; `None` if the text is none.
-pub(super) fn decimals(text: &str) -> Option<usize> {
-    let (whole, behind) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let any = !whole.is_empty() && digits(whole) && digits(behind);
-    (any && text.len() <= 20).then_some(behind.len())
 }

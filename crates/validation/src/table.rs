@@ -174,6 +174,44 @@ impl<'t> Line<'t> {
         self.get(name).map_or(1, |field| field.column)
     }
 
+    /// A cell that is a whole number.
+    ///
+    /// # Errors
+    /// If it is none, or less than `least`.
+    pub(crate) fn whole(self, name: &str, least: u64) -> Result<u64, GoldenError> {
+        let text = self.text(name);
+        let number = text.parse::<u64>().ok();
+        number.filter(|&number| number >= least).ok_or_else(|| {
+            let message = match text {
+                "" => format!("no {name}"),
+                text => format!("`{text}` is no {name}"),
+            };
+            self.at(name, message, format!("a whole number, at least {least}"))
+        })
+    }
+
+    /// A cell that is a whole number or empty, which stands for `default`, as a column that is not
+    /// there does.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub(crate) fn whole_or(self, name: &str, default: u64) -> Result<u64, GoldenError> {
+        match self.text(name) {
+            "" => Ok(default),
+            _ => self.whole(name, 0),
+        }
+    }
+
+    /// An error at the cell under a head.
+    pub(crate) fn at(
+        self,
+        name: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> GoldenError {
+        self.error(self.column(name), message, help)
+    }
+
     /// An error at a column of the line.
     pub(crate) fn error(
         self,

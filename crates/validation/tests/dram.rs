@@ -1,18 +1,14 @@
-//! Against the reference results of DRAMsim3 and Ramulator 2 in `tests/reference/dram`.
+//! Against the reference results of DRAMsim3 and Ramulator 2 in `data/dram`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dram::preset;
-use dram::replica::driver::{RunOptions, run};
-use dram::replica::{ReplicaConfig, config};
-use dram::request::{Request, generate};
-use dram::standalone::check;
-use dram::validate::{Golden, Report, ValidateError, compare};
-use proptest::prelude::*;
+use dram_replicas::config;
+use dram_replicas::standalone::check;
+use validation::dram::{Golden, Report, ValidateError, compare};
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/dram")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/dram")
 }
 
 fn run_folder(folder: &Path) -> Result<Report, ValidateError> {
@@ -73,45 +69,8 @@ fn the_reference_command_traces_keep_the_protocol() {
 
 #[test]
 fn the_shipped_configurations_are_the_reference_ones() {
-    let reference = fs::read_to_string(folder().join("timings.csv")).unwrap();
-    assert_eq!(config::parse(&reference).unwrap(), config::shipped());
-}
-
-#[test]
-fn the_shipped_presets_have_the_numbers_of_the_reference_table() {
-    let text = fs::read_to_string(folder().join("presets.csv")).unwrap();
-    let text: String = text
-        .split_inclusive('\n')
-        .filter(|line| !line.starts_with('#'))
-        .collect();
-    let numbers = preset::numbers();
-    let mut rows = csv::Reader::from_reader(text.as_bytes());
-    let header = rows.headers().unwrap().clone();
-    let mut compared = 0;
-    for row in rows.records() {
-        let row = row.unwrap();
-        for (column, value) in header.iter().zip(&row) {
-            let (column, value) = match column {
-                "tCK_ns" => (
-                    "tCK_fs",
-                    format!("{:.0}", value.parse::<f64>().unwrap() * 1e6),
-                ),
-                "tREFI" => ("tREFI", value.trim_end_matches(".0").to_owned()),
-                "ranks" => continue,
-                column => (column, value.to_owned()),
-            };
-            let ours = numbers
-                .iter()
-                .find(|n| n.preset == row[0] && n.parameter == column);
-            if let Some(ours) = ours
-                && !value.is_empty()
-            {
-                assert_eq!(ours.value, value, "{} {column}", &row[0]);
-                compared += 1;
-            }
-        }
-    }
-    assert!(compared > 450, "{compared} numbers compared");
+    let golden = Golden::shipped();
+    assert_eq!(golden.configs().unwrap(), config::shipped());
 }
 
 /// A copy of the folder with these runs alone, in an own place.
@@ -169,64 +128,26 @@ fn what_a_folder_cannot_be_compared_in_is_refused_and_never_passed_over() {
     };
     assert_eq!(
         error(golden.replacen("family", "kind", 1)),
-        "golden.csv, line 1: the column family is missing"
+        "golden.csv:1:1: there is no column `family`"
     );
     assert_eq!(
-        error("run_id,config,family,params,n_req,req_bytes,interval\n".to_owned()),
-        "golden.csv, line 1: there is no column of results"
+        error("run_id,config,family,params,n_req,req_bytes,interval\nT01,x,y,z,1,1,1\n".to_owned()),
+        "golden.csv:1:1: there is no column of results"
     );
     assert_eq!(
         error(format!("{golden}\n{}\n", lines[1])),
-        "golden.csv, line 3: run `T01` stands there twice"
+        "golden.csv:3:1: run `T01` stands there twice"
     );
     assert_eq!(
         error(golden.replacen("d3_ddr4_3200_1ch1rk", "d3_ddr9", 1)),
-        "golden.csv, line 2: timings.csv has no configuration `d3_ddr9`"
+        "golden.csv:2:39: timings.csv has no configuration `d3_ddr9`"
     );
     assert_eq!(
         error(lines[0].to_owned()),
+        "golden.csv:1:1: a header and no runs"
+    );
+    assert_eq!(
+        error(golden.replacen("T01", "T02", 1)),
         "cmdtrace/T01_d3_ddr4_3200_1ch1rk_seq_rd.csv: golden.csv has no run `T01`"
     );
-}
-
-fn requests() -> impl Strategy<Value = Vec<Request>> {
-    let family = prop_oneof![
-        Just(("seq_rd", "base=0".to_owned())),
-        (1u64..9).prop_map(|seed| ("rand_rd", format!("seed={seed};span=65536"))),
-        // Writes to bursts that are being read can hold DRAMsim3's policy up for ever (its drain
-        // begins and ends again each tick), so small spans are read only.
-        (1u64..9).prop_map(|seed| ("rand_rd", format!("seed={seed};span=8192"))),
-        (1u64..9).prop_map(|seed| ("mix_2r1w", format!("seed={seed};span=1073741824"))),
-        Just(("two_rdwr", "base=0;offset=16785408".to_owned())),
-        Just((
-            "tile_rdwr",
-            "base=0;rows=8;width=256;pitch=4096;offset=268435456".to_owned()
-        )),
-    ];
-    (
-        family,
-        1u64..500,
-        prop_oneof![Just(0u64), 1u64..70, Just(900)],
-    )
-        .prop_map(|((family, parameters), count, interval)| {
-            generate(family, count, 64, interval, &parameters).unwrap()
-        })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn a_replica_that_jumps_gives_the_same_commands_as_one_that_ticks(
-        name in prop::sample::select(config::shipped().into_keys().collect::<Vec<_>>()),
-        requests in requests(),
-    ) {
-        let config = ReplicaConfig::named(&name).unwrap();
-        let options = |plain| RunOptions { record: true, plain, ..RunOptions::default() };
-        let jumps = run(&config, requests.iter().copied(), options(false)).unwrap();
-        let ticks = run(&config, requests.iter().copied(), options(true)).unwrap();
-        prop_assert_eq!(&jumps.commands, &ticks.commands);
-        prop_assert_eq!(jumps.cycles, ticks.cycles);
-        prop_assert_eq!(&jumps.channels, &ticks.channels);
-    }
 }

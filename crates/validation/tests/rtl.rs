@@ -1,6 +1,6 @@
 //! The laws against what the RTL answered.
 
-use pe_array::rtl::{Answer, Case, RECORDED, check_recorded, sweep_cases};
+use validation::rtl::{Answer, Case, RECORDED, check_recorded, sweep_cases};
 
 #[test]
 fn every_recorded_answer_of_the_rtl_is_the_laws_to_the_cycle_and_the_bit() {

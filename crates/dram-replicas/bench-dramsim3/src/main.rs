@@ -11,9 +11,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use dram::replica::driver::{RunOptions, run};
-use dram::replica::ReplicaConfig;
-use dram::request::{Request, generate};
+use dram_replicas::driver::{RunOptions, run};
+use dram_replicas::ReplicaConfig;
+use dram_replicas::request::{Request, generate};
 use dram::{Direction, DramConfig, Memory};
 use dramsim3::MemorySystem;
 use quantities::Cycle;

@@ -1,12 +1,12 @@
 //! When each bank may take each command, for the five kinds of commands that this controller gives.
 //!
-//! The same constraint table as [`crate::timing`] works with, laid out for a controller that asks
+//! The same constraint table as [`dram::timing`] works with, laid out for a controller that asks
 //! for sets of banks: what a bank's own past demands is apart from the *gates* that its group and
 //! its rank keep, which all banks behind them share.
 
-use crate::command::Command;
-use crate::standard::{Rule, Scope};
-use crate::timing::Shape;
+use dram::command::Command;
+use dram::standard::{Rule, Scope};
+use dram::timing::Shape;
 
 /// A kind of command; of column commands, those of the page policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,8 +16,8 @@ mod requests;
 mod setup;
 mod waiting;
 
-use crate::command::{Command, Issued};
-use crate::timing::Shape;
+use dram::command::{Command, Issued};
+use dram::timing::Shape;
 
 use super::driver::{Arrived, ChannelStatistics, RequestChannel};
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::timing::Shape;
+use dram::timing::Shape;
 
 use super::NEVER;
 use super::bank::Bank;

@@ -1,6 +1,6 @@
 //! Requests under way: each has one slot from its acceptance to its command.
 
-use crate::replica::driver::Arrived;
+use crate::driver::Arrived;
 
 /// A request's slot.
 #[derive(Clone, Copy, Debug, Default)]

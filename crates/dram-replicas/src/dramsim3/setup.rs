@@ -1,19 +1,19 @@
 //! A configuration of DRAMsim3, checked: its address map, its constraint table, its numbers.
 
-use crate::address::{AddressMap, Hash};
-use crate::command::Command;
-use crate::preset::Organisation;
 use crate::request::Request;
-use crate::standard::{Rule, Standard};
-use crate::timing::Shape;
+use dram::address::{AddressMap, Hash};
+use dram::command::Command;
+use dram::preset::Organisation;
+use dram::standard::{Rule, Standard};
+use dram::timing::Shape;
 
-use crate::replica::config::{ReplicaConfig, ReplicaError};
-use crate::replica::driver::{Arrived, Locate};
-use crate::replica::protocol::Facts;
+use crate::config::{ReplicaConfig, ReplicaError};
+use crate::driver::{Arrived, Locate};
+use crate::protocol::Facts;
 
 use super::gates::{Gates, Kind};
 
-const STANDARD: &str = include_str!("../../../standards/dramsim3.ron");
+const STANDARD: &str = include_str!("../../standards/dramsim3.ron");
 
 /// A checked configuration.
 #[derive(Clone, Debug)]

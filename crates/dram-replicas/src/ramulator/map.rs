@@ -1,10 +1,10 @@
 //! Ramulator 2.1's address maps.
 
 use crate::request::Request;
-use crate::timing::Shape;
+use dram::timing::Shape;
 
-use crate::replica::config::{ReplicaConfig, ReplicaError};
-use crate::replica::driver::{Arrived, Locate};
+use crate::config::{ReplicaConfig, ReplicaError};
+use crate::driver::{Arrived, Locate};
 
 /// Bits of each level.
 #[derive(Clone, Copy, Debug)]

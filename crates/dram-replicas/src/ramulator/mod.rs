@@ -10,8 +10,8 @@ mod two_step;
 
 use std::collections::VecDeque;
 
-use crate::command::{Command, Issued, Place};
-use crate::timing::{Shape, Timing};
+use dram::command::{Command, Issued, Place};
+use dram::timing::{Shape, Timing};
 
 use super::driver::{Arrived, ChannelStatistics, RequestChannel};
 

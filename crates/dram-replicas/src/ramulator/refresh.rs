@@ -1,6 +1,6 @@
 //! Refreshes: requests of the priority buffer, each for all banks of a rank or pseudo channel.
 
-use crate::command::Command;
+use dram::command::Command;
 
 use super::{Channel, Entry, NEVER};
 

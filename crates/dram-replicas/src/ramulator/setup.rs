@@ -1,12 +1,12 @@
 //! A configuration of Ramulator, checked.
 
-use crate::checker::TwoStep;
-use crate::command::Command;
-use crate::standard::{Rule, Standard};
-use crate::timing::Timing;
+use dram::checker::TwoStep;
+use dram::command::Command;
+use dram::standard::{Rule, Standard};
+use dram::timing::Timing;
 
-use crate::replica::config::{ReplicaConfig, ReplicaError};
-use crate::replica::protocol::Facts;
+use crate::config::{ReplicaConfig, ReplicaError};
+use crate::protocol::Facts;
 
 use super::map::Map;
 
@@ -32,10 +32,10 @@ impl Kind {
 
     const fn table(self) -> &'static str {
         match self {
-            Self::Generic => include_str!("../../../standards/ramulator-ddr4.ron"),
-            Self::Lpddr5 => include_str!("../../../standards/ramulator-lpddr5.ron"),
-            Self::Hbm2 => include_str!("../../../standards/ramulator-hbm2.ron"),
-            Self::Hbm3 => include_str!("../../../standards/ramulator-hbm3.ron"),
+            Self::Generic => include_str!("../../standards/ramulator-ddr4.ron"),
+            Self::Lpddr5 => include_str!("../../standards/ramulator-lpddr5.ron"),
+            Self::Hbm2 => include_str!("../../standards/ramulator-hbm2.ron"),
+            Self::Hbm3 => include_str!("../../standards/ramulator-hbm3.ron"),
         }
     }
 

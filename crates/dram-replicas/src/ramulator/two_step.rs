@@ -5,7 +5,7 @@
 //! a CAS go in its place; the next command is then its own, whatever else could go. Where that would
 //! take the last tick for a second half, the half goes instead of the CAS.
 
-use crate::command::Command;
+use dram::command::Command;
 
 use super::{Buffer, Channel};
 

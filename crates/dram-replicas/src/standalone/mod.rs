@@ -6,15 +6,15 @@ mod summary;
 
 use config::FieldError;
 
-use crate::checker::{Checker, Protocol, Violation};
 use crate::command_trace;
-use crate::config::{DramConfig, MemoryConfig};
-use crate::memory::Memory;
-use crate::preset;
-use crate::replica::config::{ReplicaConfig, ReplicaError, shipped};
-use crate::replica::driver::{RunOptions, run};
-use crate::replica::protocol;
+use crate::config::{ReplicaConfig, ReplicaError, shipped};
+use crate::driver::{RunOptions, run};
+use crate::protocol;
 use crate::request::{Request, TraceError};
+use dram::checker::{Checker, Protocol, Violation};
+use dram::memory::Memory;
+use dram::preset;
+use dram::{DramConfig, MemoryConfig};
 
 use own::run_own;
 use summary::outcome_of_replica;
@@ -250,8 +250,8 @@ pub fn check(text: &str, target: Option<&Target>) -> Result<CheckReport, CheckEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Page;
     use crate::request::generate;
+    use dram::Page;
     use proptest::prelude::*;
 
     #[test]

@@ -2,9 +2,9 @@
 
 use quantities::Cycle;
 
-use crate::memory::{Channel, Direction, Done, Memory};
-use crate::replica::driver::LatencyHistogram;
+use crate::driver::LatencyHistogram;
 use crate::request::Request;
+use dram::memory::{Channel, Direction, Done, Memory};
 
 use super::summary::{Outcome, outcome_of_own};
 

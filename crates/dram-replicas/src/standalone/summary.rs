@@ -4,16 +4,16 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::command::{Command, Issued};
 use crate::command_trace::Style;
-use crate::config::DramConfig;
-use crate::energy::EnergyTable;
-use crate::memory::{Channel, Counters, Memory};
-use crate::preset;
-use crate::replica::config::ReplicaConfig;
-use crate::replica::driver::{ChannelStatistics, LatencyHistogram, RunStatistics};
-use crate::replica::protocol;
+use crate::config::ReplicaConfig;
+use crate::driver::{ChannelStatistics, LatencyHistogram, RunStatistics};
+use crate::protocol;
 use crate::request::Request;
+use dram::DramConfig;
+use dram::command::{Command, Issued};
+use dram::energy::EnergyTable;
+use dram::memory::{Channel, Counters, Memory};
+use dram::preset;
 
 use super::own::Latencies;
 

@@ -1,10 +1,10 @@
-//! The golden results of `tests/reference/dram`, as part of the program.
+//! The golden results of `data/dram`, as part of the program.
 
 /// A row a run.
-pub(super) const RUNS: &str = include_str!("../../../../tests/reference/dram/golden.csv");
+pub(super) const RUNS: &str = include_str!("../../data/dram/golden.csv");
 
 /// The parameters of each configuration.
-pub(super) const TIMINGS: &str = include_str!("../../../../tests/reference/dram/timings.csv");
+pub(super) const TIMINGS: &str = include_str!("../../data/dram/timings.csv");
 
 /// Whole command traces of some runs: file name and text.
 pub(super) const TRACES: [(&str, &str); 11] = {
@@ -12,7 +12,7 @@ pub(super) const TRACES: [(&str, &str); 11] = {
         ($name:literal) => {
             (
                 $name,
-                include_str!(concat!("../../../../tests/reference/dram/cmdtrace/", $name)),
+                include_str!(concat!("../../data/dram/cmdtrace/", $name)),
             )
         };
     }

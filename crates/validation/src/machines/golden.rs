@@ -1,12 +1,13 @@
 //! Golden files: published results of machines, one a line.
 
-use super::predict::Prediction;
-use crate::golden::{Form, GoldenError, Line, Table};
+use explore::machines::{KernelTime, Prediction};
+
+use crate::table::{Form, GoldenError, Line, Table};
 
 /// The published results that come with the program: name and text.
 pub const SHIPPED: (&str, &str) = (
     "published-machines.csv",
-    include_str!("../../data/published-machines.csv"),
+    include_str!("../../data/machines/published-machines.csv"),
 );
 
 const MACHINE: &str = "machine";
@@ -95,7 +96,7 @@ impl Quantity {
             let all = prediction.kernels.iter();
             all.filter(|kernel| of.is_empty() || kernel.name == of)
         };
-        let sum = |part: fn(&super::KernelTime) -> f64| kernels().map(part).reduce(|a, b| a + b);
+        let sum = |part: fn(&KernelTime) -> f64| kernels().map(part).reduce(|a, b| a + b);
         let seconds = || sum(|kernel| kernel.seconds);
         let rate = |amount: f64, seconds: f64| (seconds > 0.0).then_some(amount / seconds);
         match (self, of.is_empty()) {

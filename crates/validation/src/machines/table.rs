@@ -1,6 +1,8 @@
 //! The comparison as words and as a table.
 
-use super::{Compared, Quantity, RowKind, digits};
+use explore::machines::digits;
+
+use super::{Compared, Quantity, RowKind};
 
 /// Whether a result is within its tolerance, in words: `within 5 %`, `BEYOND 5 %`.
 #[must_use]

@@ -7,8 +7,8 @@ use tile_program::Dataflow;
 
 use super::case::{Case, Kind};
 use super::random::SplitMix;
-use crate::TileError;
-use crate::grid::{Arithmetic, Floats, Integers};
+use pe_array::TileError;
+use pe_array::grid::{Arithmetic, Floats, Integers};
 
 /// When a fold's first operand enters, its last sum is complete, its last result is out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

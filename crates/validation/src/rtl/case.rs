@@ -7,7 +7,9 @@ use quantities::Ratio;
 use tile_program::{Dataflow, GemmTile};
 
 use super::random::SplitMix;
-use crate::{ArrayConfig, ArrayModel, Convention, Element, Feed, TileError, TileTiming, Variant};
+use pe_array::{
+    ArrayConfig, ArrayModel, Convention, Element, Feed, TileError, TileTiming, Variant,
+};
 
 /// The PE kinds that the RTL has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +31,7 @@ impl Kind {
     /// The element as an architect writes it. Integer sums are 32 bits wide in the RTL.
     #[must_use]
     pub const fn element(self) -> Element {
-        let accumulator = Some(crate::Format::Int32);
+        let accumulator = Some(pe_array::Format::Int32);
         match self {
             Self::Binary => Element::Binary {
                 activation: None,

@@ -13,10 +13,7 @@ use super::case::Case;
 const SOURCES: [(&str, &str); 14] = {
     macro_rules! source {
         ($name:literal) => {
-            (
-                $name,
-                include_str!(concat!("../../../../tests/rtl/", $name)),
-            )
+            ($name, include_str!(concat!("../../rtl/", $name)))
         };
     }
     [

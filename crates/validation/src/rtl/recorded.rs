@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::answer::Answer;
 use super::case::{Case, DATAFLOWS, Kind};
 
-/// The answers that the project ships (`tests/reference/rtl/sweep.txt`).
-pub const RECORDED: &str = include_str!("../../../../tests/reference/rtl/sweep.txt");
+/// The answers that the project ships (`data/rtl/sweep.txt`).
+pub const RECORDED: &str = include_str!("../../data/rtl/sweep.txt");
 
 /// What a recorded line says that the laws do not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use tile_program::{Dataflow, GemmTile};
 
-use crate::{ArrayConfig, ArrayModel, Convention, Element, Feed, TileError, TileTiming};
+use pe_array::{ArrayConfig, ArrayModel, Convention, Element, Feed, TileError, TileTiming};
 
 /// What the tool reports for a GEMM whose operands never stall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

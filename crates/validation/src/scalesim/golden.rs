@@ -5,11 +5,11 @@ use std::fmt;
 use tile_program::Dataflow;
 
 use super::figures::{Figures, Percent, array};
-use super::read::{ReadError, dimension, fields, lines, number};
-use crate::{ArrayModel, Convention};
+use crate::table::{Form, GoldenError, Line, Table};
+use pe_array::{ArrayModel, Convention};
 
-/// The rows that the project ships (`tests/reference/scalesim/golden.csv`).
-pub const GOLDEN: &str = include_str!("../../../../tests/reference/scalesim/golden.csv");
+/// The rows that the project ships (`data/scalesim/golden.csv`).
+pub const GOLDEN: &str = include_str!("../../data/scalesim/golden.csv");
 
 /// The result of [`compare`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,34 +85,20 @@ const COLUMNS: [&str; 15] = [
     "sram_ofmap_writes",
 ];
 
-/// One line, each column of [`COLUMNS`] by name.
-struct Line<'a> {
-    number: usize,
-    fields: [&'a str; COLUMNS.len()],
-}
+const FORM: Form = Form {
+    required: &COLUMNS,
+    optional: &[],
+    others: true,
+    lines: "rows",
+};
 
-impl<'a> Line<'a> {
-    fn text(&self, column: &str) -> &'a str {
-        let place = COLUMNS.iter().position(|name| *name == column);
-        self.fields[place.expect("a column of the list above")]
-    }
-
-    fn count(&self, column: &str) -> Result<u64, ReadError> {
-        number(self.number, column, self.text(column))
-    }
-
-    fn dimension(&self, column: &str) -> Result<u64, ReadError> {
-        dimension(self.number, column, self.text(column))
-    }
-
-    fn percent(&self, column: &str) -> Result<Percent, ReadError> {
-        let text = self.text(column);
-        text.parse().map_err(|()| {
-            ReadError::at(self.number, format!("`{text}` is not a percentage"))
-                .column(column)
-                .help("a number with up to six decimals")
-        })
-    }
+/// A cell that is a percentage.
+fn percent(line: Line<'_>, column: &str) -> Result<Percent, GoldenError> {
+    let text = line.text(column);
+    text.parse().map_err(|()| {
+        let message = format!("`{text}` is not a percentage");
+        line.at(column, message, "a number with up to six decimals")
+    })
 }
 
 /// Compares every row of a file with the laws: cycles without stalls, mapping efficiency, compute
@@ -120,46 +106,16 @@ impl<'a> Line<'a> {
 /// stall (bandwidth `inf`), to the printed digit.
 ///
 /// # Errors
-/// The first thing in the file that cannot be read, by line and column: no rows, a missing column,
-/// too few fields, text for a number, a dimension of zero.
-pub fn compare(text: &str) -> Result<Comparison, ReadError> {
-    let mut lines = lines(text);
-    let (_, header) = lines
-        .next()
-        .ok_or_else(|| ReadError::file("the file is empty").help(COLUMNS.join(", ")))?;
-    // Files whose lines all end with a comma are read as well.
-    let closed = header.ends_with(',');
-    let header = fields(header);
-    let mut places = [0; COLUMNS.len()];
-    for (place, column) in places.iter_mut().zip(COLUMNS) {
-        *place = header
-            .iter()
-            .position(|name| *name == column)
-            .ok_or_else(|| ReadError::at(1, "the column is missing").column(column))?;
-    }
+/// At the first place of the file that is not as it should be: no rows, a missing column, too few
+/// cells, text for a number, a dimension of zero.
+pub fn compare(file: &str, text: &str) -> Result<Comparison, GoldenError> {
+    let table = Table::read(file, text, &FORM)?;
     let mut comparison = Comparison::default();
-    for (number, line) in lines {
-        let line = if closed {
-            line.strip_suffix(',').unwrap_or(line)
-        } else {
-            line
-        };
-        let found: Vec<&str> = line.split(',').map(str::trim).collect();
-        if found.len() != header.len() {
-            let message = format!("{} fields, the header has {}", found.len(), header.len());
-            return Err(ReadError::at(number, message));
-        }
-        let line = Line {
-            number,
-            fields: places.map(|place| found[place]),
-        };
-        let differences = row(&line)?;
+    for line in table.lines() {
+        let differences = row(line)?;
         comparison.rows += 1;
         comparison.exact += usize::from(differences.is_empty());
         comparison.differences.extend(differences);
-    }
-    if comparison.rows == 0 {
-        return Err(ReadError::file("the file holds a header and no rows"));
     }
     Ok(comparison)
 }
@@ -174,29 +130,46 @@ pub(crate) fn dataflow(name: &str) -> Option<Dataflow> {
     }
 }
 
-fn row(line: &Line<'_>) -> Result<Vec<Difference>, ReadError> {
+/// A row as it was asked of the tool, and our answer.
+struct Asked {
+    ours: Figures,
+    /// Whether the tool's memories were never in the way.
+    never_stalls: bool,
+}
+
+fn asked(line: Line<'_>) -> Result<Asked, GoldenError> {
     let name = line.text("dataflow");
     let dataflow = dataflow(name).ok_or_else(|| {
-        ReadError::at(line.number, format!("`{name}` is not a dataflow"))
-            .column("dataflow")
-            .help("os, ws or is")
+        let message = format!("`{name}` is not a dataflow");
+        line.at("dataflow", message, "os, ws or is")
     })?;
-    let (rows, columns) = (line.dimension("array_rows")?, line.dimension("array_cols")?);
-    let [m, n, k] = ["M", "N", "K"].map(|column| line.dimension(column));
-    let (m, n, k) = (m?, n?, k?);
-    let bandwidth = line.text("bandwidth_words_per_cycle");
-    let never_stalls = bandwidth == "inf";
+    let dimension = |column| line.whole(column, 1);
+    let (rows, columns) = (dimension("array_rows")?, dimension("array_cols")?);
+    let (m, n, k) = (dimension("M")?, dimension("N")?, dimension("K")?);
+    let never_stalls = line.text("bandwidth_words_per_cycle") == "inf";
     if !never_stalls {
-        dimension(line.number, "bandwidth_words_per_cycle", bandwidth)?;
+        dimension("bandwidth_words_per_cycle")?;
     }
-    let model = ArrayModel::new(&array(rows, columns, dataflow, Convention::ScaleSim))
-        .map_err(|error| ReadError::at(line.number, error))?;
-    let ours = Figures::of(&model, m, n, k).map_err(|error| ReadError::at(line.number, error))?;
+    let model = ArrayModel::new(&array(rows, columns, dataflow, Convention::ScaleSim)).map_err(
+        |error| {
+            let help = error.help.clone().unwrap_or_default();
+            line.at("array_rows", error.to_string(), help)
+        },
+    )?;
+    let ours = Figures::of(&model, m, n, k)
+        .map_err(|error| line.at("M", error.to_string(), "a smaller matrix"))?;
+    Ok(Asked { ours, never_stalls })
+}
 
-    let (total, stalls) = (line.count("total_cycles")?, line.count("stall_cycles")?);
+fn row(line: Line<'_>) -> Result<Vec<Difference>, GoldenError> {
+    let Asked { ours, never_stalls } = asked(line)?;
+    let (total, stalls) = (
+        line.whole("total_cycles", 0)?,
+        line.whole("stall_cycles", 0)?,
+    );
     let working = total.checked_sub(stalls).ok_or_else(|| {
-        ReadError::at(line.number, format!("more stalls than the {total} cycles"))
-            .column("stall_cycles")
+        let message = format!("more stalls than the {total} cycles");
+        line.at("stall_cycles", message, "at most `total_cycles`")
     })?;
     let mut differences = Vec::new();
     let mut differ = |column, expected: String, found: String| {
@@ -219,15 +192,23 @@ fn row(line: &Line<'_>) -> Result<Vec<Difference>, ReadError> {
         ("sram_filter_reads", ours.filter_reads),
         ("sram_ofmap_writes", ours.ofmap_writes),
     ] {
-        differ(column, line.count(column)?.to_string(), found.to_string());
+        differ(
+            column,
+            line.whole(column, 0)?.to_string(),
+            found.to_string(),
+        );
     }
     for (column, found) in [
         ("mapping_efficiency", ours.mapping_efficiency),
         ("compute_util", ours.compute_util),
     ] {
-        differ(column, line.percent(column)?.to_string(), found.to_string());
+        differ(
+            column,
+            percent(line, column)?.to_string(),
+            found.to_string(),
+        );
     }
-    let utilization = line.percent("utilization")?;
+    let utilization = percent(line, "utilization")?;
     if never_stalls {
         differ(
             "total_cycles",

@@ -6,8 +6,9 @@
 //!   Y.csv      ──► topology::read ┴─► report::run ──► report::Row ──► CSV
 //! ```
 //!
-//! All functions take the text of a file and know nothing of paths; a [`ReadError`] names line and
-//! column. Where the tool and hardware differ stands in the crate's README.
+//! All functions take the text of a file and know nothing of paths. A [`ReadError`] names line and
+//! column of the tool's own files, which have forms of their own; golden rows are a table as all others
+//! here. Where the tool and hardware differ stands in the README of `pe-array`.
 
 mod cfg;
 mod figures;

@@ -4,7 +4,7 @@ use super::cfg::Config;
 use super::figures::{Figures, array, timing};
 use super::read::ReadError;
 use super::topology::Layer;
-use crate::{ArrayModel, Convention};
+use pe_array::{ArrayModel, Convention};
 
 /// The columns of [`write_csv`]: those of the tool's `COMPUTE_REPORT.csv`, then ours.
 pub const HEADER: &str = "LayerID, Total Cycles (incl. prefetch), Total Cycles, Stall Cycles, \

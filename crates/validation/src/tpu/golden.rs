@@ -1,12 +1,9 @@
 //! Files of hardware counters: a comma-separated table, a line for each application.
 
-use crate::golden::{Form, GoldenError, Line, Table};
+use crate::table::{Form, GoldenError, Line, Table};
 
 /// The published counters that come with the program.
-pub const SHIPPED: (&str, &str) = (
-    "apps.csv",
-    include_str!("../../../../tests/reference/tpu-v1/apps.csv"),
-);
+pub const SHIPPED: (&str, &str) = ("apps.csv", include_str!("../../data/tpu-v1/apps.csv"));
 
 /// Where the cycles of a matrix unit went, in percent of all cycles.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,17 +55,6 @@ const FORM: Form = Form {
     lines: "applications",
 };
 
-/// A whole number, at least `least`.
-fn count(line: Line<'_>, head: &str, least: u64) -> Result<u64, GoldenError> {
-    let field = line.field(head);
-    let number = field.text.parse::<u64>().ok();
-    number.filter(|&number| number >= least).ok_or_else(|| {
-        let message = format!("`{}` is no {head}", field.text);
-        let help = format!("a whole number, at least {least}");
-        line.error(field.column, message, help)
-    })
-}
-
 fn percent(line: Line<'_>, head: &str) -> Result<f64, GoldenError> {
     let field = line.field(head);
     let number = field.text.parse::<f64>().ok();
@@ -92,9 +78,9 @@ fn app(file: &str, line: Line<'_>) -> Result<App, GoldenError> {
     }
     Ok(App {
         name: name.text.to_string(),
-        layers: count(line, LAYERS, 0)?,
-        weights: count(line, WEIGHTS, 1)?,
-        batch: count(line, BATCH, 1)?,
+        layers: line.whole(LAYERS, 0)?,
+        weights: line.whole(WEIGHTS, 1)?,
+        batch: line.whole(BATCH, 1)?,
         counters: Counters {
             active: percent(line, ACTIVE)?,
             stall: percent(line, STALL)?,

@@ -16,13 +16,12 @@ mod golden;
 
 use accelerator::{Machine, MachineSpec};
 use config::FieldError;
+use explore::{Measured, Point, measure_all};
 use tile_program::{Cause, Family};
 use workload_compiler::{
     DenseLayer, Format, ModelChoice, Operators, PrecisionFile, Run, Weights, Workload,
     WorkloadFile, resolve,
 };
-
-use crate::{Measured, Point, measure_all};
 
 pub use golden::{App, Counters, SHIPPED, parse};
 
