@@ -1,6 +1,7 @@
 //! Golden files: published results of machines, one a line.
 
 use explore::machines::{KernelTime, Prediction};
+use strum::VariantNames;
 
 use crate::table::{Form, GoldenError, Line, Table};
 
@@ -34,7 +35,10 @@ const FORM: Form = Form {
 const DEFAULT_TOLERANCE: f64 = 10.0;
 
 /// What is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Quantity {
     /// Time of the whole run with its serial work.
     Time,
@@ -51,27 +55,10 @@ pub enum Quantity {
 }
 
 impl Quantity {
-    /// All quantities.
-    pub const ALL: [Self; 6] = [
-        Self::Time,
-        Self::MachineTime,
-        Self::SerialTime,
-        Self::Cycles,
-        Self::ReadRate,
-        Self::TokenRate,
-    ];
-
     /// As a golden file writes it.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Time => "time",
-            Self::MachineTime => "machine_time",
-            Self::SerialTime => "serial_time",
-            Self::Cycles => "cycles",
-            Self::ReadRate => "read_rate",
-            Self::TokenRate => "token_rate",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// Its units, each with its size in seconds, cycles, bytes or tokens a second.
@@ -250,12 +237,9 @@ fn row(line: Line<'_>) -> Result<Row, GoldenError> {
         }
     }
     let (quantity, unit) = (line.field(QUANTITY), line.field(UNIT));
-    let known = Quantity::ALL
-        .into_iter()
-        .find(|known| known.name() == quantity.text);
-    let known = known.ok_or_else(|| {
+    let known: Quantity = quantity.text.parse().map_err(|_| {
         let message = format!("no quantity is called `{}`", quantity.text);
-        let names = Quantity::ALL.map(Quantity::name).join(", ");
+        let names = Quantity::VARIANTS.join(", ");
         line.error(quantity.column, message, format!("one of {names}"))
     })?;
     let units = known.units();

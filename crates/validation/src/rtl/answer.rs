@@ -3,12 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use tile_program::Dataflow;
-
-use super::case::{Case, Kind};
-use super::random::SplitMix;
 use pe_array::TileError;
 use pe_array::grid::{Arithmetic, Floats, Integers};
+use tile_program::Dataflow;
+
+use super::case::{Case, Kind, Shape};
+use super::random::SplitMix;
 
 /// When a fold's first operand enters, its last sum is complete, its last result is out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,24 +120,29 @@ impl Case {
 
     /// Hash of the products, and steps with a zero weight.
     fn products(&self) -> (u64, u64) {
-        let (m, n, k) = self.shape;
-        let kind = self.kind.element().kind().expect("a kind of the RTL");
+        let Shape { m, n, k } = self.shape;
+        let kind = self
+            .design
+            .kind
+            .element()
+            .kind()
+            .expect("a kind of the RTL");
         let mut random = SplitMix(self.seed);
-        let mut draw = |count: u64, weight| -> Vec<u16> {
+        let mut draw = |count: u64, side| -> Vec<u16> {
             (0..count)
-                .map(|_| operand(random.next(), self.kind, weight, self.seed))
+                .map(|_| self.operand(side, random.next()))
                 .collect()
         };
         let (mut hash, mut gated) = (Fnv::default(), 0);
         for _ in 0..self.repeat {
-            let (a, b) = (draw(m * k, false), draw(k * n, true));
+            let (a, b) = (draw(m * k, Side::Activation), draw(k * n, Side::Weight));
             if let Some(floats) = Floats::of(&kind) {
                 self.product(&floats, &a, &b, |sum| hash.bytes(&sum.to_le_bytes()));
                 continue;
             }
             let integers = Integers::of(&kind).expect("neither floating nor integer");
             let activation = |bits: u16| i32::from(bits as u8 as i8);
-            let weight = |bits: u16| match self.kind {
+            let weight = |bits: u16| match self.design.kind {
                 Kind::Binary => i32::from(bits) * 2 - 1,
                 // Two's complement trits: 3 is −1.
                 Kind::Ternary => [0, 1, 0, -1][usize::from(bits)],
@@ -154,6 +159,26 @@ impl Case {
         (hash.0, gated)
     }
 
+    /// An operand drawn from 64 random bits, as the testbench draws it.
+    fn operand(&self, side: Side, random: u64) -> u16 {
+        match (self.design.kind, side) {
+            (Kind::Bf16, _) => {
+                // Sums that round; products around the subnormals; anything, NaN included.
+                if self.seed % 4 == 3 && (random >> 32).is_multiple_of(16) {
+                    return random as u16;
+                }
+                let exponent = match self.seed % 4 {
+                    2 => 45 + (random >> 16) % 40,
+                    _ => 119 + (random >> 16) % 16,
+                };
+                (random as u16 & 0x807F) | (exponent as u16) << 7
+            }
+            (Kind::Binary, Side::Weight) => random as u16 & 1,
+            (Kind::Ternary, Side::Weight) => [0, 1, 3][(random % 3) as usize],
+            _ => random as u16 & 0xFF,
+        }
+    }
+
     /// Sums in the order of k; those of several folds (WS, IS) added one after another.
     fn product<X: Arithmetic>(
         &self,
@@ -162,11 +187,11 @@ impl Case {
         b: &[X::Operand],
         mut result: impl FnMut(X::Sum),
     ) {
-        let (m, n, k) = self.shape;
+        let Shape { m, n, k } = self.shape;
         let (m, n, k) = (m as usize, n as usize, k as usize);
-        let depth = match self.dataflow {
+        let depth = match self.design.dataflow {
             Dataflow::OutputStationary => k,
-            _ => self.rows as usize,
+            _ => self.design.rows as usize,
         };
         for i in 0..m {
             for j in 0..n {
@@ -185,24 +210,11 @@ impl Case {
     }
 }
 
-/// An operand drawn from 64 random bits, as the testbench draws it.
-fn operand(random: u64, kind: Kind, weight: bool, seed: u64) -> u16 {
-    match kind {
-        Kind::Bf16 => {
-            // Sums that round; products around the subnormals; anything, NaN included.
-            if seed % 4 == 3 && (random >> 32).is_multiple_of(16) {
-                return random as u16;
-            }
-            let exponent = match seed % 4 {
-                2 => 45 + (random >> 16) % 40,
-                _ => 119 + (random >> 16) % 16,
-            };
-            (random as u16 & 0x807F) | (exponent as u16) << 7
-        }
-        Kind::Binary if weight => random as u16 & 1,
-        Kind::Ternary if weight => [0, 1, 3][(random % 3) as usize],
-        _ => random as u16 & 0xFF,
-    }
+/// Which operand of a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Activation,
+    Weight,
 }
 
 /// FNV-1a, 64 bits.

@@ -3,16 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use quantities::Ratio;
-use tile_program::{Dataflow, GemmTile};
-
-use super::random::SplitMix;
 use pe_array::{
     ArrayConfig, ArrayModel, Convention, Element, Feed, TileError, TileTiming, Variant,
 };
+use quantities::Ratio;
+use strum::VariantArray;
+use tile_program::{Dataflow, GemmTile};
 
-/// The PE kinds that the RTL has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use super::random::SplitMix;
+
+/// The PE kinds that the RTL has, in the order of the testbench's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum Kind {
     /// Weights −1 and +1, INT8 activations.
     Binary,
@@ -25,9 +26,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All kinds; the index is the testbench's number.
-    pub const ALL: [Self; 4] = [Self::Binary, Self::Ternary, Self::Int8, Self::Bf16];
-
     /// The element as an architect writes it. Integer sums are 32 bits wide in the RTL.
     #[must_use]
     pub const fn element(self) -> Element {
@@ -61,9 +59,28 @@ pub(crate) const DATAFLOWS: [Dataflow; 3] = [
     Dataflow::InputStationary,
 ];
 
-/// One GEMM on one array.
+/// How folds follow one another in the RTL, in the order of the testbench's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray, strum::Display)]
+#[strum(serialize_all = "snake_case")]
+pub enum Folds {
+    /// A fold begins when the last result of the one before is out.
+    Serial,
+    /// A fold begins while the one before still computes, by shadow registers.
+    Overlapped,
+}
+
+impl Folds {
+    const fn convention(self) -> Convention {
+        match self {
+            Self::Serial => Convention::Serial,
+            Self::Overlapped => Convention::Overlapped,
+        }
+    }
+}
+
+/// An array, but for the interval and the latency of its PEs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Case {
+pub struct Design {
     /// PE rows.
     pub rows: u64,
     /// PE columns.
@@ -72,18 +89,66 @@ pub struct Case {
     pub kind: Kind,
     /// What stays in the array.
     pub dataflow: Dataflow,
-    /// `Overlapped`, else `Serial`.
-    pub overlapped: bool,
+    /// How folds follow one another.
+    pub folds: Folds,
+}
+
+/// The dimensions of a GEMM: C\[m, n\] = A\[m, k\] · B\[k, n\].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Rows of A and C.
+    pub m: u64,
+    /// Columns of B and C.
+    pub n: u64,
+    /// Columns of A, rows of B.
+    pub k: u64,
+}
+
+/// A scratchpad port of limited rate, as the testbench is told of it. The fraction stands as it was
+/// drawn and is not reduced, so that a recorded case reads back as it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Elements that pass in so many cycles; at least 1.
+    pub elements: u64,
+    /// Cycles; at least 1.
+    pub cycles: u64,
+}
+
+impl Port {
+    /// A port of a rate; `None` if either number is zero: a port that never waits.
+    const fn new(elements: u64, cycles: u64) -> Option<Self> {
+        if elements == 0 || cycles == 0 {
+            return None;
+        }
+        Some(Self { elements, cycles })
+    }
+
+    const fn rate(self) -> Option<Ratio> {
+        Ratio::new(self.elements, self.cycles)
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.elements, self.cycles)
+    }
+}
+
+/// One GEMM on one array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// The array.
+    pub design: Design,
     /// Initiation interval.
     pub interval: u64,
     /// Pipeline latency.
     pub latency: u64,
-    /// M, N, K.
-    pub shape: (u64, u64, u64),
+    /// The dimensions of the GEMM.
+    pub shape: Shape,
     /// GEMMs of that shape, one after another.
     pub repeat: u64,
-    /// The ports' rates.
-    pub feed: Feed,
+    /// The scratchpad ports of A, B and C; `None` for one that never waits.
+    pub ports: [Option<Port>; 3],
     /// From which the operands are drawn.
     pub seed: u64,
 }
@@ -107,24 +172,16 @@ impl Case {
         }
     }
 
-    /// A small case on an array of the given size, drawn from a seed.
+    /// A small case on an array, drawn from a seed.
     #[must_use]
-    pub fn small(
-        (rows, columns): (u64, u64),
-        kind: Kind,
-        dataflow: Dataflow,
-        overlapped: bool,
-        seed: u64,
-    ) -> Self {
+    pub fn small(design: Design, seed: u64) -> Self {
         let mut random = SplitMix(seed);
-        let case = Self::on(rows, columns, &mut random);
+        let case = Self::on(design.rows, design.columns, &mut random);
         let mut size = |side: u64| random.within(1, 2 * side + 3);
-        let (sr, sc, steps) = (size(rows), size(columns), size(8));
+        let (sr, sc, steps) = (size(design.rows), size(design.columns), size(8));
         Self {
-            kind,
-            dataflow,
-            overlapped,
-            shape: shape(dataflow, sr, sc, steps),
+            design,
+            shape: shape(design.dataflow, sr, sc, steps),
             repeat: random.within(1, 2),
             ..case
         }
@@ -157,23 +214,24 @@ impl Case {
             }
             let cycles = random.within(1, 4);
             let elements = random.within(1, side * cycles + 2);
-            Ratio::new(elements, cycles)
+            Port::new(elements, cycles)
         };
         Self {
-            rows,
-            columns,
-            kind: random.of(&Kind::ALL),
-            dataflow,
-            overlapped: random.within(0, 1) == 1,
+            design: Design {
+                rows,
+                columns,
+                kind: random.of(Kind::VARIANTS),
+                dataflow,
+                folds: match random.within(0, 1) {
+                    0 => Folds::Serial,
+                    _ => Folds::Overlapped,
+                },
+            },
             interval: random.of(&[1, 1, 2, 4]),
             latency: random.within(1, 5),
             shape: shape(dataflow, sr, sc, steps),
             repeat: random.of(&[1, 1, 1, 2, 3]),
-            feed: Feed {
-                a: rate(random, rows),
-                b: rate(random, columns),
-                c: rate(random, columns),
-            },
+            ports: [rows, columns, columns].map(|side| rate(random, side)),
             seed: random.next() >> 1,
         }
     }
@@ -181,36 +239,26 @@ impl Case {
     /// About how much a simulator of RTL has to do: cycles times PEs.
     fn cost(&self) -> u64 {
         self.timing().map_or(u64::MAX, |timing| {
-            timing.total.get() * (self.rows.max(8) * self.columns.max(8))
+            timing.total.get() * (self.design.rows.max(8) * self.design.columns.max(8))
         })
     }
 
     /// The case in words.
     #[must_use]
     pub fn describe(&self) -> String {
-        let (m, n, k) = self.shape;
-        let port = |rate: Option<Ratio>| {
-            rate.map_or_else(
-                || "-".to_owned(),
-                |rate| format!("{}/{}", rate.numerator(), rate.denominator()),
-            )
-        };
+        let Shape { m, n, k } = self.shape;
+        let [a, b, c] = self
+            .ports
+            .map(|port| port.map_or("-".to_owned(), |port| port.to_string()));
         format!(
-            "{} x {} {:?} {:?} {}, interval {}, latency {}, ports {} {} {}, M {m} N {n} K {k}, {} times",
-            self.rows,
-            self.columns,
-            self.kind,
-            self.dataflow,
-            if self.overlapped {
-                "overlapped"
-            } else {
-                "serial"
-            },
+            "{} x {} {:?} {:?} {}, interval {}, latency {}, ports {a} {b} {c}, M {m} N {n} K {k}, {} times",
+            self.design.rows,
+            self.design.columns,
+            self.design.kind,
+            self.design.dataflow,
+            self.design.folds,
             self.interval,
             self.latency,
-            port(self.feed.a),
-            port(self.feed.b),
-            port(self.feed.c),
             self.repeat,
         )
     }
@@ -223,21 +271,24 @@ impl Case {
     /// # Panics
     /// If the case describes no array at all: rows, columns, interval or latency of zero.
     pub fn timing(&self) -> Result<TileTiming, TileError> {
+        let Design {
+            rows,
+            columns,
+            kind,
+            dataflow,
+            folds,
+        } = self.design;
         let config = ArrayConfig {
-            rows: self.rows,
-            columns: self.columns,
-            element: self.kind.element(),
-            dataflow: self.dataflow,
-            timing: if self.overlapped {
-                Convention::Overlapped
-            } else {
-                Convention::Serial
-            },
+            rows,
+            columns,
+            element: kind.element(),
+            dataflow,
+            timing: folds.convention(),
             initiation_interval: Some(self.interval),
             latency: Some(self.latency),
         };
         let model = ArrayModel::new(&config).expect("a case describes an array");
-        let (m, n, k) = self.shape;
+        let Shape { m, n, k } = self.shape;
         let tile = GemmTile {
             m,
             n,
@@ -247,41 +298,44 @@ impl Case {
             accumulate: false,
             packed: None,
         };
-        model.tile(&tile, &self.feed)
+        let [a, b, c] = self.ports.map(|port| port.and_then(Port::rate));
+        model.tile(&tile, &Feed { a, b, c })
     }
 }
 
 /// Cycles times PEs of the largest random case: about 0.1 s of simulation.
 const GREATEST_COST: u64 = 2_000_000;
 
-fn shape(dataflow: Dataflow, sr: u64, sc: u64, steps: u64) -> (u64, u64, u64) {
-    match dataflow {
+fn shape(dataflow: Dataflow, sr: u64, sc: u64, steps: u64) -> Shape {
+    let (m, n, k) = match dataflow {
         Dataflow::OutputStationary => (sr, sc, steps),
         Dataflow::WeightStationary => (steps, sc, sr),
         Dataflow::InputStationary => (sc, steps, sr),
-    }
+    };
+    Shape { m, n, k }
 }
 
 /// As the testbench reads it.
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = |place: Option<usize>| place.expect("a kind and dataflow of the lists");
-        let (m, n, k) = self.shape;
+        let dataflow = DATAFLOWS
+            .iter()
+            .position(|flow| *flow == self.design.dataflow);
+        let Shape { m, n, k } = self.shape;
         write!(
             f,
             "{} {} {} {} {} {} {} {m} {n} {k} {}",
-            self.rows,
-            self.columns,
-            number(Kind::ALL.iter().position(|kind| *kind == self.kind)),
-            number(DATAFLOWS.iter().position(|flow| *flow == self.dataflow)),
-            u8::from(self.overlapped),
+            self.design.rows,
+            self.design.columns,
+            self.design.kind as u8,
+            dataflow.expect("the list holds every dataflow"),
+            self.design.folds as u8,
             self.interval,
             self.latency,
             self.repeat,
         )?;
-        for rate in [self.feed.a, self.feed.b, self.feed.c] {
-            let (elements, cycles) =
-                rate.map_or((0, 0), |rate| (rate.numerator(), rate.denominator()));
+        for port in self.ports {
+            let (elements, cycles) = port.map_or((0, 0), |port| (port.elements, port.cycles));
             write!(f, " {elements} {cycles}")?;
         }
         write!(f, " {}", self.seed)
@@ -301,7 +355,7 @@ impl FromStr for Case {
             columns,
             kind,
             dataflow,
-            overlapped,
+            folds,
             interval,
             latency,
             m,
@@ -316,22 +370,23 @@ impl FromStr for Case {
         let &[a, a_cycles, b, b_cycles, c, c_cycles, seed] = rest else {
             return Err(());
         };
-        let rate = |elements: u64, cycles: u64| Ratio::new(elements, cycles);
         Ok(Self {
-            rows,
-            columns,
-            kind: *Kind::ALL.get(kind as usize).ok_or(())?,
-            dataflow: *DATAFLOWS.get(dataflow as usize).ok_or(())?,
-            overlapped: overlapped == 1,
+            design: Design {
+                rows,
+                columns,
+                kind: *Kind::VARIANTS.get(kind as usize).ok_or(())?,
+                dataflow: *DATAFLOWS.get(dataflow as usize).ok_or(())?,
+                folds: *Folds::VARIANTS.get(folds as usize).ok_or(())?,
+            },
             interval,
             latency,
-            shape: (m, n, k),
+            shape: Shape { m, n, k },
             repeat,
-            feed: Feed {
-                a: rate(a, a_cycles),
-                b: rate(b, b_cycles),
-                c: rate(c, c_cycles),
-            },
+            ports: [
+                Port::new(a, a_cycles),
+                Port::new(b, b_cycles),
+                Port::new(c, c_cycles),
+            ],
             seed,
         })
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::answer::{Answer, Fnv};
-use super::case::Case;
+use super::case::{Case, Shape};
 
 /// The RTL and its testbench; the order is the compiler's.
 const SOURCES: [(&str, &str); 14] = {
@@ -231,7 +231,7 @@ impl Report {
     fn add(&mut self, case: &Case, rtl: Answer) {
         // A random case has been timed before.
         let law = case.expect().expect("a random case has a law");
-        let (m, n, _) = case.shape;
+        let Shape { m, n, .. } = case.shape;
         self.cases += 1;
         self.folds += rtl.folds.len() as u64;
         self.cycles += rtl.total;

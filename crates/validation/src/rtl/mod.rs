@@ -21,6 +21,6 @@ mod random;
 mod recorded;
 
 pub use answer::{Answer, Stamps};
-pub use case::{Case, Kind};
+pub use case::{Case, Design, Folds, Kind, Port, Shape};
 pub use live::{LiveError, Mismatch, Report, Simulator, Sweep};
 pub use recorded::{RECORDED, RecordError, check_recorded, record, sweep_cases};

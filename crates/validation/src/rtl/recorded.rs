@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use strum::VariantArray;
+
 use super::answer::Answer;
-use super::case::{Case, DATAFLOWS, Kind};
+use super::case::{Case, DATAFLOWS, Design, Folds, Kind};
 
 /// The answers that the project ships (`data/rtl/sweep.txt`).
 pub const RECORDED: &str = include_str!("../../data/rtl/sweep.txt");
@@ -25,12 +27,17 @@ pub fn sweep_cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for rows in 1..=8 {
         for columns in 1..=8 {
-            for kind in Kind::ALL {
+            for &kind in Kind::VARIANTS {
                 for dataflow in DATAFLOWS {
-                    for overlapped in [false, true] {
-                        let seed = cases.len() as u64;
-                        let size = (rows, columns);
-                        cases.push(Case::small(size, kind, dataflow, overlapped, seed));
+                    for &folds in Folds::VARIANTS {
+                        let design = Design {
+                            rows,
+                            columns,
+                            kind,
+                            dataflow,
+                            folds,
+                        };
+                        cases.push(Case::small(design, cases.len() as u64));
                     }
                 }
             }

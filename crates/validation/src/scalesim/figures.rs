@@ -104,16 +104,7 @@ pub(crate) fn array(
 
 /// The timing of a GEMM on an array of the tool.
 pub(crate) fn timing(model: &ArrayModel, m: u64, n: u64, k: u64) -> Result<TileTiming, TileError> {
-    let tile = GemmTile {
-        m,
-        n,
-        k,
-        repeat: 1,
-        side_by_side: 1,
-        accumulate: false,
-        packed: None,
-    };
-    model.tile(&tile, &Feed::UNLIMITED)
+    model.tile(&GemmTile::one(m, n, k), &Feed::UNLIMITED)
 }
 
 impl Figures {
@@ -127,32 +118,28 @@ impl Figures {
     pub fn of(model: &ArrayModel, m: u64, n: u64, k: u64) -> Result<Self, TileError> {
         assert_eq!(model.convention(), Convention::ScaleSim);
         let timing = timing(model, m, n, k)?;
-        Self::from_timing(model, &timing, (m, n, k)).ok_or(TileError::Overflow {
-            m,
-            n,
-            k,
-            repeat: 1,
-        })
+        // PEs in use, summed over folds: one for each element of what stays in the array.
+        let mapped = match model.dataflow() {
+            Dataflow::OutputStationary => u128::from(m) * u128::from(n),
+            Dataflow::WeightStationary => u128::from(k) * u128::from(n),
+            Dataflow::InputStationary => u128::from(k) * u128::from(m),
+        };
+        Self::from_timing(model, &timing, mapped).ok_or(TileError::Overflow { m, n, k, repeat: 1 })
     }
 
-    fn from_timing(
-        model: &ArrayModel,
-        timing: &TileTiming,
-        (m, n, k): (u64, u64, u64),
-    ) -> Option<Self> {
+    /// The figures of a timing, with the PEs in use summed over folds; `None` past 64 bits.
+    fn from_timing(model: &ArrayModel, timing: &TileTiming, mapped: u128) -> Option<Self> {
         let pes = u128::from(model.pes());
         let folds = u128::from(timing.folds);
         let cycles = u128::from(timing.total.get());
         let macs = u128::from(timing.macs);
-        let (spatial, trailing, surplus) = match model.dataflow() {
+        let (trailing, surplus) = match model.dataflow() {
             Dataflow::OutputStationary => {
-                let surplus = timing.folds.checked_mul(model.rows() + model.columns())?;
-                ((m, n), 0, surplus)
+                let each = model.rows() + model.columns();
+                (0, timing.folds.checked_mul(each)?)
             }
-            Dataflow::WeightStationary => ((k, n), model.columns() - 1, 0),
-            Dataflow::InputStationary => ((k, m), model.columns() - 1, 0),
+            Dataflow::WeightStationary | Dataflow::InputStationary => (model.columns() - 1, 0),
         };
-        let mapped = u128::from(spatial.0) * u128::from(spatial.1);
         let skewed = cycles.checked_add(folds.checked_mul(u128::from(trailing))?)?;
         let slots = |cycles: u128| cycles.checked_mul(pes);
         Some(Self {

@@ -171,55 +171,54 @@ fn row(line: Line<'_>) -> Result<Vec<Difference>, GoldenError> {
         let message = format!("more stalls than the {total} cycles");
         line.at("stall_cycles", message, "at most `total_cycles`")
     })?;
-    let mut differences = Vec::new();
-    let mut differ = |column, expected: String, found: String| {
-        if expected != found {
-            differences.push(Difference {
-                line: line.number,
-                column,
-                expected,
-                found,
-            });
-        }
+    let mut differences = Differences {
+        line: line.number,
+        found: Vec::new(),
     };
-    differ(
-        "total_cycles - stall_cycles",
-        working.to_string(),
-        ours.total_cycles.to_string(),
-    );
+    differences.compare("total_cycles - stall_cycles", working, ours.total_cycles);
     for (column, found) in [
         ("sram_ifmap_reads", ours.ifmap_reads),
         ("sram_filter_reads", ours.filter_reads),
         ("sram_ofmap_writes", ours.ofmap_writes),
     ] {
-        differ(
-            column,
-            line.whole(column, 0)?.to_string(),
-            found.to_string(),
-        );
+        differences.compare(column, line.whole(column, 0)?, found);
     }
     for (column, found) in [
         ("mapping_efficiency", ours.mapping_efficiency),
         ("compute_util", ours.compute_util),
     ] {
-        differ(
-            column,
-            percent(line, column)?.to_string(),
-            found.to_string(),
-        );
+        differences.compare(column, percent(line, column)?, found);
     }
     let utilization = percent(line, "utilization")?;
     if never_stalls {
-        differ(
-            "total_cycles",
-            total.to_string(),
-            ours.total_cycles.to_string(),
-        );
-        differ(
-            "utilization",
-            utilization.to_string(),
-            ours.utilization.to_string(),
-        );
+        differences.compare("total_cycles", total, ours.total_cycles);
+        differences.compare("utilization", utilization, ours.utilization);
     }
-    Ok(differences)
+    Ok(differences.found)
+}
+
+/// The figures of a row that differ.
+struct Differences {
+    /// The row's line, from 1.
+    line: usize,
+    found: Vec<Difference>,
+}
+
+impl Differences {
+    /// Notes a figure if the file's and ours differ.
+    fn compare<T: Copy + PartialEq + fmt::Display>(
+        &mut self,
+        column: &'static str,
+        theirs: T,
+        ours: T,
+    ) {
+        if theirs != ours {
+            self.found.push(Difference {
+                line: self.line,
+                column,
+                expected: theirs.to_string(),
+                found: ours.to_string(),
+            });
+        }
+    }
 }

@@ -49,7 +49,7 @@ impl Topology {
     }
 
     /// Tells a file's format by its header, or by how many fields its lines have.
-    fn of(header: &str, first: (usize, &str)) -> Result<Self, ReadError> {
+    fn of(header: &str, line: usize, first: &str) -> Result<Self, ReadError> {
         let names: Vec<String> = fields(header)
             .iter()
             .map(|name| name.to_lowercase())
@@ -67,10 +67,10 @@ impl Topology {
             return Ok(Self::Convolution);
         }
         // A last field may be the sparsity ratio.
-        match fields(first.1).len() {
+        match fields(first).len() {
             4 | 5 => Ok(Self::Gemm),
             8 | 9 => Ok(Self::Convolution),
-            other => Err(ReadError::at(first.0, format!("{other} fields")).help(
+            other => Err(ReadError::at(line, format!("{other} fields")).help(
                 "4 for GEMMs: name, M, N, K; 8 for convolutions: name, IFMAP height and width, \
                  filter height and width, channels, filters, stride",
             )),
@@ -96,94 +96,129 @@ impl Topology {
                     .help("the first line names the columns: Layer, M, N, K,"),
             );
         }
-        let first = *lines
+        let &(first_line, first) = lines
             .peek()
             .ok_or_else(|| ReadError::file("the file holds a header and no layers"))?;
-        let topology = Self::of(header, first)?;
+        let topology = Self::of(header, first_line, first)?;
         let mut layers = Vec::new();
         for (line, text) in lines {
-            topology.layer(line, text, &mut layers)?;
+            layers.extend(topology.layers(line, text)?);
         }
         Ok(layers)
     }
 
-    fn layer(self, line: usize, text: &str, layers: &mut Vec<Layer>) -> Result<(), ReadError> {
+    /// The layers of a line: one, or one for each channel of a depth-wise convolution.
+    fn layers(self, line: usize, text: &str) -> Result<Vec<Layer>, ReadError> {
         let fields = fields(text);
-        let columns = self.columns();
-        let needed = columns.len() + 1;
-        let ratio = fields.get(needed).is_none_or(|field| field.contains(':'));
-        if fields.len() < needed || fields.len() > needed + 1 || !ratio {
-            let missing = columns.get(fields.len().saturating_sub(1));
-            let error = ReadError::at(line, format!("{} fields", fields.len()))
-                .help(format!("{needed}: name, {}", columns.join(", ")));
-            return Err(match missing {
-                Some(column) => error.column(column),
-                None => error,
-            });
-        }
-        let numbers: Vec<u64> = columns
-            .iter()
-            .zip(&fields[1..])
+        self.check_count(line, &fields)?;
+        let numbers = self.columns().iter().zip(&fields[1..]);
+        let numbers: Vec<u64> = numbers
             .map(|(column, field)| dimension(line, column, field))
             .collect::<Result<_, _>>()?;
         let name = fields[0].to_owned();
-        match (self, numbers.as_slice()) {
-            (Self::Gemm, &[m, n, k]) => layers.push(Layer {
+        match *numbers {
+            [m, n, k] => Ok(vec![Layer {
                 name,
                 line,
                 m,
                 n,
                 k,
-            }),
-            (_, &[ih, iw, fh, fw, channels, filters, stride]) => {
-                let (height, width) = (
-                    side(line, 0, ih, fh, stride)?,
-                    side(line, 1, iw, fw, stride)?,
-                );
-                // The tool runs a depth-wise convolution channel by channel.
-                let depth_wise = name.contains("DP");
-                let (times, deep) = if depth_wise {
-                    (channels, 1)
-                } else {
-                    (1, channels)
+            }]),
+            [
+                height,
+                width,
+                filter_height,
+                filter_width,
+                channels,
+                filters,
+                stride,
+            ] => {
+                let convolution = Convolution {
+                    name,
+                    line,
+                    input: [height, width],
+                    filter: [filter_height, filter_width],
+                    channels,
+                    filters,
+                    stride,
                 };
-                if times > GREATEST_CHANNELS {
-                    return Err(ReadError::at(line, format!("{times} depth-wise channels"))
-                        .column("Channels")
-                        .help(format!("at most {GREATEST_CHANNELS}")));
-                }
-                let overflow = || ReadError::at(line, "the layer's size leaves 64 bits");
-                let m = height.checked_mul(width).ok_or_else(overflow)?;
-                let window = fh.checked_mul(fw).ok_or_else(overflow)?;
-                let k = window.checked_mul(deep).ok_or_else(overflow)?;
-                for channel in 0..times {
-                    let name = if depth_wise {
-                        format!("{name}Channel_{channel}")
-                    } else {
-                        name.clone()
-                    };
-                    layers.push(Layer {
-                        name,
-                        line,
-                        m,
-                        n: filters,
-                        k,
-                    });
-                }
+                convolution.layers()
             }
             _ => unreachable!("as many numbers as columns"),
         }
-        Ok(())
+    }
+
+    /// Checks that a line has a name, a number for each column, and at most a ratio of sparsity
+    /// behind them.
+    fn check_count(self, line: usize, fields: &[&str]) -> Result<(), ReadError> {
+        let columns = self.columns();
+        let needed = columns.len() + 1;
+        let ratio = fields.get(needed).is_none_or(|field| field.contains(':'));
+        if fields.len() >= needed && fields.len() <= needed + 1 && ratio {
+            return Ok(());
+        }
+        let error = ReadError::at(line, format!("{} fields", fields.len()))
+            .help(format!("{needed}: name, {}", columns.join(", ")));
+        Err(match columns.get(fields.len().saturating_sub(1)) {
+            Some(column) => error.column(column),
+            None => error,
+        })
     }
 }
 
-/// Height or width of the result: ⌈(input − filter + stride) / stride⌉.
-fn side(line: usize, axis: usize, input: u64, filter: u64, stride: u64) -> Result<u64, ReadError> {
-    if filter > input {
-        let message = format!("a filter of {filter} on an input of {input}");
-        return Err(ReadError::at(line, message)
-            .column(CONVOLUTION[2 + axis])
-            .help("no larger than the input"));
+/// A convolution as a line gives it.
+struct Convolution {
+    name: String,
+    line: usize,
+    /// Height and width of the input.
+    input: [u64; 2],
+    /// Height and width of a filter.
+    filter: [u64; 2],
+    channels: u64,
+    filters: u64,
+    stride: u64,
+}
+
+impl Convolution {
+    /// The convolution as GEMMs, as the tool runs it: a depth-wise one channel by channel.
+    fn layers(&self) -> Result<Vec<Layer>, ReadError> {
+        let overflow = || ReadError::at(self.line, "the layer's size leaves 64 bits");
+        let (height, width) = (self.side(0)?, self.side(1)?);
+        let m = height.checked_mul(width).ok_or_else(overflow)?;
+        let [filter_height, filter_width] = self.filter;
+        let window = filter_height.checked_mul(filter_width);
+        let window = window.ok_or_else(overflow)?;
+        let layer = |name, k| Layer {
+            name,
+            line: self.line,
+            m,
+            n: self.filters,
+            k,
+        };
+        let channels = self.channels;
+        if !self.name.contains("DP") {
+            let k = window.checked_mul(channels).ok_or_else(overflow)?;
+            return Ok(vec![layer(self.name.clone(), k)]);
+        }
+        if channels > GREATEST_CHANNELS {
+            let message = format!("{channels} depth-wise channels");
+            return Err(ReadError::at(self.line, message)
+                .column("Channels")
+                .help(format!("at most {GREATEST_CHANNELS}")));
+        }
+        let names = (0..channels).map(|channel| format!("{}Channel_{channel}", self.name));
+        Ok(names.map(|name| layer(name, window)).collect())
     }
-    Ok((input - filter).div_ceil(stride) + 1)
+
+    /// Height (axis 0) or width (axis 1) of the result: ⌈(input − filter + stride) / stride⌉.
+    fn side(&self, axis: usize) -> Result<u64, ReadError> {
+        let (input, filter) = (self.input[axis], self.filter[axis]);
+        if filter > input {
+            let message = format!("a filter of {filter} on an input of {input}");
+            return Err(ReadError::at(self.line, message)
+                .column(CONVOLUTION[2 + axis])
+                .help("no larger than the input"));
+        }
+        Ok((input - filter).div_ceil(self.stride) + 1)
+    }
 }
