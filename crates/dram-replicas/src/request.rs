@@ -134,6 +134,133 @@ impl Lcg {
     }
 }
 
+/// The parameters of a family, as `base=0;stride=1024`.
+#[derive(Clone, Copy)]
+struct Parameters<'a> {
+    family: &'a str,
+    text: &'a str,
+}
+
+impl Parameters<'_> {
+    fn find(self, wanted: &str) -> Option<u64> {
+        let mut pairs = self.text.split(';').filter_map(|pair| pair.split_once('='));
+        let (_, value) = pairs.find(|(name, _)| *name == wanted)?;
+        value.parse().ok()
+    }
+
+    fn missing(self, parameter: &str) -> GenerateError {
+        GenerateError::Parameter {
+            family: self.family.to_owned(),
+            parameter: parameter.to_owned(),
+        }
+    }
+
+    fn need(self, name: &str) -> Result<u64, GenerateError> {
+        self.find(name).ok_or_else(|| self.missing(name))
+    }
+
+    fn above_zero(self, name: &str) -> Result<u64, GenerateError> {
+        match self.need(name)? {
+            0 => Err(self.missing(name)),
+            value => Ok(value),
+        }
+    }
+}
+
+/// Where a request goes, from the trace's base address on, and whether it writes.
+#[derive(Clone, Copy)]
+struct Access {
+    address: u64,
+    write: bool,
+}
+
+/// The order in which the requests of a family go over addresses.
+enum Pattern {
+    /// One after another.
+    Sequential { write: bool },
+    /// At a stride, within a span of bytes.
+    Stride { stride: u64, span: u64 },
+    /// Anywhere among so many places; every third a write, or none.
+    Random {
+        random: Lcg,
+        places: u64,
+        writes: bool,
+    },
+    /// Two streams by turns, so many bytes apart; the second of writes or of reads.
+    Two { offset: u64, writes: bool },
+    /// Tile by tile.
+    Tiles(Tile),
+}
+
+impl Pattern {
+    fn of(parameters: Parameters<'_>, request_bytes: u64) -> Result<Self, GenerateError> {
+        let family = parameters.family;
+        Ok(match family {
+            "seq_rd" | "seq_wr" => Self::Sequential {
+                write: family == "seq_wr",
+            },
+            "stride_rd" => Self::Stride {
+                stride: parameters.need("stride")?,
+                span: parameters.above_zero("span")?,
+            },
+            "rand_rd" | "mix_2r1w" => {
+                let random = Lcg(parameters.need("seed")?);
+                let places = parameters.above_zero("span")? / request_bytes;
+                if places == 0 {
+                    return Err(parameters.missing("span"));
+                }
+                let writes = family == "mix_2r1w";
+                Self::Random {
+                    random,
+                    places,
+                    writes,
+                }
+            }
+            "two_rd" | "two_rdwr" => Self::Two {
+                offset: parameters.need("offset")?,
+                writes: family == "two_rdwr",
+            },
+            "tile_rd" => Self::Tiles(Tile::of(parameters, request_bytes, None)?),
+            "tile_rdwr" => {
+                let offset = parameters.need("offset")?;
+                Self::Tiles(Tile::of(parameters, request_bytes, Some(offset))?)
+            }
+            _ => return Err(GenerateError::Family(family.to_owned())),
+        })
+    }
+
+    /// The `i`-th request, from 0; requests are asked for in order.
+    fn access(&mut self, i: u64, request_bytes: u64) -> Access {
+        match self {
+            Self::Sequential { write } => Access {
+                address: i * request_bytes,
+                write: *write,
+            },
+            Self::Stride { stride, span } => Access {
+                address: (i * *stride) % *span,
+                write: false,
+            },
+            Self::Random {
+                random,
+                places,
+                writes,
+            } => Access {
+                address: (random.next() % *places) * request_bytes,
+                write: *writes && i % 3 == 2,
+            },
+            Self::Two { offset, writes } => {
+                let second = i % 2 == 1;
+                let from = if second { *offset } else { 0 };
+                Access {
+                    address: from + i / 2 * request_bytes,
+                    write: second && *writes,
+                }
+            }
+            Self::Tiles(tile) => tile.access(i),
+        }
+    }
+}
+
 /// The requests of a reference trace: a family, how many, their size, cycles between arrivals, and
 /// parameters as `base=0;stride=1024`.
 ///
@@ -146,102 +273,67 @@ pub fn generate(
     interval: u64,
     parameters: &str,
 ) -> Result<Vec<Request>, GenerateError> {
-    let find = |wanted: &str| {
-        parameters
-            .split(';')
-            .filter_map(|pair| pair.split_once('='))
-            .find(|(name, _)| *name == wanted)
-            .and_then(|(_, value)| value.parse::<u64>().ok())
+    let parameters = Parameters {
+        family,
+        text: parameters,
     };
-    let missing = |parameter: &str| GenerateError::Parameter {
-        family: family.to_owned(),
-        parameter: parameter.to_owned(),
-    };
-    let need = |name| find(name).ok_or_else(|| missing(name));
-    let above_zero =
-        |name| need(name).and_then(|v| if v == 0 { Err(missing(name)) } else { Ok(v) });
-    let base = find("base").unwrap_or(0);
-    let request = |i: u64, address: u64, write| Request {
-        address,
-        write,
-        arrival: i * interval,
-    };
-    let each = |f: &mut dyn FnMut(u64) -> (u64, bool)| {
-        (0..count)
-            .map(|i| {
-                let (address, write) = f(i);
-                request(i, address, write)
-            })
-            .collect()
-    };
-    Ok(match family {
-        "seq_rd" | "seq_wr" => each(&mut |i| (base + i * request_bytes, family == "seq_wr")),
-        "stride_rd" => {
-            let (stride, span) = (need("stride")?, above_zero("span")?);
-            each(&mut |i| (base + (i * stride) % span, false))
+    let base = parameters.find("base").unwrap_or(0);
+    let mut pattern = Pattern::of(parameters, request_bytes)?;
+    let requests = (0..count).map(|i| {
+        let Access { address, write } = pattern.access(i, request_bytes);
+        Request {
+            address: base + address,
+            write,
+            arrival: i * interval,
         }
-        "rand_rd" | "mix_2r1w" => {
-            let mut random = Lcg(need("seed")?);
-            let places = above_zero("span")? / request_bytes;
-            if places == 0 {
-                return Err(missing("span"));
-            }
-            each(&mut |i| {
-                let write = family == "mix_2r1w" && i % 3 == 2;
-                (base + (random.next() % places) * request_bytes, write)
-            })
-        }
-        "two_rd" | "two_rdwr" => {
-            let offset = need("offset")?;
-            each(&mut |i| {
-                let second = i % 2 == 1;
-                let from = if second { base + offset } else { base };
-                (from + i / 2 * request_bytes, second && family == "two_rdwr")
-            })
-        }
-        "tile_rd" | "tile_rdwr" => {
-            let offset = if family == "tile_rdwr" {
-                Some(need("offset")?)
-            } else {
-                None
-            };
-            let tile = Tile {
-                rows: above_zero("rows")?,
-                width: above_zero("width")?,
-                pitch: above_zero("pitch")?,
-                request_bytes,
-            };
-            if tile.width < request_bytes || tile.pitch < tile.width {
-                return Err(missing("width"));
-            }
-            each(&mut |i| tile.address(i, base, offset))
-        }
-        _ => return Err(GenerateError::Family(family.to_owned())),
-    })
+    });
+    Ok(requests.collect())
 }
 
 /// Tiles of a matrix, left to right, then down; each read row by row and, with an offset, then
 /// written likewise.
 struct Tile {
     rows: u64,
+    /// Bytes of a row of a tile.
     width: u64,
+    /// Bytes of a row of the matrix.
     pitch: u64,
     request_bytes: u64,
+    /// Bytes from what is read to what is written; `None` where nothing is.
+    offset: Option<u64>,
 }
 
 impl Tile {
-    fn address(&self, i: u64, base: u64, offset: Option<u64>) -> (u64, bool) {
+    fn of(
+        parameters: Parameters<'_>,
+        request_bytes: u64,
+        offset: Option<u64>,
+    ) -> Result<Self, GenerateError> {
+        let tile = Self {
+            rows: parameters.above_zero("rows")?,
+            width: parameters.above_zero("width")?,
+            pitch: parameters.above_zero("pitch")?,
+            request_bytes,
+            offset,
+        };
+        if tile.width < request_bytes || tile.pitch < tile.width {
+            return Err(parameters.missing("width"));
+        }
+        Ok(tile)
+    }
+
+    fn access(&self, i: u64) -> Access {
         let per_row = self.pitch / self.width;
         let per_line = self.width / self.request_bytes;
-        let phases = if offset.is_some() { 2 } else { 1 };
+        let phases = if self.offset.is_some() { 2 } else { 1 };
         let per_phase = self.rows * per_line;
         let (phase, rest) = (i / per_phase, i % per_phase);
-        let (tile, writes) = (phase / phases, phase % phases == 1);
+        let (tile, write) = (phase / phases, phase % phases == 1);
         let origin = (tile / per_row) * self.rows * self.pitch + (tile % per_row) * self.width;
-        let from = base + if writes { offset.unwrap_or(0) } else { 0 };
+        let from = if write { self.offset.unwrap_or(0) } else { 0 };
         let address =
             from + origin + rest / per_line * self.pitch + rest % per_line * self.request_bytes;
-        (address, writes)
+        Access { address, write }
     }
 }
 

@@ -172,27 +172,34 @@ fn waits(rules: &[Rule], commands: &[Command]) -> ([Waits; Kind::COUNT], u64) {
     (waits, four_activates)
 }
 
+/// For each kind, the banks that wait with a bank: those of its group where groups keep gates of the
+/// kind, else those of its rank.
+fn behind(shape: Shape, waits: &[Waits], bank: usize) -> [u64; Kind::COUNT] {
+    let kept_by_groups = |kind: Kind| {
+        let mut all = waits.iter().flat_map(|waits| &waits.here);
+        all.any(|wait| wait.kind == kind && wait.reach == Reach::Group)
+    };
+    let mut behind = [0; Kind::COUNT];
+    for kind in Kind::QUEUED {
+        let count = if kept_by_groups(kind) {
+            shape.banks
+        } else {
+            shape.banks_per_rank()
+        };
+        behind[kind as usize] = set_of_banks(bank - bank % count, count);
+    }
+    behind
+}
+
+/// So many banks in a row as bits.
+const fn set_of_banks(first: usize, count: usize) -> u64 {
+    (u64::MAX >> (64 - count)) << first
+}
+
 impl Gates {
     /// No command given yet. Of the rules, those between `commands` hold.
     pub(super) fn new(shape: Shape, rules: &[Rule], commands: &[Command]) -> Self {
         let (waits, four_activates) = waits(rules, commands);
-        let set = |first: usize, count: usize| (u64::MAX >> (64 - count)) << first;
-        let behind = |bank: usize| {
-            let kept_by_groups = |kind: Kind| {
-                let mut all = waits.iter().flat_map(|waits| &waits.here);
-                all.any(|wait| wait.kind == kind && wait.reach == Reach::Group)
-            };
-            let mut behind = [0; Kind::COUNT];
-            for kind in Kind::QUEUED {
-                let count = if kept_by_groups(kind) {
-                    shape.banks
-                } else {
-                    shape.banks_per_rank()
-                };
-                behind[kind as usize] = set(bank - bank % count, count);
-            }
-            behind
-        };
         let mut delays: [_; Kind::COUNT] = waits
             .each_ref()
             .map(|waits| Kind::ALL.map(|kind| waits.delays(kind)));
@@ -215,7 +222,7 @@ impl Gates {
         let banks = shape.total_banks();
         let groups = shape.ranks * shape.groups;
         let group = |group| Group {
-            banks: set(group * shape.banks, shape.banks),
+            banks: set_of_banks(group * shape.banks, shape.banks),
             first: group * shape.banks,
             rank: group / shape.groups,
         };
@@ -229,7 +236,7 @@ impl Gates {
             delays,
             distances: Kind::ALL.map(distances),
             places: (0..banks).map(place).collect(),
-            behind: (0..banks).map(behind).collect(),
+            behind: (0..banks).map(|bank| behind(shape, &waits, bank)).collect(),
             times: vec![0; (banks + groups + shape.ranks) * Kind::COUNT],
             first_rank: (banks + groups) * Kind::COUNT,
             windows: vec![FourActivates::default(); shape.ranks],

@@ -168,16 +168,30 @@ fn energy(
     })
 }
 
-pub(super) fn outcome_of_replica(config: &ReplicaConfig, result: RunStatistics) -> Outcome {
-    let sum = |command| result.sum(|channel| channel.count(command));
-    let columns = result.column_commands();
-    let misses = result.sum(|channel| channel.row_misses);
+/// The read latencies of all channels of a replica.
+fn latency_of_replica(result: &RunStatistics) -> Option<Latency> {
     let mut histogram = [0; 32];
     for channel in &result.channels {
         for (total, count) in histogram.iter_mut().zip(channel.latencies) {
             *total += count;
         }
     }
+    let channels = result.channels.iter();
+    latency(
+        result.sum(|channel| channel.reads_returned),
+        result.sum(|channel| channel.latency_sum),
+        channels
+            .map(|channel| channel.latency_max)
+            .max()
+            .unwrap_or(0),
+        &histogram,
+    )
+}
+
+pub(super) fn outcome_of_replica(config: &ReplicaConfig, result: RunStatistics) -> Outcome {
+    let sum = |command| result.sum(|channel| channel.count(command));
+    let columns = result.column_commands();
+    let misses = result.sum(|channel| channel.row_misses);
     let seconds = result.cycles as f64 * result.tick_ps * 1e-12;
     let counters = Counters {
         reads: result.sum(ChannelStatistics::reads),
@@ -187,11 +201,6 @@ pub(super) fn outcome_of_replica(config: &ReplicaConfig, result: RunStatistics) 
         refreshes: sum(Command::RefreshAll),
         ..Counters::default()
     };
-    let max = result
-        .channels
-        .iter()
-        .map(|channel| channel.latency_max)
-        .max();
     let summary = Summary {
         config: config.name.clone(),
         cycles: result.cycles,
@@ -206,12 +215,7 @@ pub(super) fn outcome_of_replica(config: &ReplicaConfig, result: RunStatistics) 
         activates: counters.activates,
         precharges: sum(Command::Precharge) + sum(Command::PrechargeAll),
         refreshes: counters.refreshes,
-        read_latency: latency(
-            result.sum(|channel| channel.reads_returned),
-            result.sum(|channel| channel.latency_sum),
-            max.unwrap_or(0),
-            &histogram,
-        ),
+        read_latency: latency_of_replica(&result),
         energy: energy(
             protocol::energy_table(config),
             &counters,

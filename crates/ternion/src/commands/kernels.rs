@@ -126,6 +126,16 @@ fn print(
         "{workload} on {machine}: {} ms{rate}; kernels one after another\n",
         digits(1e3 * all)
     )?;
+    writeln!(out, "{}", table(prediction, all))?;
+    writeln!(
+        out,
+        "at work: share of the kernel's time in which a part of the machine works; where two come near \
+         100 %,\nboth bound it. critical path: where the cycles go from the kernel's start to its end."
+    )
+}
+
+/// The kernels and the serial work, one a line; shares are of `all` seconds.
+fn table(prediction: &Prediction, all: f64) -> Table {
     let share = |seconds: f64| percent(seconds / all.max(f64::MIN_POSITIVE));
     let header = [
         "kernel",
@@ -166,12 +176,7 @@ fn print(
             "work outside the machine".into(),
         ]);
     }
-    writeln!(out, "{table}")?;
-    writeln!(
-        out,
-        "at work: share of the kernel's time in which a part of the machine works; where two come near \
-         100 %,\nboth bound it. critical path: where the cycles go from the kernel's start to its end."
-    )
+    table
 }
 
 /// The name of a kernel, with its place among those of the same name where there are several.

@@ -43,7 +43,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     for changes in variations() {
         variants.push((changes.join(", "), compare(&changes, apps.clone())?));
     }
-    report(&compared, &variants, args.markdown)
+    let form = match args.markdown {
+        true => TableForm::Markdown,
+        false => TableForm::Columns,
+    };
+    report(&compared, &variants, form)
 }
 
 /// Each field that was chosen with the counters in sight at a value that was not, then all of them.
@@ -73,70 +77,100 @@ fn verdict(app: &Compared) -> String {
     }
 }
 
-fn report(
-    compared: &[Compared],
-    variants: &[(String, Vec<Compared>)],
-    markdown: bool,
-) -> Result<(), Failure> {
-    let header = [
-        "app",
-        "layers",
-        "batch",
-        "",
-        "active",
-        "stall",
-        "shift",
-        "active + stall",
-        "",
-    ];
-    let mut table = Table::new(&header, &[2, 4, 5, 6, 7]);
-    let mut lies = Vec::new();
-    let mut within = 0;
-    let mut refused = Vec::new();
-    for app in compared {
-        let misses = app.misses();
-        let simulated = match &app.simulated {
+/// The applications beside their counters.
+struct Rows {
+    table: Table,
+    /// Where counted active cycles lie between those of 8-bit and 16-bit activations.
+    lies: Vec<String>,
+    /// Applications that cannot be run, with their places and the reasons.
+    refused: Vec<String>,
+    /// How many are within their bounds.
+    within: usize,
+}
+
+impl Rows {
+    fn of(compared: &[Compared]) -> Self {
+        let header = [
+            "app",
+            "layers",
+            "batch",
+            "",
+            "active",
+            "stall",
+            "shift",
+            "active + stall",
+            "",
+        ];
+        let mut rows = Self {
+            table: Table::new(&header, &[2, 4, 5, 6, 7]),
+            lies: Vec::new(),
+            refused: Vec::new(),
+            within: 0,
+        };
+        for app in compared {
+            rows.add(app);
+        }
+        rows
+    }
+
+    fn add(&mut self, compared: &Compared) {
+        let app = &compared.app;
+        let simulated = match &compared.simulated {
             Ok(simulated) => simulated,
             Err(why) => {
-                let (file, line) = &app.app.place;
-                let column = app.app.layers_column;
-                refused.push(format!(
-                    "{file}:{line}:{column}: {} cannot be run: {why}",
-                    app.app.name
-                ));
-                continue;
+                let ((file, line), column) = (&app.place, app.layers_column);
+                let name = &app.name;
+                let refused = format!("{file}:{line}:{column}: {name} cannot be run: {why}");
+                self.refused.push(refused);
+                return;
             }
         };
-        within += usize::from(misses.is_empty());
-        let shape = format!("{} of {1} x {1}", app.app.layers, app.side);
+        self.within += usize::from(compared.misses().is_empty());
+        let shape = format!("{} of {1} x {1}", app.layers, compared.side);
         let first = [
-            app.app.name.clone(),
+            app.name.clone(),
             shape,
-            app.app.batch.to_string(),
+            app.batch.to_string(),
             "counted".into(),
         ];
-        table.row(row(first, &app.app.counters, String::new()));
+        self.table.row(row(first, &app.counters, String::new()));
         let next = |what: &str| [String::new(), String::new(), String::new(), what.into()];
-        table.row(row(next("8 bits"), &simulated.eight, verdict(app)));
-        table.row(row(next("16 bits"), &simulated.sixteen, String::new()));
-        if let Some(share) = app.sixteen_bit_share() {
-            lies.push(format!(
+        let verdict = verdict(compared);
+        self.table
+            .row(row(next("8 bits"), &simulated.eight, verdict));
+        self.table
+            .row(row(next("16 bits"), &simulated.sixteen, String::new()));
+        if let Some(share) = compared.sixteen_bit_share() {
+            self.lies.push(format!(
                 "{}: the counter of active cycles lies {:.0} % of the way from 8-bit to 16-bit activations",
-                app.app.name,
+                app.name,
                 100.0 * share
             ));
         }
     }
+}
+
+fn report(
+    compared: &[Compared],
+    variants: &[(String, Vec<Compared>)],
+    form: TableForm,
+) -> Result<(), Failure> {
+    let Rows {
+        table,
+        lies,
+        refused,
+        within,
+    } = Rows::of(compared);
     let ran = compared.len() - refused.len();
     let mut out = Console::stdout();
     if ran > 0 {
-        writeln!(out, "{}", shown(&table, markdown))?;
+        writeln!(out, "{}", shown(&table, form))?;
         let others = chosen(compared, variants);
         writeln!(
             out,
             "Three fields of the machine were chosen with these counters in sight. With other values, 8 bits:\n"
         )?;
-        writeln!(out, "{}", shown(&others, markdown))?;
+        writeln!(out, "{}", shown(&others, form))?;
     }
     for line in lies.iter().chain(&refused) {
         writeln!(out, "{line}")?;
@@ -161,10 +195,19 @@ fn report(
     Err(Failure::Other(anyhow::anyhow!(wrong.join("; "))))
 }
 
-fn shown(table: &Table, markdown: bool) -> String {
-    match markdown {
-        true => table.markdown(),
-        false => table.to_string(),
+/// How tables are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TableForm {
+    /// In columns, for people.
+    Columns,
+    /// As Markdown.
+    Markdown,
+}
+
+fn shown(table: &Table, form: TableForm) -> String {
+    match form {
+        TableForm::Columns => table.to_string(),
+        TableForm::Markdown => table.markdown(),
     }
 }
 
