@@ -402,25 +402,8 @@ impl Transfer {
     fn causes(&self, context: &Context<'_>, memory: DomainId, reference: DomainId) -> Causes {
         let mut channels = self.channels.iter();
         let known = channels.find(|(channel, _)| *channel == self.last_channel);
-        let Causes {
-            bandwidth,
-            row_conflict,
-            refresh,
-            turnaround,
-            latency,
-            idle,
-        } = known.map_or(Causes::default(), |(_, causes)| *causes);
-        let [bandwidth, row_conflict, refresh, turnaround, latency, idle] =
-            [bandwidth, row_conflict, refresh, turnaround, latency, idle]
-                .map(|span| to_reference(context, memory, reference, span));
-        Causes {
-            bandwidth,
-            row_conflict,
-            refresh,
-            turnaround,
-            latency,
-            idle,
-        }
+        let known = known.map_or(Causes::default(), |(_, causes)| *causes);
+        known.map(|span| to_reference(context, memory, reference, span))
     }
 }
 

@@ -2,9 +2,10 @@
 
 use quantities::Cycle;
 
-use crate::memory::{Channel, Direction, Done, Memory};
+use crate::memory::{Channel, Memory};
 use crate::replica::driver::LatencyHistogram;
 use crate::request::Request;
+use crate::vocabulary::{Direction, Done};
 
 use super::summary::{Outcome, outcome_of_own};
 

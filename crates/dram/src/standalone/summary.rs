@@ -8,12 +8,13 @@ use crate::command::{Command, Issued};
 use crate::command_trace::Style;
 use crate::config::DramConfig;
 use crate::energy::EnergyTable;
-use crate::memory::{Channel, Counters, Memory};
+use crate::memory::{Channel, Memory};
 use crate::preset;
 use crate::replica::config::ReplicaConfig;
 use crate::replica::driver::{ChannelStatistics, LatencyHistogram, RunStatistics};
 use crate::replica::protocol;
 use crate::request::Request;
+use crate::vocabulary::Counters;
 
 use super::own::Latencies;
 
