@@ -9,7 +9,7 @@ use quantities::Cycle;
 /// A part of the simulated system. It sleeps until it is woken; all that it shares with others is
 /// in the world `W`.
 pub trait Component<W> {
-    /// Acts at the current instant. The only ways to be woken again are the context and channels.
+    /// Acts at the current instant. Only through a context is it woken again.
     fn wake(&mut self, world: &mut W, context: &mut Context<'_>);
 
     /// What the component waits for when nothing can wake it any more; `None` if it is content.
@@ -139,7 +139,8 @@ impl<'a, W> Simulation<'a, W> {
     }
 
     /// The id that the `index`-th added component has or will have, so that components and the
-    /// world can be made knowing each other.
+    /// world can be made knowing each other. Whoever uses it before the component is added asserts
+    /// that [`Simulation::add`] returns the same.
     ///
     /// # Panics
     /// If the index does not fit 32 bits.
