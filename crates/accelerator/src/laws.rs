@@ -5,7 +5,7 @@ use quantities::{Bytes, Cycles, Frequency};
 use tile_program::{ArrayTime, GemmTile, Laws, VectorTile};
 
 use crate::config::{CoreSpec, VectorSpec};
-use crate::engine::ArrayEngine;
+use crate::unit::engine::ArrayEngine;
 
 /// The laws of a machine's units.
 #[derive(Debug)]

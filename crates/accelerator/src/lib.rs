@@ -17,10 +17,8 @@
 //! (arrays, vector unit) or that the memory decides (DMA), and wakes who waits for it. Everything
 //! is told to an [`Observer`](tile_program::Observer).
 
-mod compute;
 mod config;
-mod dma;
-mod engine;
+
 mod error;
 mod laws;
 mod links;
@@ -28,7 +26,7 @@ mod machine;
 mod memory;
 mod platform;
 mod sequencer;
-mod transfer_time;
+mod unit;
 mod world;
 
 pub use config::{

@@ -8,15 +8,15 @@ use sram::Scratchpad;
 use tile_program::{Observer, Platform, Program, ScratchpadId, Target};
 
 use crate::MachineError;
-use crate::compute::Compute;
 use crate::config::{CoreSpec, MachineSpec};
-use crate::dma::{Dma, Place, Window};
-use crate::engine::Engine;
 use crate::links::{Links, Receive};
 use crate::memory::{Master, MemoryPorts, MemoryUnit, Side};
 use crate::platform::{self, CoreModel};
 use crate::sequencer::{Progress, Sequencer};
-use crate::transfer_time;
+use crate::unit::compute::Compute;
+use crate::unit::dma::{Dma, Place, Window};
+use crate::unit::engine::Engine;
+use crate::unit::transfer_time;
 use crate::world::{CoreState, Issue, UnitState, World};
 
 /// A machine: checked, with the timing models of its parts.

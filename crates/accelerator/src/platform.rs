@@ -12,8 +12,8 @@ use tile_program::{
 };
 
 use crate::config::{ArraySpec, CoreSpec, MachineSpec};
-use crate::engine::ArrayEngine;
 use crate::laws::MachineLaws;
+use crate::unit::engine::ArrayEngine;
 
 /// A core with the timing models of its arrays.
 #[derive(Clone, Debug)]

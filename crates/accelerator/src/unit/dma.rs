@@ -12,7 +12,7 @@ use tile_program::{Activity, Bound, Cause, Instruction, Observer, Region, Transf
 
 use crate::config::DmaSpec;
 use crate::memory::{Arrival, Request, Side, to_reference};
-use crate::transfer_time::TransferTime;
+use crate::unit::transfer_time::TransferTime;
 use crate::world::{Completion, Issue, World};
 
 /// How much the DMA keeps in flight.

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use tile_program::{Activity, Bound, Cause, FoldSpan, Instruction, Observer, ScratchpadId, Work};
 
 use crate::MachineError;
-use crate::engine::{Engine, Timing, Traffic};
+use crate::unit::engine::{Engine, Timing, Traffic};
 use crate::world::{Completion, Issue, World};
 
 struct Flight {
