@@ -18,15 +18,19 @@
 //! is told to an [`Observer`](tile_program::Observer).
 
 mod config;
+mod core_model;
 
 mod error;
 mod laws;
 mod links;
 mod machine;
 mod memory;
+mod memory_component;
+mod outcome;
 mod platform;
 mod sequencer;
 mod unit;
+mod wiring;
 mod world;
 
 pub use config::{
@@ -34,5 +38,6 @@ pub use config::{
     SerialSpec, TEMPLATE, UnpackSpec, VectorCost, VectorLanes, VectorSpec, resolve,
 };
 pub use error::MachineError;
-pub use machine::{ChannelOutcome, Machine, Outcome, RunOptions, ScratchpadOutcome};
+pub use machine::{Machine, RunOptions};
+pub use outcome::{ChannelOutcome, Outcome, ScratchpadOutcome};
 pub use sequencer::Progress;

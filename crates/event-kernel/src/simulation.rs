@@ -138,17 +138,6 @@ impl<'a, W> Simulation<'a, W> {
         }
     }
 
-    /// The id that the `index`-th added component has or will have, so that components and the
-    /// world can be made knowing each other. Whoever uses it before the component is added asserts
-    /// that [`Simulation::add`] returns the same.
-    ///
-    /// # Panics
-    /// If the index does not fit 32 bits.
-    #[must_use]
-    pub fn id(index: usize) -> ComponentId {
-        ComponentId(u32::try_from(index).expect("fewer than 2^32 components"))
-    }
-
     /// Adds a component; it is woken at edge 0 of its clock, in the order of addition.
     pub fn add(
         &mut self,
@@ -156,7 +145,7 @@ impl<'a, W> Simulation<'a, W> {
         domain: DomainId,
         component: impl Component<W> + 'a,
     ) -> ComponentId {
-        let id = Self::id(self.components.len());
+        let id = ComponentId::of_index(self.components.len());
         self.components.push(Box::new(component));
         self.names.push(name.into());
         self.scheduler.domains.push(domain);

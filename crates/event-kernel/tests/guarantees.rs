@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use event_kernel::{
-    Component, Context, Limits, Phase, RunError, Simulation, Timeline, WaitsFor, WakeQueue,
+    Component, ComponentId, Context, Limits, Phase, RunError, Simulation, Timeline, WaitsFor,
+    WakeQueue,
 };
 use proptest::prelude::*;
 use quantities::{Cycle, Cycles, Frequency};
@@ -133,7 +134,7 @@ fn g5_a_component_wakes_on_its_own_edges_only() {
     let line = clocks(&[1000, 300]);
     let (fast, slow) = (line.domain(0), line.domain(1));
     let mut simulation = Simulation::new(line);
-    let target = Simulation::<Log>::id(1);
+    let target = ComponentId::of_index(1);
     simulation.add(
         "fast",
         fast,
@@ -165,7 +166,7 @@ fn g5_a_component_wakes_on_its_own_edges_only() {
 fn g6_a_wake_into_the_past_names_both_parties() {
     let (line, clock) = single();
     let mut simulation = Simulation::new(line);
-    let victim = Simulation::<()>::id(1);
+    let victim = ComponentId::of_index(1);
     simulation.add(
         "culprit",
         clock,
@@ -211,7 +212,7 @@ fn g7_a_deadlock_names_who_waits_for_whom() {
     let mut simulation = Simulation::new(line);
     let waits = |whom, what: &str| {
         Stuck(Some(WaitsFor {
-            whom: Some(Simulation::<()>::id(whom)),
+            whom: Some(ComponentId::of_index(whom)),
             what: what.into(),
         }))
     };
@@ -233,7 +234,7 @@ fn g8_the_same_calls_give_the_same_wakes() {
         let domains = [line.domain(0), line.domain(1), line.domain(2)];
         let mut simulation = Simulation::new(line);
         for index in 0..20_u64 {
-            let other = Simulation::<Log>::id((index as usize * 7 + 3) % 20);
+            let other = ComponentId::of_index((index as usize * 7 + 3) % 20);
             let domain = domains[index as usize % 3];
             simulation.add(
                 "actor",
@@ -329,7 +330,7 @@ proptest! {
         for (sequence, call) in calls.into_iter().enumerate() {
             match call {
                 Call::Schedule { who, at, phase } => {
-                    let id = Simulation::<()>::id(who);
+                    let id = ComponentId::of_index(who);
                     queue.schedule(id, line.instant(clock, Cycle(at)), phase);
                     let pending = model.iter().find(|&(_, &w)| w == who).map(|(&key, _)| key);
                     if pending.is_none_or(|(time, ph, _)| (at, phase) < (time, ph)) {
@@ -341,7 +342,7 @@ proptest! {
                 }
                 Call::Pop => {
                     let expected = model.pop_first().map(|((at, phase, _), who)| {
-                        (Simulation::<()>::id(who), line.instant(clock, Cycle(at)), phase)
+                        (ComponentId::of_index(who), line.instant(clock, Cycle(at)), phase)
                     });
                     prop_assert_eq!(queue.pop(), expected);
                 }
