@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!   GEMM tile ──► folds ──► spans of one fold ──► folds in a row ──► TileTiming
-//!                 fold.rs   law.rs                closed.rs          parts, stamps, traffic
+//!                 fold.rs   law.rs, dataflow/     totals.rs          parts, stamps, traffic
 //! ```
 //!
 //! Folds of a tile repeat, so all of this is closed forms: the cost of an answer does not depend
@@ -17,8 +17,8 @@
 //! Beside the laws stands what proves them: [`grid`] moves values from PE to PE, [`rtl`] compares
 //! with the project's SystemVerilog, [`scalesim`] with a published tool whose files it reads.
 
-mod closed;
 mod config;
+pub mod dataflow;
 mod element;
 mod feed;
 mod fold;
@@ -30,6 +30,7 @@ mod model;
 pub mod rtl;
 pub mod scalesim;
 mod timing;
+mod totals;
 
 pub use config::{ArrayConfig, Convention, Tiles};
 pub use element::{Element, Variant};
