@@ -55,11 +55,13 @@ mod port;
 pub mod preset;
 pub mod standard;
 pub mod timing;
+mod vocabulary;
 
 pub use self::config::{
     DramConfig, MemoryConfig, OrganisationChange, Page, Policy, RefreshPolicy, Scheduler,
 };
 pub use address::{Hash, Share};
 pub use ideal::{Bandwidth, IdealConfig};
-pub use memory::{Causes, Channel, Counters, Direction, Done, Memory};
+pub use memory::{Channel, Memory};
 pub use port::{ChannelPort, PortEvent, Transfer};
+pub use vocabulary::{Causes, Counters, Direction, Done};

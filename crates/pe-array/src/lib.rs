@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!   GEMM tile ──► folds ──► spans of one fold ──► folds in a row ──► TileTiming
-//!                 fold.rs   law.rs                closed.rs          parts, stamps, traffic
+//!                 fold.rs   law.rs, dataflow/     totals.rs          parts, stamps, traffic
 //! ```
 //!
 //! Folds of a tile repeat, so all of this is closed forms: the cost of an answer does not depend
@@ -17,8 +17,8 @@
 //! Beside the laws stands [`grid`], which moves values from PE to PE. The crate `validation` compares
 //! both with the project's SystemVerilog, and the laws with SCALE-Sim.
 
-mod closed;
 mod config;
+pub mod dataflow;
 mod element;
 mod feed;
 mod fold;
@@ -28,6 +28,7 @@ mod kind;
 pub mod law;
 mod model;
 mod timing;
+mod totals;
 
 pub use config::{ArrayConfig, Convention, Tiles};
 pub use element::{Element, Variant};

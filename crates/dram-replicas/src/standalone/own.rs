@@ -4,7 +4,8 @@ use quantities::Cycle;
 
 use crate::driver::LatencyHistogram;
 use crate::request::Request;
-use dram::memory::{Channel, Direction, Done, Memory};
+use dram::memory::{Channel, Memory};
+use dram::{Direction, Done};
 
 use super::summary::{Outcome, outcome_of_own};
 

@@ -9,11 +9,11 @@ use crate::config::ReplicaConfig;
 use crate::driver::{ChannelStatistics, LatencyHistogram, RunStatistics};
 use crate::protocol;
 use crate::request::Request;
-use dram::DramConfig;
 use dram::command::{Command, Issued};
 use dram::energy::EnergyTable;
-use dram::memory::{Channel, Counters, Memory};
+use dram::memory::{Channel, Memory};
 use dram::preset;
+use dram::{Counters, DramConfig};
 
 use super::own::Latencies;
 

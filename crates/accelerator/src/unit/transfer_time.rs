@@ -2,10 +2,10 @@
 
 use dram::{Causes, Memory};
 use quantities::Cycles;
-use smallvec::SmallVec;
 use tile_program::Cause;
 
 use crate::config::DmaSpec;
+use crate::unit::pipe::Parts;
 
 /// What is known of a transfer's time when it is complete, in cycles of the reference clock.
 ///
@@ -47,7 +47,7 @@ pub(crate) fn remainder(memory: &Memory, dma: &DmaSpec) -> Cause {
 
 impl TransferTime {
     /// The span by cause, in the order of time, without empty parts; the parts sum to the span.
-    pub(crate) fn parts(&self) -> SmallVec<[(Cause, Cycles); 8]> {
+    pub(crate) fn parts(&self) -> Parts {
         let mut left = self.span;
         let mut charge = |wanted: Cycles| {
             let charged = wanted.min(left);

@@ -2,18 +2,20 @@
 //! flight. Its two sides are units of their own; transfers of a side are issued in order, overlap,
 //! and complete in order.
 
-use std::collections::VecDeque;
-
 use dram::Causes;
-use event_kernel::{Component, Context, DomainId, Phase, WaitsFor};
+use event_kernel::{Context, DomainId, Phase, WaitsFor};
 use quantities::{Bits, Bytes, Cycle, Cycles};
 use smallvec::{SmallVec, smallvec};
-use tile_program::{Activity, Bound, Cause, Instruction, Observer, Region, TransferTile, Work};
+use tile_program::{
+    Cause, Instruction, Observer, Region, ScratchpadId, TransferTile, UnitId, Work,
+};
 
+use crate::MachineError;
 use crate::config::DmaSpec;
-use crate::memory::{Arrival, Request, Side, to_reference};
-use crate::transfer_time::TransferTime;
-use crate::world::{Completion, Issue, World};
+use crate::memory::{Arrival, Request, Side};
+use crate::unit::pipe::{Flights, InFlight, Order, Retired, Unit};
+use crate::unit::transfer_time::TransferTime;
+use crate::world::World;
 
 /// How much the DMA keeps in flight.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +40,7 @@ impl Window {
             port: spec.port,
         }
     }
-}
 
-impl Window {
     /// For how long a port is at work on so many bytes, in whole cycles.
     fn passing(&self, bytes: Bytes) -> Cycles {
         self.port
@@ -50,15 +50,12 @@ impl Window {
 
 /// One side of the DMA.
 pub(crate) struct Dma {
-    issue: Issue,
     side: Side,
     place: Place,
     window: Window,
-    /// Transfers started and not complete, the oldest first.
-    transfers: VecDeque<Transfer>,
-    /// Number of the oldest.
+    /// Number of the oldest transfer in flight.
     first: u64,
-    /// By port.
+    /// Bytes in flight on each port.
     in_flight: Vec<Bytes>,
     /// What the mean time of data on the memory's buses was where the side's account ended; `None` for
     /// a memory of one channel.
@@ -77,9 +74,9 @@ pub(crate) struct Place {
     pub(crate) master: usize,
 }
 
-struct Transfer {
-    instruction: Instruction,
-    bound: Bound,
+/// What a side of the DMA knows of a transfer in flight.
+pub(crate) struct Transfer {
+    scratchpad: ScratchpadId,
     /// What each port has to move, in order.
     cursors: SmallVec<[Cursor; 1]>,
     /// Requests under way.
@@ -167,19 +164,11 @@ impl Cursor {
 }
 
 impl Dma {
-    pub(crate) fn new(
-        issue: Issue,
-        side: Side,
-        place: Place,
-        window: Window,
-        remainder: Cause,
-    ) -> Self {
+    pub(crate) fn new(side: Side, place: Place, window: Window, remainder: Cause) -> Self {
         Self {
-            issue,
             side,
             place,
             window,
-            transfers: VecDeque::new(),
             first: 0,
             in_flight: vec![Bytes::ZERO; window.ports],
             mean_data_time: None,
@@ -187,49 +176,18 @@ impl Dma {
         }
     }
 
-    /// Issues requests of the youngest transfer, and starts the next one when it has none left.
-    fn issue<O: Observer>(&mut self, world: &mut World<'_, O>, context: &mut Context<'_>) {
-        while world.fault.is_none() {
-            if !self.issue_youngest(world, context) {
-                return;
-            }
-            let drained = self.transfers.is_empty();
-            let Some((instruction, bound)) = self.issue.next(world, context, drained) else {
-                return;
-            };
-            let Work::Transfer(TransferTile { region, .. }) = instruction.work else {
-                unreachable!("the sequencer gives the DMA transfers only");
-            };
-            let start = context.now();
-            let reference = world.reference;
-            let memory = &mut world.memories[self.place.memory];
-            if drained {
-                self.mean_data_time = memory.mean_data_time(context, reference);
-            }
-            self.transfers.push_back(Transfer {
-                instruction,
-                bound,
-                cursors: Cursor::split(region, self.window.ports, memory.memory.access_bytes()),
-                outstanding: 0,
-                memory_end: start,
-                port_end: start,
-                end: start,
-                channels: SmallVec::new(),
-                last_channel: 0,
-                moved: smallvec![Bytes::ZERO; self.window.ports],
-                last_port: 0,
-            });
-        }
-    }
-
-    /// Whether nothing of the youngest transfer is left to issue.
+    /// Issues requests of the youngest transfer as far as the window has room; true if none is left.
     fn issue_youngest<O: Observer>(
         &mut self,
+        flights: &mut Flights<Transfer>,
         world: &mut World<'_, O>,
         context: &mut Context<'_>,
     ) -> bool {
-        let number = self.first + self.transfers.len() as u64;
-        let Some(youngest) = self.transfers.back_mut() else {
+        let number = self.first + flights.len() as u64;
+        let Some(InFlight {
+            state: youngest, ..
+        }) = flights.back_mut()
+        else {
             return true;
         };
         let transfer = number - 1;
@@ -274,15 +232,18 @@ impl Dma {
     }
 
     /// Notes data that has moved and passed the DMA's port at a cycle.
-    fn arrive<O: Observer>(&mut self, world: &mut World<'_, O>, at: Cycle, arrival: &Arrival) {
+    fn arrive<O: Observer>(
+        &mut self,
+        flights: &mut Flights<Transfer>,
+        world: &mut World<'_, O>,
+        at: Cycle,
+        arrival: &Arrival,
+    ) {
         self.in_flight[arrival.port] -= arrival.bytes;
         let index = usize::try_from(arrival.transfer - self.first).expect("a short queue");
-        let transfer = &mut self.transfers[index];
+        let transfer = &mut flights[index].state;
         transfer.outstanding -= 1;
-        let Work::Transfer(TransferTile { scratchpad, .. }) = transfer.instruction.work else {
-            unreachable!("checked when the transfer started");
-        };
-        let pad = world.pad(self.place.core, scratchpad);
+        let pad = world.pad(self.place.core, transfer.scratchpad);
         match self.side {
             Side::Load => pad.count_filled(arrival.bytes),
             Side::Store => pad.count_drained(arrival.bytes),
@@ -308,45 +269,96 @@ impl Dma {
             None => transfer.channels.push((arrival.channel, arrival.causes)),
         }
     }
+}
 
-    /// Completes the oldest transfers as far as they are done; true if one was.
-    fn complete<O: Observer>(
+impl Transfer {
+    /// What the channel of the last data did, in cycles of the reference clock.
+    fn causes(&self, context: &Context<'_>, memory: DomainId, reference: DomainId) -> Causes {
+        let mut channels = self.channels.iter();
+        let known = channels.find(|(channel, _)| *channel == self.last_channel);
+        let known = known.map_or(Causes::default(), |(_, causes)| *causes);
+        known.map(|span| to_reference(context, memory, reference, span))
+    }
+}
+
+fn tile(instruction: &Instruction) -> TransferTile {
+    match instruction.work {
+        Work::Transfer(tile) => tile,
+        _ => unreachable!("the program gives the DMA transfers only"),
+    }
+}
+
+impl Unit for Dma {
+    type State = Transfer;
+
+    const ORDER: Order = Order::StartThenRetire;
+
+    fn collect<O: Observer>(
         &mut self,
+        flights: &mut Flights<Transfer>,
+        world: &mut World<'_, O>,
+        context: &mut Context<'_>,
+    ) {
+        let now = context.now();
+        let Place { memory, master, .. } = self.place;
+        while let Some((at, arrival)) = world.memories[memory].arrival(master, self.side, now) {
+            self.arrive(flights, world, at, &arrival);
+        }
+    }
+
+    fn may_start<O: Observer>(
+        &mut self,
+        flights: &mut Flights<Transfer>,
         world: &mut World<'_, O>,
         context: &mut Context<'_>,
     ) -> bool {
-        let now = context.now();
-        let mut any = false;
-        while let Some(oldest) = self.transfers.front() {
-            let request = self.window.request;
-            let issued = oldest
-                .cursors
-                .iter()
-                .all(|cursor| cursor.peek(request).is_none());
-            if !issued || oldest.outstanding > 0 {
-                break;
-            }
-            if oldest.end > now {
-                context.wake_me_at(oldest.end, Phase::Deliver);
-                break;
-            }
-            let Some(transfer) = self.transfers.pop_front() else {
-                break;
-            };
-            self.first += 1;
-            any = true;
-            self.finish(world, context, &transfer);
-        }
-        any
+        self.issue_youngest(flights, world, context)
     }
 
-    fn finish<O: Observer>(
+    fn start<O: Observer>(
         &mut self,
+        _unit: UnitId,
+        instruction: &Instruction,
+        before: Option<&Transfer>,
         world: &mut World<'_, O>,
         context: &mut Context<'_>,
-        transfer: &Transfer,
-    ) {
-        let unit = self.issue.unit;
+    ) -> Result<Transfer, MachineError> {
+        let TransferTile { region, scratchpad } = tile(instruction);
+        let start = context.now();
+        let reference = world.reference;
+        let memory = &mut world.memories[self.place.memory];
+        if before.is_none() {
+            self.mean_data_time = memory.mean_data_time(context, reference);
+        }
+        Ok(Transfer {
+            scratchpad,
+            cursors: Cursor::split(region, self.window.ports, memory.memory.access_bytes()),
+            outstanding: 0,
+            memory_end: start,
+            port_end: start,
+            end: start,
+            channels: SmallVec::new(),
+            last_channel: 0,
+            moved: smallvec![Bytes::ZERO; self.window.ports],
+            last_port: 0,
+        })
+    }
+
+    fn end(transfer: &Transfer) -> Option<Cycle> {
+        let is_issued = transfer.cursors.iter().all(|cursor| cursor.left == 0);
+        (is_issued && transfer.outstanding == 0).then_some(transfer.end)
+    }
+
+    fn retire<O: Observer>(
+        &mut self,
+        unit: UnitId,
+        flight: &InFlight<Transfer>,
+        _rest: &Flights<Transfer>,
+        world: &mut World<'_, O>,
+        context: &mut Context<'_>,
+    ) -> Retired {
+        self.first += 1;
+        let transfer = &flight.state;
         let accounted = world.units[unit.index()].accounted;
         let at = transfer.end.max(accounted);
         let reference = world.reference;
@@ -362,11 +374,7 @@ impl Dma {
             even: mean.map(|mean| mean.since(before.unwrap_or(Cycle::ZERO))),
             remainder: self.remainder,
         };
-        let parts = time.parts();
-        let instruction = &transfer.instruction;
-        let Work::Transfer(TransferTile { region, scratchpad }) = instruction.work else {
-            unreachable!("checked when the transfer started");
-        };
+        let TransferTile { region, scratchpad } = tile(&flight.instruction);
         let bytes = region.bytes();
         let mut moved = [Bits::ZERO; 3];
         moved[scratchpad as usize] = bytes.to_bits();
@@ -374,79 +382,37 @@ impl Dma {
             Side::Load => ([Bits::ZERO; 3], moved),
             Side::Store => (moved, [Bits::ZERO; 3]),
         };
-        world.observer.activity(&Activity {
-            unit,
-            operation: instruction.operation,
-            work: &instruction.work,
+        Retired {
+            at,
+            parts: time.parts(),
             read,
             written,
-        });
-        let bound = transfer.bound;
-        world.complete(
-            context,
-            &Completion {
-                unit,
-                instruction,
-                at,
-                bound,
-                parts: &parts,
-                macs: 0,
-                bytes,
-            },
-        );
-    }
-}
-
-impl Transfer {
-    /// What the channel of the last data did, in cycles of the reference clock.
-    fn causes(&self, context: &Context<'_>, memory: DomainId, reference: DomainId) -> Causes {
-        let mut channels = self.channels.iter();
-        let known = channels.find(|(channel, _)| *channel == self.last_channel);
-        let Causes {
-            bandwidth,
-            row_conflict,
-            refresh,
-            turnaround,
-            latency,
-            idle,
-        } = known.map_or(Causes::default(), |(_, causes)| *causes);
-        let [bandwidth, row_conflict, refresh, turnaround, latency, idle] =
-            [bandwidth, row_conflict, refresh, turnaround, latency, idle]
-                .map(|span| to_reference(context, memory, reference, span));
-        Causes {
-            bandwidth,
-            row_conflict,
-            refresh,
-            turnaround,
-            latency,
-            idle,
+            macs: 0,
+            bytes,
         }
     }
-}
 
-impl<O: Observer> Component<World<'_, O>> for Dma {
-    fn wake(&mut self, world: &mut World<'_, O>, context: &mut Context<'_>) {
-        let now = context.now();
+    fn sleep<O: Observer>(&self, world: &World<'_, O>, context: &mut Context<'_>) {
         let Place { memory, master, .. } = self.place;
-        while let Some((at, arrival)) = world.memories[memory].arrival(master, self.side, now) {
-            self.arrive(world, at, &arrival);
-        }
-        loop {
-            self.issue(world, context);
-            if world.fault.is_some() || !self.complete(world, context) {
-                break;
-            }
-        }
         if let Some(at) = world.memories[memory].next_arrival(master, self.side) {
             context.wake_me_at(at, Phase::Deliver);
         }
     }
 
-    fn waits_for(&self, world: &World<'_, O>) -> Option<WaitsFor> {
-        if self.transfers.is_empty() {
-            return world.describe_wait(&self.issue);
-        }
-        let what = format!("{} transfers under way", self.transfers.len());
-        Some(WaitsFor { whom: None, what })
+    fn waits_for(&self, flights: &Flights<Transfer>) -> Option<WaitsFor> {
+        let what = format!("{} transfers under way", flights.len());
+        (!flights.is_empty()).then_some(WaitsFor { whom: None, what })
     }
+}
+
+/// Memory cycles as a span of the reference clock, rounded up.
+fn to_reference(
+    context: &Context<'_>,
+    memory: DomainId,
+    reference: DomainId,
+    span: Cycles,
+) -> Cycles {
+    let edge = Cycle::ZERO + span;
+    let edge = context.timeline().convert(memory, edge, reference);
+    edge.since(Cycle::ZERO)
 }

@@ -4,20 +4,20 @@ use quantities::Cycles;
 use tile_program::Cause;
 
 use crate::fold::{Cut, Folds};
-use crate::law::{Hold, Law, Spans};
+use crate::law::{Law, Spans, Stall};
 use crate::timing::Parts;
 use crate::{Convention, Fold};
 
 /// The folds of a tile, and how long each kind of them takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sheet {
+pub(crate) struct FoldTable {
     pub(crate) law: Law,
     pub(crate) cut: Folds,
     /// Folds differ in two sides, each whole or ragged. Unused places repeat the first.
     kinds: [(Fold, Spans); 4],
 }
 
-impl Sheet {
+impl FoldTable {
     /// `None` past 64 bits.
     pub(crate) fn new(law: Law, cut: Folds) -> Option<Self> {
         let first = cut.first();
@@ -38,24 +38,24 @@ impl Sheet {
     }
 
     /// How long the stream of `next` is held back behind that of `fold`.
-    fn hold(&self, fold: Fold, next: Fold) -> Hold {
-        self.law.hold(self.with(fold), self.with(next))
+    fn stall(&self, fold: Fold, next: Fold) -> Stall {
+        self.law.stall(self.with(fold), self.with(next))
     }
 
-    pub(crate) fn closed(&self) -> Option<Closed> {
+    pub(crate) fn totals(&self) -> Option<TileTotals> {
         match self.law.array.timing {
             Convention::ScaleSim | Convention::Serial => self.serial(),
             Convention::Overlapped => self.overlapped(),
         }
     }
 
-    fn serial(&self) -> Option<Closed> {
-        let mut parts = Sums::default();
+    fn serial(&self) -> Option<TileTotals> {
+        let mut parts = CycleSums::default();
         for (fold, count) in self.cut.kinds() {
-            parts.add(Sums::alone(&self.with(fold).1), count)?;
+            parts.add(CycleSums::alone(&self.with(fold).1), count)?;
         }
         let total = parts.total()?;
-        Some(Closed {
+        Some(TileTotals {
             parts,
             occupied_parts: parts,
             total,
@@ -63,22 +63,22 @@ impl Sheet {
         })
     }
 
-    fn overlapped(&self) -> Option<Closed> {
+    fn overlapped(&self) -> Option<TileTotals> {
         let cut = &self.cut;
-        let mut parts = Sums::default();
+        let mut parts = CycleSums::default();
         let first = self.with(cut.first()).1;
-        let loading = Sums {
+        let loading = CycleSums {
             load: first.load,
             port: first.load_stall,
-            ..Sums::default()
+            ..CycleSums::default()
         };
         parts.add(loading, 1)?;
         for (fold, count) in cut.kinds() {
-            parts.add(Sums::streaming(&self.with(fold).1), count)?;
+            parts.add(CycleSums::streaming(&self.with(fold).1), count)?;
         }
         for (fold, next, count) in cut.successions() {
-            let hold = self.hold(fold, next);
-            parts.add(Sums::held(hold), count)?;
+            let stall = self.stall(fold, next);
+            parts.add(CycleSums::stalled(stall), count)?;
         }
         let occupied_parts = parts;
         let stream_end = parts.total()?;
@@ -89,13 +89,13 @@ impl Sheet {
         }
         let tail = total - stream_end;
         let port = last.drain_stall.min(tail);
-        let leaving = Sums {
+        let leaving = CycleSums {
             drain: tail - port,
             port,
-            ..Sums::default()
+            ..CycleSums::default()
         };
         parts.add(leaving, 1)?;
-        Some(Closed {
+        Some(TileTotals {
             parts,
             occupied_parts,
             total,
@@ -110,33 +110,33 @@ impl Sheet {
         let blocks = cut.rows.blocks();
         let narrow = cut.last().columns;
         let block = Folds::new(cut.rows, Cut::new(narrow, narrow), 1)?;
-        let mut behind = Sums::default();
+        let mut behind = CycleSums::default();
         for (fold, count) in block.kinds() {
-            behind.add(Sums::streaming(&self.with(fold).1), count)?;
+            behind.add(CycleSums::streaming(&self.with(fold).1), count)?;
         }
         for (fold, next, count) in block.successions() {
-            let hold = self.hold(fold, next);
-            behind.add(Sums::held(hold), count)?;
+            let stall = self.stall(fold, next);
+            behind.add(CycleSums::stalled(stall), count)?;
         }
         let wide = cut.at(cut.total() - blocks - 1);
-        let across = self.hold(wide, cut.at(cut.total() - blocks));
-        behind.add(Sums::held(across), 1)?;
+        let across = self.stall(wide, cut.at(cut.total() - blocks));
+        behind.add(CycleSums::stalled(across), 1)?;
         (stream_end - behind.total()?).checked_add(self.with(wide).1.tail())
     }
 }
 
 /// The sums of all folds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Closed {
-    pub(crate) parts: Sums,
-    pub(crate) occupied_parts: Sums,
+pub(crate) struct TileTotals {
+    pub(crate) parts: CycleSums,
+    pub(crate) occupied_parts: CycleSums,
     pub(crate) total: u64,
     /// End of the last fold's stream.
     pub(crate) stream_end: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sums {
+pub(crate) struct CycleSums {
     fill: u64,
     compute: u64,
     drain: u64,
@@ -144,7 +144,7 @@ pub(crate) struct Sums {
     port: u64,
 }
 
-impl Sums {
+impl CycleSums {
     pub(crate) fn total(&self) -> Option<u64> {
         [self.compute, self.drain, self.load, self.port]
             .into_iter()
@@ -192,11 +192,11 @@ impl Sums {
         }
     }
 
-    fn held(hold: Hold) -> Self {
+    fn stalled(stall: Stall) -> Self {
         Self {
-            drain: hold.drain,
-            load: hold.load,
-            port: hold.port,
+            drain: stall.drain,
+            load: stall.load,
+            port: stall.port,
             ..Self::default()
         }
     }
