@@ -1,7 +1,5 @@
-//! What-if studies: many runs of the same compiler and machine, set side by side.
+//! What-if studies: many runs of [`simulator`] set side by side.
 //!
-//! * [`Point`] is a workload on a machine; [`measure_all`] runs many, in parallel, with results in
-//!   the order of the points: the same bytes at any number of threads.
 //! * [`published`] holds what is known of the published figures: how their models differ from the
 //!   real ones, how their cycles were counted, and how a file of them is compared cell by cell.
 //! * [`counters`] sets the ledger of a machine's array beside the counters of the hardware.
@@ -9,7 +7,6 @@
 //! * [`beyond`] asks what the published account leaves out.
 //! * [`reproduce`](mod@reproduce) answers the published question for all models, contexts and machines.
 //! * [`machines`] sets predictions beside what was published of real machines.
-//! * [`price`] tells energy and area of a machine and its run.
 //! * [`figure`] draws, as SVG and PNG.
 //!
 //! Every number comes from a simulated run. Closed forms stand in tests, beside the runs. The
@@ -22,12 +19,11 @@ pub mod figure;
 mod golden;
 mod lab;
 pub mod machines;
-mod point;
-pub mod price;
 pub mod published;
 pub mod reproduce;
+mod setting;
 pub mod sheet;
 pub mod what_if;
 
 pub use golden::GoldenError;
-pub use point::{Gemms, Measured, Point, PointError, measure_all};
+pub use setting::{CONTEXTS, Extent, Machines, ReproduceError};

@@ -6,11 +6,11 @@ use pe_array::Element;
 use tile_program::Family;
 use workload_compiler::{Format, Run};
 
-use super::parts::speedup;
+use super::parts::{speedup, tokens_per_second};
 use super::silicon::{TECHNOLOGY, array_of, arrays, technology};
 use super::{Bench, Case, Chapter, TERNARY, refused};
 use crate::figure::{Axis, Drawn, Line, LineChart, XAxis};
-use crate::reproduce::ReproduceError;
+use crate::setting::ReproduceError;
 use crate::sheet::{Value, times};
 use crate::what_if::pe_for;
 
@@ -137,7 +137,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                 bf16,
                 Value::Quantity(split.area.square_millimetres()),
                 run_of.summary.total.get().into(),
-                Value::Quantity(run_of.tokens_per_second()),
+                Value::Quantity(tokens_per_second(run_of)),
                 gain.map_or(Value::Absent, Value::Factor),
                 Value::Share(run_of.amdahl().fraction()),
                 if is_best { "best" } else { "" }.into(),

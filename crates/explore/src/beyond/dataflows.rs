@@ -4,13 +4,13 @@ use accelerator::MachineSpec;
 use tile_program::{Cause, Dataflow, Family};
 use workload_compiler::Run;
 
-use super::parts::{causes, ceiling};
+use super::parts::{causes, ceiling, tokens_per_second};
 use super::{Bench, Case, Chapter, TERNARY, refused};
-use crate::Measured;
 use crate::figure::{BarChart, Drawn, Group};
 use crate::lab::Answer;
-use crate::reproduce::ReproduceError;
+use crate::setting::ReproduceError;
 use crate::sheet::{Value, times};
+use simulator::RunRecord;
 
 const MODELS: [&str; 1] = ["qwen2.5-0.5b"];
 const RUNS: [Run; 2] = [Run::decode(1024), Run::prefill(64)];
@@ -30,7 +30,7 @@ fn with_dataflow(spec: &MachineSpec, dataflow: Dataflow) -> MachineSpec {
 }
 
 /// Useful multiply-accumulates of the array of the projections, of its peak over the run.
-fn use_of_peak(spec: &MachineSpec, run: &Measured) -> f64 {
+fn use_of_peak(spec: &MachineSpec, run: &RunRecord) -> f64 {
     let served = |family| move |array: &&accelerator::ArraySpec| array.serves.contains(&family);
     let Some(array) = spec.arrays.iter().find(served(Family::Projection)) else {
         return 0.0;
@@ -82,7 +82,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
             table.push(case.cells([
                 (*name).into(),
                 run_of.summary.total.get().into(),
-                Value::Quantity(run_of.tokens_per_second()),
+                Value::Quantity(tokens_per_second(run_of)),
                 Value::Share(run_of.amdahl().fraction()),
                 Value::Factor(ceiling(run_of)),
                 Value::Share(causes(run_of, &overhead)),

@@ -6,14 +6,14 @@ use pe_array::{ArrayModel, Element};
 use tile_program::{Class, Family};
 use workload_compiler::{Format, Packing, Run};
 
-use super::parts::{ceiling, speedup};
+use super::parts::{ceiling, speedup, tokens_per_second};
 use super::{Bench, Case, Chapter, TERNARY, refused};
-use crate::Measured;
 use crate::figure::{BarChart, Drawn, Group};
 use crate::lab::Answer;
-use crate::reproduce::ReproduceError;
+use crate::setting::ReproduceError;
 use crate::sheet::{Value, times};
 use crate::what_if::{memory_share, pe_for};
+use simulator::RunRecord;
 
 const MODELS: [&str; 1] = ["qwen2.5-0.5b"];
 const RUNS: [Run; 2] = [Run::decode(1024), Run::prefill(64)];
@@ -93,7 +93,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                 mebibytes(run_of, |class| class == Class::MatMulFree),
                 mebibytes(run_of, |_| true),
                 run_of.summary.total.get().into(),
-                Value::Quantity(run_of.tokens_per_second()),
+                Value::Quantity(tokens_per_second(run_of)),
                 gain(answer).map_or(Value::Absent, Value::Factor),
                 Value::Share(run_of.amdahl().fraction()),
                 Value::Factor(ceiling(run_of)),
@@ -139,7 +139,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
 }
 
 /// Bytes from and to main memory of the operators of some classes.
-fn mebibytes(run: &Measured, chosen: impl Fn(Class) -> bool) -> Value {
+fn mebibytes(run: &RunRecord, chosen: impl Fn(Class) -> bool) -> Value {
     let operators = run.summary.operators.iter();
     let bytes: u64 = operators
         .filter(|operator| chosen(operator.class))

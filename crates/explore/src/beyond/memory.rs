@@ -3,10 +3,10 @@
 use dram::{Bandwidth, IdealConfig, MemoryConfig};
 use workload_compiler::Run;
 
-use super::parts::{ceiling, speedup};
+use super::parts::{ceiling, speedup, tokens_per_second};
 use super::{Bench, Case, Chapter, IDEAL, TERNARY, refused, with_memory};
 use crate::figure::{Axis, Drawn, Line, LineChart, XAxis};
-use crate::reproduce::ReproduceError;
+use crate::setting::ReproduceError;
 use crate::sheet::{Sheet, Value, percent};
 use crate::what_if::memory_share;
 
@@ -110,8 +110,8 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                 model.into(),
                 each.channels.clone(),
                 Value::Quantity(gigabytes),
-                of_real(Value::Quantity(real.tokens_per_second())),
-                Value::Quantity(ideal.tokens_per_second()),
+                of_real(Value::Quantity(tokens_per_second(real))),
+                Value::Quantity(tokens_per_second(ideal)),
                 of_real(Value::Factor(speedup(real, ideal))),
                 of_real(Value::Share(real.amdahl().fraction())),
                 Value::Share(ideal.amdahl().fraction()),
@@ -119,8 +119,8 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                 of_real(Value::Factor(ceiling(real))),
             ]);
             if has_real {
-                real_line.push((gigabytes, real.tokens_per_second()));
-                ideal_line.push((gigabytes, ideal.tokens_per_second()));
+                real_line.push((gigabytes, tokens_per_second(real)));
+                ideal_line.push((gigabytes, tokens_per_second(ideal)));
                 if memory_share(real) < 0.5 && halves.is_none() {
                     halves = Some(gigabytes);
                 }

@@ -24,7 +24,7 @@ use workload_compiler::{Format, Packing, PrecisionFile, Run, Workload, WorkloadF
 
 use crate::figure::Drawn;
 use crate::lab::{Answer, Lab, Refusal};
-use crate::reproduce::{Extent, Machines, ReproduceError};
+use crate::setting::{Extent, Machines, ReproduceError};
 use crate::sheet::Sheet;
 
 pub(crate) use case::{Case, Subject};

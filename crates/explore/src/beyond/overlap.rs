@@ -6,7 +6,7 @@ use workload_compiler::{Format, Run};
 
 use super::parts::speedup;
 use super::{Bench, Case, Chapter, IDEAL, refused, with_memory};
-use crate::reproduce::ReproduceError;
+use crate::setting::ReproduceError;
 use crate::sheet::{Value, times};
 use crate::what_if::{Means, Part, faster, law};
 
@@ -105,7 +105,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
 }
 
 /// Cycles that each array is at work.
-fn busy(machine: &MachineSpec, run: &crate::Measured) -> Vec<f64> {
+fn busy(machine: &MachineSpec, run: &simulator::RunRecord) -> Vec<f64> {
     let arrays = machine.arrays.iter();
     let of = |array: &accelerator::ArraySpec| {
         let unit = run

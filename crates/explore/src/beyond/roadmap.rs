@@ -11,7 +11,7 @@ use super::silicon::{grown_array, grown_scratchpads, grown_vector, machine, tech
 use super::{Bench, Case, Chapter, Subject, TERNARY, with_memory};
 use crate::figure::{Drawn, HeatMap, HeatScale};
 use crate::published::{self, Form};
-use crate::reproduce::ReproduceError;
+use crate::setting::ReproduceError;
 use crate::sheet::{Value, times};
 use crate::what_if::pe_for;
 

@@ -16,7 +16,7 @@ pub use fit::fit;
 pub use golden::{Columns, Quantity, Row, RowKind, SHIPPED, parse};
 pub use kernel_time::{BusyPart, CauseCycles, KernelTime, UnitCycles};
 pub use kernels::{Kernel, KernelFile, KernelList, KernelWork, KernelsFile, Work, resolve};
-pub use predict::{Counted, Load, PredictError, Prediction, SerialTime, predict, serial};
+pub use predict::{Load, PredictError, Prediction, predict};
 pub use table::{summary, to_markdown, verdict};
 
 /// A published result beside its prediction.

@@ -3,13 +3,13 @@
 use attribution::{Amdahl, Speedup};
 use quantities::Cycles;
 
-use super::Extent;
 use super::grid::{GridCell, asked, find};
 use super::resimulated::Resimulated;
 use crate::figure::{
     Axis, Drawn, FigureError, HeatMap, HeatScale, Line, LineChart, Panel, SharesChart, XAxis,
 };
 use crate::published::Form;
+use crate::setting::Extent;
 
 /// The models of the line charts: the ends and the middle of each family.
 const LINES: [&str; 8] = [

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use accelerator::Machine;
 use config::ConfigError;
+use explore::GoldenError;
 use explore::published::{self, Cell, CheckError, Checked};
-use explore::{GoldenError, PointError};
+use report::Table;
+use simulator::SimulationError;
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::load;
-use crate::table::Table;
 
 /// Compare with the published figures of "Matmul or No Matmul in the Era of 1-bit LLMs"
 ///
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
     let checked = published::check(&machine, cells).map_err(|error| match error {
         CheckError::Golden(error) => refused(&error).into(),
-        CheckError::Point(PointError::Machine(error)) => error.into(),
+        CheckError::Point(SimulationError::Machine(error)) => error.into(),
         CheckError::Point(error) => Failure::Stopped(error.to_string()),
     })?;
     report(args, &checked)

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use accelerator::Machine;
 use config::ConfigError;
 use explore::machines::{self, Compared, Prediction, Quantity, Row};
+use report::Table;
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::input;
 use crate::load;
 use crate::shipped::{KERNELS, Kind, MACHINES, PUBLISHED, WORKLOADS};
-use crate::table::Table;
 use crate::unknown;
 
 /// Published machines, predicted: boards, chips and RTL beside what was measured on them

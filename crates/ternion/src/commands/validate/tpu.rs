@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use config::ConfigError;
 use explore::counters::{self, App, Compared, Counters};
+use report::Table;
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::input;
 use crate::load;
-use crate::table::Table;
 
 /// The account of cycles against the hardware counters of Google's TPU v1
 ///
