@@ -1,5 +1,6 @@
 //! Tables for people.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use comfy_table::{CellAlignment, ContentArrangement, presets};
@@ -78,8 +79,11 @@ impl Table {
     /// Adds a row, each cell in one line whatever it holds: characters that steer a terminal become
     /// escapes.
     pub fn row(&mut self, cells: Vec<String>) {
-        let shown = cells.iter().map(|cell| printable(cell).into_owned());
-        self.rows.push(shown.collect());
+        let shown = |cell: String| match printable(&cell) {
+            Cow::Borrowed(_) => cell,
+            Cow::Owned(escaped) => escaped,
+        };
+        self.rows.push(cells.into_iter().map(shown).collect());
     }
 
     /// The table in Markdown.

@@ -3,9 +3,13 @@
 use simulator::{Machine, Point, SimulationError, measure_all, read_machine, read_workload};
 
 /// Columns of the array, cycles of the run, and the share of the peak that the array reaches.
-pub type Row = (u64, u64, f64);
+pub(crate) type Row = (u64, u64, f64);
 
-pub fn sweep() -> Result<Vec<Row>, Box<dyn std::error::Error>> {
+/// Runs a layer on machines whose arrays are of several widths.
+///
+/// # Errors
+/// If a file is mistaken or a machine cannot run the layer.
+pub(crate) fn sweep() -> Result<Vec<Row>, Box<dyn std::error::Error>> {
     let base = read_machine("small.ron", include_str!("small.ron"))?;
     let workload = read_workload("layer.ron", include_str!("layer.ron"))?;
     let machines = [8, 16, 32, 64].map(|columns| {

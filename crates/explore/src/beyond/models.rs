@@ -6,7 +6,7 @@ use accelerator::MachineSpec;
 use workload_compiler::Run;
 
 use super::parts::{PARTS, ceiling, range, shares, speedup, tokens_per_second};
-use super::{Bench, Case, Chapter, IDEAL, TERNARY, refused, with_memory};
+use super::{Bench, Case, Chapter, IDEAL, Rank, TERNARY, refused, with_memory};
 use crate::figure::{Drawn, Panel, SharesChart};
 use crate::setting::ReproduceError;
 use crate::sheet::{Value, percent};
@@ -105,6 +105,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let figures = vec![figure(bench, &pairs)?];
     Ok(Chapter {
         name: "models",
+        rank: Rank::Question,
         title: bench.title("Models end to end: prefill and decode, real memory and ideal"),
         text: TEXT.into(),
         table,

@@ -6,7 +6,7 @@ use workload_compiler::Run;
 
 use super::models::{Pair, pairs, shares_of};
 use super::parts::{PARTS, bytes, is_attention, makespan, share};
-use super::{Bench, Case, Chapter};
+use super::{Bench, Case, Chapter, Rank};
 use crate::figure::Drawn;
 use crate::setting::ReproduceError;
 use crate::sheet::{Value, percent};
@@ -127,6 +127,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let figures = vec![Drawn::new("overheads", caption, &chart)?];
     Ok(Chapter {
         name: "overheads",
+        rank: Rank::Question,
         title: bench.title("What is counted as zero, and what it costs"),
         text: TEXT.into(),
         table,

@@ -2,6 +2,7 @@
 
 mod figures;
 mod grid;
+mod html;
 mod page;
 mod report;
 mod resimulated;

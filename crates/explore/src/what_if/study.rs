@@ -137,20 +137,10 @@ pub fn study(
         workload: workload.clone(),
     }
     .measure()?;
-    let one = Speedup::new(1.0).expect("1 is a speedup");
-    let mut questions = vec![Question::Faster(Part::MatMulFree, one)];
-    for part in Part::ALL {
-        questions.extend(speedups.iter().map(|&s| Question::Faster(part, s)));
-    }
-    questions.extend(contexts(workload).into_iter().map(Question::Context));
-    let machines: Vec<Result<Machine, String>> = questions
+    let questions = questions(workload, speedups);
+    let machines: Vec<_> = questions
         .iter()
-        .map(|question| match *question {
-            Question::Faster(part, s) => faster(spec, part, s, how)
-                .and_then(Machine::new)
-                .map_err(|error| error.to_string()),
-            Question::Context(_) => Ok(machine.clone()),
-        })
+        .map(|question| asked(question, &machine, how))
         .collect();
     let runs = measured(&questions, &machines, workload);
     let mut answers = Vec::new();
@@ -190,6 +180,28 @@ pub fn study(
         },
         contexts,
     })
+}
+
+/// All that is asked: the array split and nothing faster, each part at each speedup, and the baseline
+/// at other contexts.
+fn questions(workload: &Workload, speedups: &[Speedup]) -> Vec<Question> {
+    let one = Speedup::new(1.0).expect("1 is a speedup");
+    let mut questions = vec![Question::Faster(Part::MatMulFree, one)];
+    for part in Part::ALL {
+        questions.extend(speedups.iter().map(|&s| Question::Faster(part, s)));
+    }
+    questions.extend(contexts(workload).into_iter().map(Question::Context));
+    questions
+}
+
+/// The machine that a question is about, or why it cannot be built.
+fn asked(question: &Question, machine: &Machine, how: How) -> Result<Machine, String> {
+    match *question {
+        Question::Faster(part, s) => faster(machine.spec(), part, s, how)
+            .and_then(Machine::new)
+            .map_err(|error| error.to_string()),
+        Question::Context(_) => Ok(machine.clone()),
+    }
 }
 
 /// Runs every question that has a machine.

@@ -7,11 +7,11 @@ use quantities::Bytes;
 use report::{ModelDocument, Table, grouped, model_lines};
 use serde::Serialize;
 use serde_json::{Value, json};
-use simulator::Chips;
+use simulator::{Chips, Machine};
 use tile_program::{DecidedBy, Program, TileChoice, Tiling};
 use workload_compiler::{
-    InstructionListing, KeptWeights, Lister, OperationListing, PassListing, TileSize, Tiles,
-    Totals, Workload,
+    CompiledProgram, InstructionListing, KeptWeights, Lister, OperationListing, PassListing,
+    TileSize, Tiles, Totals, Workload,
 };
 
 use crate::console::Console;
@@ -112,10 +112,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         return Err(error.help(help).into());
     }
     let [json] = output::open([("--json", args.json.as_deref())])?;
-    let shown = |index| match args.passes.is_empty() {
-        true => index == 0 || index + 1 == count,
-        false => args.passes.contains(&index),
-    };
     let mut out = Text::new(args, output::report_beside(&[&json]));
     let mut listing = Listing {
         schema_version: SCHEMA_VERSION,
@@ -129,6 +125,34 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         config: json!({ "machine": spec.value, "workload": workload.value }),
     };
     out.head(&listing, &workload.value, count)?;
+    list_passes(args, &machine, program, &mut listing, &mut out)?;
+    out.passes(&listing)?;
+    if let Some(mut file) = json {
+        let mut text = serde_json::to_vec_pretty(&listing).map_err(anyhow::Error::from)?;
+        text.push(b'\n');
+        file.write_all(&text)?;
+        let written = file.finish()?;
+        if let Some(out) = &mut out.out {
+            tell(out, [&written])?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes the passes from the program, one after another: sums them up, prints those that are shown,
+/// and keeps the operations of these for the document.
+fn list_passes(
+    args: &Args,
+    machine: &Machine,
+    program: CompiledProgram,
+    listing: &mut Listing,
+    out: &mut Text,
+) -> Result<(), Failure> {
+    let count = program.passes();
+    let shown = |index| match args.passes.is_empty() {
+        true => index == 0 || index + 1 == count,
+        false => args.passes.contains(&index),
+    };
     let platform = machine.platform();
     let mut lister = Lister::new(program);
     for index in 0..count {
@@ -148,7 +172,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         if shown(index) {
             out.pass(&pass, &instructions)?;
         }
-        let keep = shown(index) && json.is_some();
+        let keep = shown(index) && args.json.is_some();
         if !keep {
             instructions.clear();
         }
@@ -159,16 +183,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             operations: keep.then_some(pass.operations),
             program: instructions,
         });
-    }
-    out.passes(&listing)?;
-    if let Some(mut file) = json {
-        let mut text = serde_json::to_vec_pretty(&listing).map_err(anyhow::Error::from)?;
-        text.push(b'\n');
-        file.write_all(&text)?;
-        let written = file.finish()?;
-        if let Some(out) = &mut out.out {
-            tell(out, [&written])?;
-        }
     }
     Ok(())
 }

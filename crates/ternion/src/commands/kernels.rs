@@ -127,7 +127,19 @@ fn print(
         "{workload} on {machine}: {} ms{rate}; kernels one after another\n",
         digits(1e3 * all)
     )?;
-    let share = |seconds: f64| percent(seconds / all.max(f64::MIN_POSITIVE));
+    let table = table(prediction);
+    writeln!(out, "{table}")?;
+    writeln!(
+        out,
+        "at work: share of the kernel's time in which a part of the machine works; where two come near \
+         100 %,\nboth bound it. critical path: where the cycles go from the kernel's start to its end."
+    )
+}
+
+/// A row for each kernel, and for each kind of work outside the machine.
+fn table(prediction: &Prediction) -> Table {
+    let all = prediction.seconds().max(f64::MIN_POSITIVE);
+    let share = |seconds: f64| percent(seconds / all);
     let header = [
         "kernel",
         "times",
@@ -167,12 +179,7 @@ fn print(
             "work outside the machine".into(),
         ]);
     }
-    writeln!(out, "{table}")?;
-    writeln!(
-        out,
-        "at work: share of the kernel's time in which a part of the machine works; where two come near \
-         100 %,\nboth bound it. critical path: where the cycles go from the kernel's start to its end."
-    )
+    table
 }
 
 /// The name of a kernel, with its place among those of the same name where there are several.

@@ -73,11 +73,18 @@ fn verdict(app: &Compared) -> String {
     }
 }
 
-fn report(
-    compared: &[Compared],
-    variants: &[(String, Vec<Compared>)],
-    markdown: bool,
-) -> Result<(), Failure> {
+/// What the applications of a file say.
+struct Told {
+    table: Table,
+    /// Where the counter of active cycles lies between 8-bit and 16-bit activations.
+    widths: Vec<String>,
+    /// The applications that cannot be run, and why.
+    refused: Vec<String>,
+    /// How many are within their bounds.
+    within: usize,
+}
+
+fn told(compared: &[Compared]) -> Told {
     let header = [
         "app",
         "layers",
@@ -89,25 +96,24 @@ fn report(
         "active + stall",
         "",
     ];
-    let mut table = Table::new(&header, &[2, 4, 5, 6, 7]);
-    let mut lies = Vec::new();
-    let mut within = 0;
-    let mut refused = Vec::new();
+    let mut told = Told {
+        table: Table::new(&header, &[2, 4, 5, 6, 7]),
+        widths: Vec::new(),
+        refused: Vec::new(),
+        within: 0,
+    };
     for app in compared {
-        let misses = app.misses();
         let simulated = match &app.simulated {
             Ok(simulated) => simulated,
             Err(why) => {
                 let (file, line) = &app.app.place;
-                let column = app.app.layers_column;
-                refused.push(format!(
-                    "{file}:{line}:{column}: {} cannot be run: {why}",
-                    app.app.name
-                ));
+                let (column, name) = (app.app.layers_column, &app.app.name);
+                let refused = format!("{file}:{line}:{column}: {name} cannot be run: {why}");
+                told.refused.push(refused);
                 continue;
             }
         };
-        within += usize::from(misses.is_empty());
+        told.within += usize::from(app.misses().is_empty());
         let shape = format!("{} of {1} x {1}", app.app.layers, app.side);
         let first = [
             app.app.name.clone(),
@@ -115,18 +121,34 @@ fn report(
             app.app.batch.to_string(),
             "counted".into(),
         ];
-        table.row(row(first, &app.app.counters, String::new()));
+        told.table.row(row(first, &app.app.counters, String::new()));
         let next = |what: &str| [String::new(), String::new(), String::new(), what.into()];
-        table.row(row(next("8 bits"), &simulated.eight, verdict(app)));
-        table.row(row(next("16 bits"), &simulated.sixteen, String::new()));
-        if let Some(share) = app.sixteen_bit_share() {
-            lies.push(format!(
+        told.table
+            .row(row(next("8 bits"), &simulated.eight, verdict(app)));
+        told.table
+            .row(row(next("16 bits"), &simulated.sixteen, String::new()));
+        told.widths.extend(app.sixteen_bit_share().map(|share| {
+            format!(
                 "{}: the counter of active cycles lies {:.0} % of the way from 8-bit to 16-bit activations",
                 app.app.name,
                 100.0 * share
-            ));
-        }
+            )
+        }));
     }
+    told
+}
+
+fn report(
+    compared: &[Compared],
+    variants: &[(String, Vec<Compared>)],
+    markdown: bool,
+) -> Result<(), Failure> {
+    let Told {
+        table,
+        widths,
+        refused,
+        within,
+    } = told(compared);
     let ran = compared.len() - refused.len();
     let mut out = Console::stdout();
     if ran > 0 {
@@ -138,7 +160,7 @@ fn report(
         )?;
         writeln!(out, "{}", shown(&others, markdown))?;
     }
-    for line in lies.iter().chain(&refused) {
+    for line in widths.iter().chain(&refused) {
         writeln!(out, "{line}")?;
     }
     writeln!(
