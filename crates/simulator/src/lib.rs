@@ -46,8 +46,8 @@
 //! [`measure_all`] runs many [`Point`]s, as many at once as there are threads.
 //!
 //! Phases of a run and decisions of the compiler are told through `tracing`: the beginning and the
-//! end of a run at `info`, passes, kept weights and chosen tilings at `debug`, each with the simulated
-//! time as a field. Nothing is told for each instruction.
+//! end of a run and what is odd about its memory at `info`, passes, kept weights and chosen tilings at
+//! `debug`; what happens in simulated time has the field `cycle`. Nothing is told for each instruction.
 #![doc = include_str!("../README.md")]
 
 mod dram_energy;

@@ -200,6 +200,9 @@ impl<O: Observer> Compiled<'_, O> {
         let phase = info_span!("run", machine = machine.spec().name, workload = name);
         let _phase = phase.entered();
         info!(cycle = 0, "begins");
+        for warning in machine.memory().warnings() {
+            info!(cycle = 0, "main memory: {warning}");
+        }
         let mut unheard = |_: Progress| ();
         let options = RunOptions {
             cycle_limit,
