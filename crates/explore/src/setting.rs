@@ -4,8 +4,8 @@ use accelerator::MachineSpec;
 use config::FieldError;
 use serde::Serialize;
 
-use crate::GoldenError;
 use crate::figure::FigureError;
+use crate::published::CellError;
 
 /// Why nothing could be reproduced.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum ReproduceError {
     Run(String),
     /// A published figure asks for what cannot be.
     #[error(transparent)]
-    Golden(#[from] GoldenError),
+    Cell(#[from] CellError),
     /// A figure could not be drawn.
     #[error(transparent)]
     Figure(#[from] FigureError),

@@ -26,6 +26,7 @@ mod observe;
 mod packed;
 mod platform;
 mod program;
+mod role;
 mod target;
 mod tiling;
 
@@ -41,8 +42,9 @@ pub use platform::{LinkId, Network, Platform, Reach};
 pub use program::{
     GemmShape, InstructionStream, Moved, Operation, OperationId, Pass, Program, Shortfall, in_turn,
 };
+pub use role::{Flow, Role};
 pub use target::{
-    ArrayTarget, ArrayTime, CoreId, Interleave, Laws, MemoryTarget, Role, ScratchpadId,
-    ScratchpadTarget, Target, UnitId,
+    ArrayTarget, ArrayTime, CoreId, Interleave, Laws, MemoryTarget, ScratchpadId, ScratchpadTarget,
+    Target, UnitId,
 };
 pub use tiling::{DecidedBy, LoopOrder, Reuse, TileChoice, Tiling};

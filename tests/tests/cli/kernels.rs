@@ -2,19 +2,11 @@
 
 use serde_json::Value;
 
-use crate::support::Folder;
+use crate::support::{Folder, UNIT};
 
 /// A machine with work outside it, and a list of kernels.
 fn unit_and_list(folder: &Folder) {
-    folder.write(
-        "unit.ron",
-        "Machine(name: \"unit\", clock: MHz(100), arrays: [(name: \"dot\", \
-         element: Int8(variant: Dot(lanes: 4)), rows: 1, columns: 1, dataflow: OutputStationary)], \
-         vector: Free, scratchpads: (activations: Unlimited, weights: Unlimited, outputs: Unlimited), \
-         memory: Ideal(bandwidth: Unlimited), \
-         serial: [(what: \"start\", each: Gemm, time: Us(10)), (what: \"host\", each: Token, time: Us(5))], \
-         link: (bandwidth: GBps(1)))",
-    );
+    folder.write("unit.ron", UNIT);
     folder.write(
         "list.ron",
         "Kernels(tokens: 2, precision: (projection: Int8, activation: Int8), kernels: [\

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::Folder;
+use crate::support::{Folder, UNIT};
 
 const HEAD: &str = "machine,workload,set,quantity,of,published,unit,tolerance_percent,mark,note\n";
 
@@ -60,15 +60,7 @@ fn a_prediction_beyond_its_tolerance_ends_with_1() {
 #[test]
 fn machines_and_workloads_of_ones_own_stand_beside_the_results() {
     let folder = Folder::new();
-    folder.write(
-        "unit.ron",
-        "Machine(name: \"unit\", clock: MHz(100), arrays: [(name: \"dot\", \
-         element: Int8(variant: Dot(lanes: 4)), rows: 1, columns: 1, dataflow: OutputStationary)], \
-         vector: Free, scratchpads: (activations: Unlimited, weights: Unlimited, outputs: Unlimited), \
-         memory: Ideal(bandwidth: Unlimited), \
-         serial: [(what: \"start\", each: Gemm, time: Us(10)), (what: \"host\", each: Token, time: Us(5))], \
-         link: (bandwidth: GBps(1)))",
-    );
+    folder.write("unit.ron", UNIT);
     folder.write(
         "work.ron",
         "Kernels(tokens: 1, precision: (projection: Int8, activation: Int8), kernels: [\

@@ -35,6 +35,14 @@ pub(crate) fn program() -> &'static Path {
     })
 }
 
+/// A machine of one dot-product unit, with serial work outside it and a link.
+pub(crate) const UNIT: &str = "Machine(name: \"unit\", clock: MHz(100), arrays: [(name: \"dot\", \
+     element: Int8(variant: Dot(lanes: 4)), rows: 1, columns: 1, dataflow: OutputStationary)], \
+     vector: Free, scratchpads: (activations: Unlimited, weights: Unlimited, outputs: Unlimited), \
+     memory: Ideal(bandwidth: Unlimited), \
+     serial: [(what: \"start\", each: Gemm, time: Us(10)), (what: \"host\", each: Token, time: Us(5))], \
+     link: (bandwidth: GBps(1)))";
+
 /// A folder to run the program in, gone afterwards.
 pub(crate) struct Folder(TempDir);
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::beyond::{self, Bench, Chapter};
 use crate::figure::Drawn;
 use crate::lab::Lab;
-use crate::published::{self, Checked};
+use crate::published::{self, Cell, Checked};
 use crate::setting::{Extent, Machines, ReproduceError};
 
 pub use grid::{FAMILIES, GridCell, csv, find, presets};
@@ -50,14 +50,14 @@ pub const STEPS: u64 = 3 + beyond::CHAPTERS;
 
 /// Runs all and writes the page; calls `step` at the begin of each of the [`STEPS`].
 ///
+/// `published` are the figures that the edge machine's runs are set beside.
+///
 /// # Errors
 /// If a run or a figure fails.
-///
-/// # Panics
-/// Never: the built-in published files are well formed.
 pub fn reproduce(
     machines: &Machines,
     extent: Extent,
+    published: Vec<Cell>,
     step: &dyn Fn(),
 ) -> Result<Reproduction, ReproduceError> {
     let mut lab = Lab::default();
@@ -66,7 +66,7 @@ pub fn reproduce(
     step();
     let grid = grid::grid(&mut lab, &paper, extent)?;
     step();
-    let checked = checked(&mut lab, &machines.edge)?;
+    let checked = checked(&mut lab, &machines.edge, published)?;
     step();
     let resimulated = resimulated::resimulated(&mut lab, &machines.edge, extent)?;
     let mut bench = Bench::new(machines, extent, lab);
@@ -91,12 +91,12 @@ pub fn reproduce(
     Ok(all)
 }
 
-/// The built-in published figures beside the runs of a machine.
-fn checked(lab: &mut Lab, spec: &MachineSpec) -> Result<Vec<Checked>, ReproduceError> {
-    let mut cells = Vec::new();
-    for (name, text) in published::SHIPPED {
-        cells.extend(published::parse(name, text).expect("the built-in files are read by a test"));
-    }
+/// Published figures beside the runs of a machine.
+fn checked(
+    lab: &mut Lab,
+    spec: &MachineSpec,
+    cells: Vec<Cell>,
+) -> Result<Vec<Checked>, ReproduceError> {
     let (workloads, places) = published::workloads(&cells)?;
     let asked = workloads
         .into_iter()

@@ -127,8 +127,7 @@ fn print(
         "{workload} on {machine}: {} ms{rate}; kernels one after another\n",
         digits(1e3 * all)
     )?;
-    let table = table(prediction);
-    writeln!(out, "{table}")?;
+    writeln!(out, "{}", table(prediction, all))?;
     writeln!(
         out,
         "at work: share of the kernel's time in which a part of the machine works; where two come near \
@@ -136,10 +135,9 @@ fn print(
     )
 }
 
-/// A row for each kernel, and for each kind of work outside the machine.
-fn table(prediction: &Prediction) -> Table {
-    let all = prediction.seconds().max(f64::MIN_POSITIVE);
-    let share = |seconds: f64| percent(seconds / all);
+/// The kernels and the serial work, one a line; shares are of `all` seconds.
+fn table(prediction: &Prediction, all: f64) -> Table {
+    let share = |seconds: f64| percent(seconds / all.max(f64::MIN_POSITIVE));
     let header = [
         "kernel",
         "times",

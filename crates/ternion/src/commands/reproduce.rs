@@ -8,6 +8,7 @@ use explore::reproduce::{self, Reproduction};
 use explore::{Extent, Machines, ReproduceError};
 use report::{Column, Table};
 use serde::Serialize;
+use validation::paper;
 
 use crate::console::{Console, shown};
 use crate::failure::Failure;
@@ -58,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Extent::Full
     };
     let bar = Bar::counting(reproduce::STEPS);
-    let all = reproduce::reproduce(&machines, extent, &|| bar.step());
+    let all = reproduce::reproduce(&machines, extent, paper::shipped(), &|| bar.step());
     bar.finish();
     let all = all.map_err(|error| match error {
         ReproduceError::Run(error) => Failure::Stopped(error),

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use config::ConfigError;
-use explore::counters::{self, App, Compared, Counters};
 use report::Table;
+use validation::tpu::{self, App, Compared, Counters};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -20,7 +20,7 @@ use crate::load;
 /// application that mixes them lies: only where all have 8 bits are active and stall held by
 /// themselves, else their sum. Three fields of the machine are in no source and were chosen with the
 /// counters in sight; what other values of them give is printed beside. A file is a table of comma-separated values in the form of
-/// tests/reference/tpu-v1/apps.csv.
+/// crates/validation/data/tpu-v1/apps.csv.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Counters to compare with [default: the published ones, which are built in]
@@ -34,21 +34,25 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (name, text) = match &args.golden {
         Some(path) => (input::name(path), input::text(path)?),
-        None => (counters::SHIPPED.0.into(), counters::SHIPPED.1.into()),
+        None => (tpu::SHIPPED.0.into(), tpu::SHIPPED.1.into()),
     };
-    let apps = counters::parse(&name, &text)
+    let apps = tpu::parse(&name, &text)
         .map_err(|error| ConfigError::new(error.to_string()).help(error.help.as_str()))?;
     let compared = compare(&[], apps.clone())?;
     let mut variants = Vec::new();
     for changes in variations() {
         variants.push((changes.join(", "), compare(&changes, apps.clone())?));
     }
-    report(&compared, &variants, args.markdown)
+    let form = match args.markdown {
+        true => TableForm::Markdown,
+        false => TableForm::Columns,
+    };
+    report(&compared, &variants, form)
 }
 
 /// Each field that was chosen with the counters in sight at a value that was not, then all of them.
 fn variations() -> Vec<Vec<String>> {
-    let changes = counters::CHOSEN.map(|(field, value)| format!("{field}={value}"));
+    let changes = tpu::CHOSEN.map(|(field, value)| format!("{field}={value}"));
     let mut variations = changes.clone().map(|change| vec![change]).to_vec();
     variations.push(changes.to_vec());
     variations
@@ -59,8 +63,8 @@ fn compare(changes: &[String], apps: Vec<App>) -> Result<Vec<Compared>, Failure>
         .iter()
         .map(|change| format!("hw.{change}"))
         .collect();
-    let spec = load::machine(counters::TPU_MACHINE, &load::overrides(&changes)?)?;
-    counters::compare(&spec.value, apps).map_err(|error| spec.point(&error).into())
+    let spec = load::machine(tpu::TPU_MACHINE, &load::overrides(&changes)?)?;
+    tpu::compare(&spec.value, apps).map_err(|error| spec.point(&error).into())
 }
 
 /// What is held for an application, and whether it holds.
@@ -73,102 +77,110 @@ fn verdict(app: &Compared) -> String {
     }
 }
 
-/// What the applications of a file say.
-struct Told {
+/// The applications beside their counters.
+struct Rows {
     table: Table,
-    /// Where the counter of active cycles lies between 8-bit and 16-bit activations.
-    widths: Vec<String>,
-    /// The applications that cannot be run, and why.
+    /// Where counted active cycles lie between those of 8-bit and 16-bit activations.
+    lies: Vec<String>,
+    /// Applications that cannot be run, with their places and the reasons.
     refused: Vec<String>,
     /// How many are within their bounds.
     within: usize,
 }
 
-fn told(compared: &[Compared]) -> Told {
-    let header = [
-        "app",
-        "layers",
-        "batch",
-        "",
-        "active",
-        "stall",
-        "shift",
-        "active + stall",
-        "",
-    ];
-    let mut told = Told {
-        table: Table::new(&header, &[2, 4, 5, 6, 7]),
-        widths: Vec::new(),
-        refused: Vec::new(),
-        within: 0,
-    };
-    for app in compared {
-        let simulated = match &app.simulated {
+impl Rows {
+    fn of(compared: &[Compared]) -> Self {
+        let header = [
+            "app",
+            "layers",
+            "batch",
+            "",
+            "active",
+            "stall",
+            "shift",
+            "active + stall",
+            "",
+        ];
+        let mut rows = Self {
+            table: Table::new(&header, &[2, 4, 5, 6, 7]),
+            lies: Vec::new(),
+            refused: Vec::new(),
+            within: 0,
+        };
+        for app in compared {
+            rows.add(app);
+        }
+        rows
+    }
+
+    fn add(&mut self, compared: &Compared) {
+        let app = &compared.app;
+        let simulated = match &compared.simulated {
             Ok(simulated) => simulated,
             Err(why) => {
-                let (file, line) = &app.app.place;
-                let (column, name) = (app.app.layers_column, &app.app.name);
+                let ((file, line), column) = (&app.place, app.layers_column);
+                let name = &app.name;
                 let refused = format!("{file}:{line}:{column}: {name} cannot be run: {why}");
-                told.refused.push(refused);
-                continue;
+                self.refused.push(refused);
+                return;
             }
         };
-        told.within += usize::from(app.misses().is_empty());
-        let shape = format!("{} of {1} x {1}", app.app.layers, app.side);
+        self.within += usize::from(compared.misses().is_empty());
+        let shape = format!("{} of {1} x {1}", app.layers, compared.side);
         let first = [
-            app.app.name.clone(),
+            app.name.clone(),
             shape,
-            app.app.batch.to_string(),
+            app.batch.to_string(),
             "counted".into(),
         ];
-        told.table.row(row(first, &app.app.counters, String::new()));
+        self.table.row(row(first, &app.counters, String::new()));
         let next = |what: &str| [String::new(), String::new(), String::new(), what.into()];
-        told.table
-            .row(row(next("8 bits"), &simulated.eight, verdict(app)));
-        told.table
+        let verdict = verdict(compared);
+        self.table
+            .row(row(next("8 bits"), &simulated.eight, verdict));
+        self.table
             .row(row(next("16 bits"), &simulated.sixteen, String::new()));
-        told.widths.extend(app.sixteen_bit_share().map(|share| {
-            format!(
+        if let Some(share) = compared.sixteen_bit_share() {
+            self.lies.push(format!(
                 "{}: the counter of active cycles lies {:.0} % of the way from 8-bit to 16-bit activations",
-                app.app.name,
+                app.name,
                 100.0 * share
-            )
-        }));
+            ));
+        }
     }
-    told
 }
 
 fn report(
     compared: &[Compared],
     variants: &[(String, Vec<Compared>)],
-    markdown: bool,
+    form: TableForm,
 ) -> Result<(), Failure> {
-    let Told {
+    let Rows {
         table,
-        widths,
+        lies,
         refused,
         within,
-    } = told(compared);
+    } = Rows::of(compared);
     let ran = compared.len() - refused.len();
     let mut out = Console::stdout();
     if ran > 0 {
-        writeln!(out, "{}", shown(&table, markdown))?;
+        writeln!(out, "{}", shown(&table, form))?;
         let others = chosen(compared, variants);
         writeln!(
             out,
             "Three fields of the machine were chosen with these counters in sight. With other values, 8 bits:\n"
         )?;
-        writeln!(out, "{}", shown(&others, markdown))?;
+        writeln!(out, "{}", shown(&others, form))?;
     }
-    for line in widths.iter().chain(&refused) {
+    for line in lies.iter().chain(&refused) {
         writeln!(out, "{line}")?;
     }
     writeln!(
         out,
         "bounds: shift {}, active + stall {}, each of both {} where all activations have 8 bits; percentage points",
-        counters::SHIFT_BOUND,
-        counters::SUM_BOUND,
-        counters::EACH_BOUND
+        tpu::SHIFT_BOUND,
+        tpu::SUM_BOUND,
+        tpu::EACH_BOUND
     )?;
     writeln!(out, "{within} of {ran} apps within bounds")?;
     out.flush()?;
@@ -183,10 +195,19 @@ fn report(
     Err(Failure::Other(anyhow::anyhow!(wrong.join("; "))))
 }
 
-fn shown(table: &Table, markdown: bool) -> String {
-    match markdown {
-        true => table.markdown(),
-        false => table.to_string(),
+/// How tables are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TableForm {
+    /// In columns, for people.
+    Columns,
+    /// As Markdown.
+    Markdown,
+}
+
+fn shown(table: &Table, form: TableForm) -> String {
+    match form {
+        TableForm::Columns => table.to_string(),
+        TableForm::Markdown => table.markdown(),
     }
 }
 
