@@ -6,10 +6,10 @@ use std::sync::Arc;
 use accelerator::{Machine, MachineError, MachineSpec};
 use workload_compiler::Workload;
 
-use crate::{Measured, Point, PointError, measure_all};
+use simulator::{Point, RunRecord, SimulationError, measure_all};
 
 /// A run, or why there is none.
-pub(crate) type Answer = Result<Arc<Measured>, Refusal>;
+pub(crate) type Answer = Result<Arc<RunRecord>, Refusal>;
 
 /// Why there is no run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +29,11 @@ impl Refusal {
     }
 }
 
-impl From<PointError> for Refusal {
-    fn from(error: PointError) -> Self {
+impl From<SimulationError> for Refusal {
+    fn from(error: SimulationError) -> Self {
         let why = error.to_string();
         match error {
-            PointError::Machine(MachineError::Shortfall(_)) => Self::Internal(why),
+            SimulationError::Machine(MachineError::Shortfall(_)) => Self::Internal(why),
             _ => Self::Unfit(why),
         }
     }
@@ -65,7 +65,7 @@ impl Lab {
     pub(crate) fn all(
         &mut self,
         asked: &[(MachineSpec, Workload)],
-    ) -> Result<Vec<Arc<Measured>>, String> {
+    ) -> Result<Vec<Arc<RunRecord>>, String> {
         let answers = self.runs(asked).into_iter();
         let answers = answers.map(|answer| answer.map_err(|refusal| refusal.why().to_owned()));
         answers.collect()

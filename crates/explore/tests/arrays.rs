@@ -2,7 +2,7 @@
 
 use accelerator::{Machine, MachineFile, MachineSpec};
 use config::Document;
-use explore::{Measured, Point};
+use simulator::{Point, RunRecord};
 use workload_compiler::{Workload, WorkloadFile, resolve};
 
 /// TPU v4i, its memory as shipped or without limits.
@@ -24,7 +24,7 @@ fn workload(run: &str) -> Workload {
     resolve(&file, |path| Err(format!("{path} is not asked for"))).unwrap()
 }
 
-fn measure(spec: MachineSpec, run: &str) -> Measured {
+fn measure(spec: MachineSpec, run: &str) -> RunRecord {
     let machine = Machine::new(spec).unwrap();
     let workload = workload(run);
     let point = Point {

@@ -4,7 +4,7 @@ use accelerator::{Machine, MachineFile, MachineSpec};
 use attribution::{FasterArrays, Peaks, Speedup, Summary};
 use config::Document;
 use explore::what_if::{Means, Part, faster};
-use explore::{Measured, Point, measure_all};
+use simulator::{Point, RunRecord, measure_all};
 use tile_program::Tiling;
 use workload_compiler::{Run, Workload, WorkloadFile};
 
@@ -73,7 +73,7 @@ fn memory_share(summary: &Summary) -> f64 {
 }
 
 /// How the GEMMs of a run are cut, without what that costs: its schedule.
-fn schedule(run: &Measured) -> Vec<impl PartialEq + use<>> {
+fn schedule(run: &RunRecord) -> Vec<impl PartialEq + use<>> {
     let operations = run.summary.operations.iter();
     let cut = operations.map(|operation| {
         operation.tiling.map(|tiling| {
@@ -104,7 +104,7 @@ fn a_machine_with_faster_arrays_gains_no_more_than_its_report_says() {
     let (mut wrong, mut in_the_same_schedule) = (0, 0);
     for (name, work) in PAIRS {
         let (machine, runs) = simulated(name, work, &speedups);
-        let total = |run: &Measured| run.summary.total.get() as f64;
+        let total = |run: &RunRecord| run.summary.total.get() as f64;
         let base = &runs[0];
         let estimate = FasterArrays::of(&base.summary, machine.port_bytes_per_cycle());
         let bound = FasterArrays::bound(&base.summary, &peaks(&machine));
@@ -136,7 +136,7 @@ fn a_machine_with_faster_arrays_gains_no_more_than_its_report_says() {
 }
 
 /// A shipped pair, and its runs: as it is, and with the arrays of projections faster.
-fn simulated(name: &str, work: &str, speedups: &[Speedup]) -> (Machine, Vec<Measured>) {
+fn simulated(name: &str, work: &str, speedups: &[Speedup]) -> (Machine, Vec<RunRecord>) {
     let (spec, workload) = (machine(name), workload(work));
     let mut machines = vec![Machine::new(spec.clone()).unwrap()];
     for &s in speedups {
@@ -150,6 +150,6 @@ fn simulated(name: &str, work: &str, speedups: &[Speedup]) -> (Machine, Vec<Meas
             workload: workload.clone(),
         })
         .collect();
-    let runs: Result<Vec<Measured>, _> = measure_all(&points).into_iter().collect();
+    let runs: Result<Vec<RunRecord>, _> = measure_all(&points).into_iter().collect();
     (machines.swap_remove(0), runs.unwrap())
 }

@@ -3,7 +3,7 @@
 use accelerator::{Machine, MachineFile};
 use config::Document;
 use explore::published::{self, Form};
-use explore::{Point, measure_all};
+use simulator::{Point, measure_all};
 use workload_compiler::{FeedForward, Mixer, Model, models};
 
 fn machine(name: &str, text: &str) -> Machine {

@@ -10,7 +10,7 @@ use dram::{Bandwidth, IdealConfig, MemoryConfig};
 use explore::published::{self, Form};
 use explore::sheet::{grouped, percent, times};
 use explore::what_if::{Answer, Means, Part, Study, study, words};
-use explore::{Measured, Point};
+use simulator::{Point, RunRecord};
 use workload_compiler::{Workload, find};
 
 const BEGIN: &str = "<!-- worked examples: begin -->\n";
@@ -27,7 +27,7 @@ fn workload(model: &str, form: Form, context: u64) -> Workload {
     published::workload(find(model).unwrap(), form, context).unwrap()
 }
 
-fn run(spec: &MachineSpec, workload: Workload) -> Measured {
+fn run(spec: &MachineSpec, workload: Workload) -> RunRecord {
     let machine = Machine::new(spec.clone()).unwrap();
     let machine = &machine;
     Point { machine, workload }.measure().unwrap()
@@ -38,7 +38,7 @@ fn asked(spec: &MachineSpec, workload: &Workload, speedups: &[f64]) -> Study {
     study(spec, workload, &speedups, Means::Clock).unwrap()
 }
 
-fn operator(run: &Measured, name: &str) -> u64 {
+fn operator(run: &RunRecord, name: &str) -> u64 {
     let operators = run.summary.operators.iter();
     let cycles = operators.filter(|each| each.operator == name);
     cycles.map(|each| each.makespan.get()).sum()

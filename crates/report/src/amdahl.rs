@@ -3,14 +3,15 @@
 
 use attribution::{Limit, Speedup};
 use quantities::Cycles;
+use simulator::RunRecord;
 use tile_program::Class;
 
-use crate::facts::{Run, law_speedups};
+use crate::law_speedups;
 use crate::number::{bytes, bytes_per_second, percent, share, si};
-use crate::table::Column;
+use crate::table::{Column, Table};
 use crate::text::Page;
 
-pub(crate) fn amdahl(page: &mut Page, run: &Run) {
+pub(crate) fn amdahl(page: &mut Page, run: &RunRecord) {
     let amdahl = run.amdahl();
     let note = "  (the speedup of the run with its MatMul-free work so many times faster)";
     if amdahl.reachable.is_zero() {
@@ -32,18 +33,14 @@ pub(crate) fn amdahl(page: &mut Page, run: &Run) {
     ));
     let mut columns = vec![Column::words("")];
     let speedups: Vec<_> = law_speedups();
-    let names: Vec<String> = speedups
-        .iter()
-        .map(|speedup| format!("{}x", speedup.get()))
-        .chain(["∞".to_owned()])
-        .collect();
-    columns.extend(names.iter().map(|name| Column::numbers(name)));
+    let factors = speedups.iter().map(|speedup| format!("{}x", speedup.get()));
+    columns.extend(factors.chain(["∞".to_owned()]).map(Column::numbers));
     let row = |name: &str, whole: &dyn Fn(Speedup) -> f64| {
         let all = speedups.iter().copied().chain([Speedup::INFINITE]);
         let cells = all.map(|speedup| times(whole(speedup)));
         std::iter::once(name.to_owned()).chain(cells).collect()
     };
-    let rows = [
+    let rows = vec![
         row("all of F, by the law: arrays and memory", &|speedup| {
             amdahl.law(speedup)
         }),
@@ -51,7 +48,7 @@ pub(crate) fn amdahl(page: &mut Page, run: &Run) {
             faster.estimate(speedup)
         }),
     ];
-    page.table(&columns, &rows);
+    page.table(&Table::filled(columns, rows));
     bound(page, run);
     weights(page, run);
 }
@@ -66,7 +63,7 @@ fn times(factor: f64) -> String {
 }
 
 /// What no schedule with faster arrays beats, where that is less than the law allows.
-fn bound(page: &mut Page, run: &Run) {
+fn bound(page: &mut Page, run: &RunRecord) {
     let bound = run.faster_arrays_bound();
     if run
         .amdahl()
@@ -80,7 +77,7 @@ fn bound(page: &mut Page, run: &Run) {
         Limit::Memory => format!(
             "{} at {}",
             bytes(run.roofline().floor_bytes),
-            bytes_per_second(run.dram.peak_bytes_per_second)
+            bytes_per_second(run.memory_bytes_per_second())
         ),
         Limit::Compute => {
             let operators = run.summary.operators.iter();
@@ -99,12 +96,12 @@ fn bound(page: &mut Page, run: &Run) {
 }
 
 /// What the weights of that work are, and what narrower ones would move.
-fn weights(page: &mut Page, run: &Run) {
-    let format = &run.weights.format;
-    if !run.weights.are_matmul_free {
+fn weights(page: &mut Page, run: &RunRecord) {
+    let format = run.workload.precision.projection;
+    if !format.is_matmul_free() {
         page.line(format_args!(
             "  Its weights are {format}: at a bit each they would be {} of their bytes.",
-            percent(10.0 / run.weights.tenths_of_a_bit as f64)
+            percent(10.0 / format.packed().tenths() as f64)
         ));
     } else if run.faster_arrays().memory_cycles.is_zero() {
         page.line(format_args!("  Its weights are {format} already."));

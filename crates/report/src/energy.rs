@@ -1,77 +1,26 @@
-//! Energy and area: for the terminal and for the JSON document.
+//! Energy and area for the terminal.
 
-use energy::{Basis, Component, ComponentEnergy, Energy, Source};
-use serde::Serialize;
+use energy::{Account, Basis, ComponentEnergy, Energy, Source};
+use simulator::{EnergyRecord, RunRecord};
 use tile_program::Class;
 
-use crate::facts::{EnergyFacts, Run};
 use crate::number::{bare_percent, percent, three_digits};
-use crate::table::Column;
+use crate::table::{Column, Table};
 use crate::text::Page;
 
-/// Energy by component and class.
-pub(crate) fn energy(page: &mut Page, run: &Run, facts: &EnergyFacts) {
-    let account = &facts.account;
-    let total = account.total();
+/// Energy by component and class, and what it comes to.
+pub(crate) fn energy(page: &mut Page, run: &RunRecord, record: &EnergyRecord) {
+    let account = &record.account;
     page.heading(
         "Energy",
         &format!(
             "  ({}, {} nm; figures: the weakest basis of each)",
-            facts.technology, facts.node_nm
+            record.technology, record.node_nm
         ),
     );
-    let mut columns = vec![Column::words("component")];
-    columns.extend(Class::ALL.map(|class| Column::numbers(class.name())));
-    columns.extend([
-        Column::numbers("all"),
-        Column::numbers("%"),
-        Column::words("figures"),
-    ]);
-    let mut rows: Vec<_> = account
-        .components
-        .iter()
-        .map(|component| {
-            let mut row = vec![component.component.name().to_owned()];
-            row.extend(component.by_class.map(joules));
-            let all = component.total();
-            row.extend([
-                joules(all),
-                bare_percent(part(all, total)),
-                component.basis().name().to_owned(),
-            ]);
-            row
-        })
-        .collect();
-    let mut all = vec!["all".to_owned()];
-    all.extend(account.by_class().map(joules));
-    all.extend([joules(total), "100.0".to_owned(), String::new()]);
-    rows.push(all);
-    page.table(&columns, &rows);
-    let spent = total.joules();
-    if spent > 0.0 {
-        let per_token = run.tokens.filter(|&tokens| tokens > 0).map(|tokens| {
-            let one = joules(Energy::attojoules(total.get() / u128::from(tokens)));
-            let rate = three_digits(tokens as f64 / spent);
-            format!("{one} a token, {rate} tokens/J; ")
-        });
-        page.line(format_args!(
-            "  {}{} W on average; {} TOPS/W (a multiply-accumulate is two operations)",
-            per_token.unwrap_or_default(),
-            three_digits(watts(run, total)),
-            three_digits(tops_per_watt(run, total)),
-        ));
-    }
-    let waiting: Vec<_> = account
-        .static_by_cause
-        .iter()
-        .map(|(cause, energy)| format!("{} {}", cause.name(), percent(part(*energy, total))))
-        .collect();
-    if !waiting.is_empty() {
-        page.line(format_args!(
-            "  spent with time, by what the makespan went to: {}",
-            waiting.join(", ")
-        ));
-    }
+    page.table(&components(account));
+    rates(page, run, account.total());
+    spent_with_time(page, account);
     if !account.knows_memory {
         page.line(format_args!(
             "  without main memory, which is ideal or of a standard without figures"
@@ -88,9 +37,70 @@ pub(crate) fn energy(page: &mut Page, run: &Run, facts: &EnergyFacts) {
     }
 }
 
+fn components(account: &Account) -> Table {
+    let total = account.total();
+    let mut columns = vec![Column::words("component")];
+    columns.extend(Class::ALL.map(|class| Column::numbers(class.name())));
+    columns.extend([
+        Column::numbers("all"),
+        Column::numbers("%"),
+        Column::words("figures"),
+    ]);
+    let mut table = Table::of(columns);
+    for component in &account.components {
+        let mut row = vec![component.component.name().to_owned()];
+        row.extend(component.by_class.map(joules));
+        let all = component.total();
+        row.extend([
+            joules(all),
+            bare_percent(part(all, total)),
+            component.basis().name().to_owned(),
+        ]);
+        table.row(row);
+    }
+    let mut all = vec!["all".to_owned()];
+    all.extend(account.by_class().map(joules));
+    all.extend([joules(total), "100.0".to_owned(), String::new()]);
+    table.row(all);
+    table
+}
+
+/// Energy by token, by second and by operation.
+fn rates(page: &mut Page, run: &RunRecord, total: Energy) {
+    let spent = total.joules();
+    if spent > 0.0 {
+        let per_token = run.tokens().filter(|&tokens| tokens > 0).map(|tokens| {
+            let one = joules(Energy::attojoules(total.get() / u128::from(tokens)));
+            let rate = three_digits(tokens as f64 / spent);
+            format!("{one} a token, {rate} tokens/J; ")
+        });
+        page.line(format_args!(
+            "  {}{} W on average; {} TOPS/W (a multiply-accumulate is two operations)",
+            per_token.unwrap_or_default(),
+            three_digits(watts(run, total)),
+            three_digits(tops_per_watt(run, total)),
+        ));
+    }
+}
+
+/// Leakage, refresh and standby, by what the makespan went to.
+fn spent_with_time(page: &mut Page, account: &Account) {
+    let total = account.total();
+    let causes = account.static_by_cause.iter();
+    let shares: Vec<_> = causes
+        .map(|(cause, energy)| format!("{} {}", cause.name(), percent(part(*energy, total))))
+        .collect();
+    if !shares.is_empty() {
+        page.line(format_args!(
+            "  spent with time, by what the makespan went to: {}",
+            shares.join(", ")
+        ));
+    }
+}
+
 /// Area by unit.
-pub(crate) fn area(page: &mut Page, run: &Run, facts: &EnergyFacts) {
-    let total = facts.area().square_millimetres();
+pub(crate) fn area(page: &mut Page, run: &RunRecord, record: &EnergyRecord) {
+    let total = record.area().square_millimetres();
     page.heading("Area", "  (placed)");
     let columns = [
         Column::words("unit"),
@@ -98,7 +108,7 @@ pub(crate) fn area(page: &mut Page, run: &Run, facts: &EnergyFacts) {
         Column::numbers("%"),
         Column::words("figures"),
     ];
-    let mut rows: Vec<_> = facts
+    let mut rows: Vec<_> = record
         .areas
         .iter()
         .map(|unit| {
@@ -118,7 +128,7 @@ pub(crate) fn area(page: &mut Page, run: &Run, facts: &EnergyFacts) {
         "100.0".to_owned(),
         String::new(),
     ]);
-    page.table(&columns, &rows);
+    page.table(&Table::filled(columns, rows));
     if total > 0.0 {
         page.line(format_args!(
             "  {} TOPS/mm2 in this run, {} at the arrays' peak",
@@ -145,7 +155,7 @@ fn part(part: Energy, whole: Energy) -> f64 {
     }
 }
 
-fn watts(run: &Run, total: Energy) -> f64 {
+pub(crate) fn watts(run: &RunRecord, total: Energy) -> f64 {
     let seconds = run.seconds();
     if seconds > 0.0 {
         total.joules() / seconds
@@ -154,7 +164,7 @@ fn watts(run: &Run, total: Energy) -> f64 {
     }
 }
 
-fn tops_per_watt(run: &Run, total: Energy) -> f64 {
+pub(crate) fn tops_per_watt(run: &RunRecord, total: Energy) -> f64 {
     if total == Energy::ZERO {
         0.0
     } else {
@@ -185,151 +195,4 @@ fn sources(components: &[ComponentEnergy], basis: Basis) -> Vec<&Source> {
         }
     }
     found
-}
-
-#[derive(Serialize)]
-pub(crate) struct EnergyDocument<'a> {
-    technology: &'a str,
-    node_nm: u64,
-    joules: Energy,
-    joules_per_token: Option<f64>,
-    tokens_per_joule: Option<f64>,
-    watts: f64,
-    tops_per_watt: f64,
-    includes_main_memory: bool,
-    components: Vec<ComponentDocument<'a>>,
-    classes: Vec<ClassDocument>,
-    static_by_cause: Vec<CauseDocument>,
-}
-
-#[derive(Serialize)]
-struct ComponentDocument<'a> {
-    component: &'static str,
-    joules: Energy,
-    basis: &'static str,
-    is_static: bool,
-    by_class: Vec<ClassDocument>,
-    sources: Vec<SourceDocument<'a>>,
-}
-
-#[derive(Serialize)]
-struct ClassDocument {
-    class: &'static str,
-    joules: Energy,
-}
-
-#[derive(Serialize)]
-struct CauseDocument {
-    cause: &'static str,
-    joules: Energy,
-}
-
-#[derive(Serialize)]
-struct SourceDocument<'a> {
-    name: &'a str,
-    basis: &'static str,
-    mark: &'a str,
-    what: &'a str,
-}
-
-#[derive(Serialize)]
-pub(crate) struct AreaDocument<'a> {
-    technology: &'a str,
-    square_micrometres: f64,
-    tops_per_square_millimetre: Option<f64>,
-    peak_tops_per_square_millimetre: Option<f64>,
-    units: Vec<UnitDocument<'a>>,
-}
-
-#[derive(Serialize)]
-struct UnitDocument<'a> {
-    unit: &'a str,
-    square_micrometres: f64,
-    basis: &'static str,
-    sources: Vec<SourceDocument<'a>>,
-}
-
-fn source_documents(sources: &[Source]) -> Vec<SourceDocument<'_>> {
-    sources
-        .iter()
-        .map(|source| SourceDocument {
-            name: &source.name,
-            basis: source.basis.name(),
-            mark: &source.mark,
-            what: &source.what,
-        })
-        .collect()
-}
-
-fn classes(by_class: [Energy; Class::ALL.len()]) -> Vec<ClassDocument> {
-    let pairs = Class::ALL.into_iter().zip(by_class);
-    pairs
-        .map(|(class, joules)| ClassDocument {
-            class: class.name(),
-            joules,
-        })
-        .collect()
-}
-
-pub(crate) fn energy_document<'a>(run: &Run, facts: &'a EnergyFacts) -> EnergyDocument<'a> {
-    let account = &facts.account;
-    let total = account.total();
-    let joules = total.joules();
-    let tokens = run.tokens.filter(|&tokens| tokens > 0);
-    let tokens = tokens.map(|tokens| tokens as f64);
-    EnergyDocument {
-        technology: &facts.technology,
-        node_nm: facts.node_nm,
-        joules: total,
-        joules_per_token: tokens.map(|tokens| joules / tokens),
-        tokens_per_joule: tokens
-            .filter(|_| joules > 0.0)
-            .map(|tokens| tokens / joules),
-        watts: watts(run, total),
-        tops_per_watt: tops_per_watt(run, total),
-        includes_main_memory: account.knows_memory,
-        components: account
-            .components
-            .iter()
-            .map(|component| ComponentDocument {
-                component: component.component.name(),
-                joules: component.total(),
-                basis: component.basis().name(),
-                is_static: Component::is_static(component.component),
-                by_class: classes(component.by_class),
-                sources: source_documents(&component.sources),
-            })
-            .collect(),
-        classes: classes(account.by_class()),
-        static_by_cause: account
-            .static_by_cause
-            .iter()
-            .map(|(cause, joules)| CauseDocument {
-                cause: cause.name(),
-                joules: *joules,
-            })
-            .collect(),
-    }
-}
-
-pub(crate) fn area_document<'a>(run: &Run, facts: &'a EnergyFacts) -> AreaDocument<'a> {
-    let area = facts.area();
-    let millimetres = area.square_millimetres();
-    let per_area = |tops: f64| (millimetres > 0.0).then(|| tops / millimetres);
-    AreaDocument {
-        technology: &facts.technology,
-        square_micrometres: area.square_micrometres(),
-        tops_per_square_millimetre: per_area(run.tops()),
-        peak_tops_per_square_millimetre: per_area(run.peak_tops()),
-        units: facts
-            .areas
-            .iter()
-            .map(|unit| UnitDocument {
-                unit: &unit.unit,
-                square_micrometres: unit.area.square_micrometres(),
-                basis: unit.basis().name(),
-                sources: source_documents(&unit.sources),
-            })
-            .collect(),
-    }
 }

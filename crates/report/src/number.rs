@@ -1,7 +1,8 @@
 //! Numbers for people.
 
-/// `12,345,678`.
-pub(crate) fn grouped(number: u64) -> String {
+/// A number with its digits in groups of three: `12,345,678`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() * 4 / 3);
     for (place, digit) in digits.chars().enumerate() {

@@ -1,10 +1,9 @@
 //! A machine, a workload, and the one compiled for the other.
 
-use accelerator::{Machine, MachineSpec};
+use accelerator::MachineSpec;
 use config::{ConfigError, Document};
-use energy::Priced;
-use explore::price;
-use workload_compiler::{CompileError, CompiledProgram, Concern, Workload};
+use simulator::{Chips, Compiled, Simulation, SimulationError};
+use workload_compiler::{CompileError, Concern, Workload};
 
 use crate::failure::Failure;
 use crate::input;
@@ -33,55 +32,47 @@ pub(crate) fn refuse_stdin_twice(
 pub(crate) struct Job {
     pub(crate) spec: Loaded<MachineSpec>,
     pub(crate) workload: Loaded<Workload>,
-    pub(crate) machine: Machine,
-    pub(crate) program: CompiledProgram,
-    /// The machine in its technology, if it names one.
-    pub(crate) priced: Option<Vec<Priced>>,
+    pub(crate) compiled: Compiled<'static>,
 }
 
 impl Job {
-    /// Opens the machine's file, changes the fields that `--set` names, and compiles: for every chip, or for
-    /// one of those that do the same.
+    /// Opens the machine's file, changes the fields that `--set` names, and compiles.
     pub(crate) fn load(
         hw: Option<&str>,
         workload: Document,
         set: &[String],
-        every_chip: bool,
+        chips: Chips,
     ) -> Result<Self, Failure> {
         let overrides = load::overrides(set)?;
         let spec = load::machine(hw.unwrap_or(DEFAULT_MACHINE), &overrides)?;
         let workload = load::changed_workload(workload, &overrides)?;
-        Self::of(spec, workload, every_chip)
+        Self::of(spec, workload, chips)
     }
 
-    /// Compiles a workload for a machine: for every chip, or for one of those that do the same.
+    /// Compiles a workload for a machine in its technology.
     pub(crate) fn of(
         spec: Loaded<MachineSpec>,
         workload: Loaded<Workload>,
-        every_chip: bool,
+        chips: Chips,
     ) -> Result<Self, Failure> {
-        let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
-        let priced = load::technology(&spec)?
-            .map(|technology| price::priced(&machine, &technology))
-            .transpose()
-            .map_err(|error| spec.point(&error))?;
-        let program = compiled(&workload, &machine, every_chip)
-            .map_err(|error| placed(&error, &spec, &workload))?;
-        let machine = machine.simulating(program.platform().clone());
+        let compiled = load::simulation(&spec)?
+            .chips(chips)
+            .workload(workload.value.clone())
+            .map_err(|error| placed(&error, &spec, &workload))?
+            .named(workload.name());
         Ok(Self {
             spec,
             workload,
-            machine,
-            program,
-            priced,
+            compiled,
         })
     }
 
     /// About how many instructions the run has. They are counted on the program compiled once more:
     /// counting uses it up, and the run must not depend on whether it is traced.
-    pub(crate) fn count_instructions(&self, every_chip: bool) -> Option<u64> {
-        let machine = Machine::new(self.spec.value.clone()).ok()?;
-        let mut program = compiled(&self.workload, &machine, every_chip).ok()?;
+    pub(crate) fn count_instructions(&self, chips: Chips) -> Option<u64> {
+        let simulation = Simulation::new(self.spec.value.clone()).ok()?.chips(chips);
+        let compiled = simulation.workload(self.workload.value.clone()).ok()?;
+        let (_, mut program) = compiled.into_parts();
         Some(chrome_trace::count_instructions(&mut program, MOST_COUNTED))
     }
 }
@@ -90,21 +81,8 @@ impl Job {
 /// or two, and the run of as many takes minutes.
 const MOST_COUNTED: u64 = 4_000_000;
 
-fn compiled(
-    workload: &Loaded<Workload>,
-    machine: &Machine,
-    every_chip: bool,
-) -> Result<CompiledProgram, CompileError> {
-    let compile = if every_chip {
-        workload_compiler::compile_every_chip
-    } else {
-        workload_compiler::compile
-    };
-    compile(workload.value.clone(), machine.platform())
-}
-
 /// Why a workload cannot be compiled for a machine, at the field of the file that it concerns.
-pub(crate) fn placed(
+fn placed(
     error: &CompileError,
     spec: &Loaded<MachineSpec>,
     workload: &Loaded<Workload>,
@@ -112,5 +90,18 @@ pub(crate) fn placed(
     match error.field() {
         (Concern::Machine, error) => spec.point(&error),
         (Concern::Workload, error) => workload.point(&error),
+    }
+}
+
+/// Why a simulation has no result, at the field of the file that it concerns if there is one.
+pub(crate) fn failure(
+    error: SimulationError,
+    spec: &Loaded<MachineSpec>,
+    workload: &Loaded<Workload>,
+) -> Failure {
+    match error {
+        SimulationError::Spec(error) => spec.point(&error).into(),
+        SimulationError::Compile(error) => placed(&error, spec, workload).into(),
+        SimulationError::Machine(error) => error.into(),
     }
 }

@@ -8,6 +8,7 @@ use energy::Technology;
 use explore::machines::{self, KernelList, KernelsFile, Load};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use simulator::Simulation;
 use workload_compiler::{Workload, WorkloadFile};
 
 use crate::failure::show;
@@ -92,7 +93,7 @@ pub(crate) fn machine(
 
 /// The technology that a machine names, if it names one: a shipped one, or a file beside the
 /// machine's.
-pub(crate) fn technology(spec: &Loaded<MachineSpec>) -> Result<Option<Technology>, ConfigError> {
+fn technology(spec: &Loaded<MachineSpec>) -> Result<Option<Technology>, ConfigError> {
     let Some(name) = &spec.value.technology else {
         return Ok(None);
     };
@@ -117,6 +118,17 @@ pub(crate) fn technology(spec: &Loaded<MachineSpec>) -> Result<Option<Technology
     }
     let document = Document::parse(path.to_string_lossy(), input::file(&path)?)?;
     Technology::read(&document).map(Some)
+}
+
+/// A machine ready to be simulated, in the technology that it names.
+pub(crate) fn simulation(spec: &Loaded<MachineSpec>) -> Result<Simulation, ConfigError> {
+    let simulation = Simulation::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
+    match technology(spec)? {
+        Some(technology) => simulation
+            .technology(&technology)
+            .map_err(|error| spec.point(&error)),
+        None => Ok(simulation),
+    }
 }
 
 /// A checked workload.

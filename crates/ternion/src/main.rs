@@ -3,7 +3,6 @@
 mod cli;
 mod commands;
 mod console;
-mod facts;
 mod failure;
 mod file_id;
 mod input;
@@ -15,7 +14,6 @@ mod progress;
 mod shipped;
 #[cfg(unix)]
 mod signals;
-mod table;
 mod unknown;
 
 use std::io::Write;

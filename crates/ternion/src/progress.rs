@@ -15,7 +15,9 @@ pub(crate) struct Bar(Option<ProgressBar>);
 
 impl Bar {
     pub(crate) fn new(quiet: bool) -> Self {
-        if quiet || !Stream::Stderr.takes_redrawing() {
+        // What is logged goes to the same terminal, and would be drawn over.
+        let logs = tracing::enabled!(tracing::Level::INFO);
+        if quiet || logs || !Stream::Stderr.takes_redrawing() {
             return Self(None);
         }
         let style = ProgressStyle::with_template(

@@ -268,3 +268,30 @@ fn only_a_terminal_that_takes_colours_is_given_any() {
         );
     }
 }
+
+#[test]
+fn verbose_runs_tell_phases_and_choices_on_stderr_and_report_the_same() {
+    let folder = Folder::new();
+    let arguments = [
+        "simulate",
+        "--hw",
+        "edge-hybrid",
+        "--workload",
+        "gpt2-124m-prefill",
+        "--set",
+        "workload.run=Prefill(tokens: 1)",
+    ];
+    let run = |more: &[&str]| folder.run(&[&arguments, more].concat()).ok();
+    let (quiet, phases, choices) = (run(&[]), run(&["-v"]), run(&["-vv"]));
+    assert_eq!(quiet.stderr, "");
+    assert_eq!(quiet.stdout, phases.stdout);
+    assert_eq!(quiet.stdout, choices.stdout);
+    for told in ["begins cycle=0", "ends cycle="] {
+        assert!(phases.stderr.contains(told), "{}", phases.stderr);
+        assert!(choices.stderr.contains(told), "{}", choices.stderr);
+    }
+    for told in ["tiling chosen", "operator=\"q_proj\"", "kept_matrices="] {
+        assert!(!phases.stderr.contains(told), "{}", phases.stderr);
+        assert!(choices.stderr.contains(told), "{}", choices.stderr);
+    }
+}

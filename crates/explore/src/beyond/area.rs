@@ -6,12 +6,13 @@ use pe_array::Element;
 use tile_program::Family;
 use workload_compiler::{Format, Run};
 
-use super::parts::speedup;
+use super::parts::{speedup, tokens_per_second};
 use super::silicon::{TECHNOLOGY, array_of, arrays, technology};
-use super::{Bench, Case, Chapter, TERNARY, refused};
+use super::{Bench, Case, Chapter, Rank, TERNARY, refused};
 use crate::figure::{Axis, Drawn, Line, LineChart, XAxis};
-use crate::reproduce::ReproduceError;
-use crate::sheet::{Value, times};
+use crate::lab::Answer;
+use crate::setting::ReproduceError;
+use crate::sheet::{Sheet, Value, times};
 use crate::what_if::pe_for;
 
 const MODELS: [&str; 2] = ["gpt2-355m", "qwen2.5-0.5b"];
@@ -116,46 +117,15 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     })?;
     let (mut findings, mut lines) = (Vec::new(), Vec::new());
     for (case, answers) in &answers {
-        let base = answers.first().and_then(|answer| answer.as_ref().ok());
-        let ends = answers.iter().flatten().map(|run| run.seconds());
-        let best = ends.fold(f64::INFINITY, f64::min);
-        let mut points = Vec::new();
-        for (split, answer) in splits(&technology, &case.spec)?.iter().zip(answers) {
-            let run_of = match answer {
-                Ok(answer) => answer,
-                Err(error) => {
-                    findings.push(refused(&case.to_string(), error));
-                    continue;
-                }
-            };
-            let is_best = run_of.seconds() <= best;
-            let gain = base.map(|base| speedup(base, run_of));
-            let [ternary, bf16] = columns(&split.machine);
-            table.push(case.cells([
-                Value::Share(split.hundredths as f64 / 100.0),
-                ternary,
-                bf16,
-                Value::Quantity(split.area.square_millimetres()),
-                run_of.summary.total.get().into(),
-                Value::Quantity(run_of.tokens_per_second()),
-                gain.map_or(Value::Absent, Value::Factor),
-                Value::Share(run_of.amdahl().fraction()),
-                if is_best { "best" } else { "" }.into(),
-            ]));
-            if is_best {
-                findings.push(format!(
-                    "{case}: best with {} % of the arrays' area in ternary PEs, {} over BF16 alone.",
-                    split.hundredths,
-                    times(gain.unwrap_or(1.0))
-                ));
-            }
-            points.extend(gain.map(|gain| (split.hundredths as f64, gain)));
-        }
+        let splits = splits(&technology, &case.spec)?;
+        let mut told = Told::default();
+        told.tell(case, &splits, answers, &mut table);
+        findings.extend(told.findings);
         if case.spec.name == bench.edge.name {
             lines.push(Line {
                 name: format!("{}, {}", case.model, case.run),
-                marks: points.clone(),
-                points,
+                marks: told.points.clone(),
+                points: told.points,
                 ..Line::default()
             });
         }
@@ -163,12 +133,61 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let figures = figure(bench, lines)?;
     Ok(Chapter {
         name: "area",
+        rank: Rank::Question,
         title: bench.title("One silicon budget: ternary or BF16 PEs"),
         text: format!("{TEXT} Areas: technology {TECHNOLOGY}."),
         table,
         findings,
         figures,
     })
+}
+
+/// What the runs of a case say.
+#[derive(Default)]
+struct Told {
+    findings: Vec<String>,
+    /// Hundredths of the budget that ternary PEs get, and the speedup over BF16 PEs alone.
+    points: Vec<(f64, f64)>,
+}
+
+impl Told {
+    fn tell(&mut self, case: &Case, splits: &[Split], answers: &[Answer], table: &mut Sheet) {
+        let base = answers.first().and_then(|answer| answer.as_ref().ok());
+        let ends = answers.iter().flatten().map(|run| run.seconds());
+        let best = ends.fold(f64::INFINITY, f64::min);
+        for (split, answer) in splits.iter().zip(answers) {
+            let run = match answer {
+                Ok(run) => run,
+                Err(error) => {
+                    self.findings.push(refused(&case.to_string(), error));
+                    continue;
+                }
+            };
+            let is_best = run.seconds() <= best;
+            let gain = base.map(|base| speedup(base, run));
+            let [ternary, bf16] = columns(&split.machine);
+            table.push(case.cells([
+                Value::Share(split.hundredths as f64 / 100.0),
+                ternary,
+                bf16,
+                Value::Quantity(split.area.square_millimetres()),
+                run.summary.total.get().into(),
+                Value::Quantity(tokens_per_second(run)),
+                gain.map_or(Value::Absent, Value::Factor),
+                Value::Share(run.amdahl().fraction()),
+                if is_best { "best" } else { "" }.into(),
+            ]));
+            if is_best {
+                self.findings.push(format!(
+                    "{case}: best with {} % of the arrays' area in ternary PEs, {} over BF16 alone.",
+                    split.hundredths,
+                    times(gain.unwrap_or(1.0))
+                ));
+            }
+            self.points
+                .extend(gain.map(|gain| (split.hundredths as f64, gain)));
+        }
+    }
 }
 
 fn figure(bench: &Bench, lines: Vec<Line>) -> Result<Vec<Drawn>, ReproduceError> {

@@ -5,7 +5,7 @@ use std::fmt;
 use accelerator::MachineSpec;
 use workload_compiler::{ModelChoice, Overrides, Preset, Run, find};
 
-use crate::reproduce::Extent;
+use crate::setting::Extent;
 use crate::sheet::{Sheet, Value};
 
 /// Blocks that a shortened model keeps.

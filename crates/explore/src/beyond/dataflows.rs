@@ -4,13 +4,13 @@ use accelerator::MachineSpec;
 use tile_program::{Cause, Dataflow, Family};
 use workload_compiler::Run;
 
-use super::parts::{causes, ceiling};
-use super::{Bench, Case, Chapter, TERNARY, refused};
-use crate::Measured;
+use super::parts::{causes, ceiling, tokens_per_second};
+use super::{Bench, Case, Chapter, Rank, TERNARY, refused};
 use crate::figure::{BarChart, Drawn, Group};
 use crate::lab::Answer;
-use crate::reproduce::ReproduceError;
+use crate::setting::ReproduceError;
 use crate::sheet::{Value, times};
+use simulator::{ArrayOfRun, RunRecord};
 
 const MODELS: [&str; 1] = ["qwen2.5-0.5b"];
 const RUNS: [Run; 2] = [Run::decode(1024), Run::prefill(64)];
@@ -29,19 +29,15 @@ fn with_dataflow(spec: &MachineSpec, dataflow: Dataflow) -> MachineSpec {
     spec
 }
 
-/// Useful multiply-accumulates of the array of the projections, of its peak over the run.
-fn use_of_peak(spec: &MachineSpec, run: &Measured) -> f64 {
-    let served = |family| move |array: &&accelerator::ArraySpec| array.serves.contains(&family);
-    let Some(array) = spec.arrays.iter().find(served(Family::Projection)) else {
-        return 0.0;
-    };
-    let units = run.summary.units.iter();
-    let macs: u64 = units
-        .filter(|unit| unit.name == array.name)
-        .map(|unit| unit.macs)
-        .sum();
-    let pes = array.array.rows * array.array.columns;
-    let peak = pes as f64 * array.clock.as_hertz_f64() * run.seconds();
+/// Useful multiply-accumulates of the arrays of the projections, of their peak over the run.
+fn use_of_peak(run: &RunRecord) -> f64 {
+    let (mut macs, mut peak) = (0, 0.0);
+    let serves = |array: &ArrayOfRun<'_>| array.spec.serves.contains(&Family::Projection);
+    for array in run.arrays().filter(serves) {
+        let pes = array.target.rows * array.target.columns;
+        macs += run.unit(array.target.unit).macs;
+        peak += pes as f64 * array.spec.clock.as_hertz_f64() * run.seconds();
+    }
     macs as f64 / peak.max(1.0)
 }
 
@@ -68,44 +64,18 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     })?;
     let (mut findings, mut groups) = (Vec::new(), Vec::new());
     for (case, answers) in &answers {
-        let mut ends = Vec::new();
         for ((_, name), answer) in DATAFLOWS.iter().zip(answers) {
-            let run_of = match answer {
-                Ok(answer) => answer,
+            match answer {
+                Ok(run) => table.push(row(case, name, run)),
                 Err(error) => {
                     findings.push(refused(&format!("{} on {name} arrays", case.model), error));
-                    continue;
                 }
-            };
-            ends.push((*name, run_of.seconds()));
-            let overhead = [Cause::Fill, Cause::Drain, Cause::WeightLoad];
-            table.push(case.cells([
-                (*name).into(),
-                run_of.summary.total.get().into(),
-                Value::Quantity(run_of.tokens_per_second()),
-                Value::Share(run_of.amdahl().fraction()),
-                Value::Factor(ceiling(run_of)),
-                Value::Share(causes(run_of, &overhead)),
-                Value::Share(use_of_peak(&case.spec, run_of)),
-            ]));
+            }
         }
-        let best = ends.iter().min_by(|a, b| a.1.total_cmp(&b.1));
-        let worst = ends.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-        let (Some(best), Some(worst)) = (best, worst) else {
-            continue;
-        };
-        findings.push(format!(
-            "{case}: {} is the fastest, {} as fast as {}.",
-            best.0,
-            times(worst.1 / best.1),
-            worst.0
-        ));
-        let factor = |answer: &Answer| Some(worst.1 / answer.as_ref().ok()?.seconds());
-        groups.push(Group {
-            name: case.to_string(),
-            factors: answers.iter().map(factor).collect(),
-            ceiling: None,
-        });
+        if let Some((finding, group)) = compared(case, answers) {
+            findings.push(finding);
+            groups.push(group);
+        }
     }
     let chart = BarChart {
         title: bench.title("Output (OS), weight (WS) and input stationary (IS) arrays"),
@@ -117,10 +87,48 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let figures = vec![Drawn::new("dataflows", caption, &chart)?];
     Ok(Chapter {
         name: "dataflows",
+        rank: Rank::Question,
         title: bench.title("Output, weight and input stationary"),
         text: TEXT.into(),
         table,
         findings,
         figures,
     })
+}
+
+fn row(case: &Case, dataflow: &str, run: &RunRecord) -> Vec<Value> {
+    let overhead = [Cause::Fill, Cause::Drain, Cause::WeightLoad];
+    case.cells([
+        dataflow.into(),
+        run.summary.total.get().into(),
+        Value::Quantity(tokens_per_second(run)),
+        Value::Share(run.amdahl().fraction()),
+        Value::Factor(ceiling(run)),
+        Value::Share(causes(run, &overhead)),
+        Value::Share(use_of_peak(run)),
+    ])
+}
+
+/// The fastest and the slowest dataflow of a case, in words, and all of them over the slowest; `None`
+/// where none can be run.
+fn compared(case: &Case, answers: &[Answer]) -> Option<(String, Group)> {
+    let ends = DATAFLOWS.iter().zip(answers);
+    let ends: Vec<_> = ends
+        .filter_map(|((_, name), answer)| Some((*name, answer.as_ref().ok()?.seconds())))
+        .collect();
+    let best = ends.iter().min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let worst = ends.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let finding = format!(
+        "{case}: {} is the fastest, {} as fast as {}.",
+        best.0,
+        times(worst.1 / best.1),
+        worst.0
+    );
+    let factor = |answer: &Answer| Some(worst.1 / answer.as_ref().ok()?.seconds());
+    let group = Group {
+        name: case.to_string(),
+        factors: answers.iter().map(factor).collect(),
+        ceiling: None,
+    };
+    Some((finding, group))
 }

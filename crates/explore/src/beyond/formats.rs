@@ -6,14 +6,14 @@ use pe_array::{ArrayModel, Element};
 use tile_program::{Class, Family};
 use workload_compiler::{Format, Packing, Run};
 
-use super::parts::{ceiling, speedup};
-use super::{Bench, Case, Chapter, TERNARY, refused};
-use crate::Measured;
+use super::parts::{ceiling, speedup, tokens_per_second};
+use super::{Bench, Case, Chapter, Rank, TERNARY, refused};
 use crate::figure::{BarChart, Drawn, Group};
 use crate::lab::Answer;
-use crate::reproduce::ReproduceError;
+use crate::setting::ReproduceError;
 use crate::sheet::{Value, times};
 use crate::what_if::{memory_share, pe_for};
+use simulator::RunRecord;
 
 const MODELS: [&str; 1] = ["qwen2.5-0.5b"];
 const RUNS: [Run; 2] = [Run::decode(1024), Run::prefill(64)];
@@ -79,57 +79,26 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     for (case, answers) in &answers {
         let base = answers[0].as_ref().ok();
         let gain = |answer: &Answer| Some(speedup(base?, answer.as_ref().ok()?));
-        for ((format, tenths), answer) in FORMATS.into_iter().zip(answers) {
-            let run_of = match answer {
-                Ok(answer) => answer,
+        for (format, answer) in FORMATS.iter().zip(answers) {
+            match answer {
+                Ok(run) => table.push(row(case, format, run, gain(answer))),
                 Err(error) => {
-                    findings.push(refused(&format!("{} in {format}", case.model), error));
-                    continue;
+                    findings.push(refused(&format!("{} in {}", case.model, format.0), error));
                 }
-            };
-            table.push(case.cells([
-                format.to_string().into(),
-                Value::Quantity(tenths as f64 / 10.0),
-                mebibytes(run_of, |class| class == Class::MatMulFree),
-                mebibytes(run_of, |_| true),
-                run_of.summary.total.get().into(),
-                Value::Quantity(run_of.tokens_per_second()),
-                gain(answer).map_or(Value::Absent, Value::Factor),
-                Value::Share(run_of.amdahl().fraction()),
-                Value::Factor(ceiling(run_of)),
-                Value::Share(memory_share(run_of)),
-            ]));
+            }
         }
-        let gains: Vec<Option<f64>> = answers.iter().map(gain).collect();
-        let bound = base.map(|base| ceiling(base));
-        if let (Some(bound), [_, Some(int8), _, Some(ternary), Some(binary)]) =
-            (bound, gains.as_slice())
-        {
-            findings.push(format!(
-                "{case}: INT8 weights bring {}, ternary {}, binary {}, of a ceiling of {} over BF16.",
-                times(*int8),
-                times(*ternary),
-                times(*binary),
-                times(bound)
-            ));
-        }
-        groups.push(Group {
+        let group = Group {
             name: case.to_string(),
-            factors: gains,
-            ceiling: bound,
-        });
+            factors: answers.iter().map(gain).collect(),
+            ceiling: base.map(|base| ceiling(base)),
+        };
+        findings.extend(finding(&group));
+        groups.push(group);
     }
-    let chart = BarChart {
-        title: bench.title("What the format of the weights buys"),
-        x_label: "speedup over BF16 weights, and its ceiling by Amdahl's law".into(),
-        alternatives: FORMATS.map(|(format, _)| format.to_string()).into(),
-        groups,
-    };
-    let caption = "Speedup by the format of the projections' weights, on as many PEs of the matching \
-                   kind and the same memory. The ceiling is 1 / (1 - F) of the run with BF16 weights.";
-    let figures = vec![Drawn::new("formats", caption, &chart)?];
+    let figures = vec![figure(bench, groups)?];
     Ok(Chapter {
         name: "formats",
+        rank: Rank::Question,
         title: bench.title("BF16, INT8, ternary, binary"),
         text: TEXT.into(),
         table,
@@ -138,8 +107,55 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     })
 }
 
+fn row(
+    case: &Case,
+    (format, tenths): &(Format, u64),
+    run: &RunRecord,
+    gain: Option<f64>,
+) -> Vec<Value> {
+    case.cells([
+        format.to_string().into(),
+        Value::Quantity(*tenths as f64 / 10.0),
+        mebibytes(run, |class| class == Class::MatMulFree),
+        mebibytes(run, |_| true),
+        run.summary.total.get().into(),
+        Value::Quantity(tokens_per_second(run)),
+        gain.map_or(Value::Absent, Value::Factor),
+        Value::Share(run.amdahl().fraction()),
+        Value::Factor(ceiling(run)),
+        Value::Share(memory_share(run)),
+    ])
+}
+
+/// What the narrower formats bring, in words; `None` where one of them cannot be run.
+fn finding(group: &Group) -> Option<String> {
+    let [_, Some(int8), _, Some(ternary), Some(binary)] = group.factors.as_slice() else {
+        return None;
+    };
+    Some(format!(
+        "{}: INT8 weights bring {}, ternary {}, binary {}, of a ceiling of {} over BF16.",
+        group.name,
+        times(*int8),
+        times(*ternary),
+        times(*binary),
+        times(group.ceiling?)
+    ))
+}
+
+fn figure(bench: &Bench, groups: Vec<Group>) -> Result<Drawn, ReproduceError> {
+    let chart = BarChart {
+        title: bench.title("What the format of the weights buys"),
+        x_label: "speedup over BF16 weights, and its ceiling by Amdahl's law".into(),
+        alternatives: FORMATS.map(|(format, _)| format.to_string()).into(),
+        groups,
+    };
+    let caption = "Speedup by the format of the projections' weights, on as many PEs of the matching \
+                   kind and the same memory. The ceiling is 1 / (1 - F) of the run with BF16 weights.";
+    Ok(Drawn::new("formats", caption, &chart)?)
+}
+
 /// Bytes from and to main memory of the operators of some classes.
-fn mebibytes(run: &Measured, chosen: impl Fn(Class) -> bool) -> Value {
+fn mebibytes(run: &RunRecord, chosen: impl Fn(Class) -> bool) -> Value {
     let operators = run.summary.operators.iter();
     let bytes: u64 = operators
         .filter(|operator| chosen(operator.class))

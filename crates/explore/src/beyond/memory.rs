@@ -1,12 +1,14 @@
 //! Real memory against ideal, over bandwidths.
 
 use dram::{Bandwidth, IdealConfig, MemoryConfig};
+use simulator::RunRecord;
 use workload_compiler::Run;
 
-use super::parts::{ceiling, speedup};
-use super::{Bench, Case, Chapter, IDEAL, TERNARY, refused, with_memory};
+use super::parts::{ceiling, speedup, tokens_per_second};
+use super::{Bench, Case, Chapter, IDEAL, Rank, Subject, TERNARY, refused, with_memory};
 use crate::figure::{Axis, Drawn, Line, LineChart, XAxis};
-use crate::reproduce::ReproduceError;
+use crate::lab::Answer;
+use crate::setting::ReproduceError;
 use crate::sheet::{Sheet, Value, percent};
 use crate::what_if::memory_share;
 
@@ -93,50 +95,11 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
             .collect())
     })?;
     for (Case { model, .. }, answers) in answers {
-        let (mut real_line, mut ideal_line, mut halves) = (Vec::new(), Vec::new(), None);
-        for (each, answers) in tries.iter().zip(answers.chunks(2)) {
-            let (real, ideal) = match answers {
-                [Ok(real), Ok(ideal)] => (real, ideal),
-                [Err(error), _] | [_, Err(error)] => {
-                    findings.push(refused(&model.to_string(), error));
-                    continue;
-                }
-                _ => continue,
-            };
-            let gigabytes = each.peak / 1e9;
-            let has_real = each.real.is_some();
-            let of_real = |value: Value| if has_real { value } else { Value::Absent };
-            table.push(vec![
-                model.into(),
-                each.channels.clone(),
-                Value::Quantity(gigabytes),
-                of_real(Value::Quantity(real.tokens_per_second())),
-                Value::Quantity(ideal.tokens_per_second()),
-                of_real(Value::Factor(speedup(real, ideal))),
-                of_real(Value::Share(real.amdahl().fraction())),
-                Value::Share(ideal.amdahl().fraction()),
-                of_real(Value::Share(memory_share(real))),
-                of_real(Value::Factor(ceiling(real))),
-            ]);
-            if has_real {
-                real_line.push((gigabytes, real.tokens_per_second()));
-                ideal_line.push((gigabytes, ideal.tokens_per_second()));
-                if memory_share(real) < 0.5 && halves.is_none() {
-                    halves = Some(gigabytes);
-                }
-            }
-        }
-        findings.push(match halves {
-            Some(gigabytes) => format!(
-                "{model}: from {gigabytes:.1} GB/s on memory decides less than {} of the token.",
-                percent(0.5)
-            ),
-            None => format!(
-                "{model}: memory decides more than {} of the token at every bandwidth tried.",
-                percent(0.5)
-            ),
-        });
-        for (kind, points) in [("DRAM", real_line), ("ideal", ideal_line)] {
+        let mut told = Told::default();
+        told.tell(model, &tries, &answers, &mut table);
+        findings.extend(told.refused);
+        findings.push(halves(model, told.halves));
+        for (kind, points) in [("DRAM", told.real), ("ideal", told.ideal)] {
             lines.push(Line {
                 name: format!("{model}, {kind}"),
                 marks: points.clone(),
@@ -145,6 +108,83 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
             });
         }
     }
+    let figures = vec![figure(bench, lines)?];
+    Ok(Chapter {
+        name: "memory",
+        rank: Rank::Question,
+        title: bench.title("Real memory against ideal"),
+        text: TEXT.into(),
+        table,
+        findings,
+        figures,
+    })
+}
+
+/// What the runs of a model say. Points are gigabytes and tokens a second.
+#[derive(Default)]
+struct Told {
+    real: Vec<(f64, f64)>,
+    ideal: Vec<(f64, f64)>,
+    /// The least bandwidth at which memory decides less than half of the token, in gigabytes a second.
+    halves: Option<f64>,
+    refused: Vec<String>,
+}
+
+impl Told {
+    fn tell(&mut self, model: Subject, tries: &[Try], answers: &[Answer], table: &mut Sheet) {
+        for (each, answers) in tries.iter().zip(answers.chunks(2)) {
+            let (real, ideal) = match answers {
+                [Ok(real), Ok(ideal)] => (real, ideal),
+                [Err(error), _] | [_, Err(error)] => {
+                    self.refused.push(refused(&model.to_string(), error));
+                    continue;
+                }
+                _ => continue,
+            };
+            table.push(row(model, each, real, ideal));
+            if each.real.is_some() {
+                let gigabytes = each.peak / 1e9;
+                self.real.push((gigabytes, tokens_per_second(real)));
+                self.ideal.push((gigabytes, tokens_per_second(ideal)));
+                if memory_share(real) < 0.5 && self.halves.is_none() {
+                    self.halves = Some(gigabytes);
+                }
+            }
+        }
+    }
+}
+
+/// From where on memory decides less than half of a token, in words.
+fn halves(model: Subject, gigabytes: Option<f64>) -> String {
+    let half = percent(0.5);
+    match gigabytes {
+        Some(gigabytes) => format!(
+            "{model}: from {gigabytes:.1} GB/s on memory decides less than {half} of the token."
+        ),
+        None => format!(
+            "{model}: memory decides more than {half} of the token at every bandwidth tried."
+        ),
+    }
+}
+
+fn row(model: Subject, each: &Try, real: &RunRecord, ideal: &RunRecord) -> Vec<Value> {
+    let has_real = each.real.is_some();
+    let of_real = |value: Value| if has_real { value } else { Value::Absent };
+    vec![
+        model.into(),
+        each.channels.clone(),
+        Value::Quantity(each.peak / 1e9),
+        of_real(Value::Quantity(tokens_per_second(real))),
+        Value::Quantity(tokens_per_second(ideal)),
+        of_real(Value::Factor(speedup(real, ideal))),
+        of_real(Value::Share(real.amdahl().fraction())),
+        Value::Share(ideal.amdahl().fraction()),
+        of_real(Value::Share(memory_share(real))),
+        of_real(Value::Factor(ceiling(real))),
+    ]
+}
+
+fn figure(bench: &Bench, lines: Vec<Line>) -> Result<Drawn, ReproduceError> {
     let chart = LineChart {
         title: bench.title(&format!(
             "Tokens a second over memory bandwidth, {}",
@@ -158,13 +198,5 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     };
     let caption = "One decoded token at a context of 2048: DRAM timed by command, and an ideal \
                    memory of the same peak.";
-    let figures = vec![Drawn::new("memory", caption, &chart)?];
-    Ok(Chapter {
-        name: "memory",
-        title: bench.title("Real memory against ideal"),
-        text: TEXT.into(),
-        table,
-        findings,
-        figures,
-    })
+    Ok(Drawn::new("memory", caption, &chart)?)
 }

@@ -24,16 +24,28 @@ use workload_compiler::{Format, Packing, PrecisionFile, Run, Workload, WorkloadF
 
 use crate::figure::Drawn;
 use crate::lab::{Answer, Lab, Refusal};
-use crate::reproduce::{Extent, Machines, ReproduceError};
+use crate::setting::{Extent, Machines, ReproduceError};
 use crate::sheet::Sheet;
 
 pub(crate) use case::{Case, Subject};
+
+/// The place of a chapter among the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rank {
+    /// One question of several, under the heading that they share.
+    Question,
+    /// What follows from all questions, under a heading of its own.
+    Conclusion,
+}
 
 /// One question and its answer.
 #[derive(Clone, Debug, Serialize)]
 pub struct Chapter {
     /// The name of its files.
     pub name: &'static str,
+    /// Whether it is one of the questions or the conclusion.
+    #[serde(skip)]
+    pub rank: Rank,
     /// Its heading.
     pub title: String,
     /// What was asked, and how to read the table.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use accelerator::MachineSpec;
 use workload_compiler::Run;
 
-use super::parts::{PARTS, ceiling, range, shares, speedup};
-use super::{Bench, Case, Chapter, IDEAL, TERNARY, refused, with_memory};
-use crate::Measured;
+use super::parts::{PARTS, ceiling, range, shares, speedup, tokens_per_second};
+use super::{Bench, Case, Chapter, IDEAL, Rank, TERNARY, refused, with_memory};
 use crate::figure::{Drawn, Panel, SharesChart};
-use crate::reproduce::ReproduceError;
+use crate::setting::ReproduceError;
 use crate::sheet::{Value, percent};
 use crate::what_if::memory_share;
+use simulator::RunRecord;
 
 /// Of the published families, of models published with ternary weights, of today's with grouped
 /// queries and gated feed-forward networks, and one without attention.
@@ -31,8 +31,8 @@ pub(super) const RUNS: [Run; 3] = [Run::decode(128), Run::decode(4096), Run::pre
 /// A model's run on a machine as it is, and with an ideal memory.
 pub(super) struct Pair {
     pub(super) case: Case,
-    pub(super) real: Arc<Measured>,
-    pub(super) ideal: Arc<Measured>,
+    pub(super) real: Arc<RunRecord>,
+    pub(super) ideal: Arc<RunRecord>,
 }
 
 /// Runs of models on both machines; what cannot be run is told.
@@ -90,7 +90,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     for pair in &pairs {
         let mut row = vec![
             pair.real.summary.total.get().into(),
-            Value::Quantity(pair.real.tokens_per_second()),
+            Value::Quantity(tokens_per_second(&pair.real)),
         ];
         row.extend(shares(&pair.real).into_iter().map(Value::Share));
         row.extend([
@@ -105,6 +105,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let figures = vec![figure(bench, &pairs)?];
     Ok(Chapter {
         name: "models",
+        rank: Rank::Question,
         title: bench.title("Models end to end: prefill and decode, real memory and ideal"),
         text: TEXT.into(),
         table,

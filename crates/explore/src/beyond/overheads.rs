@@ -1,16 +1,16 @@
 //! What the published account counts as zero, each as a share.
 
 use attribution::OperatorSummary;
-use tile_program::Class;
+use tile_program::{Class, Role};
 use workload_compiler::Run;
 
 use super::models::{Pair, pairs, shares_of};
 use super::parts::{PARTS, bytes, is_attention, makespan, share};
-use super::{Bench, Case, Chapter};
-use crate::Measured;
+use super::{Bench, Case, Chapter, Rank};
 use crate::figure::Drawn;
-use crate::reproduce::ReproduceError;
+use crate::setting::ReproduceError;
 use crate::sheet::{Value, percent};
+use simulator::RunRecord;
 
 /// Work that the published account leaves out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,18 +60,8 @@ fn overhead(operator: &OperatorSummary) -> Option<Overhead> {
     }
 }
 
-/// The share that the vector unit is at work, on the critical path or beside it.
-fn vector_busy(run: &Measured) -> f64 {
-    let units = run.summary.units.iter();
-    let busy: u64 = units
-        .filter(|unit| unit.name == "vector")
-        .map(|unit| unit.busy.get())
-        .sum();
-    busy as f64 / run.summary.total.get().max(1) as f64
-}
-
 /// F as the published account has it: of projections and attention alone.
-fn published_fraction(run: &Measured) -> f64 {
+fn published_fraction(run: &RunRecord) -> f64 {
     let free = makespan(&run.summary, |each| each.class == Class::MatMulFree).get();
     let attention = makespan(&run.summary, is_attention).get();
     free as f64 / (free + attention).max(1) as f64
@@ -109,7 +99,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         let waits = real.saturating_sub(ideal) as f64;
         let fraction = pair.real.amdahl().fraction();
         row.extend([
-            Value::Share(vector_busy(&pair.real)),
+            Value::Share(pair.real.busy_of(Role::Vector)),
             Value::Share(bytes(&pair.real, is_attention)),
             Value::Share(waits / pair.real.summary.total.get().max(1) as f64),
             Value::Share(published_fraction(&pair.real)),
@@ -137,6 +127,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let figures = vec![Drawn::new("overheads", caption, &chart)?];
     Ok(Chapter {
         name: "overheads",
+        rank: Rank::Question,
         title: bench.title("What is counted as zero, and what it costs"),
         text: TEXT.into(),
         table,

@@ -1,12 +1,12 @@
 //! Two arrays at work together: where Amdahl's serial assumption ends.
 
-use accelerator::MachineSpec;
 use attribution::Speedup;
+use simulator::RunRecord;
 use workload_compiler::{Format, Run};
 
 use super::parts::speedup;
-use super::{Bench, Case, Chapter, IDEAL, refused, with_memory};
-use crate::reproduce::ReproduceError;
+use super::{Bench, Case, Chapter, IDEAL, Rank, refused, with_memory};
+use crate::setting::ReproduceError;
 use crate::sheet::{Value, times};
 use crate::what_if::{Means, Part, faster, law};
 
@@ -47,8 +47,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
         Ok(all.map(|spec| (spec.clone(), workload.clone())).collect())
     })?;
     let mut findings = Vec::new();
-    let mut most = (0.0_f64, String::new());
-    let mut least = (f64::INFINITY, String::new());
+    let mut ends = Ends::default();
     for (case, answers) in &answers {
         let base = match &answers[0] {
             Ok(base) => base,
@@ -57,45 +56,20 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
                 continue;
             }
         };
-        for ((s, machine), answer) in machines.iter().zip(&answers[1..]) {
+        for ((s, _), answer) in machines.iter().zip(&answers[1..]) {
             let Ok(answer) = answer else { continue };
-            let by_law = law(Part::MatMulFree, &base.summary).law(*s);
-            let gain = speedup(base, answer);
-            let busy = busy(machine, answer);
-            let total = answer.summary.total.get() as f64;
-            let both = (busy.iter().sum::<f64>() - total).max(0.0) / total;
-            let longer = busy.iter().copied().fold(1.0, f64::max);
-            let bound = base.summary.total.get() as f64 / longer;
-            let ahead = gain / by_law;
-            table.push(case.cells([
-                Value::Quantity(s.get()),
-                answer.summary.total.get().into(),
-                Value::Factor(by_law),
-                Value::Factor(gain),
-                Value::Factor(ahead),
-                Value::Share(both),
-                Value::Factor(bound),
-            ]));
-            let name = format!("{}, {}, S = {}", case.model, case.run, s.get());
-            if ahead > most.0 {
-                most = (ahead, name.clone());
-            }
-            if ahead < least.0 {
-                least = (ahead, name);
-            }
+            let (row, ahead) = row(case, *s, base, answer);
+            table.push(row);
+            ends.see(
+                ahead,
+                format!("{}, {}, S = {}", case.model, case.run, s.get()),
+            );
         }
     }
-    findings.push(format!(
-        "The machine is ahead of the law by {} at most ({}): the data of a token leave little to do \
-         side by side. It falls behind to {} of the law ({}), where scratchpad ports and the vector \
-         unit do not grow with S.",
-        times(most.0),
-        most.1,
-        times(least.0),
-        least.1
-    ));
+    findings.push(ends.words());
     Ok(Chapter {
         name: "overlap",
+        rank: Rank::Question,
         title: bench.title("Two arrays at work together"),
         text: TEXT.into(),
         table,
@@ -104,16 +78,64 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     })
 }
 
-/// Cycles that each array is at work.
-fn busy(machine: &MachineSpec, run: &crate::Measured) -> Vec<f64> {
-    let arrays = machine.arrays.iter();
-    let of = |array: &accelerator::ArraySpec| {
-        let unit = run
-            .summary
-            .units
-            .iter()
-            .find(|unit| unit.name == array.name);
-        unit.map_or(0.0, |unit| unit.busy.get() as f64)
-    };
-    arrays.map(of).collect()
+/// Where the machine is farthest ahead of the law and farthest behind it.
+struct Ends {
+    most: (f64, String),
+    least: (f64, String),
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self {
+            most: (0.0, String::new()),
+            least: (f64::INFINITY, String::new()),
+        }
+    }
+}
+
+impl Ends {
+    fn see(&mut self, ahead: f64, name: String) {
+        if ahead > self.most.0 {
+            self.most = (ahead, name.clone());
+        }
+        if ahead < self.least.0 {
+            self.least = (ahead, name);
+        }
+    }
+
+    fn words(&self) -> String {
+        format!(
+            "The machine is ahead of the law by {} at most ({}): the data of a token leave little to \
+             do side by side. It falls behind to {} of the law ({}), where scratchpad ports and the \
+             vector unit do not grow with S.",
+            times(self.most.0),
+            self.most.1,
+            times(self.least.0),
+            self.least.1
+        )
+    }
+}
+
+/// The row of a case at a speedup, and how far the machine is ahead of the law.
+fn row(case: &Case, s: Speedup, base: &RunRecord, run: &RunRecord) -> (Vec<Value>, f64) {
+    let by_law = law(Part::MatMulFree, &base.summary).law(s);
+    let gain = speedup(base, run);
+    // Cycles that each array is at work.
+    let busy = run.arrays().map(|array| run.unit(array.target.unit).busy);
+    let busy: Vec<f64> = busy.map(|cycles| cycles.get() as f64).collect();
+    let total = run.summary.total.get() as f64;
+    let both = (busy.iter().sum::<f64>() - total).max(0.0) / total;
+    let longer = busy.iter().copied().fold(1.0, f64::max);
+    let bound = base.summary.total.get() as f64 / longer;
+    let ahead = gain / by_law;
+    let row = case.cells([
+        Value::Quantity(s.get()),
+        run.summary.total.get().into(),
+        Value::Factor(by_law),
+        Value::Factor(gain),
+        Value::Factor(ahead),
+        Value::Share(both),
+        Value::Factor(bound),
+    ]);
+    (row, ahead)
 }

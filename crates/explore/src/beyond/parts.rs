@@ -4,8 +4,8 @@ use attribution::{OperatorSummary, Summary};
 use quantities::Cycles;
 use tile_program::{Cause, Class};
 
-use crate::Measured;
 use crate::what_if::Part;
+use simulator::RunRecord;
 
 /// What a cycle of the makespan was charged to.
 pub(super) const PARTS: [&str; 5] = [
@@ -22,7 +22,7 @@ pub(super) fn is_attention(operator: &OperatorSummary) -> bool {
 }
 
 /// The share of the makespan of the operators that are chosen.
-pub(super) fn share(run: &Measured, chosen: impl Fn(&OperatorSummary) -> bool) -> f64 {
+pub(super) fn share(run: &RunRecord, chosen: impl Fn(&OperatorSummary) -> bool) -> f64 {
     makespan(&run.summary, chosen).get() as f64 / run.summary.total.get().max(1) as f64
 }
 
@@ -35,7 +35,7 @@ pub(super) fn makespan(summary: &Summary, chosen: impl Fn(&OperatorSummary) -> b
 }
 
 /// The shares of the [`PARTS`], summing to 1.
-pub(super) fn shares(run: &Measured) -> Vec<f64> {
+pub(super) fn shares(run: &RunRecord) -> Vec<f64> {
     vec![
         share(run, |each| each.class == Class::MatMulFree),
         share(run, is_attention),
@@ -48,7 +48,7 @@ pub(super) fn shares(run: &Measured) -> Vec<f64> {
 }
 
 /// The share of bytes of the operators that are chosen.
-pub(super) fn bytes(run: &Measured, chosen: impl Fn(&OperatorSummary) -> bool) -> f64 {
+pub(super) fn bytes(run: &RunRecord, chosen: impl Fn(&OperatorSummary) -> bool) -> f64 {
     let sum = |chosen: &dyn Fn(&OperatorSummary) -> bool| -> u64 {
         let operators = run.summary.operators.iter();
         operators
@@ -60,7 +60,7 @@ pub(super) fn bytes(run: &Measured, chosen: impl Fn(&OperatorSummary) -> bool) -
 }
 
 /// The share of the makespan of some causes.
-pub(super) fn causes(run: &Measured, causes: &[Cause]) -> f64 {
+pub(super) fn causes(run: &RunRecord, causes: &[Cause]) -> f64 {
     let cells = run.summary.makespan.iter();
     let cycles: u64 = cells
         .filter(|cell| causes.contains(&cell.cause))
@@ -70,12 +70,17 @@ pub(super) fn causes(run: &Measured, causes: &[Cause]) -> f64 {
 }
 
 /// 1 / (1 − F), infinite where there is no limit.
-pub(super) fn ceiling(run: &Measured) -> f64 {
+pub(super) fn ceiling(run: &RunRecord) -> f64 {
     run.amdahl().ceiling().unwrap_or(f64::INFINITY)
 }
 
+/// Tokens a second; 0 for a run of no time.
+pub(super) fn tokens_per_second(run: &RunRecord) -> f64 {
+    run.tokens_per_second().unwrap_or(0.0)
+}
+
 /// How many times as fast `run` is as `base`.
-pub(super) fn speedup(base: &Measured, run: &Measured) -> f64 {
+pub(super) fn speedup(base: &RunRecord, run: &RunRecord) -> f64 {
     base.seconds() / run.seconds().max(f64::MIN_POSITIVE)
 }
 

@@ -8,10 +8,10 @@ use workload_compiler::{Format, Run, Workload};
 
 use super::parts::speedup;
 use super::silicon::{grown_array, grown_scratchpads, grown_vector, machine, technology};
-use super::{Bench, Case, Chapter, Subject, TERNARY, with_memory};
+use super::{Bench, Case, Chapter, Rank, Subject, TERNARY, with_memory};
 use crate::figure::{Drawn, HeatMap, HeatScale};
 use crate::published::{self, Form};
-use crate::reproduce::ReproduceError;
+use crate::setting::ReproduceError;
 use crate::sheet::{Value, times};
 use crate::what_if::pe_for;
 
@@ -258,6 +258,7 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let machines: Vec<Vec<&Answered>> = by_machine(&rows);
     Ok(Chapter {
         name: "roadmap",
+        rank: Rank::Conclusion,
         title: bench.title("What to build next"),
         text: TEXT.into(),
         table,

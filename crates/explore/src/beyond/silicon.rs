@@ -6,7 +6,7 @@ use pe_array::{ArrayModel, Element};
 use quantities::Bytes;
 use tile_program::Family;
 
-use crate::reproduce::ReproduceError;
+use crate::setting::ReproduceError;
 
 /// The technology that areas are taken from: the one whose PEs are all of one synthesis.
 pub(super) const TECHNOLOGY: &str = "45nm";

@@ -2,9 +2,9 @@
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{COLOURS, Figure, FigureError, bold, failed, font, legend, text_width};
+use super::pen::{Anchor, Pen};
+use super::{COLOURS, Figure, FigureError, legend, text_width};
 use crate::sheet::times;
 
 /// The bars of one run.
@@ -87,78 +87,64 @@ impl Figure for BarChart {
         root: &DrawingArea<DB, Shift>,
         scale: u32,
     ) -> Result<(), FigureError> {
-        let at = |x: u32, y: u32| ((x * scale) as i32, (y * scale) as i32);
-        let centre = Pos::new(HPos::Center, VPos::Center);
-        let left = Pos::new(HPos::Left, VPos::Center);
-        let right = Pos::new(HPos::Right, VPos::Center);
-        let text = |words: String, place: (i32, i32), style: TextStyle<'_>| {
-            root.draw(&Text::new(words, place, style.clone()))
-                .map_err(failed)
-        };
-        let box_of = |from, to, colour: RGBColor| {
-            root.draw(&Rectangle::new([from, to], colour.filled()))
-                .map_err(failed)
-        };
-        let (width, margin, top) = (self.size().0, self.left(), self.top());
-        text(
-            self.title.clone(),
-            at(width / 2, 18),
-            bold(16, scale).pos(centre),
-        )?;
-        for (index, (name, (x, y))) in self.alternatives.iter().zip(self.legend().0).enumerate() {
-            let y = 36 + y;
-            box_of(at(x, y), at(x + 14, y + 12), COLOURS[index % COLOURS.len()])?;
-            text(name.clone(), at(x + 20, y + 6), font(13, scale).pos(left))?;
+        let pen = Pen::new(root, scale);
+        pen.heading(&self.title, (self.size().0 / 2, 18), 16)?;
+        pen.legend(&self.alternatives, &self.legend().0, 36)?;
+        self.draw_axis(&pen)?;
+        for (index, group) in self.groups.iter().enumerate() {
+            let y = self.top() + index as u32 * self.group_height();
+            self.draw_group(&pen, group, y)?;
         }
-        let most = self.most();
-        let place = |factor: f64| margin + (factor / most * f64::from(WIDE)).round() as u32;
+        Ok(())
+    }
+}
+
+impl BarChart {
+    /// Where a bar of a factor ends.
+    fn place(&self, factor: f64) -> u32 {
+        self.left() + (factor / self.most() * f64::from(WIDE)).round() as u32
+    }
+
+    /// The ticks of the axis, and what stands under it.
+    fn draw_axis<DB: DrawingBackend>(&self, pen: &Pen<'_, DB>) -> Result<(), FigureError> {
+        let (top, most) = (self.top(), self.most());
         let bottom = top + self.groups.len() as u32 * self.group_height();
         let step = step(most);
         let ticks = (0..=(most / step) as u32).map(|tick| f64::from(tick) * step);
         for tick in ticks {
-            let x = place(tick);
-            box_of(at(x, top - 4), at(x + 1, bottom), RGBColor(215, 215, 215))?;
+            let x = self.place(tick);
+            pen.filled((x, top - 4), (x + 1, bottom), RGBColor(215, 215, 215))?;
             let digits = usize::from(step < 1.0);
-            text(
-                format!("{tick:.digits$}x"),
-                at(x, bottom + 12),
-                font(12, scale).pos(centre),
-            )?;
+            let words = format!("{tick:.digits$}x");
+            pen.words(&words, (x, bottom + 12), 12, Anchor::Centre)?;
         }
-        text(
-            self.x_label.clone(),
-            at(margin + WIDE / 2, bottom + 36),
-            font(13, scale).pos(centre),
-        )?;
-        for (index, group) in self.groups.iter().enumerate() {
-            let y = top + index as u32 * self.group_height();
-            let middle = y + self.alternatives.len() as u32 * BAR / 2;
-            text(
-                group.name.clone(),
-                at(margin - 10, middle),
-                font(13, scale).pos(right),
-            )?;
-            for (bar, factor) in group.factors.iter().enumerate() {
-                let y = y + bar as u32 * BAR;
-                let (end, words) = match factor {
-                    Some(factor) => (place(*factor), times(*factor)),
-                    None => (margin, "cannot be run".to_owned()),
-                };
-                box_of(
-                    at(margin, y),
-                    at(end, y + BAR - 2),
-                    COLOURS[bar % COLOURS.len()],
-                )?;
-                text(
-                    words,
-                    at(end + 5, y + (BAR - 2) / 2),
-                    font(11, scale).pos(left),
-                )?;
-            }
-            if let Some(ceiling) = group.ceiling {
-                let words = format!("ceiling {}", times(ceiling));
-                text(words, at(width - 12, middle), font(12, scale).pos(right))?;
-            }
+        let middle = self.left() + WIDE / 2;
+        pen.words(&self.x_label, (middle, bottom + 36), 13, Anchor::Centre)
+    }
+
+    /// The bars of a run, from a height on.
+    fn draw_group<DB: DrawingBackend>(
+        &self,
+        pen: &Pen<'_, DB>,
+        group: &Group,
+        top: u32,
+    ) -> Result<(), FigureError> {
+        let (margin, width) = (self.left(), self.size().0);
+        let middle = top + self.alternatives.len() as u32 * BAR / 2;
+        pen.words(&group.name, (margin - 10, middle), 13, Anchor::Right)?;
+        for (bar, factor) in group.factors.iter().enumerate() {
+            let y = top + bar as u32 * BAR;
+            let (end, words) = match factor {
+                Some(factor) => (self.place(*factor), times(*factor)),
+                None => (margin, "cannot be run".to_owned()),
+            };
+            let colour = COLOURS[bar % COLOURS.len()];
+            pen.filled((margin, y), (end, y + BAR - 2), colour)?;
+            pen.words(&words, (end + 5, y + (BAR - 2) / 2), 11, Anchor::Left)?;
+        }
+        if let Some(ceiling) = group.ceiling {
+            let words = format!("ceiling {}", times(ceiling));
+            pen.words(&words, (width - 12, middle), 12, Anchor::Right)?;
         }
         Ok(())
     }

@@ -7,7 +7,8 @@ use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
 
 use super::infinity::{AtInfinity, Beyond, BreakPlace};
-use super::{COLOURS, Figure, FigureError, bold, failed, font, text_width};
+use super::pencil::{Chart, Pencil};
+use super::{Figure, FigureError, bold, failed, font, text_width};
 
 /// One line.
 #[derive(Clone, Debug, Default)]
@@ -69,35 +70,6 @@ fn round(number: f64) -> bool {
     [1.0, 2.0, 5.0, 10.0]
         .iter()
         .any(|round| (digit - round).abs() < 1e-6)
-}
-
-/// The corners of a line's marker around its middle: of another shape for each line, so that they
-/// are told apart without colours too.
-fn marker(line: usize, scale: u32) -> Vec<(i32, i32)> {
-    // Smaller from line to line, so that none hides another.
-    let half = (6.2 - 0.7 * line as f64).max(3.8);
-    // Corners, and by how many eighths of a turn the first is off the top.
-    let (corners, eighths) = match line % 8 {
-        0 => (24, 0.0),
-        1 => (4, 1.0),
-        2 => (3, 0.0),
-        3 => (4, 0.0),
-        4 => (3, 4.0),
-        5 => (5, 0.0),
-        6 => (3, 2.0),
-        _ => (3, 6.0),
-    };
-    // A figure of few corners is as large as a circle when its corners lie farther out.
-    let radius = half * f64::from(scale) * if corners < 5 { 1.3 } else { 1.0 };
-    let corner = |corner: u32| {
-        let turn = f64::from(corner) / f64::from(corners) + eighths / 8.0;
-        let (sin, cos) = (turn * std::f64::consts::TAU).sin_cos();
-        (
-            (radius * sin).round() as i32,
-            (-radius * cos).round() as i32,
-        )
-    };
-    (0..corners).map(corner).collect()
 }
 
 impl LineChart {
@@ -273,7 +245,6 @@ impl LineChart {
         X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
         Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
     {
-        let (_, most, top) = self.extent();
         let mut chart = ChartBuilder::on(root)
             .caption(&self.title, bold(16, scale))
             .margin(14 * scale)
@@ -282,6 +253,44 @@ impl LineChart {
             .y_label_area_size(58 * scale)
             .build_cartesian_2d(x, y)
             .map_err(failed)?;
+        self.draw_mesh(&mut chart, scale)?;
+        if let Some(beyond) = self.beyond() {
+            self.draw_break(root, &mut chart, &beyond, scale)?;
+        }
+        for (index, line) in self.lines.iter().enumerate() {
+            let pencil = Pencil::new(index, scale);
+            pencil.line(&mut chart, line)?;
+            if let Some(beyond) = self.beyond() {
+                pencil.at_infinity(&mut chart, line, &beyond, self.y_range().end)?;
+            }
+        }
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        chart
+            .configure_series_labels()
+            .position(self.emptiest_corner())
+            .legend_area_size(24 * scale)
+            .margin(12 * scale)
+            .background_style(WHITE.mix(0.9))
+            .border_style(RGBColor(180, 180, 180))
+            .label_font(font(13, scale))
+            .draw()
+            .map_err(failed)
+    }
+
+    /// The axes, their labels and the lines of the grid.
+    fn draw_mesh<DB, X, Y>(
+        &self,
+        chart: &mut Chart<'_, DB, X, Y>,
+        scale: u32,
+    ) -> Result<(), FigureError>
+    where
+        DB: DrawingBackend,
+        X: Ranged<ValueType = f64> + ValueFormatter<f64>,
+        Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
+    {
+        let (_, most, top) = self.extent();
         chart
             .configure_mesh()
             .x_desc(self.x_label.as_str())
@@ -301,80 +310,37 @@ impl LineChart {
             .light_line_style(RGBColor(235, 235, 235))
             .bold_line_style(RGBColor(205, 205, 205))
             .draw()
-            .map_err(failed)?;
-        if let Some(beyond) = self.beyond() {
-            let range = self.y_range();
-            let corners = [(beyond.gap, range.start), (beyond.end, range.end)];
-            let clear = Rectangle::new(corners, WHITE.filled());
-            chart.draw_series([clear]).map_err(failed)?;
-            let (base_x, base_y) = root.get_base_pixel();
-            let pixel = |x: f64, y: f64| {
-                let (x, y) = chart.backend_coord(&(x, y));
-                (x - base_x, y - base_y)
-            };
-            let place = BreakPlace {
-                bottom: pixel(beyond.gap, range.start),
-                top: pixel(beyond.gap, range.end).1,
-                infinity: pixel(beyond.infinity, range.start).0,
-            };
-            place.draw(root, scale)?;
-        }
-        for (index, line) in self.lines.iter().enumerate() {
-            let colour = COLOURS[index % COLOURS.len()];
-            let style = colour.stroke_width(2 * scale);
-            let marker = marker(index, scale);
-            let in_legend = marker.clone();
-            chart
-                .draw_series(LineSeries::new(line.points.iter().copied(), style))
-                .map_err(failed)?
-                .label(line.name.as_str())
-                .legend(move |(x, y)| {
-                    let ends = vec![(0, 0), (18 * scale as i32, 0)];
-                    let middle = in_legend
-                        .iter()
-                        .map(|(dx, dy)| (dx + 9 * scale as i32, *dy));
-                    EmptyElement::at((x, y))
-                        + PathElement::new(ends, style)
-                        + Polygon::new(middle.collect::<Vec<_>>(), colour.filled())
-                });
-            let marks = line.marks.iter().map(|&point| {
-                EmptyElement::at(point) + Polygon::new(marker.clone(), colour.filled())
-            });
-            chart.draw_series(marks).map_err(failed)?;
-            if let Some(beyond) = self.beyond() {
-                let AtInfinity { line, mark } = line.at_infinity;
-                let limit = line.filter(|y| y.is_finite());
-                let limit =
-                    limit.map(|y| PathElement::new(vec![(beyond.from, y), (beyond.to, y)], style));
-                chart.draw_series(limit).map_err(failed)?;
-                // An arrow out of the chart, for a line that has no limit.
-                let arrow = line.filter(|y| y.is_infinite()).map(|_| {
-                    let corners = [(0, 24), (0, 4), (-5, 11), (0, 4), (5, 11)];
-                    let corners = corners.map(|(x, y)| (x * scale as i32, y * scale as i32));
-                    let top = (beyond.infinity, self.y_range().end);
-                    EmptyElement::at(top) + PathElement::new(corners.to_vec(), style)
-                });
-                chart.draw_series(arrow).map_err(failed)?;
-                let mark = mark.map(|y| {
-                    EmptyElement::at((beyond.infinity, y))
-                        + Polygon::new(marker.clone(), colour.filled())
-                });
-                chart.draw_series(mark).map_err(failed)?;
-            }
-        }
-        if self.lines.is_empty() {
-            return Ok(());
-        }
-        chart
-            .configure_series_labels()
-            .position(self.emptiest_corner())
-            .legend_area_size(24 * scale)
-            .margin(12 * scale)
-            .background_style(WHITE.mix(0.9))
-            .border_style(RGBColor(180, 180, 180))
-            .label_font(font(13, scale))
-            .draw()
             .map_err(failed)
+    }
+
+    /// The break of the x axis before infinity.
+    fn draw_break<DB, X, Y>(
+        &self,
+        root: &DrawingArea<DB, Shift>,
+        chart: &mut Chart<'_, DB, X, Y>,
+        beyond: &Beyond,
+        scale: u32,
+    ) -> Result<(), FigureError>
+    where
+        DB: DrawingBackend,
+        X: Ranged<ValueType = f64>,
+        Y: Ranged<ValueType = f64>,
+    {
+        let range = self.y_range();
+        let corners = [(beyond.gap, range.start), (beyond.end, range.end)];
+        let clear = Rectangle::new(corners, WHITE.filled());
+        chart.draw_series([clear]).map_err(failed)?;
+        let (base_x, base_y) = root.get_base_pixel();
+        let pixel = |x: f64, y: f64| {
+            let (x, y) = chart.backend_coord(&(x, y));
+            (x - base_x, y - base_y)
+        };
+        let place = BreakPlace {
+            bottom: pixel(beyond.gap, range.start),
+            top: pixel(beyond.gap, range.end).1,
+            infinity: pixel(beyond.infinity, range.start).0,
+        };
+        place.draw(root, scale)
     }
 }
 

@@ -7,6 +7,8 @@ mod bars;
 mod heat;
 mod infinity;
 mod lines;
+mod pen;
+mod pencil;
 mod shares;
 
 use std::sync::OnceLock;

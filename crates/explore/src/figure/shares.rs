@@ -2,9 +2,9 @@
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{COLOURS, Figure, FigureError, bold, failed, font, ink, legend, text_width};
+use super::pen::{Anchor, Pen};
+use super::{COLOURS, Figure, FigureError, ink, legend, text_width};
 
 /// One quantity.
 #[derive(Clone, Debug)]
@@ -69,64 +69,56 @@ impl Figure for SharesChart {
         root: &DrawingArea<DB, Shift>,
         scale: u32,
     ) -> Result<(), FigureError> {
-        let at = |x: u32, y: u32| ((x * scale) as i32, (y * scale) as i32);
-        let centre = Pos::new(HPos::Center, VPos::Center);
-        let right = Pos::new(HPos::Right, VPos::Center);
-        let left = Pos::new(HPos::Left, VPos::Center);
-        let text = |words: &str, place: (i32, i32), style: TextStyle<'_>| {
-            let text = Text::new(words.to_owned(), place, style.clone());
-            root.draw(&text).map_err(failed)
-        };
-        let box_of = |from, to, colour: RGBColor| {
-            root.draw(&Rectangle::new([from, to], colour.filled()))
-                .map_err(failed)
-        };
+        let pen = Pen::new(root, scale);
         let (width, margin, top) = (self.width(), self.left(), self.top());
-        let wide = self.panel();
-        let legend = legend(&self.parts, margin, width).0;
-        text(&self.title, at(width / 2, 18), bold(16, scale).pos(centre))?;
-        for (index, (part, (x, y))) in self.parts.iter().zip(legend).enumerate() {
-            let y = HEAD + y;
-            box_of(at(x, y), at(x + 14, y + 12), COLOURS[index])?;
-            text(part, at(x + 20, y + 6), font(13, scale).pos(left))?;
-        }
+        pen.heading(&self.title, (width / 2, 18), 16)?;
+        pen.legend(&self.parts, &legend(&self.parts, margin, width).0, HEAD)?;
         for (index, name) in self.bars.iter().enumerate() {
             let y = top + index as u32 * BAR + BAR / 2;
-            text(name, at(margin - 8, y), font(13, scale).pos(right))?;
+            pen.words(name, (margin - 8, y), 13, Anchor::Right)?;
         }
         for (index, panel) in self.panels.iter().enumerate() {
-            let x = margin + index as u32 * (wide + BETWEEN);
-            text(
-                &panel.title,
-                at(x + wide / 2, top - 14),
-                bold(13, scale).pos(centre),
-            )?;
-            for (bar, shares) in panel.shares.iter().enumerate() {
-                let y = top + bar as u32 * BAR + 3;
-                let mut before = 0.0;
-                for (&share, colour) in shares.iter().zip(COLOURS) {
-                    let place = |share: f64| x + (share * f64::from(wide)).round() as u32;
-                    let (from, to) = (place(before), place((before + share).min(1.0)));
-                    before += share;
-                    if from == to {
-                        continue;
-                    }
-                    box_of(at(from, y), at(to, y + BAR - 6), colour)?;
-                    // A share too narrow for its number goes without.
-                    if to - from >= 46 {
-                        let ink = ink(colour);
-                        let style = font(11, scale).color(&ink).pos(left);
-                        let words = format!("{:.1} %", 100.0 * share);
-                        text(&words, at(from + 5, y + (BAR - 6) / 2), style)?;
-                    }
+            let x = margin + index as u32 * (self.panel() + BETWEEN);
+            self.draw_panel(&pen, panel, x)?;
+        }
+        Ok(())
+    }
+}
+
+impl SharesChart {
+    /// The bars of a quantity from a place on, with a title over them and percentages under them.
+    fn draw_panel<DB: DrawingBackend>(
+        &self,
+        pen: &Pen<'_, DB>,
+        panel: &Panel,
+        x: u32,
+    ) -> Result<(), FigureError> {
+        let (top, wide) = (self.top(), self.panel());
+        pen.heading(&panel.title, (x + wide / 2, top - 14), 13)?;
+        for (bar, shares) in panel.shares.iter().enumerate() {
+            let y = top + bar as u32 * BAR + 3;
+            let mut before = 0.0;
+            for (&share, colour) in shares.iter().zip(COLOURS) {
+                let place = |share: f64| x + (share * f64::from(wide)).round() as u32;
+                let (from, to) = (place(before), place((before + share).min(1.0)));
+                before += share;
+                if from == to {
+                    continue;
+                }
+                pen.filled((from, y), (to, y + BAR - 6), colour)?;
+                // A share too narrow for its number goes without.
+                if to - from >= 46 {
+                    let words = format!("{:.1} %", 100.0 * share);
+                    let place = (from + 5, y + (BAR - 6) / 2);
+                    pen.coloured_words(&words, place, 11, ink(colour))?;
                 }
             }
-            let bottom = top + self.bars.len() as u32 * BAR + 14;
-            for percent in [0, 50, 100] {
-                let words = format!("{percent} %");
-                let place = at(x + wide * percent / 100, bottom);
-                text(&words, place, font(11, scale).pos(centre))?;
-            }
+        }
+        let bottom = top + self.bars.len() as u32 * BAR + 14;
+        for percent in [0, 50, 100] {
+            let words = format!("{percent} %");
+            let place = (x + wide * percent / 100, bottom);
+            pen.words(&words, place, 11, Anchor::Centre)?;
         }
         Ok(())
     }

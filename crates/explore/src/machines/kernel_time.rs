@@ -6,7 +6,7 @@ use serde::Serialize;
 use tile_program::Cause;
 
 use super::predict::PredictError;
-use crate::Measured;
+use simulator::RunRecord;
 
 /// One kernel of a prediction, over all its repetitions.
 #[derive(Clone, Debug, Serialize)]
@@ -80,7 +80,7 @@ impl KernelTime {
     ///
     /// # Errors
     /// [`PredictError::TooLong`] if all repetitions together leave 64 bits.
-    pub(super) fn of(which: Which<'_>, measured: &Measured) -> Result<Self, PredictError> {
+    pub(super) fn of(which: Which<'_>, measured: &RunRecord) -> Result<Self, PredictError> {
         let summary = &measured.summary;
         let repeated = |count: u64| {
             count
@@ -149,7 +149,7 @@ impl KernelTime {
 const WORK: [Cause; 4] = [Cause::Fill, Cause::Compute, Cause::Drain, Cause::WeightLoad];
 
 /// The parts of the machine by how long they work, without those that do not.
-fn busy(measured: &Measured) -> Vec<BusyPart> {
+fn busy(measured: &RunRecord) -> Vec<BusyPart> {
     let summary = &measured.summary;
     let total = summary.total.get().max(1) as f64;
     let mut parts: Vec<BusyPart> = summary

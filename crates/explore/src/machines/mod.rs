@@ -13,7 +13,7 @@ mod predict;
 pub use fit::fit;
 pub use kernel_time::{BusyPart, CauseCycles, KernelTime, UnitCycles};
 pub use kernels::{Kernel, KernelFile, KernelList, KernelWork, KernelsFile, Work, resolve};
-pub use predict::{Counted, Load, PredictError, Prediction, SerialTime, predict, serial};
+pub use predict::{Load, PredictError, Prediction, predict};
 
 /// Four digits that tell.
 #[must_use]

@@ -1,13 +1,12 @@
 //! A prediction: a workload or a list of kernels on a machine, with the serial work around it.
 
-use accelerator::{Each, Machine, MachineError, MachineSpec};
+use accelerator::{Machine, MachineError};
 use config::FieldError;
-use serde::Serialize;
+use simulator::{Counted, Point, RunRecord, SerialTime, SimulationError, measure_all, serial};
 use workload_compiler::{Concern, Workload};
 
 use super::kernel_time::{KernelTime, Which};
 use super::kernels::{Kernel, KernelList, KernelWork};
-use crate::{Measured, Point, PointError, measure_all};
 
 /// What is run.
 #[derive(Clone, Debug)]
@@ -16,49 +15,6 @@ pub enum Load {
     Model(Box<Workload>),
     /// Kernels, one after another.
     Kernels(KernelList),
-}
-
-/// Serial work of a run: what it is, how often it is done, and how long it takes in all.
-#[derive(Clone, Debug, Serialize)]
-pub struct SerialTime {
-    /// As the machine file calls it.
-    pub what: String,
-    /// How often.
-    pub times: u64,
-    /// All of it.
-    pub seconds: f64,
-}
-
-/// What serial work is done once for, counted.
-#[derive(Clone, Copy, Debug)]
-pub struct Counted {
-    /// Tokens made.
-    pub tokens: u64,
-    /// Layers of all passes.
-    pub layers: u64,
-    /// Matrix products.
-    pub gemms: u64,
-    /// Matrix products and work of the vector unit that are started by themselves.
-    pub kernels: u64,
-}
-
-/// The serial work of a machine's run.
-#[must_use]
-pub fn serial(spec: &MachineSpec, counted: Counted) -> Vec<SerialTime> {
-    let terms = spec.serial.iter().map(|term| {
-        let times = match term.each {
-            Each::Token => counted.tokens,
-            Each::Layer => counted.layers,
-            Each::Gemm => counted.gemms,
-            Each::Kernel => counted.kernels,
-        };
-        SerialTime {
-            what: term.what.clone(),
-            times,
-            seconds: times as f64 * term.picoseconds as f64 * 1e-12,
-        }
-    });
-    terms.collect()
 }
 
 /// A prediction.
@@ -265,12 +221,17 @@ fn all(machine: &Machine, list: &KernelList) -> Result<(Counted, Vec<KernelTime>
 /// An error of a piece of work; `place` tells where a field of its workload stands in the file.
 fn refused(
     kernel: &str,
-    error: &PointError,
+    error: &SimulationError,
     place: impl FnOnce(FieldError) -> FieldError,
 ) -> PredictError {
     let kernel = kernel.to_owned();
     match error {
-        PointError::Compile(error) => {
+        SimulationError::Spec(error) => PredictError::Refused {
+            kernel,
+            concern: Concern::Machine,
+            error: error.clone(),
+        },
+        SimulationError::Compile(error) => {
             let (concern, error) = error.field();
             let error = match concern {
                 Concern::Machine => error,
@@ -282,15 +243,15 @@ fn refused(
                 error,
             }
         }
-        PointError::Machine(error @ MachineError::Array { .. }) => PredictError::Unfit {
+        SimulationError::Machine(error @ MachineError::Array { .. }) => PredictError::Unfit {
             kernel,
             why: error.to_string(),
         },
-        PointError::Machine(error @ MachineError::Shortfall(_)) => PredictError::Internal {
+        SimulationError::Machine(error @ MachineError::Shortfall(_)) => PredictError::Internal {
             kernel,
             why: error.to_string(),
         },
-        PointError::Machine(error) => PredictError::Stopped {
+        SimulationError::Machine(error) => PredictError::Stopped {
             kernel,
             why: error.to_string(),
         },
@@ -300,7 +261,7 @@ fn refused(
 /// The runs of a list's kernels on the machine, equal ones done once.
 struct Runs<'a> {
     workloads: Vec<&'a Workload>,
-    results: Vec<Result<Measured, PointError>>,
+    results: Vec<Result<RunRecord, SimulationError>>,
 }
 
 impl<'a> Runs<'a> {
@@ -325,7 +286,7 @@ impl<'a> Runs<'a> {
         Self { workloads, results }
     }
 
-    fn result(&self, workload: &Workload) -> &Result<Measured, PointError> {
+    fn result(&self, workload: &Workload) -> &Result<RunRecord, SimulationError> {
         let mut known = self.workloads.iter().zip(&self.results);
         let found = known.find(|(known, _)| **known == workload);
         found.expect("a run for each kernel of the machine").1

@@ -8,7 +8,7 @@ use config::FieldError;
 use workload_compiler::Workload;
 
 use super::{Cell, Form, Quantity, projection_fraction, tokens_per_second, workload};
-use crate::{Measured, Point, PointError, measure_all};
+use simulator::{Point, RunRecord, SimulationError, measure_all};
 
 /// A published figure beside the one that was simulated.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub enum CheckError {
     Cell(#[from] CellError),
     /// The machine could not run a cell.
     #[error(transparent)]
-    Point(#[from] PointError),
+    Point(#[from] SimulationError),
 }
 
 /// Runs what the cells ask for, each run once, and compares.
@@ -63,7 +63,7 @@ pub fn check(machine: &Machine, cells: Vec<Cell>) -> Result<Vec<Checked>, CheckE
         .map(|workload| Point { machine, workload });
     let points: Vec<_> = points.collect();
     let runs = measure_all(&points).into_iter();
-    let runs: Vec<Measured> = runs.collect::<Result<_, _>>()?;
+    let runs: Vec<RunRecord> = runs.collect::<Result<_, _>>()?;
     Ok(compare_all(cells, &places, |place| &runs[place]))
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn workloads(cells: &[Cell]) -> Result<(Vec<Workload>, Vec<usize>), C
 pub(crate) fn compare_all<'a>(
     cells: Vec<Cell>,
     places: &[usize],
-    run: impl Fn(usize) -> &'a Measured,
+    run: impl Fn(usize) -> &'a RunRecord,
 ) -> Vec<Checked> {
     let cells = cells.into_iter().zip(places);
     cells
@@ -105,7 +105,7 @@ pub(crate) fn compare_all<'a>(
         .collect()
 }
 
-fn compare(cell: Cell, run: &Measured) -> Checked {
+fn compare(cell: Cell, run: &RunRecord) -> Checked {
     let simulated = match cell.quantity {
         Quantity::ProjectionFraction => projection_fraction(run),
         Quantity::TokensPerSecond => tokens_per_second(run),

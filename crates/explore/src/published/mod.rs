@@ -12,7 +12,7 @@ use workload_compiler::{
     PrecisionFile, Preset, Run, Softmax, Split, Weights, Workload, WorkloadFile, resolve,
 };
 
-use crate::Measured;
+use simulator::RunRecord;
 
 pub use cell::{Cell, Printed, Quantity};
 pub use check::{CellError, CheckError, Checked, check};
@@ -126,14 +126,14 @@ fn model(preset: &Preset, form: Form) -> ModelChoice {
 
 /// The share of the cycles that projections hold, as published: each fold costs the whole array.
 #[must_use]
-pub fn projection_fraction(run: &Measured) -> f64 {
+pub fn projection_fraction(run: &RunRecord) -> f64 {
     run.amdahl().fraction()
 }
 
 /// The decode rate as published: the simulator behind it reports the index of a GEMM's last cycle,
 /// one less than the number of its cycles, and GEMMs follow one another.
 #[must_use]
-pub fn tokens_per_second(run: &Measured) -> f64 {
+pub fn tokens_per_second(run: &RunRecord) -> f64 {
     let cycles = run.summary.total.get().saturating_sub(run.gemms);
-    run.tokens as f64 * run.clock.as_hertz_f64() / cycles.max(1) as f64
+    run.workload.tokens() as f64 * run.clock().as_hertz_f64() / cycles.max(1) as f64
 }

@@ -3,13 +3,13 @@
 use attribution::{Amdahl, Speedup};
 use quantities::Cycles;
 
-use super::Extent;
 use super::grid::{GridCell, asked, find};
 use super::resimulated::Resimulated;
 use crate::figure::{
     Axis, Drawn, FigureError, HeatMap, HeatScale, Line, LineChart, Panel, SharesChart, XAxis,
 };
 use crate::published::Form;
+use crate::setting::Extent;
 
 /// The models of the line charts: the ends and the middle of each family.
 const LINES: [&str; 8] = [
@@ -35,91 +35,122 @@ pub(super) fn of_machine(
     machine: &str,
     extent: Extent,
 ) -> Result<Vec<Drawn>, FigureError> {
-    let contexts = extent.contexts();
-    let cell = |model: &str, context| find(grid, machine, model, Form::AsPublished, context);
-    let rows = asked(extent).into_iter().map(|preset| {
-        let fraction = |&context: &u64| Some(cell(&preset.slug, context)?.fraction);
-        (preset.slug.clone(), contexts.iter().map(fraction).collect())
-    });
-    let heat = HeatMap {
-        title: format!(
-            "F: MatMul-free share of the cycles of a token, {machine}, models as published"
-        ),
-        x_label: "context length (positions)".into(),
-        columns: contexts.iter().map(ToString::to_string).collect(),
-        rows: rows.collect(),
-        scale: HeatScale::Share,
-    };
-    let drawn = |model: &&&str| cell(model, LONG).is_some();
-    let lines = LINES.iter().filter(drawn).map(|&model| {
-        let point = |&context: &u64| Some((context as f64, cell(model, context)?.ceiling));
-        let points: Vec<_> = contexts.iter().filter_map(point).collect();
-        Line {
-            name: model.into(),
-            marks: points.clone(),
-            points,
-            ..Line::default()
-        }
-    });
-    let ceilings = LineChart {
-        title: format!(
-            "Ceiling 1 / (1 - F) of any speedup of the projections, {machine}, models as published"
-        ),
-        x_label: "context length (positions)".into(),
-        y_label: "largest speedup of a token".into(),
-        x: XAxis::Doubling,
-        y: Axis::Times,
-        lines: lines.collect(),
-    };
-    let bars: Vec<String> = asked(extent)
-        .iter()
-        .map(|preset| preset.slug.clone())
-        .collect();
-    let panel = |title: &str, of: fn(&GridCell) -> f64| Panel {
-        title: title.into(),
-        shares: bars
-            .iter()
-            .map(|model| {
-                let share = cell(model, LONG).map_or(0.0, of);
-                vec![share, 1.0 - share]
-            })
-            .collect(),
-    };
-    let shares = SharesChart {
-        title: format!("Where a token goes at a context of {LONG}, {machine}, models as published"),
-        parts: vec![
-            "MatMul-free (projections)".into(),
-            "attention; of the weights: embeddings and LM head".into(),
-        ],
-        panels: vec![
-            panel("cycles", |cell| cell.fraction),
-            panel("memory traffic (bytes)", |cell| cell.traffic_share),
-            panel("multiply-accumulates", |cell| cell.mac_share),
-            panel("weights", |cell| cell.parameter_share),
-        ],
-        bars: bars.clone(),
-    };
+    let cells = Cells { grid, machine };
     Ok(vec![
         Drawn::new(
             format!("fraction-{machine}"),
             format!("F over model and context on {machine}, models as published."),
-            &heat,
+            &cells.fractions(extent),
         )?,
         Drawn::new(
             format!("ceiling-{machine}"),
             format!(
                 "Amdahl's ceilings on {machine}, models as published. Both axes are logarithmic."
             ),
-            &ceilings,
+            &cells.ceilings(extent),
         )?,
         Drawn::new(
             format!("shares-{machine}"),
             format!(
-                "Shares of cycles, traffic at 8 bits, multiply-accumulates and weights on {machine}. Heads of OPT 2.7B have 80 elements, padded to whole memory accesses in the cache: more traffic than its multiply-accumulates ask for."
+                "Shares of cycles, traffic at 8 bits, multiply-accumulates and weights on {machine}. \
+                 Heads of OPT 2.7B have 80 elements, padded to whole memory accesses in the cache: \
+                 more traffic than its multiply-accumulates ask for."
             ),
-            &shares,
+            &cells.shares(extent),
         )?,
     ])
+}
+
+/// The cells of one machine.
+#[derive(Clone, Copy)]
+struct Cells<'a> {
+    grid: &'a [GridCell],
+    machine: &'a str,
+}
+
+impl<'a> Cells<'a> {
+    /// The cell of a model as published.
+    fn cell(self, model: &str, context: u64) -> Option<&'a GridCell> {
+        find(self.grid, self.machine, model, Form::AsPublished, context)
+    }
+
+    /// F over model and context.
+    fn fractions(self, extent: Extent) -> HeatMap {
+        let contexts = extent.contexts();
+        let rows = asked(extent).into_iter().map(|preset| {
+            let fraction = |&context: &u64| Some(self.cell(&preset.slug, context)?.fraction);
+            (preset.slug.clone(), contexts.iter().map(fraction).collect())
+        });
+        HeatMap {
+            title: format!(
+                "F: MatMul-free share of the cycles of a token, {}, models as published",
+                self.machine
+            ),
+            x_label: "context length (positions)".into(),
+            columns: contexts.iter().map(ToString::to_string).collect(),
+            rows: rows.collect(),
+            scale: HeatScale::Share,
+        }
+    }
+
+    /// Amdahl's ceilings over the context, a line for each model.
+    fn ceilings(self, extent: Extent) -> LineChart {
+        let drawn = |model: &&&str| self.cell(model, LONG).is_some();
+        let lines = LINES.iter().filter(drawn).map(|&model| {
+            let point = |&context: &u64| Some((context as f64, self.cell(model, context)?.ceiling));
+            let points: Vec<_> = extent.contexts().iter().filter_map(point).collect();
+            Line {
+                name: model.into(),
+                marks: points.clone(),
+                points,
+                ..Line::default()
+            }
+        });
+        LineChart {
+            title: format!(
+                "Ceiling 1 / (1 - F) of any speedup of the projections, {}, models as published",
+                self.machine
+            ),
+            x_label: "context length (positions)".into(),
+            y_label: "largest speedup of a token".into(),
+            x: XAxis::Doubling,
+            y: Axis::Times,
+            lines: lines.collect(),
+        }
+    }
+
+    /// Shares of the projections at a long context, by what is counted.
+    fn shares(self, extent: Extent) -> SharesChart {
+        let bars = asked(extent).into_iter().map(|preset| preset.slug.clone());
+        let bars: Vec<String> = bars.collect();
+        let panel = |title: &str, of: fn(&GridCell) -> f64| Panel {
+            title: title.into(),
+            shares: bars
+                .iter()
+                .map(|model| {
+                    let share = self.cell(model, LONG).map_or(0.0, of);
+                    vec![share, 1.0 - share]
+                })
+                .collect(),
+        };
+        SharesChart {
+            title: format!(
+                "Where a token goes at a context of {LONG}, {}, models as published",
+                self.machine
+            ),
+            parts: vec![
+                "MatMul-free (projections)".into(),
+                "attention; of the weights: embeddings and LM head".into(),
+            ],
+            panels: vec![
+                panel("cycles", |cell| cell.fraction),
+                panel("memory traffic (bytes)", |cell| cell.traffic_share),
+                panel("multiply-accumulates", |cell| cell.mac_share),
+                panel("weights", |cell| cell.parameter_share),
+            ],
+            bars: bars.clone(),
+        }
+    }
 }
 
 /// Speedup against S: the law as lines, the machine as points.

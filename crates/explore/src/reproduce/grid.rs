@@ -6,13 +6,11 @@ use serde::Serialize;
 use tile_program::Class;
 use workload_compiler::{Model, Preset, Workload, models};
 
-use super::{Extent, ReproduceError};
-use crate::Measured;
 use crate::lab::Lab;
 use crate::published::{self, Form};
+use crate::setting::{Extent, ReproduceError};
+use simulator::RunRecord;
 
-/// The contexts of the published figures.
-pub const CONTEXTS: [u64; 6] = [128, 256, 512, 1024, 2048, 4096];
 /// The families of the published figures.
 pub const FAMILIES: [&str; 3] = ["gpt2", "opt", "llama"];
 
@@ -125,7 +123,7 @@ fn cell(
     (preset, form, context): (&Preset, Form, u64),
     machine: &str,
     model: &Model,
-    run: &Measured,
+    run: &RunRecord,
 ) -> GridCell {
     let Amdahl { reachable, total } = run.amdahl();
     let weights = |count: Option<u64>| count.unwrap_or(0) as f64;

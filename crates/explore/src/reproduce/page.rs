@@ -1,11 +1,9 @@
-//! A page of headings, paragraphs, tables and figures, as Markdown and as HTML.
-
-use std::fmt::Write;
+//! A page of headings, paragraphs, tables and figures, and the page as Markdown.
 
 /// A part of a page.
 #[derive(Clone, Debug)]
 pub enum Block {
-    /// A heading of a level, from 1.
+    /// A heading of a level, from 1 to 3.
     Heading(u8, String),
     /// Plain text.
     Paragraph(String),
@@ -83,84 +81,4 @@ impl Page {
         }
         text
     }
-
-    /// As a page that needs no other file: `svg` gives the text of a figure.
-    #[must_use]
-    pub fn html<'a>(&self, title: &str, svg: impl Fn(&str) -> Option<&'a str>) -> String {
-        let mut text = format!(
-            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-             content=\"width=device-width\">\n<title>{}</title>\n<style>{STYLE}</style>\n",
-            escaped(title)
-        );
-        for block in &self.0 {
-            match block {
-                Block::Heading(level, words) => {
-                    let _ = writeln!(text, "<h{level}>{}</h{level}>", escaped(words));
-                }
-                Block::Paragraph(words) => {
-                    let _ = writeln!(text, "<p>{}</p>", escaped(words));
-                }
-                Block::Table(header, rows) => table(&mut text, header, rows),
-                Block::List(items) => {
-                    let items = items
-                        .iter()
-                        .map(|item| format!("<li>{}</li>", escaped(item)));
-                    let _ = writeln!(text, "<ul>{}</ul>", items.collect::<String>());
-                }
-                Block::Figure(name, caption) => {
-                    let figure = svg(name).unwrap_or_default();
-                    let caption = escaped(caption);
-                    let _ = writeln!(
-                        text,
-                        "<figure>{figure}<figcaption>{caption}</figcaption></figure>"
-                    );
-                }
-            }
-        }
-        text
-    }
-}
-
-const STYLE: &str = "\
-:root{color-scheme:light dark}\
-body{font:16px/1.5 sans-serif;max-width:1060px;margin:2em auto;padding:0 1em}\
-table{border-collapse:collapse;font-size:14px;margin:1em 0;display:block;overflow-x:auto}\
-th,td{padding:2px 10px;border-bottom:1px solid #8886;text-align:right;white-space:nowrap}\
-th.words,td.words{text-align:left}\
-figure{margin:1.5em 0;overflow-x:auto}figure svg{background:#fff;max-width:100%;height:auto}\
-figcaption{font-size:14px;opacity:.8}";
-
-fn table(text: &mut String, header: &[String], rows: &[Vec<String>]) {
-    // Numbers stand at the right of their column, words at the left.
-    let is_number = |cell: &String| {
-        let first = cell.chars().next();
-        first.is_none_or(|first| first.is_ascii_digit() || "-∞".contains(first))
-    };
-    let words = |column: usize| {
-        let mut cells = rows.iter().filter_map(|row| row.get(column));
-        !cells.all(is_number)
-    };
-    let line = |cells: &[String], tag: &str| {
-        let cells = cells.iter().enumerate().map(|(column, cell)| {
-            let class = if words(column) {
-                " class=\"words\""
-            } else {
-                ""
-            };
-            format!("<{tag}{class}>{}</{tag}>", escaped(cell))
-        });
-        format!("<tr>{}</tr>\n", cells.collect::<String>())
-    };
-    *text += "<table>\n";
-    *text += &line(header, "th");
-    for row in rows {
-        *text += &line(row, "td");
-    }
-    *text += "</table>\n";
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }

@@ -5,6 +5,7 @@ use quantities::Cycles;
 
 use super::grid::{GridCell, find};
 use super::{Page, Reproduction};
+use crate::beyond::Rank;
 use crate::published::{Form, Quantity, family_rules};
 
 pub(super) fn page(all: &Reproduction, machines: [&str; 2]) -> Page {
@@ -210,8 +211,10 @@ fn beyond(page: &mut Page, all: &Reproduction) {
          beside this page as CSV, and in results.json.",
     );
     for chapter in &all.beyond {
-        // The last one is the conclusion.
-        let level = if chapter.name == "roadmap" { 2 } else { 3 };
+        let level = match chapter.rank {
+            Rank::Conclusion => 2,
+            Rank::Question => 3,
+        };
         page.heading(level, chapter.title.as_str());
         page.paragraph(chapter.text.as_str());
         page.list(&chapter.findings);

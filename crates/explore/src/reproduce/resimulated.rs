@@ -5,9 +5,9 @@ use attribution::Speedup;
 use serde::Serialize;
 use workload_compiler::find;
 
-use super::{Extent, ReproduceError};
 use crate::lab::Lab;
 use crate::published::{self, Form};
+use crate::setting::{Extent, ReproduceError};
 use crate::what_if::{Means, Part, faster};
 
 /// One machine with faster projections.
@@ -75,7 +75,7 @@ pub(super) fn resimulated(
     let results = models.map(|(model, runs)| {
         let (baseline, faster) = runs.split_first().expect("a baseline and others");
         let amdahl = baseline.amdahl();
-        let cycles = |run: &crate::Measured| run.summary.total.get() as f64;
+        let cycles = |run: &simulator::RunRecord| run.summary.total.get() as f64;
         let points = SPEEDUPS.iter().zip(faster).map(|(&s, run)| SpeedupPoint {
             s,
             law: amdahl.law(Speedup::new(s).expect("at least 1")),

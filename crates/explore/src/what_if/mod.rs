@@ -20,7 +20,7 @@ pub use chart::figure;
 pub use gap::{Gap, Term};
 pub use machine::{How, Means, faster, nearest_machine, pe_for};
 pub(crate) use study::memory_share;
-pub use study::{Answer, ContextPoint, Study, StudyError, study};
+pub use study::{Answer, ContextPoint, Study, study};
 pub use words::words;
 
 /// The part that is made faster.

@@ -2,12 +2,11 @@
 
 use accelerator::{Machine, MachineSpec};
 use attribution::{FasterArrays, Speedup};
-use config::FieldError;
 use serde::Serialize;
 use workload_compiler::{Lengths, Run, Workload};
 
 use super::{Gap, How, Part, faster, law, nearest_machine};
-use crate::{Measured, Point, PointError, measure_all};
+use simulator::{Point, RunRecord, SimulationError, measure_all};
 
 /// One speedup of one part.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -105,19 +104,8 @@ impl ContextPoint {
     }
 }
 
-/// Why there is no study.
-#[derive(Debug, thiserror::Error)]
-pub enum StudyError {
-    /// The machine cannot be made.
-    #[error(transparent)]
-    Spec(#[from] FieldError),
-    /// The baseline cannot be run.
-    #[error(transparent)]
-    Point(#[from] PointError),
-}
-
 /// The share of the makespan that main memory decides.
-pub(crate) fn memory_share(run: &Measured) -> f64 {
+pub(crate) fn memory_share(run: &RunRecord) -> f64 {
     let cells = run.summary.makespan.iter();
     let cycles: u64 = cells
         .filter(|cell| cell.cause.is_of_memory())
@@ -141,7 +129,7 @@ pub fn study(
     workload: &Workload,
     speedups: &[Speedup],
     how: impl Into<How>,
-) -> Result<Study, StudyError> {
+) -> Result<Study, SimulationError> {
     let how = how.into();
     let machine = Machine::new(spec.clone())?;
     let baseline = Point {
@@ -149,20 +137,10 @@ pub fn study(
         workload: workload.clone(),
     }
     .measure()?;
-    let one = Speedup::new(1.0).expect("1 is a speedup");
-    let mut questions = vec![Question::Faster(Part::MatMulFree, one)];
-    for part in Part::ALL {
-        questions.extend(speedups.iter().map(|&s| Question::Faster(part, s)));
-    }
-    questions.extend(contexts(workload).into_iter().map(Question::Context));
-    let machines: Vec<Result<Machine, String>> = questions
+    let questions = questions(workload, speedups);
+    let machines: Vec<_> = questions
         .iter()
-        .map(|question| match *question {
-            Question::Faster(part, s) => faster(spec, part, s, how)
-                .and_then(Machine::new)
-                .map_err(|error| error.to_string()),
-            Question::Context(_) => Ok(machine.clone()),
-        })
+        .map(|question| asked(question, &machine, how))
         .collect();
     let runs = measured(&questions, &machines, workload);
     let mut answers = Vec::new();
@@ -204,12 +182,34 @@ pub fn study(
     })
 }
 
+/// All that is asked: the array split and nothing faster, each part at each speedup, and the baseline
+/// at other contexts.
+fn questions(workload: &Workload, speedups: &[Speedup]) -> Vec<Question> {
+    let one = Speedup::new(1.0).expect("1 is a speedup");
+    let mut questions = vec![Question::Faster(Part::MatMulFree, one)];
+    for part in Part::ALL {
+        questions.extend(speedups.iter().map(|&s| Question::Faster(part, s)));
+    }
+    questions.extend(contexts(workload).into_iter().map(Question::Context));
+    questions
+}
+
+/// The machine that a question is about, or why it cannot be built.
+fn asked(question: &Question, machine: &Machine, how: How) -> Result<Machine, String> {
+    match *question {
+        Question::Faster(part, s) => faster(machine.spec(), part, s, how)
+            .and_then(Machine::new)
+            .map_err(|error| error.to_string()),
+        Question::Context(_) => Ok(machine.clone()),
+    }
+}
+
 /// Runs every question that has a machine.
 fn measured(
     questions: &[Question],
     machines: &[Result<Machine, String>],
     workload: &Workload,
-) -> Vec<Result<Measured, String>> {
+) -> Vec<Result<RunRecord, String>> {
     let mut points = Vec::new();
     for (question, machine) in questions.iter().zip(machines) {
         let Ok(machine) = machine else { continue };
@@ -235,15 +235,15 @@ fn measured(
         .collect()
 }
 
-fn ratio(baseline: &Measured, run: &Measured) -> f64 {
+fn ratio(baseline: &RunRecord, run: &RunRecord) -> f64 {
     baseline.summary.total.get() as f64 / run.summary.total.get().max(1) as f64
 }
 
 fn answer(
     part: Part,
     (s, built): (Speedup, f64),
-    baseline: &Measured,
-    run: Result<Measured, String>,
+    baseline: &RunRecord,
+    run: Result<RunRecord, String>,
 ) -> Answer {
     let law = law(part, &baseline.summary).law(s);
     match run {
@@ -290,7 +290,7 @@ fn contexts(workload: &Workload) -> Vec<u64> {
     doubled.take_while(|&context| context <= last).collect()
 }
 
-fn context_point(context: u64, run: &Measured) -> ContextPoint {
+fn context_point(context: u64, run: &RunRecord) -> ContextPoint {
     ContextPoint {
         context,
         total_cycles: run.summary.total.get(),

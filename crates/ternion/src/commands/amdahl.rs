@@ -6,21 +6,18 @@ use std::path::{Path, PathBuf};
 use attribution::Speedup;
 use clap::ValueEnum;
 use config::ConfigError;
-use explore::PointError;
 use explore::figure::{self, Figure, FigureError};
 use explore::sheet::times;
-use explore::what_if::{self, Answer, How, Means, Part, Study, StudyError};
-use report::{ModelFacts, model_lines};
+use explore::what_if::{self, Answer, How, Means, Part, Study};
+use report::{ModelDocument, Table, grouped, model_lines};
 use serde::Serialize;
-use workload_compiler::{Format, Packing};
+use workload_compiler::{Format, Packing, Workload};
 
 use crate::console::{Console, shown};
-use crate::facts;
 use crate::failure::Failure;
 use crate::job;
-use crate::load;
+use crate::load::{self, Loaded};
 use crate::output::{self, tell};
-use crate::table::{Table, grouped};
 
 /// What does a faster part buy: by Amdahl's law, and on the machine?
 ///
@@ -135,7 +132,7 @@ impl Args {
 struct Document<'a> {
     schema_version: u32,
     workload: String,
-    model: &'a ModelFacts,
+    model: ModelDocument,
     words: &'a [String],
     #[serde(flatten)]
     study: &'a Study,
@@ -154,21 +151,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let [json, figure] = output::open(wanted)?;
     let mut out = output::report_beside(&[&json, &figure]);
     let study = what_if::study(&spec.value, &workload.value, &args.speedups, args.how());
-    let study = study.map_err(|error| match error {
-        StudyError::Spec(error) => Failure::from(spec.point(&error)),
-        StudyError::Point(PointError::Compile(error)) => {
-            job::placed(&error, &spec, &workload).into()
-        }
-        StudyError::Point(PointError::Machine(error)) => error.into(),
-    })?;
+    let study = study.map_err(|error| job::failure(error, &spec, &workload))?;
     let words = what_if::words(&study);
-    let model = facts::model(&workload.value);
     let mut written = Vec::new();
     if let Some(mut file) = json {
         let document = Document {
             schema_version: 2,
             workload: workload.name(),
-            model: &model,
+            model: ModelDocument::of(&workload.value),
             words: &words,
             study: &study,
         };
@@ -182,7 +172,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         file.write_all(&bytes)?;
         written.push(file.finish()?);
     }
-    print(&mut out, &study, &workload.name(), &model, &words)?;
+    print(&mut out, &study, &workload, &words)?;
     tell(&mut out, &written)?;
     Ok(())
 }
@@ -218,66 +208,73 @@ impl FigureFormat {
 fn print(
     out: &mut Console,
     study: &Study,
-    workload: &str,
-    model: &ModelFacts,
+    workload: &Loaded<Workload>,
     words: &[String],
 ) -> std::io::Result<()> {
     let total = study.total_cycles.max(1) as f64;
     writeln!(
         out,
-        "{workload} on {}: {} cycles; MatMul-free {:.1} %, attention {:.1} %, waiting for memory {:.1} %",
+        "{} on {}: {} cycles; MatMul-free {:.1} %, attention {:.1} %, waiting for memory {:.1} %",
+        workload.name(),
         study.machine,
         grouped(study.total_cycles),
         100.0 * study.matmul_free_cycles as f64 / total,
         100.0 * study.attention_cycles as f64 / total,
         100.0 * study.memory_share
     )?;
-    writeln!(out, "{}", model_lines(model))?;
+    writeln!(out, "{}", model_lines(&workload.value))?;
     for part in Part::ALL {
         writeln!(out, "\n{} S times faster: the whole run", part.name())?;
-        let mut table = Table::new(
-            &["S", "by the law", "machine", "memory %", "where they part"],
-            &[0, 1, 2, 3],
-        );
-        for answer in study.answers.iter().filter(|answer| answer.part == part) {
-            table.row(vec![
-                s(answer.s),
-                times(answer.law),
-                answer.machine.map_or("-".into(), times),
-                answer
-                    .machine
-                    .map_or("-".into(), |_| hundredths(answer.memory_share)),
-                cause(answer),
-            ]);
-        }
-        write!(out, "{table}")?;
+        write!(out, "{}", answers(study, part))?;
     }
     if !study.contexts.is_empty() {
         writeln!(out, "\nThe baseline over {}s", study.sweeps)?;
-        let header = [
-            study.sweeps,
-            "cycles",
-            "MatMul-free %",
-            "attention %",
-            "memory %",
-        ];
-        let mut table = Table::new(&header, &[0, 1, 2, 3, 4]);
-        for point in &study.contexts {
-            table.row(vec![
-                point.context.to_string(),
-                grouped(point.total_cycles),
-                hundredths(point.matmul_free_share()),
-                hundredths(point.attention_share()),
-                hundredths(point.memory_share),
-            ]);
-        }
-        write!(out, "{table}")?;
+        write!(out, "{}", contexts(study))?;
     }
     writeln!(out)?;
     for sentence in words {
         writeln!(out, "{sentence}")?;
     }
     Ok(())
+}
+
+/// Law and machine with a part faster, by speedup.
+fn answers(study: &Study, part: Part) -> Table {
+    let header = ["S", "by the law", "machine", "memory %", "where they part"];
+    let mut table = Table::new(&header, &[0, 1, 2, 3]);
+    for answer in study.answers.iter().filter(|answer| answer.part == part) {
+        let memory = answer.machine.map(|_| hundredths(answer.memory_share));
+        table.row(vec![
+            s(answer.s),
+            times(answer.law),
+            answer.machine.map_or("-".into(), times),
+            memory.unwrap_or_else(|| "-".into()),
+            cause(answer),
+        ]);
+    }
+    table
+}
+
+/// The baseline at other contexts, or of other prompts.
+fn contexts(study: &Study) -> Table {
+    let header = [
+        study.sweeps,
+        "cycles",
+        "MatMul-free %",
+        "attention %",
+        "memory %",
+    ];
+    let mut table = Table::new(&header, &[0, 1, 2, 3, 4]);
+    for point in &study.contexts {
+        table.row(vec![
+            point.context.to_string(),
+            grouped(point.total_cycles),
+            hundredths(point.matmul_free_share()),
+            hundredths(point.attention_share()),
+            hundredths(point.memory_share),
+        ]);
+    }
+    table
 }
 
 fn s(s: f64) -> String {

@@ -6,13 +6,12 @@ use accelerator::{Machine, MachineSpec};
 use config::{ConfigError, Document, printable};
 use energy::Technology;
 use explore::machines::{KernelList, Load};
-use explore::price;
 use report::model_lines;
+use simulator::Chips;
 use workload_compiler::Workload;
 
 use crate::commands::kernels;
 use crate::console::Console;
-use crate::facts;
 use crate::failure::{Failure, show};
 use crate::input;
 use crate::job::Job;
@@ -89,7 +88,7 @@ fn together(spec: Loaded<MachineSpec>, load: Loaded<Load>) -> Result<(), Failure
                 Load::Model(workload) => *workload,
                 Load::Kernels(_) => unreachable!("just seen"),
             });
-            Job::of(spec, workload, false).map(|_| ())
+            Job::of(spec, workload, Chips::OneOfEqual).map(|_| ())
         }
         Load::Kernels(list) => {
             let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
@@ -105,10 +104,7 @@ fn verdict(document: Document) -> Result<(String, Checked), ConfigError> {
     match document.root_name() {
         Some("Machine") => {
             let spec = load::resolve_machine(document)?;
-            let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
-            if let Some(technology) = load::technology(&spec)? {
-                price::priced(&machine, &technology).map_err(|error| spec.point(&error))?;
-            }
+            load::simulation(&spec)?;
             let line = format!("machine `{}` is in order", spec.value.name);
             Ok((line, Checked::Machine(Box::new(spec))))
         }
@@ -122,7 +118,7 @@ fn verdict(document: Document) -> Result<(String, Checked), ConfigError> {
             let line = format!(
                 "workload on `{}` is in order\n{}",
                 workload.value.model.name,
-                model_lines(&facts::model(&workload.value))
+                model_lines(&workload.value)
             );
             Ok((line, Checked::Workload(workload)))
         }

@@ -4,20 +4,20 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use quantities::Bytes;
-use report::{ModelFacts, model_lines};
+use report::{ModelDocument, Table, grouped, model_lines};
 use serde::Serialize;
 use serde_json::{Value, json};
+use simulator::{Chips, Machine};
 use tile_program::{DecidedBy, Program, TileChoice, Tiling};
 use workload_compiler::{
-    InstructionListing, KeptWeights, Lister, OperationListing, PassListing, TileSize, Tiles, Totals,
+    CompiledProgram, InstructionListing, KeptWeights, Lister, OperationListing, PassListing,
+    TileSize, Tiles, Totals, Workload,
 };
 
 use crate::console::Console;
-use crate::facts;
 use crate::failure::Failure;
 use crate::job::{self, Job};
 use crate::output::{self, tell};
-use crate::table::{Table, grouped};
 
 /// Compile a workload for a machine and show the program, without running it
 ///
@@ -71,7 +71,7 @@ struct Listing {
     schema_version: u32,
     machine: String,
     workload: String,
-    model: ModelFacts,
+    model: ModelDocument,
     footprint_bytes: Bytes,
     kept_weights: KeptWeights,
     total: Totals,
@@ -97,15 +97,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let Job {
         spec,
         workload,
-        machine,
-        program,
-        ..
+        compiled,
     } = Job::load(
         args.hw.as_deref(),
         job::workload_document(args.workload.as_deref())?,
         &args.set,
-        false,
+        Chips::OneOfEqual,
     )?;
+    let (machine, program) = compiled.into_parts();
     let count = program.passes();
     if let Some(pass) = args.passes.iter().find(|&&pass| pass >= count) {
         let error = config::ConfigError::new(format!("there is no pass {pass}"));
@@ -113,23 +112,47 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         return Err(error.help(help).into());
     }
     let [json] = output::open([("--json", args.json.as_deref())])?;
-    let shown = |index| match args.passes.is_empty() {
-        true => index == 0 || index + 1 == count,
-        false => args.passes.contains(&index),
-    };
     let mut out = Text::new(args, output::report_beside(&[&json]));
     let mut listing = Listing {
         schema_version: SCHEMA_VERSION,
         machine: spec.name(),
         workload: workload.name(),
-        model: facts::model(&workload.value),
+        model: ModelDocument::of(&workload.value),
         footprint_bytes: program.footprint(),
         kept_weights: program.kept(),
         total: Totals::default(),
         passes: Vec::new(),
         config: json!({ "machine": spec.value, "workload": workload.value }),
     };
-    out.head(&listing, count)?;
+    out.head(&listing, &workload.value, count)?;
+    list_passes(args, &machine, program, &mut listing, &mut out)?;
+    out.passes(&listing)?;
+    if let Some(mut file) = json {
+        let mut text = serde_json::to_vec_pretty(&listing).map_err(anyhow::Error::from)?;
+        text.push(b'\n');
+        file.write_all(&text)?;
+        let written = file.finish()?;
+        if let Some(out) = &mut out.out {
+            tell(out, [&written])?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes the passes from the program, one after another: sums them up, prints those that are shown,
+/// and keeps the operations of these for the document.
+fn list_passes(
+    args: &Args,
+    machine: &Machine,
+    program: CompiledProgram,
+    listing: &mut Listing,
+    out: &mut Text,
+) -> Result<(), Failure> {
+    let count = program.passes();
+    let shown = |index| match args.passes.is_empty() {
+        true => index == 0 || index + 1 == count,
+        false => args.passes.contains(&index),
+    };
     let platform = machine.platform();
     let mut lister = Lister::new(program);
     for index in 0..count {
@@ -149,7 +172,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         if shown(index) {
             out.pass(&pass, &instructions)?;
         }
-        let keep = shown(index) && json.is_some();
+        let keep = shown(index) && args.json.is_some();
         if !keep {
             instructions.clear();
         }
@@ -160,16 +183,6 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             operations: keep.then_some(pass.operations),
             program: instructions,
         });
-    }
-    out.passes(&listing)?;
-    if let Some(mut file) = json {
-        let mut text = serde_json::to_vec_pretty(&listing).map_err(anyhow::Error::from)?;
-        text.push(b'\n');
-        file.write_all(&text)?;
-        let written = file.finish()?;
-        if let Some(out) = &mut out.out {
-            tell(out, [&written])?;
-        }
     }
     Ok(())
 }
@@ -188,12 +201,12 @@ impl Text {
         }
     }
 
-    fn head(&mut self, listing: &Listing, passes: u64) -> Result<(), Failure> {
+    fn head(&mut self, listing: &Listing, workload: &Workload, passes: u64) -> Result<(), Failure> {
         let Some(out) = &mut self.out else {
             return Ok(());
         };
         writeln!(out, "{} on {}", listing.workload, listing.machine)?;
-        writeln!(out, "{}", model_lines(&listing.model))?;
+        writeln!(out, "{}", model_lines(workload))?;
         writeln!(out, "  passes        {}", grouped(passes))?;
         let footprint = grouped(listing.footprint_bytes.get());
         writeln!(out, "  main memory   {footprint} B taken")?;

@@ -7,12 +7,12 @@ use anyhow::anyhow;
 use config::ConfigError;
 use dram::{DramConfig, Memory};
 use dram_replicas::standalone::{CheckReport, Summary, Target, check, names};
+use report::grouped;
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::input;
 use crate::output::{self, tell};
-use crate::table::grouped;
 use crate::unknown;
 
 /// Run a memory on its own on a trace of requests, or check a trace of its commands

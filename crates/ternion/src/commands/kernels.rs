@@ -5,8 +5,10 @@ use std::io::Write;
 use accelerator::{Machine, MachineSpec};
 use config::{ConfigError, Document};
 use explore::machines::{self, KernelList, KernelTime, Load, PredictError, Prediction, digits};
-use explore::sheet::{grouped, percent};
+use explore::sheet::percent;
+use report::{Table, grouped};
 use serde::Serialize;
+use simulator::SerialTime;
 use workload_compiler::Concern;
 
 use crate::commands::simulate::Args;
@@ -15,7 +17,6 @@ use crate::failure::Failure;
 use crate::job::DEFAULT_MACHINE;
 use crate::load::{self, Loaded};
 use crate::output::{self, tell};
-use crate::table::Table;
 
 /// The version of the document's shape. 2: kernels of one name are told apart, cycles and bytes are
 /// integers, and what the cycles went to is told by cause.
@@ -33,7 +34,7 @@ struct Facts<'a> {
     serial_seconds: f64,
     tokens_per_second: Option<f64>,
     kernels: &'a [KernelTime],
-    serial: &'a [machines::SerialTime],
+    serial: &'a [SerialTime],
 }
 
 /// Runs each kernel by itself, and tells of each.

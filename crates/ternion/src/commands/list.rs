@@ -5,13 +5,13 @@ use std::io::Write;
 use accelerator::{MachineSpec, TEMPLATE, VectorSpec};
 
 use explore::machines::{KernelList, KernelWork};
+use report::{Table, grouped};
 use workload_compiler::{Model, Workload, models as presets};
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::load;
 use crate::shipped::{KERNELS, Kind, MACHINES, PUBLISHED, Shipped, WORKLOADS, named};
-use crate::table::{Table, grouped, size};
 
 /// Every kind of machine that `--hw` takes by name.
 static MACHINE_KINDS: [&Kind; 2] = [&MACHINES, &PUBLISHED];
@@ -242,4 +242,14 @@ fn weights(model: &Model) -> String {
         _ => (1e6, "M"),
     };
     format!("{:.2} {unit}", weights as f64 / factor)
+}
+
+/// A size in the largest unit that keeps it whole.
+fn size(bytes: u64) -> String {
+    for (factor, unit) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
+        if bytes >= factor && bytes.is_multiple_of(factor) {
+            return format!("{} {unit}", bytes / factor);
+        }
+    }
+    format!("{bytes} B")
 }

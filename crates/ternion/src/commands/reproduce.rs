@@ -4,7 +4,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use explore::published;
-use explore::reproduce::{self, Extent, Machines, ReproduceError, Reproduction};
+use explore::reproduce::{self, Reproduction};
+use explore::{Extent, Machines, ReproduceError};
+use report::{Column, Table};
 use serde::Serialize;
 use validation::paper;
 
@@ -13,7 +15,6 @@ use crate::failure::Failure;
 use crate::load;
 use crate::output::OutputFile;
 use crate::progress::Bar;
-use crate::table::Table;
 
 /// What can 1-bit weights buy, on which model, at which context, on which machine?
 ///
@@ -118,9 +119,13 @@ fn print(folder: &Path, all: &Reproduction, machines: [&str; 2]) -> Result<(), F
             out,
             "F on {machine}, one decoded token, as published (ceiling)"
         )?;
-        let mut header = vec!["model".to_owned()];
-        header.extend(all.contexts.iter().map(ToString::to_string));
-        let mut table = Table::of(header, (1..=all.contexts.len()).collect());
+        let mut columns = vec![Column::words("model")];
+        columns.extend(
+            all.contexts
+                .iter()
+                .map(|context| Column::numbers(context.to_string())),
+        );
+        let mut table = Table::of(columns);
         for preset in reproduce::presets() {
             let form = published::Form::AsPublished;
             let cells = all.contexts.iter().filter_map(|&context| {
@@ -140,8 +145,7 @@ fn print(folder: &Path, all: &Reproduction, machines: [&str; 2]) -> Result<(), F
     }
     for chapter in &all.beyond {
         writeln!(out, "{}", chapter.title)?;
-        let heads = chapter.table.heads().into_iter().map(str::to_owned);
-        let mut table = Table::of(heads.collect(), chapter.table.numbers());
+        let mut table = Table::new(&chapter.table.heads(), &chapter.table.numbers());
         for row in chapter.table.text() {
             table.row(row);
         }

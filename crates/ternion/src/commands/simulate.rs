@@ -3,24 +3,18 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use accelerator::{Outcome, RunOptions};
-use attribution::{Ledger, Summary};
 use chrome_trace::{DEFAULT_EVENT_BUDGET, TraceOptions, TraceSummary, TraceWriter};
-use energy::{Counter, Counts};
-use explore::{Gemms, price};
 use quantities::Cycle;
-use report::{EnergyFacts, Run, Style};
-use tile_program::Observer;
+use report::{Style, grouped};
+use simulator::{Chips, RunRecord};
 
 use crate::commands::{kernels, scalesim};
 use crate::console::Console;
-use crate::facts::facts;
 use crate::failure::Failure;
 use crate::job::{self, Job};
 use crate::load;
 use crate::output::{self, OutputFile, Written, tell};
 use crate::progress::Bar;
-use crate::table::grouped;
 
 /// Run a workload on a machine and tell where the cycles went
 ///
@@ -102,7 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if load::lists_kernels(&workload) {
         return kernels::run(args, workload);
     }
-    let mut job = Job::load(args.hw.as_deref(), workload, &args.set, args.every_chip)?;
+    let job = Job::load(args.hw.as_deref(), workload, &args.set, args.chips())?;
     let trace_path = trace_path(args, &job);
     let wanted = [
         ("--json", args.json.as_deref()),
@@ -114,18 +108,18 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         json,
         quiet: args.quiet,
     };
-    let trace = trace_path.zip(trace);
-    let ledger = (Ledger::new(job.machine.platform()), Gemms::default());
-    if job.priced.is_none() {
-        let (outcome, (ledger, gemms), traced) = job.watched(args, trace, ledger)?;
-        let run = job.facts(&outcome, ledger.summary(), gemms, None);
-        return outputs.write(&run, traced);
+    let (record, traced) = watched(job, args, trace_path.zip(trace))?;
+    outputs.write(&record, traced)
+}
+
+impl Args {
+    fn chips(&self) -> Chips {
+        if self.every_chip {
+            Chips::Every
+        } else {
+            Chips::OneOfEqual
+        }
     }
-    let counter = Counter::new(job.machine.platform());
-    let observer = (ledger, counter);
-    let (outcome, ((ledger, gemms), counter), traced) = job.watched(args, trace, observer)?;
-    let run = job.facts(&outcome, ledger.summary(), gemms, Some(counter.counts()));
-    outputs.write(&run, traced)
 }
 
 /// The trace in its place, or why it is not there; `None` if none was asked for.
@@ -141,7 +135,7 @@ struct Outputs {
 impl Outputs {
     /// Writes the JSON document and the report, and says last where everything went. An output that
     /// cannot be written does not take the others with it.
-    fn write(mut self, run: &Run, traced: Traced) -> Result<(), Failure> {
+    fn write(mut self, run: &RunRecord, traced: Traced) -> Result<(), Failure> {
         let json = self.json.map(|mut file| {
             file.write_all(report::to_json(run).as_bytes())?;
             file.finish()
@@ -168,82 +162,51 @@ impl Outputs {
 impl Job {
     fn trace_options(&self, args: &Args, path: &Path) -> TraceOptions {
         let clock = self.spec.value.clock;
-        let rate = self.machine.memory().peak_bytes_per_second();
+        let rate = self.compiled.machine().memory().peak_bytes_per_second();
         TraceOptions {
             memory_bytes_per_second: rate.map(|rate| rate as u64),
             event_budget: args.trace_budget,
-            instructions: self.count_instructions(args.every_chip),
+            instructions: self.count_instructions(args.chips()),
             window: args.trace_window.map(|(from, to)| (Cycle(from), Cycle(to))),
             gzip: path.extension().is_some_and(|ending| ending == "gz"),
             ..TraceOptions::new(&self.spec.value.name, &self.workload.name(), clock)
         }
     }
+}
 
-    /// Runs, and writes the trace if there is to be one.
-    fn watched<O: Observer>(
-        &mut self,
-        args: &Args,
-        trace: Option<(PathBuf, OutputFile)>,
-        observer: O,
-    ) -> Result<(Outcome, O, Traced), Failure> {
-        let Some((path, file)) = trace else {
-            let (outcome, observer) = self.run(args, observer)?;
-            return Ok((outcome, observer, None));
-        };
-        let options = self.trace_options(args, &path);
-        let writer = TraceWriter::new(file, self.machine.platform(), &options);
-        let (outcome, (observer, trace)) = self.run(args, (observer, writer))?;
-        let traced = trace
-            .finish()
-            .map_err(Failure::from)
-            .and_then(|(file, summary)| {
-                let mut written = file.finish()?;
-                tell_of_trace(&mut written, &summary, args.trace_budget);
-                Ok(written)
-            });
-        Ok((outcome, observer, Some(traced)))
+/// Runs, and writes the trace if there is to be one.
+fn watched(
+    job: Job,
+    args: &Args,
+    trace: Option<(PathBuf, OutputFile)>,
+) -> Result<(RunRecord, Traced), Failure> {
+    let writer = trace.map(|(path, file)| {
+        let options = job.trace_options(args, &path);
+        TraceWriter::new(file, job.compiled.machine().platform(), &options)
+    });
+    let bar = Bar::new(args.quiet);
+    let mut listener = |progress| bar.update(progress);
+    let mut compiled = job.compiled.progress(&mut listener);
+    if let Some(limit) = args.max_cycles {
+        compiled = compiled.cycle_limit(Cycle(limit));
     }
-
-    fn run<O: Observer>(&mut self, args: &Args, observer: O) -> Result<(Outcome, O), Failure> {
-        let bar = Bar::new(args.quiet);
-        let options = RunOptions {
-            cycle_limit: args.max_cycles.map(Cycle),
-            progress: &mut |progress| bar.update(progress),
-        };
-        let ran = self.machine.run(&mut self.program, observer, options);
+    let Some(mut writer) = writer else {
+        let record = compiled.run();
         bar.finish();
-        Ok(ran?)
-    }
-
-    /// All that is known of a run.
-    fn facts(
-        &self,
-        outcome: &Outcome,
-        summary: Summary,
-        gemms: Gemms,
-        counts: Option<&[Counts]>,
-    ) -> Run {
-        let name = self.workload.name();
-        let energy = self
-            .priced
-            .as_ref()
-            .zip(counts)
-            .map(|(priced, counts)| EnergyFacts {
-                technology: priced[0].technology().name.clone(),
-                node_nm: priced[0].technology().node_nm,
-                areas: price::areas(priced, &self.machine),
-                account: price::account(priced, &self.machine, counts, outcome, &summary),
-            });
-        facts(
-            &self.machine,
-            name,
-            &self.program,
-            outcome,
-            summary,
-            gemms.0,
-            energy,
-        )
-    }
+        return Ok((record?, None));
+    };
+    let record = compiled.observe(&mut writer).run();
+    bar.finish();
+    let record = record?;
+    let traced = writer
+        .finish()
+        .map_err(Failure::from)
+        .and_then(|(file, summary)| {
+            let mut written = file.finish()?;
+            tell_of_trace(&mut written, &summary, args.trace_budget);
+            Ok(written)
+        });
+    Ok((record, Some(traced)))
 }
 
 /// Says what a trace holds, and what of the run it left out.

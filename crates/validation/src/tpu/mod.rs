@@ -16,7 +16,7 @@ mod golden;
 
 use accelerator::{Machine, MachineSpec};
 use config::FieldError;
-use explore::{Measured, Point, measure_all};
+use simulator::{Point, RunRecord, measure_all};
 use tile_program::{Cause, Family};
 use workload_compiler::{
     DenseLayer, Format, ModelChoice, Operators, PrecisionFile, Run, Weights, Workload,
@@ -269,7 +269,7 @@ fn with_activations(spec: &MachineSpec, width: Activations) -> MachineSpec {
 }
 
 /// The ledger of the array that takes dense layers, read as the counters are.
-fn counters(machine: &Machine, run: &Measured, non_matrix: f64) -> Counters {
+fn counters(machine: &Machine, run: &RunRecord, non_matrix: f64) -> Counters {
     let array = machine.platform().cores[0].array_for(Family::Projection);
     let unit = array.expect("the program was compiled for it").unit;
     let ledger = &run.summary.units[unit.index()];

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use accelerator::Machine;
 use config::ConfigError;
-use explore::PointError;
 use explore::published::{self, Cell, CheckError, Checked};
+use report::Table;
+use simulator::SimulationError;
 use validation::{GoldenError, paper};
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::load;
-use crate::table::Table;
 
 /// Compare with the published figures of "Matmul or No Matmul in the Era of 1-bit LLMs"
 ///
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             let help = error.error.help.clone().unwrap_or_default();
             ConfigError::new(error.to_string()).help(help).into()
         }
-        CheckError::Point(PointError::Machine(error)) => error.into(),
+        CheckError::Point(SimulationError::Machine(error)) => error.into(),
         CheckError::Point(error) => Failure::Stopped(error.to_string()),
     })?;
     report(args, &checked)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use accelerator::Machine;
 use config::ConfigError;
 use explore::machines::{Prediction, digits, predict};
+use report::Table;
 use validation::machines::{self, Compared, Quantity, Row};
 
 use crate::console::Console;
@@ -13,7 +14,6 @@ use crate::failure::Failure;
 use crate::input;
 use crate::load;
 use crate::shipped::{KERNELS, Kind, MACHINES, PUBLISHED, WORKLOADS};
-use crate::table::Table;
 use crate::unknown;
 
 /// Published machines, predicted: boards, chips and RTL beside what was measured on them

@@ -4,13 +4,13 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use config::ConfigError;
+use report::Table;
 use validation::tpu::{self, App, Compared, Counters};
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::input;
 use crate::load;
-use crate::table::Table;
 
 /// The account of cycles against the hardware counters of Google's TPU v1
 ///

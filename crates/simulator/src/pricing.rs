@@ -2,18 +2,55 @@
 //! `energy` crate takes them.
 
 use accelerator::{CoreSpec, Machine, Outcome, VectorSpec};
-use attribution::Summary;
 use config::FieldError;
 use energy::{
-    Account, ArrayPart, Basis, Counts, Energy, MemoryEnergy, PadPart, Parts, Priced, Source,
+    Account, Area, ArrayPart, Basis, Counts, Energy, MemoryEnergy, PadPart, Parts, Priced, Source,
     Technology, UnitArea, VectorPart, link_bit, memory_bit,
 };
+
+use crate::dram_energy::DramEnergy;
+use crate::simulation::Ran;
+
+/// Energy and area of a run on a machine in a technology.
+#[derive(Clone, Debug)]
+pub struct EnergyRecord {
+    /// The name of the technology.
+    pub technology: String,
+    /// Its node in nanometres.
+    pub node_nm: u64,
+    /// Placed area by unit, over all chips.
+    pub areas: Vec<UnitArea>,
+    /// The energy by component and class, over all chips that took part.
+    pub account: Account,
+}
+
+impl EnergyRecord {
+    /// Of a run; `counts` are those of the simulated cores.
+    pub(crate) fn of(priced: &[Priced], machine: &Machine, counts: &[Counts], ran: &Ran) -> Self {
+        let technology = priced[0].technology();
+        Self {
+            technology: technology.name.clone(),
+            node_nm: technology.node_nm,
+            areas: areas(priced, machine),
+            account: account(priced, machine, counts, ran),
+        }
+    }
+
+    /// Placed area of all units.
+    #[must_use]
+    pub fn area(&self) -> Area {
+        self.areas.iter().map(|unit| unit.area).sum()
+    }
+}
 
 /// A machine in a technology, core by core of a chip.
 ///
 /// # Errors
 /// At the element of an array that the technology has no figures of.
-pub fn priced(machine: &Machine, technology: &Technology) -> Result<Vec<Priced>, FieldError> {
+pub(crate) fn priced(
+    machine: &Machine,
+    technology: &Technology,
+) -> Result<Vec<Priced>, FieldError> {
     let cores = machine.spec().cores().into_iter();
     let priced = cores.map(|core| {
         Priced::new(technology.clone(), parts(machine, &core))
@@ -23,8 +60,7 @@ pub fn priced(machine: &Machine, technology: &Technology) -> Result<Vec<Priced>,
 }
 
 /// The parts of a core, as far as energy and area go.
-#[must_use]
-pub fn parts(machine: &Machine, core: &CoreSpec) -> Parts {
+fn parts(machine: &Machine, core: &CoreSpec) -> Parts {
     let arrays = core.arrays.iter().map(|array| ArrayPart {
         name: array.name.clone(),
         kind: array.kind,
@@ -54,8 +90,7 @@ pub fn parts(machine: &Machine, core: &CoreSpec) -> Parts {
 }
 
 /// The area of each unit of a chip's cores, times as many as there are chips.
-#[must_use]
-pub fn areas(priced: &[Priced], machine: &Machine) -> Vec<UnitArea> {
+fn areas(priced: &[Priced], machine: &Machine) -> Vec<UnitArea> {
     let chips = machine.spec().chips;
     let cores = priced.iter().enumerate();
     let units =
@@ -81,20 +116,13 @@ pub fn areas(priced: &[Priced], machine: &Machine) -> Vec<UnitArea> {
 
 /// Where the energy of a run went, on all chips that took part. `counts` are those of the simulated
 /// cores.
-#[must_use]
-pub fn account(
-    priced: &[Priced],
-    machine: &Machine,
-    counts: &[Counts],
-    outcome: &Outcome,
-    summary: &Summary,
-) -> Account {
-    let cells = summary.makespan.iter();
+fn account(priced: &[Priced], machine: &Machine, counts: &[Counts], ran: &Ran) -> Account {
+    let cells = ran.summary.makespan.iter();
     let makespan: Vec<_> = cells
         .map(|cell| (cell.class, cell.cause, cell.cycles.get()))
         .collect();
     let platform = machine.platform();
-    let mut memory = memory(machine, outcome);
+    let mut memory = memory(machine, ran);
     // The memories are told with the first core, whose counts are then those of all.
     let mut counts = counts.to_vec();
     if let [first, others @ ..] = &mut counts[..] {
@@ -113,27 +141,30 @@ pub fn account(
 }
 
 /// What main memory spent: by command where its commands' energies are known, else by the bit.
-fn memory(machine: &Machine, outcome: &Outcome) -> Option<MemoryEnergy> {
-    let device = machine.memory().device()?;
-    let Some(table) = machine.memory().energy() else {
-        return by_bit(&device.preset.name, machine, outcome);
+fn memory(machine: &Machine, ran: &Ran) -> Option<MemoryEnergy> {
+    let device = machine.memory().device();
+    let spent = match (device, machine.memory().energy(), ran.dram_energy) {
+        (Some(_), Some(table), Some(spent)) => Some(by_command(&table, spent)),
+        (Some(device), ..) => by_bit(&device.preset.name, machine, &ran.outcome),
+        (None, ..) => None,
     };
-    let seconds = machine.spec().clock.seconds_f64(outcome.total);
-    let mut sum = dram::energy::Energy::default();
-    for channel in &outcome.channels {
-        let spent = table.energy(&device.preset, &channel.counters, seconds);
-        sum.activate_pj += spent.activate_pj;
-        sum.read_pj += spent.read_pj;
-        sum.write_pj += spent.write_pj;
-        sum.refresh_pj += spent.refresh_pj;
-        sum.background_pj += spent.background_pj;
+    if spent.is_none() {
+        tracing::info!(
+            cycle = ran.outcome.total.get(),
+            "energy is told without main memory, which is ideal or of a standard without figures"
+        );
     }
-    Some(MemoryEnergy {
-        activate: from_picojoules(sum.activate_pj),
-        read: from_picojoules(sum.read_pj),
-        write: from_picojoules(sum.write_pj),
-        refresh: from_picojoules(sum.refresh_pj),
-        background: from_picojoules(sum.background_pj),
+    spent
+}
+
+fn by_command(table: &dram::energy::EnergyTable, spent: DramEnergy) -> MemoryEnergy {
+    let spent = spent.by_command;
+    MemoryEnergy {
+        activate: from_picojoules(spent.activate_pj),
+        read: from_picojoules(spent.read_pj),
+        write: from_picojoules(spent.write_pj),
+        refresh: from_picojoules(spent.refresh_pj),
+        background: from_picojoules(spent.background_pj),
         source: Source {
             name: table.presets.clone(),
             basis: match table.mark.as_str() {
@@ -144,7 +175,7 @@ fn memory(machine: &Machine, outcome: &Outcome) -> Option<MemoryEnergy> {
             mark: table.mark.clone(),
             what: table.source.clone(),
         },
-    })
+    }
 }
 
 fn by_bit(timing_set: &str, machine: &Machine, outcome: &Outcome) -> Option<MemoryEnergy> {
