@@ -45,7 +45,6 @@
 pub mod address;
 pub mod checker;
 pub mod command;
-pub mod command_trace;
 pub mod config;
 mod controller;
 pub mod energy;
@@ -54,12 +53,8 @@ pub mod ideal;
 pub mod memory;
 mod port;
 pub mod preset;
-pub mod replica;
-pub mod request;
-pub mod standalone;
 pub mod standard;
 pub mod timing;
-pub mod validate;
 mod vocabulary;
 
 pub use self::config::{

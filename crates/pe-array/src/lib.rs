@@ -14,8 +14,8 @@
 //! on the size of the tile. The laws, the hardware they describe and their derivation stand in
 //! [`law`].
 //!
-//! Beside the laws stands what proves them: [`grid`] moves values from PE to PE, [`rtl`] compares
-//! with the project's SystemVerilog, [`scalesim`] with a published tool whose files it reads.
+//! Beside the laws stands [`grid`], which moves values from PE to PE. The crate `validation` compares
+//! both with the project's SystemVerilog, and the laws with SCALE-Sim.
 
 mod config;
 pub mod dataflow;
@@ -27,8 +27,6 @@ pub mod grid;
 mod kind;
 pub mod law;
 mod model;
-pub mod rtl;
-pub mod scalesim;
 mod timing;
 mod totals;
 
