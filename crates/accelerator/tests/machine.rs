@@ -2,12 +2,12 @@
 
 use std::task::Poll;
 
-use accelerator::{Machine, MachineError, MachineFile, Outcome, RunOptions, resolve};
+use accelerator::{Machine, MachineError, MachineFile, Outcome, RunOptions, VectorSpec, resolve};
 use attribution::{Ledger, Summary};
 use config::Document;
 use event_kernel::RunError;
 use proptest::prelude::*;
-use quantities::{Bytes, Cycles};
+use quantities::{Bytes, Cycle, Cycles};
 use smallvec::smallvec;
 use tile_program::{
     Cause, Claim, Class, GemmShape, GemmTile, Instruction, NoObserver, Operation, OperationId,
@@ -345,6 +345,65 @@ fn sums_that_may_leave_the_accumulators_are_refused_before_the_pass() {
             .contains("sums of K = 131072 products may overflow"),
         "{error}"
     );
+}
+
+#[test]
+fn a_run_past_its_limit_and_one_past_64_bits_end_as_errors() {
+    let machine = machine("MHz(1000)", IDEAL);
+    let limited = |limit| {
+        let script = vec![vec![norm(400, &[])]];
+        let mut program = Script(script.into_iter(), 64, 0);
+        let options = RunOptions {
+            cycle_limit: Some(Cycle(limit)),
+            progress: &mut |_| (),
+        };
+        machine.run(&mut program, NoObserver, options)
+    };
+    assert!(limited(102).is_ok());
+    let error = limited(101).map(|_| ()).unwrap_err();
+    let expected = RunError::CycleLimit(Cycle(101));
+    assert!(
+        matches!(&error, MachineError::Run(run) if *run == expected),
+        "{error}"
+    );
+    // Work of 2^40 operations an element on 2^30 elements.
+    let mut spec = machine.spec().clone();
+    let VectorSpec::Lanes(lanes) = &mut spec.vector else {
+        panic!("a vector unit of lanes")
+    };
+    lanes.costs[VectorKind::Add as usize].operations = 1 << 40;
+    let slow = Machine::new(spec).unwrap();
+    let error = run(&slow, vec![vec![norm(1 << 30, &[])]]).unwrap_err();
+    assert!(matches!(error, MachineError::TooLong), "{error}");
+}
+
+/// A program whose stream waits for what nobody gives.
+struct Hopeless(Option<Script>);
+
+impl Program for Hopeless {
+    fn next_pass(&mut self) -> Option<Pass> {
+        let pass = self.0.take()?.next_pass()?;
+        let streams: Vec<tile_program::InstructionStream> =
+            vec![Box::new(std::iter::repeat_with(|| Poll::Pending))];
+        Some(Pass { streams, ..pass })
+    }
+
+    fn passes(&self) -> u64 {
+        1
+    }
+}
+
+#[test]
+fn a_program_that_gives_nothing_more_before_its_end_is_an_error() {
+    let machine = machine("MHz(1000)", IDEAL);
+    let script = Script(vec![Vec::new()].into_iter(), 64, 0);
+    let options = RunOptions {
+        cycle_limit: None,
+        progress: &mut |_| (),
+    };
+    let outcome = machine.run(&mut Hopeless(Some(script)), NoObserver, options);
+    let error = outcome.map(|_| ()).unwrap_err();
+    assert!(matches!(error, MachineError::Stalled), "{error}");
 }
 
 /// A program in which every wait is for an instruction that stands earlier.

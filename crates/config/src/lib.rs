@@ -11,7 +11,7 @@
 //!   their paths, and if the field was left out, the error says which default is in force.
 //! * **Quantities carry their units.** [`Clock`], [`Size`], [`Bandwidth`], [`Time`], [`Energy`],
 //!   [`Area`] and [`Power`] are written `MHz(700)`, `KiB(256)`, `GBps(34)`, `Ns(100)`, `Pj(0.3)`,
-//!   `Um2(391)`, `Mw(1)` and resolved without floating point. Where there
+//!   `Um2(391)`, `MilliW(1)` and resolved without floating point. Where there
 //!   may be none, [`Or`] takes a word in place of a value: `Unlimited`.
 //! * **Texts are shown as they are.** A text with a control character ([`is_control`]) is refused at
 //!   its place, and errors print what they quote as [`printable()`] text.

@@ -157,9 +157,10 @@ impl de::Error for Mistake {
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         if let Some(what) = quantity::kind_of_units(expected) {
+            let units = format!("the units of {what}: {}", among(expected));
             return Self::new(format!("`{variant}` is not a unit of {what}"))
                 .label("wrong unit")
-                .help(format!("the units of {what}: {}", among(expected)));
+                .help(quantity::instead_of(variant).map_or(units, str::to_owned));
         }
         Self::unknown("variant", "variants", variant, expected)
     }

@@ -88,7 +88,7 @@ quantity!(
 );
 quantity!(
     /// A power as written, to the nanowatt.
-    Power, "power", { Nw = 1, Uw = 1_000, Mw = 1_000_000, W = 1_000_000_000 }
+    Power, "power", { Nw = 1, Uw = 1_000, MilliW = 1_000_000, W = 1_000_000_000 }
 );
 
 /// What kind of quantity has these units, if any.
@@ -107,6 +107,11 @@ pub(crate) fn kind_of_units(units: &[&str]) -> Option<&'static str> {
     .map(|(_, kind)| kind)
 }
 
+/// What is to be written instead of a unit that earlier files have, and why.
+pub(crate) fn instead_of(unit: &str) -> Option<&'static str> {
+    (unit == "Mw").then_some("write MilliW: the M of Mw could be taken for mega, as in MHz")
+}
+
 /// The unit that a word means which is not quite spelt like it: `ghz`, `KB`.
 pub(crate) fn unit_spelt_like(word: &str) -> Option<&'static str> {
     let binary = match word.to_ascii_lowercase().as_str() {
@@ -114,6 +119,7 @@ pub(crate) fn unit_spelt_like(word: &str) -> Option<&'static str> {
         "k" | "kb" => "KiB",
         "m" | "mb" => "MiB",
         "g" | "gb" => "GiB",
+        "mw" => "MilliW",
         _ => word,
     };
     [
@@ -290,7 +296,7 @@ impl Power {
                 "",
                 format!("{self} is not a whole number of nanowatts below 2^64"),
             )
-            .help("write fewer digits, in Nw, Uw, Mw or W")
+            .help("write fewer digits, in Nw, Uw, MilliW or W")
         })
     }
 }

@@ -266,25 +266,25 @@ impl AddressMap {
     }
 }
 
-/// One channel's share of a range.
+/// What lies on one channel of a range of bytes: a contiguous range of the channel's own bursts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Share {
+pub struct ChannelSlice {
     /// The channel.
     pub channel: u64,
     /// The first channel-local burst.
     pub first: u64,
-    /// How many bursts.
+    /// The number of bursts.
     pub bursts: u64,
 }
 
-/// The shares of the bursts `[first, end)` over channels striped by `stripe` bursts, one for each
+/// The slices of the bursts `[first, end)` over channels striped by `stripe` bursts, one for each
 /// channel that has any.
-pub(crate) fn shares(
+pub(crate) fn slices(
     first: u64,
     end: u64,
     stripe: u64,
     channels: u64,
-) -> impl Iterator<Item = Share> {
+) -> impl Iterator<Item = ChannelSlice> {
     // Bursts of channel c below a point: whole turns, then what its own turn has of the rest.
     let below = move |point: u64, channel: u64| {
         let turn = stripe * channels;
@@ -301,7 +301,7 @@ pub(crate) fn shares(
         .map(move |turn| {
             let channel = (start + turn) % channels;
             let from = below(first, channel);
-            Share {
+            ChannelSlice {
                 channel,
                 first: from,
                 bursts: below(end, channel) - from,
@@ -379,15 +379,15 @@ mod tests {
             }
             prop_assume!(first + bursts <= 512 * channels);
             let mut total = 0;
-            for share in shares(first, first + bursts, map.stripe_bursts(), channels) {
-                let local: BTreeSet<_> = (share.first..share.first + share.bursts)
+            for slice in slices(first, first + bursts, map.stripe_bursts(), channels) {
+                let local: BTreeSet<_> = (slice.first..slice.first + slice.bursts)
                     .map(|burst| {
                         let l = map.locate_local(burst);
                         (l.rank, l.group, l.bank, l.row, l.column)
                     })
                     .collect();
-                prop_assert_eq!(&local, &expected[share.channel as usize]);
-                total += share.bursts;
+                prop_assert_eq!(&local, &expected[slice.channel as usize]);
+                total += slice.bursts;
             }
             prop_assert_eq!(total, bursts);
         }

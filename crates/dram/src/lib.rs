@@ -60,7 +60,7 @@ mod vocabulary;
 pub use self::config::{
     DramConfig, MemoryConfig, OrganisationChange, Page, Policy, RefreshPolicy, Scheduler,
 };
-pub use address::{Hash, Share};
+pub use address::{ChannelSlice, Hash};
 pub use ideal::{Bandwidth, IdealConfig};
 pub use memory::{Channel, Memory};
 pub use port::{ChannelPort, PortEvent, Transfer};

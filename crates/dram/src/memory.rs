@@ -4,7 +4,7 @@
 use config::FieldError;
 use quantities::{Cycle, Cycles, Frequency};
 
-use crate::address::{Share, shares};
+use crate::address::{ChannelSlice, slices};
 use crate::command::Issued;
 use crate::config::{Device, DramConfig, MemoryConfig};
 use crate::controller::Controller;
@@ -185,9 +185,9 @@ impl Memory {
         }
     }
 
-    /// The share of each channel in a contiguous range of bytes, as channel-local bursts. Addresses
+    /// The slice of each channel in a contiguous range of bytes, as channel-local bursts. Addresses
     /// wrap at the capacity; a byte moves its whole burst.
-    pub fn split(&self, address: u64, bytes: u64) -> impl Iterator<Item = Share> + use<> {
+    pub fn split(&self, address: u64, bytes: u64) -> impl Iterator<Item = ChannelSlice> + use<> {
         let access = self.access_bytes();
         let address = address % self.capacity_bytes();
         let end = if bytes == 0 {
@@ -196,7 +196,7 @@ impl Memory {
             (address.saturating_add(bytes)).div_ceil(access)
         };
         let (stripe, channels) = self.interleave();
-        shares(address / access, end, stripe / access, channels)
+        slices(address / access, end, stripe / access, channels)
     }
 
     /// A channel at cycle 0, all rows closed.

@@ -45,4 +45,4 @@ pub use file::{
 pub use priced::{ArrayPart, PadPart, Parts, Priced, UnitArea, VectorPart};
 pub use sram::Macro;
 pub use technology::{Figure, MissingPe, Pe, Source, Technology};
-pub use unit::{Area, Energy, PerEvent, Power, Share};
+pub use unit::{Area, Energy, Fraction, PerEvent, Power};

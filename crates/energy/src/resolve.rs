@@ -5,7 +5,7 @@ use config::FieldError;
 use crate::file::{Basis, FigureFile, MacroFile, PeFile, SourceFile, SramFile, TechnologyFile};
 use crate::sram::{Macro, SramTable};
 use crate::technology::{Figure, Pe, Source, Technology, find_source, millionths, source, written};
-use crate::unit::{Area, PerEvent, Power, Share};
+use crate::unit::{Area, Fraction, PerEvent, Power};
 
 /// No node is smaller or larger.
 const NODES: std::ops::RangeInclusive<u64> = 1..=1000;
@@ -246,10 +246,10 @@ fn within(value: u64, shown: impl std::fmt::Display) -> Result<u128, FieldError>
 fn share_figure(
     file: &TechnologyFile,
     written: &FigureFile<config::Decimal>,
-) -> Result<Figure<Share>, FieldError> {
+) -> Result<Figure<Fraction>, FieldError> {
     figure(file, written, |&value| {
         millionths(value)
-            .and_then(Share::millionths)
+            .and_then(Fraction::millionths)
             .ok_or_else(|| FieldError::new("", format!("a share of {value}")).help("from 0 to 1"))
     })
 }

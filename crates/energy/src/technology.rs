@@ -7,7 +7,7 @@ use quantities::Bytes;
 use crate::file::{Basis, FigureFile, SourceFile, TechnologyFile};
 use crate::resolve;
 use crate::sram::SramTable;
-use crate::unit::{Area, PerEvent, Power, Share};
+use crate::unit::{Area, Fraction, PerEvent, Power};
 
 /// Where a figure comes from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,9 +53,9 @@ pub struct Technology {
     /// One register bit that changes.
     pub register_bit: Figure<PerEvent>,
     /// Share of bits that change in a cycle.
-    pub toggle: Figure<Share>,
+    pub toggle: Figure<Fraction>,
     /// Share of zeros among ternary weights.
-    pub zero_weights: Figure<Share>,
+    pub zero_weights: Figure<Fraction>,
     pub(crate) sram: SramTable,
     /// A bit that changes on a millimetre of wire.
     pub wire_per_mm: Figure<PerEvent>,
@@ -64,7 +64,7 @@ pub struct Technology {
     /// A lane of the vector unit that completes one operation a cycle.
     pub lane_area: Figure<Area>,
     /// Share of a placed block that its cells fill.
-    pub utilisation: Figure<Share>,
+    pub utilisation: Figure<Fraction>,
     /// Leakage of a square micrometre of placed logic.
     pub leakage_per_um2: Figure<Power>,
 }

@@ -174,9 +174,9 @@ impl fmt::Display for PerEvent {
 
 /// A share between 0 and 1, in millionths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Share(u64);
+pub struct Fraction(u64);
 
-impl Share {
+impl Fraction {
     const WHOLE: u64 = 1_000_000;
 
     /// So many millionths; `None` past the whole.

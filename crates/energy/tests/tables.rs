@@ -170,6 +170,12 @@ fn tables_that_cannot_stand_are_refused_at_their_field() {
             ["wire_per_mm", "no unit"],
         ),
         (
+            "base: \"7nm\", node_nm: 7, sram: (from: \"wire\", macros: [(capacity: KiB(8), \
+             width_bits: 64, read: Pj(1), write: Pj(1), leakage: Mw(1), area: Um2(9))])"
+                .to_owned(),
+            ["`Mw` is not a unit of power", "write MilliW"],
+        ),
+        (
             "base: \"7nm\", node_nm: 7, utilisation: (0, \"placed\")".to_owned(),
             ["utilisation", "a share above 0"],
         ),

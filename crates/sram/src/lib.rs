@@ -12,11 +12,11 @@
 //! ```
 //!
 //! A scratchpad of a single bank is shared in time: each side gets every other cycle. How the units
-//! of a side share its ports is set down at [`share`].
+//! of a side share its ports is set down at [`arbitrate`].
 
 mod port;
 
-pub use port::share;
+pub use port::arbitrate;
 
 use port::{DmaPorts, Ports};
 

@@ -55,10 +55,10 @@ struct Demand {
     rate: u128,
 }
 
-/// How long an instruction takes that would take `span` cycles alone, and starts at `start`, where
+/// Grants an instruction its rates of the ports, and says how long it takes that would take `span` cycles alone, and starts at `start`, where
 /// its unit moves so many bits through the ports of each scratchpad. Instructions ask in the order
 /// of their starts.
-pub fn share(
+pub fn arbitrate(
     scratchpads: &mut [Scratchpad; 3],
     start: u64,
     span: Cycles,
@@ -172,22 +172,40 @@ mod tests {
     fn who_is_alone_takes_as_long_as_its_ports_need() {
         // Half of 4 ports of 8 bytes: 128 bits a cycle.
         let mut pads = pads(4, 8);
-        assert_eq!(share(&mut pads, 0, Cycles(10), bits(1280, 0)), Cycles(10));
-        assert_eq!(share(&mut pads, 10, Cycles(10), bits(1281, 5)), Cycles(11));
-        assert_eq!(share(&mut pads, 21, Cycles(7), bits(0, 0)), Cycles(7));
+        assert_eq!(
+            arbitrate(&mut pads, 0, Cycles(10), bits(1280, 0)),
+            Cycles(10)
+        );
+        assert_eq!(
+            arbitrate(&mut pads, 10, Cycles(10), bits(1281, 5)),
+            Cycles(11)
+        );
+        assert_eq!(arbitrate(&mut pads, 21, Cycles(7), bits(0, 0)), Cycles(7));
     }
 
     #[test]
     fn the_later_one_gets_what_the_earlier_one_leaves() {
         let mut pads = pads(4, 8);
         // Three quarters of the ports for 100 cycles.
-        assert_eq!(share(&mut pads, 0, Cycles(100), bits(9600, 0)), Cycles(100));
+        assert_eq!(
+            arbitrate(&mut pads, 0, Cycles(100), bits(9600, 0)),
+            Cycles(100)
+        );
         // Half of the ports for 100 cycles: a quarter, at half speed, until the first is over.
-        assert_eq!(share(&mut pads, 0, Cycles(100), bits(6400, 0)), Cycles(150));
+        assert_eq!(
+            arbitrate(&mut pads, 0, Cycles(100), bits(6400, 0)),
+            Cycles(150)
+        );
         // Nothing is left of the first 100 cycles, and half of the next 50.
-        assert_eq!(share(&mut pads, 0, Cycles(10), bits(1280, 0)), Cycles(120));
+        assert_eq!(
+            arbitrate(&mut pads, 0, Cycles(10), bits(1280, 0)),
+            Cycles(120)
+        );
         // Another scratchpad is another matter.
-        assert_eq!(share(&mut pads, 0, Cycles(10), bits(0, 1280)), Cycles(10));
+        assert_eq!(
+            arbitrate(&mut pads, 0, Cycles(10), bits(0, 1280)),
+            Cycles(10)
+        );
     }
 
     proptest! {
@@ -203,7 +221,7 @@ mod tests {
             let (mut start, mut end, mut sums) = (0, 0, [0, 0]);
             for (gap, span, a, b) in asked {
                 start += gap;
-                let took = share(&mut pads, start, Cycles(span), bits(a, b)).get();
+                let took = arbitrate(&mut pads, start, Cycles(span), bits(a, b)).get();
                 prop_assert!(took >= span);
                 end = end.max(start + took);
                 sums = [sums[0] + a, sums[1] + b];

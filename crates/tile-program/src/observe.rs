@@ -86,10 +86,25 @@ pub struct FoldSpan {
     pub to: Cycle,
 }
 
+/// Methods that call the same method of both observers of a pair.
+macro_rules! tell_both {
+    ($($method:ident($($argument:ident: $kind:ty),*);)*) => {
+        $(
+            fn $method(&mut self, $($argument: $kind),*) {
+                self.0.$method($($argument),*);
+                self.1.$method($($argument),*);
+            }
+        )*
+    };
+}
+
 /// Watches a run. The machine calls, per unit, in the order of time: [`Observer::busy`] and
 /// [`Observer::waiting`] spans that join without gap or overlap from cycle 0 to the end of the
 /// run. Every method has an empty default, and the machine is generic over its observer, so what
 /// is not observed costs nothing.
+///
+/// A reference to an observer is one, too.
+#[auto_impl::auto_impl(&mut)]
 pub trait Observer {
     /// A pass begins; `OperationId`s from here on index `operations`.
     fn pass(&mut self, name: &str, operations: &[Operation], at: Cycle) {
@@ -149,97 +164,21 @@ pub struct NoObserver;
 
 impl Observer for NoObserver {}
 
-/// Two observers at once.
+/// Two observers at once: each is told of everything.
 impl<A: Observer, B: Observer> Observer for (A, B) {
-    fn pass(&mut self, name: &str, operations: &[Operation], at: Cycle) {
-        self.0.pass(name, operations, at);
-        self.1.pass(name, operations, at);
-    }
-
-    fn busy(&mut self, busy: &Busy<'_>) {
-        self.0.busy(busy);
-        self.1.busy(busy);
-    }
-
-    fn activity(&mut self, activity: &Activity<'_>) {
-        self.0.activity(activity);
-        self.1.activity(activity);
-    }
-
-    fn wait_begins(&mut self, unit: UnitId, on: UnitId, at: Cycle) {
-        self.0.wait_begins(unit, on, at);
-        self.1.wait_begins(unit, on, at);
-    }
-
-    fn waiting(&mut self, waiting: &Waiting) {
-        self.0.waiting(waiting);
-        self.1.waiting(waiting);
-    }
-
-    fn complete(&mut self, unit: UnitId, operation: OperationId, tile: u32, at: Cycle, by: Bound) {
-        self.0.complete(unit, operation, tile, at, by);
-        self.1.complete(unit, operation, tile, at, by);
-    }
-
     fn wants_folds(&self, from: Cycle, to: Cycle) -> bool {
         self.0.wants_folds(from, to) || self.1.wants_folds(from, to)
     }
 
-    fn fold(&mut self, span: &FoldSpan) {
-        self.0.fold(span);
-        self.1.fold(span);
-    }
-
-    fn occupancy(&mut self, core: CoreId, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {
-        self.0.occupancy(core, scratchpad, at, bytes);
-        self.1.occupancy(core, scratchpad, at, bytes);
-    }
-
-    fn end(&mut self, end: Cycle) {
-        self.0.end(end);
-        self.1.end(end);
-    }
-}
-
-/// An observer behind a reference.
-impl<O: Observer> Observer for &mut O {
-    fn pass(&mut self, name: &str, operations: &[Operation], at: Cycle) {
-        (**self).pass(name, operations, at);
-    }
-
-    fn busy(&mut self, busy: &Busy<'_>) {
-        (**self).busy(busy);
-    }
-
-    fn activity(&mut self, activity: &Activity<'_>) {
-        (**self).activity(activity);
-    }
-
-    fn wait_begins(&mut self, unit: UnitId, on: UnitId, at: Cycle) {
-        (**self).wait_begins(unit, on, at);
-    }
-
-    fn waiting(&mut self, waiting: &Waiting) {
-        (**self).waiting(waiting);
-    }
-
-    fn complete(&mut self, unit: UnitId, operation: OperationId, tile: u32, at: Cycle, by: Bound) {
-        (**self).complete(unit, operation, tile, at, by);
-    }
-
-    fn wants_folds(&self, from: Cycle, to: Cycle) -> bool {
-        (**self).wants_folds(from, to)
-    }
-
-    fn fold(&mut self, span: &FoldSpan) {
-        (**self).fold(span);
-    }
-
-    fn occupancy(&mut self, core: CoreId, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes) {
-        (**self).occupancy(core, scratchpad, at, bytes);
-    }
-
-    fn end(&mut self, end: Cycle) {
-        (**self).end(end);
+    tell_both! {
+        pass(name: &str, operations: &[Operation], at: Cycle);
+        busy(busy: &Busy<'_>);
+        activity(activity: &Activity<'_>);
+        wait_begins(unit: UnitId, on: UnitId, at: Cycle);
+        waiting(waiting: &Waiting);
+        complete(unit: UnitId, operation: OperationId, tile: u32, at: Cycle, by: Bound);
+        fold(span: &FoldSpan);
+        occupancy(core: CoreId, scratchpad: ScratchpadId, at: Cycle, bytes: Bytes);
+        end(end: Cycle);
     }
 }

@@ -1,6 +1,6 @@
 //! A memory channel with the requests that the DMAs of the machine made of it.
 
-use dram::{Causes, ChannelPort, Done, PortEvent, Share};
+use dram::{Causes, ChannelPort, ChannelSlice, Done, PortEvent};
 use quantities::{Bytes, Cycle};
 use smallvec::{SmallVec, smallvec};
 
@@ -9,7 +9,7 @@ use crate::memory::master::{Arrival, Master, Side};
 /// A piece of a transfer on its way to a channel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
-    pub(crate) share: Share,
+    pub(crate) slice: ChannelSlice,
     pub(crate) side: Side,
     /// Whose DMA asks: a core among those that share the memory.
     pub(crate) master: usize,

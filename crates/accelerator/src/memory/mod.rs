@@ -4,7 +4,7 @@
 mod channel;
 mod master;
 
-use dram::{ChannelPort, Memory, Share, Transfer};
+use dram::{ChannelPort, ChannelSlice, Memory, Transfer};
 use event_kernel::{ComponentId, Context, DomainId, Phase};
 use quantities::Cycle;
 
@@ -69,10 +69,10 @@ impl ChipMemory {
     /// Hands a request to its channel, which is told of it, and when it came, before it could be
     /// done.
     pub(crate) fn request(&mut self, context: &mut Context<'_>, request: Request) {
-        let index = usize::try_from(request.share.channel).unwrap_or(usize::MAX);
+        let index = usize::try_from(request.slice.channel).unwrap_or(usize::MAX);
         let front_end = &mut self.channels[index];
         let now = context.now_in(self.domain);
-        let Share { first, bursts, .. } = request.share;
+        let ChannelSlice { first, bursts, .. } = request.slice;
         let transfer = Transfer {
             first,
             bursts,

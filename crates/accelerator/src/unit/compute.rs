@@ -248,7 +248,7 @@ fn delay<O: Observer>(
     let from = timeline.convert(own, start, reference);
     let to = timeline.convert(own, end, reference);
     let span = to - from;
-    let shared = sram::share(
+    let shared = sram::arbitrate(
         &mut world.cores[core].scratchpads,
         from.get(),
         span,

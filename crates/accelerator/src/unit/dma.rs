@@ -209,14 +209,14 @@ impl Dma {
                 }
                 held = false;
                 let access = memory.memory.access_bytes();
-                for share in memory.memory.split(address, bytes.get()) {
-                    let bytes = Bytes(share.bursts * access);
+                for slice in memory.memory.split(address, bytes.get()) {
+                    let bytes = Bytes(slice.bursts * access);
                     *in_flight += bytes;
                     youngest.outstanding += 1;
                     memory.request(
                         context,
                         Request {
-                            share,
+                            slice,
                             side: self.side,
                             master: self.place.master,
                             port,
