@@ -292,7 +292,7 @@ fn operators(page: &mut Page, run: &Run) {
         .iter()
         .map(|operator| {
             vec![
-                operator.operator.to_owned(),
+                operator.operator.to_string(),
                 operator.class.name().to_owned(),
                 grouped(operator.count),
                 grouped(operator.makespan.get()),

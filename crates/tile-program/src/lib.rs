@@ -23,6 +23,7 @@ mod class;
 mod instruction;
 mod numbers;
 mod observe;
+mod operator;
 mod packed;
 mod platform;
 mod program;
@@ -36,10 +37,12 @@ pub use instruction::{
 };
 pub use numbers::Numbers;
 pub use observe::{Activity, Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
+pub use operator::{Matrix, Operator, OperatorRole};
 pub use packed::Packed;
 pub use platform::{LinkId, Network, Platform, Reach};
 pub use program::{
-    GemmShape, InstructionStream, Moved, Operation, OperationId, Pass, Program, Shortfall, in_turn,
+    GemmDims, GemmShape, InstructionStream, Moved, Operation, OperationId, OperationName, Pass,
+    Program, SequenceRange, Shortfall, in_turn,
 };
 pub use target::{
     ArrayTarget, ArrayTime, CoreId, Interleave, Laws, MemoryTarget, Role, ScratchpadId,

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use quantities::Bytes;
@@ -120,8 +121,10 @@ impl Share {
         let seat = self.seat.clone();
         let (pass, mut operations) =
             PassEmitter::new(plan, emitter, &self.slots, units, seat, last);
-        for operation in &mut operations {
-            operation.name.insert_str(0, &self.target.prefix);
+        if !self.target.prefix.is_empty() {
+            for operation in &mut operations {
+                operation.name.core = Some(Arc::clone(&self.target.prefix));
+            }
         }
         let instructions = Instructions {
             pass: Some(pass),
@@ -246,10 +249,11 @@ impl Share {
     /// saves most, then the larger ones.
     fn matrices_worth_keeping(&self, warm: bool) -> Vec<(u64, u64)> {
         let (passes, with_head) = (self.passes.count(), self.passes.with_head());
-        let matrices = self.layout.matrices().map(|((_, name), region)| {
-            let uses = match *name {
-                "lm_head" | "project_out" => with_head,
-                _ => passes,
+        let matrices = self.layout.matrices().map(|(name, region)| {
+            let uses = if name.matrix.makes_logits() {
+                with_head
+            } else {
+                passes
             };
             let saved = uses.saturating_sub(u64::from(!warm));
             (saved, region.footprint(), region.base)

@@ -4,19 +4,18 @@
 //! tiles (before: norm and quantisation; after: scales, biases, rotation, activation, residual), a
 //! chain of vector work, attention, or a transfer.
 
-#[macro_use]
-mod names;
-
+mod attention;
 mod block;
 mod builder;
 mod dense;
 mod ends;
 mod exchange;
 mod feed_forward;
+mod names;
 mod operands;
 mod recurrent;
 
-use tile_program::{Class, Family, Operation, OperationId, Packed, UnitId, VectorKind};
+use tile_program::{Operation, OperationId, OperationName, Packed, VectorKind};
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -292,8 +291,14 @@ pub(crate) struct FetchStage {
 pub(crate) struct MoveStage {
     pub(crate) operation: OperationId,
     pub(crate) tensor: TensorId,
-    /// Towards the chip, else towards memory.
-    pub(crate) load: bool,
+    pub(crate) direction: MoveDirection,
+}
+
+/// Which way a tensor moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MoveDirection {
+    ToChip,
+    ToMemory,
 }
 
 /// What cores that share the work exchange.
@@ -354,7 +359,7 @@ pub(crate) enum Stage {
 
 impl Stage {
     /// The name of a stage's main operation.
-    pub(crate) fn name<'a>(&self, operations: &'a [Operation]) -> &'a str {
+    pub(crate) fn name<'a>(&self, operations: &'a [Operation]) -> &'a OperationName {
         let id = match self {
             Self::Fetch(stage) => stage.operation,
             Self::Move(stage) => stage.operation,
@@ -413,23 +418,4 @@ pub(crate) struct Graph {
     pub(crate) operations: Vec<Operation>,
     pub(crate) tensors: Vec<Tensor>,
     pub(crate) stages: Vec<Stage>,
-}
-
-/// The class of a GEMM: projections are what 1-bit weights reach, on whatever array they run.
-pub(crate) fn class_of(family: Family, weights_matmul_free: bool) -> Class {
-    if family == Family::Projection || weights_matmul_free {
-        Class::MatMulFree
-    } else {
-        Class::MatMul
-    }
-}
-
-/// The name of an operation inside a layer.
-pub(crate) fn in_layer(layer: u64, operator: &str) -> String {
-    format!("layers.{layer}.{operator}")
-}
-
-/// The unit of an array.
-pub(crate) fn unit_of(target: &tile_program::Target, array: usize) -> UnitId {
-    target.arrays[array].unit
 }

@@ -17,7 +17,7 @@ mod team;
 
 use std::collections::BTreeMap;
 
-use tile_program::{Dataflow, OperationId, ScratchpadId, Target};
+use tile_program::{Dataflow, OperationId, OperationName, ScratchpadId, Target};
 
 use crate::error::CompileError;
 use crate::lower::{
@@ -274,7 +274,12 @@ pub(crate) fn row_bytes(tensor: &Tensor, bits: u64) -> u64 {
 
 /// The error of a stage of which not even the smallest tile, which needs so many bytes of each
 /// scratchpad, fits: it names the one that is short.
-fn too_small(operation: &str, needs: [u64; 3], room: Room, target: &Target) -> CompileError {
+fn too_small(
+    operation: &OperationName,
+    needs: [u64; 3],
+    room: Room,
+    target: &Target,
+) -> CompileError {
     let room = [room.activations, room.weights, room.outputs];
     let is_short = |id: &ScratchpadId| needs[*id as usize] > room[*id as usize];
     let scratchpad = ScratchpadId::ALL.into_iter().find(is_short);
@@ -282,7 +287,7 @@ fn too_small(operation: &str, needs: [u64; 3], room: Room, target: &Target) -> C
     let (need, free) = (needs[scratchpad as usize], room[scratchpad as usize]);
     let capacity = target.capacity(scratchpad);
     CompileError::TileDoesNotFit {
-        operation: operation.to_owned(),
+        operation: operation.to_string(),
         scratchpad,
         needed: quantities::Bytes(capacity.get().saturating_sub(free) + need),
         capacity,

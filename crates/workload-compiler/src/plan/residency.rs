@@ -85,7 +85,7 @@ impl Residency {
                 }
             } else if tensor.placement == Placement::Chip {
                 return Err(CompileError::TileDoesNotFit {
-                    operation: graph.stages[first[id]].name(&graph.operations).to_owned(),
+                    operation: graph.stages[first[id]].name(&graph.operations).to_string(),
                     scratchpad,
                     needed: Bytes(most),
                     capacity: target.capacity(scratchpad),

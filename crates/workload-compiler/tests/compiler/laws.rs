@@ -223,7 +223,7 @@ fn several(target: &Target, chips: u16, cores: u16, pairs: &[(u16, u16)]) -> Pla
         let target = Target {
             core: CoreId(index),
             chip: index / cores,
-            prefix: format!("core{index}."),
+            prefix: format!("core{index}.").into(),
             receive: (chips > 1).then_some(UnitId(0)),
             ..target.clone()
         };
