@@ -15,8 +15,8 @@ use quantities::Bytes;
 use smallvec::SmallVec;
 use tile_program::{Interleave, Matrix, MemoryTarget, Region};
 
-use crate::Format;
 use crate::error::CompileError;
+use crate::format::Format;
 use crate::passes::Sequences;
 use crate::spread;
 

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::emitter::{Buffer, Step};
 use super::exchange::ExchangeRun;
 use super::gemm::GemmRun;
-use crate::lower::{FetchStage, MoveDirection, MoveStage, Stage};
+use crate::graph::{FetchStage, MoveDirection, MoveStage, Stage};
 use crate::plan::StagePlan;
 
 /// A stage of which some pieces are emitted.

@@ -11,7 +11,7 @@ use tile_program::{
     Shortfall, TileChoice, UnitId, VectorKind, Work, in_turn,
 };
 
-use crate::CompiledProgram;
+use crate::program::CompiledProgram;
 
 pub use instruction::{InstructionListing, WaitListing, WorkListing};
 

@@ -9,11 +9,11 @@ use super::block::{BlockOutput, InputNorm, PROJECTION};
 use super::builder::Builder;
 use super::names::{Linear, Residual};
 use super::operands::{Operands, operands};
-use super::{
+use crate::error::CompileError;
+use crate::graph::{
     AttentionPhase, AttentionStage, Backing, MoveDirection, Placement, Section, Slot, Stage,
     TensorId,
 };
-use crate::error::CompileError;
 use crate::layout::{Cache, RegionName};
 use crate::model::NormPlacement;
 use crate::passes::Sequences;

@@ -5,8 +5,8 @@ use tile_program::{Family, GemmDims, Matrix, Operator, VectorKind};
 use super::builder::Builder;
 use super::names::{Linear, Residual};
 use super::operands::operands;
-use super::{GemmStage, Part, Section, Slot, Stage, TensorId, VectorStep};
 use crate::error::CompileError;
+use crate::graph::{GemmStage, Part, Section, Slot, Stage, TensorId, VectorStep};
 use crate::model::{Model, NormPlacement};
 
 pub(super) const PROJECTION: Family = Family::Projection;

@@ -7,12 +7,13 @@ use tile_program::{
 };
 
 use super::names::Linear;
-use super::{
-    Backing, GemmStage, Graph, MoveDirection, MoveStage, Part, Placement, Slot, Stage, Tensor,
-    TensorId, VectorStage, VectorStep, operands,
-};
-use crate::Format;
+use super::operands::operands;
 use crate::error::CompileError;
+use crate::format::Format;
+use crate::graph::{
+    Backing, GemmStage, Graph, MoveDirection, MoveStage, Part, Placement, Slot, Stage, Tensor,
+    TensorId, VectorStage, VectorStep, team,
+};
 use crate::layout::{Layout, MatrixLayout, MatrixName};
 use crate::model::Mixer;
 use crate::passes::PassShape;
@@ -125,7 +126,7 @@ impl<'a> Builder<'a> {
         family: Family,
         k: u64,
     ) -> Result<(), CompileError> {
-        for index in crate::plan::team(self.target, array, Some(family)) {
+        for index in team(self.target, array, Some(family)) {
             let array = &self.target.arrays[index];
             if let Some(needed) = array.accumulator_bits_missing(k) {
                 return Err(CompileError::Accumulator {
@@ -191,7 +192,7 @@ impl<'a> Builder<'a> {
         placement: Placement,
     ) -> TensorId {
         let strip = match backing {
-            Backing::Slot(slot) => self.graph.strips.of(slot, width, bits),
+            Backing::Slot(slot) => self.graph.strips.of(slot.strip_unit(), width, bits),
             Backing::Cache(_) | Backing::Rows(_) => width,
         };
         self.graph.tensors.push(Tensor {

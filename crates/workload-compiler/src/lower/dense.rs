@@ -5,8 +5,8 @@ use tile_program::{Matrix, Operator};
 use super::block::InputNorm;
 use super::builder::Builder;
 use super::names::Linear;
-use super::{Backing, Placement, Slot, TensorId};
 use crate::error::CompileError;
+use crate::graph::{Backing, Placement, Slot, TensorId};
 use crate::layout::RegionName;
 use crate::model::DenseLayer;
 

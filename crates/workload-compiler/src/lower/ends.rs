@@ -6,9 +6,11 @@ use tile_program::{Class, Family, GemmDims, Matrix, Operator};
 use super::builder::Builder;
 use super::names::Linear;
 use super::operands::operands;
-use super::{Backing, FetchStage, Placement, Slot, Stage, TensorId, VectorStage, VectorStep};
-use crate::Format;
 use crate::error::CompileError;
+use crate::format::Format;
+use crate::graph::{
+    Backing, FetchStage, Placement, Slot, Stage, TensorId, VectorStage, VectorStep,
+};
 use crate::layout::{MatrixLayout, MatrixName, RegionName, WeightRegion};
 use crate::model::{NormPlacement, Position};
 

@@ -3,7 +3,9 @@
 use tile_program::{Class, Operator, VectorKind};
 
 use super::builder::Builder;
-use super::{Backing, Exchange, ExchangeStage, Placement, Slot, Stage, TensorId, VectorStep};
+use crate::graph::{
+    Backing, Exchange, ExchangeStage, Placement, Slot, Stage, TensorId, VectorStep,
+};
 use crate::workload::Algorithm;
 
 impl Builder<'_> {

@@ -5,8 +5,8 @@ use tile_program::{Matrix, Operator};
 use super::block::{BlockOutput, InputNorm};
 use super::builder::Builder;
 use super::names::{Linear, Residual};
-use super::{Part, Section, Slot, TensorId};
 use crate::error::CompileError;
+use crate::graph::{Part, Section, Slot, TensorId};
 use crate::model::FeedForward;
 
 impl Builder<'_> {

@@ -6,8 +6,8 @@ use tile_program::{Class, Matrix, Operator};
 use super::block::{BlockOutput, InputNorm, PROJECTION};
 use super::builder::Builder;
 use super::names::{Linear, Residual};
-use super::{Backing, MoveDirection, Placement, Slot, TensorId, VectorStep};
 use crate::error::CompileError;
+use crate::graph::{Backing, MoveDirection, Placement, Slot, TensorId, VectorStep};
 use crate::layout::RegionName;
 
 /// The vectors of a gated linear recurrence.

@@ -9,7 +9,6 @@ mod fusion;
 mod gemm;
 mod gemm_room;
 mod gemm_time;
-mod mask;
 mod residency;
 mod rows;
 mod sizes;
@@ -20,8 +19,9 @@ use std::collections::BTreeMap;
 use tile_program::{Dataflow, OperationId, OperationName, ScratchpadId, Target};
 
 use crate::error::CompileError;
-use crate::lower::{
+use crate::graph::{
     AttentionPhase, AttentionStage, Backing, GemmStage, Graph, Stage, Tensor, TensorId, VectorStep,
+    team,
 };
 use crate::workload::Fusion;
 
@@ -33,11 +33,10 @@ use entry::Entry;
 pub(crate) use gemm::GemmPlan;
 use gemm::{GemmChoice, GemmProblem, SectionProblem};
 use gemm_time::step_cycles;
-pub(crate) use mask::Mask;
 pub(crate) use residency::Home;
 use residency::Residency;
 use rows::{rows_that_fit, vector_rows};
-pub(crate) use team::{Times, assign, packed, team, times};
+pub(crate) use team::{Times, assign, packed, times};
 
 /// How a stage is run.
 #[derive(Clone, Debug)]

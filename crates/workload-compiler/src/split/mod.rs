@@ -113,14 +113,14 @@ impl Division {
     }
 
     /// The workload as a core sees it: its part of the heads, the network and the vocabulary.
-    pub(crate) fn share(&self, workload: &Workload) -> Workload {
-        let mut share = workload.clone();
-        let model = &mut share.model;
+    pub(crate) fn shard_workload(&self, workload: &Workload) -> Workload {
+        let mut shard = workload.clone();
+        let model = &mut shard.model;
         model.n_heads /= self.ways;
         model.n_kv_heads /= self.ways;
         model.d_ff /= self.ways;
         model.vocab = model.vocab.div_ceil(self.ways);
-        share
+        shard
     }
 }
 
