@@ -8,7 +8,7 @@ use tile_program::{Dataflow, GemmTile};
 use crate::config::Resolved;
 use crate::fold::{Cut, Folds};
 use crate::law::Law;
-use crate::{ArrayConfig, Convention, Feed, Format, PeKind, TileTiming, Tiles, kind};
+use crate::{ArrayConfig, Convention, Feed, NumberFormat, PeKind, TileTiming, Tiles, kind};
 
 /// Elements that a tile moves through the ports of the scratchpads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -157,7 +157,7 @@ impl ArrayModel {
     ///
     /// # Errors
     /// Formats that the kind does not take, or whose product does not fit the accumulator.
-    pub fn at(&self, activation: Format, weight: Format) -> Result<Self, FieldError> {
+    pub fn at(&self, activation: NumberFormat, weight: NumberFormat) -> Result<Self, FieldError> {
         let kind = kind::at(&self.kind(), activation, weight)?;
         if self.array.timing == Convention::ScaleSim && kind.initiation_interval != 1 {
             return Err(FieldError::new(
@@ -245,8 +245,8 @@ impl ArrayModel {
         let fit = (self.array.rows / rows).min(self.array.columns / columns);
         let no_zero = match self.array.dataflow {
             Dataflow::OutputStationary => false,
-            Dataflow::WeightStationary => self.array.kind.weight == Format::Bit,
-            Dataflow::InputStationary => self.array.kind.activation == Format::Bit,
+            Dataflow::WeightStationary => self.array.kind.weight == NumberFormat::Bit,
+            Dataflow::InputStationary => self.array.kind.activation == NumberFormat::Bit,
         };
         if no_zero || self.array.timing == Convention::ScaleSim || self.array.tiles == Tiles::Whole
         {

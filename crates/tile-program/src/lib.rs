@@ -21,6 +21,7 @@
 
 mod class;
 mod instruction;
+mod number_format;
 mod numbers;
 mod observe;
 mod operator;
@@ -35,6 +36,7 @@ pub use instruction::{
     Claim, GemmTile, Instruction, ReceiveTile, Region, Stream, TransferTile, VectorKind,
     VectorTile, Wait, WaitReason, Waits, Work,
 };
+pub use number_format::NumberFormat;
 pub use numbers::Numbers;
 pub use observe::{Activity, Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
 pub use operator::{Matrix, Operator, OperatorRole};
