@@ -85,10 +85,6 @@ impl KindName {
         }
     }
 
-    const fn multiplies_by_sign(self) -> bool {
-        matches!(self, Self::Binary | Self::Ternary)
-    }
-
     fn row(self) -> &'static KindRow {
         KINDS
             .iter()
@@ -103,7 +99,7 @@ fn passes(row: &KindRow, activation: NumberFormat, weight: NumberFormat) -> Opti
         return Some(1);
     }
     // The adder of a PE that only adds is as wide as the design says.
-    if row.kind.multiplies_by_sign() && weight == row.weight {
+    if row.weight.is_matmul_free() && weight == row.weight {
         let fits = matches!(
             activation,
             NumberFormat::Int4 | NumberFormat::Int8 | NumberFormat::Int16
@@ -172,15 +168,15 @@ pub(crate) fn resolve(
         initiation_interval: row.interval * passes * serial,
         latency: row.latency,
         group,
-        matmul_free: name.multiplies_by_sign(),
-        gates_zeros: name == KindName::Ternary,
+        matmul_free: row.weight.is_matmul_free(),
+        gates_zeros: row.weight == NumberFormat::Trit,
     };
     kind.check_accumulator()?;
     Ok(kind)
 }
 
 fn taken(row: &KindRow) -> String {
-    if row.kind.multiplies_by_sign() {
+    if row.weight.is_matmul_free() {
         return "activations of Int4, Int8 or Int16".to_owned();
     }
     let own = format!("{} times {}", row.activation, row.weight);

@@ -157,16 +157,16 @@ impl Cache {
         let first = columns.start / self.head_dim;
         let heads = columns.end.div_ceil(self.head_dim) - first;
         let mut regions = SmallVec::new();
-        let from = sequences.partition_point(|some| some.row + some.rows() <= rows.start);
-        for some in &sequences[from..] {
-            let cache = self.of(some);
-            let within = rows.start.max(some.row)..rows.end.min(some.row + some.rows());
+        let from = sequences.partition_point(|group| group.row + group.rows() <= rows.start);
+        for group in &sequences[from..] {
+            let cache = self.of(group);
+            let within = rows.start.max(group.row)..rows.end.min(group.row + group.rows());
             let mut row = within.start;
             while row < within.end {
-                let sequence = (row - some.row) / some.tokens;
-                let start = some.row + sequence * some.tokens;
-                let end = within.end.min(start + some.tokens);
-                let (from, to) = (some.past + row - start, some.past + end - start);
+                let sequence = (row - group.row) / group.tokens;
+                let start = group.row + sequence * group.tokens;
+                let end = within.end.min(start + group.tokens);
+                let (from, to) = (group.past + row - start, group.past + end - start);
                 regions.push(cache.region(sequence, first, heads, from, to));
                 row = end;
             }

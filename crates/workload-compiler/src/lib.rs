@@ -43,7 +43,7 @@ pub use listing::{
 };
 pub use model::{
     Activation, DenseLayer, FeedForward, Mixer, Model, ModelFile, Norm, NormPlacement, Position,
-    Preset, find, from_hugging_face, models, nearest,
+    Preset, PublishedPrecision, find, from_hugging_face, models, nearest,
 };
 pub use program::{CompiledProgram, compile, compile_every_chip};
 pub use workload::{

@@ -64,7 +64,7 @@ prop_compose! {
             global_every,
             global_layers: Vec::new(),
             unrotated_layers: Vec::new(),
-            published_precision: "bf16".to_owned(),
+            published_precision: workload_compiler::PublishedPrecision::Bf16,
         }
     }
 }
