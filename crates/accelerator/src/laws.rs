@@ -4,8 +4,9 @@ use dram::Memory;
 use quantities::{Bytes, Cycles, Frequency};
 use tile_program::{ArrayTime, GemmTile, Laws, VectorTile};
 
-use crate::config::{CoreSpec, VectorSpec};
-use crate::engine::ArrayEngine;
+use crate::config::VectorSpec;
+use crate::core_model::CoreModel;
+use crate::unit::engine::ArrayEngine;
 
 /// The laws of a machine's units.
 #[derive(Debug)]
@@ -21,16 +22,12 @@ pub(crate) struct MachineLaws {
 }
 
 impl MachineLaws {
-    pub(crate) fn new(
-        clock: Frequency,
-        spec: &CoreSpec,
-        arrays: Vec<ArrayEngine>,
-        memory: &Memory,
-    ) -> Self {
-        let clocks = spec.arrays.iter().map(|array| array.clock);
+    pub(crate) fn new(clock: Frequency, core: &CoreModel, memory: &Memory) -> Self {
+        let arrays = core.spec.arrays.iter().enumerate();
+        let arrays = arrays.map(|(place, array)| (core.engine(clock, place), array.clock));
         Self {
-            arrays: arrays.into_iter().zip(clocks).collect(),
-            vector: spec.vector.clone(),
+            arrays: arrays.collect(),
+            vector: core.spec.vector.clone(),
             clock,
             // A rate to compare by; time itself is the memory's affair.
             bytes_per_second: memory.peak_whole_bytes_per_second(),

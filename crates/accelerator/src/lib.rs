@@ -17,18 +17,20 @@
 //! (arrays, vector unit) or that the memory decides (DMA), and wakes who waits for it. Everything
 //! is told to an [`Observer`](tile_program::Observer).
 
-mod compute;
 mod config;
-mod dma;
-mod engine;
+mod core_model;
+
 mod error;
 mod laws;
 mod links;
 mod machine;
 mod memory;
+mod memory_component;
+mod outcome;
 mod platform;
 mod sequencer;
-mod transfer_time;
+mod unit;
+mod wiring;
 mod world;
 
 pub use config::{
@@ -36,5 +38,6 @@ pub use config::{
     SerialSpec, TEMPLATE, UnpackSpec, VectorCost, VectorLanes, VectorSpec, resolve,
 };
 pub use error::MachineError;
-pub use machine::{ChannelOutcome, Machine, Outcome, RunOptions, ScratchpadOutcome};
+pub use machine::{Machine, RunOptions};
+pub use outcome::{ChannelOutcome, Outcome, ScratchpadOutcome};
 pub use sequencer::Progress;

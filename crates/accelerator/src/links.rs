@@ -1,19 +1,14 @@
-//! The links between chips, and the unit of each core that receives over them.
+//! The links between chips.
 //!
 //! A receiver pulls: when the data are there and the room for them is free, the first link of the way
 //! is asked. Data pass a link after what was asked of it before, at its rate, and are at the next chip
 //! after its latency; a chip on the way passes them on as they come. Who shares a link waits in the
 //! order of asking, so every arrival is known when the transfer begins.
 
-use std::collections::VecDeque;
+use quantities::{Bytes, Cycle, Cycles, Frequency};
+use tile_program::Network;
 
-use event_kernel::{Component, Context, Phase, WaitsFor};
-use quantities::{Bits, Bytes, Cycle, Cycles, Frequency};
-use tile_program::{Activity, Bound, Cause, Instruction, Network, Observer, ReceiveTile, Work};
-
-use crate::MachineError;
 use crate::config::LinkSpec;
-use crate::world::{Completion, Issue, World};
 
 /// All links of the machine.
 pub(crate) struct Links<'r> {
@@ -40,7 +35,12 @@ impl<'r> Links<'r> {
     }
 
     /// When bytes that a chip asks for now have come from another; `None` past 64 bits.
-    fn pass(&mut self, now: Cycle, bytes: Bytes, (from, to): (u16, u16)) -> Option<Cycle> {
+    pub(crate) fn pass(
+        &mut self,
+        now: Cycle,
+        bytes: Bytes,
+        (from, to): (u16, u16),
+    ) -> Option<Cycle> {
         let route = self.network.route(from, to);
         let route = route.expect("a machine's chips reach each other");
         let Some(spec) = self.spec else {
@@ -59,134 +59,6 @@ impl<'r> Links<'r> {
             end = head.checked_add(moving)?;
         }
         Some(end)
-    }
-}
-
-struct Flight {
-    instruction: Instruction,
-    bound: Bound,
-    end: Cycle,
-}
-
-/// The receiving end of the links at one core: transfers begin in order, overlap, and complete in
-/// order.
-pub(crate) struct Receive {
-    issue: Issue,
-    flights: VecDeque<Flight>,
-}
-
-impl Receive {
-    pub(crate) fn new(issue: Issue) -> Self {
-        Self {
-            issue,
-            flights: VecDeque::new(),
-        }
-    }
-
-    fn start<O: Observer>(&mut self, world: &mut World<'_, O>, context: &mut Context<'_>) -> bool {
-        let drained = self.flights.is_empty();
-        let Some((instruction, bound)) = self.issue.next(world, context, drained) else {
-            return false;
-        };
-        let Work::Receive(ReceiveTile { from, bytes, .. }) = instruction.work else {
-            unreachable!("the program gives the receiving unit nothing else");
-        };
-        let here = world.units[self.issue.unit.index()].core;
-        let ends = (world.platform.chip_of(from), world.cores[here].chip);
-        let Some(end) = world.links.pass(context.now(), bytes, ends) else {
-            world.fail(context, MachineError::TooLong);
-            return false;
-        };
-        let before = self.flights.back().map_or(end, |flight| flight.end);
-        self.flights.push_back(Flight {
-            instruction,
-            bound,
-            end: end.max(before),
-        });
-        true
-    }
-
-    fn finish<O: Observer>(
-        &self,
-        world: &mut World<'_, O>,
-        context: &mut Context<'_>,
-        flight: &Flight,
-    ) {
-        let Flight {
-            instruction,
-            bound,
-            end: at,
-        } = flight;
-        let Work::Receive(ReceiveTile {
-            from,
-            bytes,
-            scratchpad,
-        }) = instruction.work
-        else {
-            unreachable!("checked when the transfer started");
-        };
-        let unit = self.issue.unit;
-        let state = &world.units[unit.index()];
-        let (accounted, here) = (state.accounted, state.core);
-        // Whom nobody simulates does what this one does.
-        let there = world.cores.iter().position(|core| core.id == from);
-        let pads = [(there.unwrap_or(here), true), (here, false)];
-        for (core, read) in pads {
-            let pad = world.pad(core, scratchpad);
-            let moved = |yes: bool| if yes { bytes.to_bits() } else { Bits::ZERO };
-            pad.count_used(moved(read), moved(!read), bytes.to_bits());
-        }
-        let mut written = [Bits::ZERO; 3];
-        written[scratchpad as usize] = bytes.to_bits();
-        // The other side's reading is told with it.
-        world.observer.activity(&Activity {
-            unit,
-            operation: instruction.operation,
-            work: &instruction.work,
-            read: written,
-            written,
-        });
-        let span = *at - accounted;
-        let parts: &[_] = if span.is_zero() {
-            &[]
-        } else {
-            &[(Cause::Link, span)]
-        };
-        world.complete(
-            context,
-            &Completion {
-                unit,
-                instruction,
-                at: *at,
-                bound: *bound,
-                parts,
-                macs: 0,
-                bytes,
-            },
-        );
-    }
-}
-
-impl<O: Observer> Component<World<'_, O>> for Receive {
-    fn wake(&mut self, world: &mut World<'_, O>, context: &mut Context<'_>) {
-        let now = context.now();
-        loop {
-            while self.flights.front().is_some_and(|flight| flight.end <= now) {
-                if let Some(flight) = self.flights.pop_front() {
-                    self.finish(world, context, &flight);
-                }
-            }
-            if world.fault.is_some() || !self.start(world, context) {
-                break;
-            }
-        }
-        if let Some(flight) = self.flights.front() {
-            context.wake_me_at(flight.end, Phase::Deliver);
-        }
-    }
-
-    fn waits_for(&self, world: &World<'_, O>) -> Option<WaitsFor> {
-        world.describe_wait(&self.issue)
     }
 }
 

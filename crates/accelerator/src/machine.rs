@@ -1,23 +1,30 @@
 //! A machine that can run programs.
 
-use dram::{Causes, Counters, Memory};
-use event_kernel::{Limits, Simulation, Timeline};
+use dram::Memory;
+use event_kernel::{ComponentId, Limits, Simulation, Timeline};
 use pe_array::ArrayModel;
-use quantities::{Bytes, Cycle, Cycles, Frequency};
+use quantities::Cycle;
 use sram::Scratchpad;
-use tile_program::{Observer, Platform, Program, ScratchpadId, Target};
+use tile_program::{Observer, Platform, Program, Role, ScratchpadId, Target};
 
 use crate::MachineError;
-use crate::compute::Compute;
 use crate::config::{CoreSpec, MachineSpec};
-use crate::dma::{Dma, Place, Window};
-use crate::engine::Engine;
-use crate::links::{Links, Receive};
-use crate::memory::{Master, MemoryPorts, MemoryUnit, Side};
-use crate::platform::{self, CoreModel};
+use crate::core_model::CoreModel;
+use crate::links::Links;
+use crate::memory::{ChipMemory, Master, Side};
+use crate::memory_component::MemoryComponent;
+use crate::outcome::{Outcome, ScratchpadOutcome};
+use crate::platform;
 use crate::sequencer::{Progress, Sequencer};
-use crate::transfer_time;
-use crate::world::{CoreState, Issue, UnitState, World};
+use crate::unit::compute::Compute;
+use crate::unit::dma::{Dma, Place, Window};
+use crate::unit::engine::Engine;
+use crate::unit::pipe::Pipe;
+use crate::unit::receive::Receive;
+use crate::unit::state::UnitState;
+use crate::unit::transfer_time;
+use crate::wiring::{Clocks, MemoryPlace, UnitPlan, Wiring};
+use crate::world::{CoreState, World};
 
 /// A machine: checked, with the timing models of its parts.
 #[derive(Clone, Debug)]
@@ -35,50 +42,6 @@ pub struct RunOptions<'a> {
     pub cycle_limit: Option<Cycle>,
     /// Called now and then with how far the run has come.
     pub progress: &'a mut dyn FnMut(Progress),
-}
-
-/// What a run leaves behind beside what its observer saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The makespan, in cycles of the reference clock.
-    pub total: Cycles,
-    /// Of each simulated core; indexed by [`ScratchpadId`].
-    pub scratchpads: Vec<[ScratchpadOutcome; 3]>,
-    /// What each memory channel did, chip after chip.
-    pub channels: Vec<ChannelOutcome>,
-    /// Cycles that each link was at work, in the order of [`Network`](tile_program::Network); of
-    /// those between simulated chips only.
-    pub links: Vec<Cycles>,
-    /// Instructions executed.
-    pub instructions: u64,
-}
-
-/// What a memory channel did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChannelOutcome {
-    /// Commands, bursts, bytes.
-    pub counters: Counters,
-    /// Every cycle of the channel's clock in the run, in one bucket each.
-    pub cycles: Causes,
-}
-
-/// What a scratchpad saw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScratchpadOutcome {
-    /// All that it can hold; `None` without limits.
-    pub capacity: Option<Bytes>,
-    /// The most that it held.
-    pub peak: Bytes,
-    /// Bytes that the DMA wrote into it.
-    pub filled: Bytes,
-    /// Bytes that the DMA read from it.
-    pub drained: Bytes,
-    /// Bytes that arrays and the vector unit read from it.
-    pub read: Bytes,
-    /// Bytes that they wrote to it.
-    pub written: Bytes,
-    /// Bytes that its ports carried for them: a partial sum that is added to is one access.
-    pub accesses: Bytes,
 }
 
 impl Machine {
@@ -108,8 +71,8 @@ impl Machine {
         &self.platform
     }
 
-    /// The machine of which only those cores are simulated that a program is for: the others do what
-    /// these do.
+    /// The machine of which only the cores of `platform` are simulated, which a program is for. Each
+    /// stands for those that do the same in the same cycles, by symmetry.
     #[must_use]
     pub fn simulating(self, platform: Platform) -> Self {
         Self { platform, ..self }
@@ -170,8 +133,10 @@ impl Machine {
             cycle_limit,
             progress,
         } = options;
-        let timeline = Timeline::new(&self.clocks())?;
-        let (reference, memory) = (timeline.domain(0), timeline.domain(1));
+        let wiring = self.wiring();
+        let timeline = Timeline::new(wiring.clocks())?;
+        let reference = timeline.domain(wiring.reference.0);
+        let memory = timeline.domain(wiring.memory.0);
         let limits = Limits {
             last: cycle_limit.map(|edge| (reference, edge)),
             ..Limits::default()
@@ -182,9 +147,9 @@ impl Machine {
             core.arrays.iter().cloned().zip(models)
         });
         let sequencer = Sequencer::new(program, progress, arrays.collect(), cores.len());
-        let mut world = self.world(&timeline, observer, sequencer);
+        let mut world = self.world(&wiring, &timeline, observer, sequencer);
         let mut simulation = Simulation::new(timeline);
-        self.add_components(&mut simulation);
+        self.add_components(&wiring, &mut simulation);
         let ended = simulation.run(&mut world, limits);
         if let Some(fault) = world.fault {
             return Err(fault);
@@ -203,49 +168,48 @@ impl Machine {
         &self.cores[core.core.index() % self.cores.len()]
     }
 
-    /// The clocks: the reference, the memory's, and one for each array.
-    fn clocks(&self) -> Vec<Frequency> {
-        let cores = self.platform.cores.iter();
-        let arrays = cores.flat_map(|core| &self.model(core).spec.arrays);
-        [self.spec.clock, self.memory.frequency()]
-            .into_iter()
-            .chain(arrays.map(|array| array.clock))
-            .collect()
+    /// The components of a run and their clocks.
+    fn wiring(&self) -> Wiring {
+        let array = |core: &Target, place: usize| self.model(core).spec.arrays[place].clock;
+        let clocks = Clocks {
+            reference: self.spec.clock,
+            memory: self.memory.frequency(),
+            array,
+        };
+        Wiring::new(&self.platform, &clocks)
     }
 
-    /// The chips of the simulated cores, each once.
-    fn chips(&self) -> Vec<u16> {
-        let mut chips: Vec<_> = self.platform.cores.iter().map(|core| core.chip).collect();
-        chips.dedup();
-        chips
-    }
-
-    /// Components are numbered: units first, as the platform numbers them, then memories,
-    /// chip after chip.
+    /// The state of a run before its first cycle.
     fn world<'r, O>(
         &'r self,
+        wiring: &Wiring,
         timeline: &Timeline,
         observer: O,
         sequencer: Sequencer<'r>,
     ) -> World<'r, O> {
-        let id = Simulation::<World<'r, O>>::id;
         let cores = &self.platform.cores;
-        let units = (0..).zip(cores).flat_map(|(index, core)| {
-            core.units()
-                .map(move |(unit, _)| UnitState::new(core.unit_name(unit), index, id(unit.index())))
+        let units = wiring.units.iter().map(|plan| {
+            let UnitPlan {
+                role,
+                component,
+                core,
+                ..
+            } = *plan;
+            UnitState::new(plan.name.clone(), role, core, component)
         });
-        let memories = (0..).zip(self.chips()).map(|(index, chip)| {
-            let component = id(self.platform.units() + index);
-            let masters = cores.iter().filter(|core| core.chip == chip).map(|core| {
-                let dma = [core.load, core.store].map(|unit| id(unit.index()));
+        let memories = wiring.memories.iter().map(|plan| {
+            let masters = plan.cores.iter().map(|&place| {
+                let core = &cores[place];
+                let dma = [core.load, core.store].map(|unit| wiring.component(unit));
                 Master::new(dma, &self.model(core).spec.dma)
             });
+            let domain = timeline.domain(plan.clock.0);
             let memory = self.memory.clone();
-            MemoryPorts::new(memory, timeline.domain(1), component, masters.collect())
+            ChipMemory::new(memory, domain, plan.component, masters.collect())
         });
         World {
             observer,
-            reference: timeline.domain(0),
+            reference: timeline.domain(wiring.reference.0),
             units: units.collect(),
             sequencer,
             platform: &self.platform,
@@ -266,51 +230,57 @@ impl Machine {
         }
     }
 
-    fn add_components<'r, O: Observer + 'r>(&self, simulation: &mut Simulation<'r, World<'r, O>>) {
-        let reference = simulation.timeline().domain(0);
-        let chips = self.chips();
-        let mut domains = 2..;
-        for (index, core) in self.platform.cores.iter().enumerate() {
-            let model = self.model(core);
-            let engines = platform::engines(self.spec.clock, &model.spec, &model.arrays);
-            for (engine, array) in engines.into_iter().zip(&core.arrays) {
-                let domain = simulation
-                    .timeline()
-                    .domain(domains.next().expect("numbers from 2 on do not end"));
-                let compute = Compute::new(Issue::new(array.unit), Engine::Array(Box::new(engine)));
-                simulation.add(core.unit_name(array.unit), domain, compute);
-            }
-            let vector = Issue::new(core.vector);
-            let engine = Engine::Vector(model.spec.vector.clone());
-            let name = core.unit_name(core.vector);
-            simulation.add(name, reference, Compute::new(vector, engine));
-            let before = self.platform.cores[..index].iter();
-            let place = Place {
-                core: index,
-                memory: chips
-                    .iter()
-                    .position(|chip| *chip == core.chip)
-                    .unwrap_or(0),
-                master: before.filter(|other| other.chip == core.chip).count(),
-            };
-            for (unit, side) in [(core.load, Side::Load), (core.store, Side::Store)] {
-                let remainder = transfer_time::remainder(&self.memory, &model.spec.dma);
-                let window = Window::new(&model.spec.dma);
-                let dma = Dma::new(Issue::new(unit), side, place, window, remainder);
-                simulation.add(core.unit_name(unit), reference, dma);
-            }
-            if let Some(unit) = core.receive {
-                let receive = Receive::new(Issue::new(unit));
-                simulation.add(core.unit_name(unit), reference, receive);
-            }
+    /// Adds the components of the wiring in its order.
+    fn add_components<'r, O: Observer + 'r>(
+        &self,
+        wiring: &Wiring,
+        simulation: &mut Simulation<'r, World<'r, O>>,
+    ) {
+        for plan in &wiring.units {
+            let added = self.add_unit(wiring, plan, simulation);
+            assert_eq!(added, plan.component, "{} stands in its place", plan.name);
         }
-        let domain = simulation.timeline().domain(1);
-        for (memory, chip) in chips.iter().enumerate() {
-            let name = match chips.len() {
-                1 => Target::MEMORY_NAME.to_owned(),
-                _ => format!("chip{chip} {}", Target::MEMORY_NAME),
+        for (memory, plan) in wiring.memories.iter().enumerate() {
+            let domain = simulation.timeline().domain(plan.clock.0);
+            let component = MemoryComponent { memory };
+            let added = simulation.add(plan.name.clone(), domain, component);
+            assert_eq!(added, plan.component, "{} stands in its place", plan.name);
+        }
+    }
+
+    /// Adds the component that a unit's role asks for.
+    fn add_unit<'r, O: Observer + 'r>(
+        &self,
+        wiring: &Wiring,
+        plan: &UnitPlan,
+        simulation: &mut Simulation<'r, World<'r, O>>,
+    ) -> ComponentId {
+        let model = self.model(&self.platform.cores[plan.core]);
+        let domain = simulation.timeline().domain(plan.clock.0);
+        let (name, id) = (plan.name.clone(), plan.id);
+        let dma = |side: Side| {
+            let MemoryPlace { memory, master } = wiring.memory_place(plan.core);
+            let place = Place {
+                core: plan.core,
+                memory,
+                master,
             };
-            simulation.add(name, domain, MemoryUnit { memory });
+            let remainder = transfer_time::remainder(&self.memory, &model.spec.dma);
+            Dma::new(side, place, Window::new(&model.spec.dma), remainder)
+        };
+        match plan.role {
+            Role::Array(place) => {
+                let engine = model.engine(self.spec.clock, place);
+                let compute = Compute::new(Engine::Array(Box::new(engine)));
+                simulation.add(name, domain, Pipe::new(id, compute))
+            }
+            Role::Vector => {
+                let compute = Compute::new(Engine::Vector(model.spec.vector.clone()));
+                simulation.add(name, domain, Pipe::new(id, compute))
+            }
+            Role::Load => simulation.add(name, domain, Pipe::new(id, dma(Side::Load))),
+            Role::Store => simulation.add(name, domain, Pipe::new(id, dma(Side::Store))),
+            Role::Receive => simulation.add(name, domain, Pipe::new(id, Receive)),
         }
     }
 }

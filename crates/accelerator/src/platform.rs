@@ -1,38 +1,18 @@
-//! The cores of a machine as a compiler sees them, and the models of their parts.
+//! The cores of a machine as a compiler sees them.
 
 use std::sync::Arc;
 
 use dram::Memory;
-use pe_array::{ArrayModel, Feed, Tiles};
-use quantities::{Bits, Bytes, Frequency, Ratio};
-use sram::Scratchpad;
+use pe_array::Tiles;
+use quantities::{Bytes, Frequency};
 use tile_program::{
-    ArrayTarget, CoreId, Interleave, MemoryTarget, Network, Packed, Platform, ScratchpadId,
-    ScratchpadTarget, Target, UnitId,
+    ArrayTarget, CoreId, Interleave, MemoryTarget, Network, Platform, ScratchpadTarget, Target,
+    UnitId,
 };
 
-use crate::config::{ArraySpec, CoreSpec, MachineSpec};
-use crate::engine::ArrayEngine;
+use crate::config::MachineSpec;
+use crate::core_model::CoreModel;
 use crate::laws::MachineLaws;
-
-/// A core with the timing models of its arrays.
-#[derive(Clone, Debug)]
-pub(crate) struct CoreModel {
-    pub(crate) spec: CoreSpec,
-    pub(crate) arrays: Vec<ArrayModel>,
-}
-
-impl CoreModel {
-    pub(crate) fn new(spec: CoreSpec) -> Result<Self, config::FieldError> {
-        let arrays = spec.arrays.iter().enumerate().map(|(index, array)| {
-            ArrayModel::new(&array.array)
-                .and_then(|model| model.with_tiles(array.tiles))
-                .map_err(|error| error.inside(format!("arrays[{index}]")))
-        });
-        let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { spec, arrays })
-    }
-}
 
 /// All cores of all chips.
 pub(crate) fn platform(spec: &MachineSpec, cores: &[CoreModel], memory: &Memory) -> Platform {
@@ -63,50 +43,6 @@ pub(crate) fn platform(spec: &MachineSpec, cores: &[CoreModel], memory: &Memory)
         network: Network::new(spec.chips, &spec.joined),
         replicas: 1,
     }
-}
-
-/// The rates at which the scratchpads feed an array, in elements a cycle of its clock, and those of
-/// packed weights, by packing.
-fn feeds(
-    reference: Frequency,
-    spec: &CoreSpec,
-) -> impl Fn(&ArraySpec) -> (Feed, [Option<Ratio>; Packed::ALL.len()]) {
-    let sides = spec
-        .scratchpads
-        .map(|pad| Scratchpad::new(pad.map(Into::into)).side_rate());
-    let reference = reference.as_fraction();
-    move |array| {
-        let own = array.clock.as_fraction();
-        // Scratchpads run on the reference clock: bytes a reference cycle · own / reference.
-        let rate = |pad: ScratchpadId, tenths: u64| {
-            let (bytes, cycles) = sides[pad as usize]?.as_fraction();
-            let per_second = [80 * bytes, reference.0, own.1].map(u128::from);
-            let elements = per_second.into_iter().product::<u128>();
-            let cycles = [cycles, reference.1, own.0, tenths].map(u128::from);
-            port_rate(elements, cycles.into_iter().product())
-        };
-        let port = |pad, element: Bits| rate(pad, 10 * element.get());
-        let feed = Feed {
-            a: port(ScratchpadId::Activations, array.kind.activation.bits()),
-            b: port(ScratchpadId::Weights, array.kind.weight.bits()),
-            c: port(ScratchpadId::Outputs, array.kind.accumulator.bits()),
-        };
-        let unpack = array.unpack.rate();
-        let packed = Packed::ALL.map(|packed| {
-            let port = rate(ScratchpadId::Weights, packed.tenths());
-            [port, unpack].into_iter().flatten().min()
-        });
-        (feed, packed)
-    }
-}
-
-/// A rate of elements over cycles in lowest terms; `None`, which is no limit, if a term needs more
-/// than 32 bits even so: a port that many orders of magnitude wider than an element never slows an
-/// array.
-fn port_rate(elements: u128, cycles: u128) -> Option<Ratio> {
-    let rate = Ratio::reduced(elements, cycles)?;
-    let fits = |term: u64| u32::try_from(term).is_ok();
-    (fits(rate.numerator()) && fits(rate.denominator())).then_some(rate)
 }
 
 /// A core by itself, its units not numbered yet.
@@ -150,30 +86,6 @@ fn target(clock: Frequency, core: &CoreModel, memory: &Memory) -> Target {
                 channels: memory.interleave().1,
             },
         },
-        laws: Arc::new(MachineLaws::new(
-            clock,
-            spec,
-            engines(clock, spec, &core.arrays),
-            memory,
-        )),
+        laws: Arc::new(MachineLaws::new(clock, core, memory)),
     }
-}
-
-/// The arrays with what feeds them.
-pub(crate) fn engines(
-    clock: Frequency,
-    spec: &CoreSpec,
-    models: &[ArrayModel],
-) -> Vec<ArrayEngine> {
-    let feed = feeds(clock, spec);
-    let engine = |(array, model): (&ArraySpec, &ArrayModel)| {
-        let (feed, packed) = feed(array);
-        ArrayEngine {
-            name: array.name.clone(),
-            model: *model,
-            feed,
-            packed,
-        }
-    };
-    spec.arrays.iter().zip(models).map(engine).collect()
 }

@@ -1,19 +1,18 @@
 //! What the units of a running machine share: instruction queues, progress, scratchpads, memory.
 
-use std::collections::VecDeque;
-
-use event_kernel::{ComponentId, Context, DomainId, Phase, WaitsFor};
-use quantities::{Bytes, Cycle, Cycles};
+use event_kernel::{Context, DomainId, Phase};
+use quantities::{Cycle, Cycles};
 use sram::Scratchpad;
 use tile_program::{
-    Bound, Busy, Cause, Claim, CoreId, Instruction, Moved, Observer, Platform, ScratchpadId,
-    UnitId, Wait, WaitReason, Waiting,
+    Busy, Claim, CoreId, Flow, Instruction, Moved, Observer, Platform, ScratchpadId, UnitId, Wait,
+    WaitReason, Waiting,
 };
 
 use crate::MachineError;
 use crate::links::Links;
-use crate::memory::MemoryPorts;
+use crate::memory::ChipMemory;
 use crate::sequencer::Sequencer;
+use crate::unit::state::{Completion, UnitState};
 
 /// Instructions that a unit can hold before the sequencer waits for it. Deep enough that one
 /// slow unit does not keep the others from work that is far ahead of it in program order.
@@ -26,41 +25,6 @@ pub(crate) struct CoreState {
     pub(crate) scratchpads: [Scratchpad; 3],
 }
 
-/// What everybody may know of a unit.
-pub(crate) struct UnitState {
-    pub(crate) name: String,
-    /// Its core, among those that are simulated.
-    pub(crate) core: usize,
-    pub(crate) component: ComponentId,
-    pub(crate) queue: VecDeque<Instruction>,
-    /// Instructions completed since the start of the run.
-    completed: u64,
-    /// Everything before this cycle of the reference clock has been told to the observer.
-    pub(crate) accounted: Cycle,
-    /// Who sleeps until this unit has completed so many instructions.
-    sleepers: Vec<(u64, UnitId)>,
-    /// When the wait that this unit slept on was met.
-    met_at: Option<Cycle>,
-    /// Whether the unit sleeps because its queue is empty.
-    starved: bool,
-}
-
-impl UnitState {
-    pub(crate) fn new(name: String, core: usize, component: ComponentId) -> Self {
-        Self {
-            name,
-            core,
-            component,
-            queue: VecDeque::new(),
-            completed: 0,
-            accounted: Cycle::ZERO,
-            sleepers: Vec::new(),
-            met_at: None,
-            starved: false,
-        }
-    }
-}
-
 /// The world of a run.
 pub(crate) struct World<'r, O> {
     pub(crate) observer: O,
@@ -69,10 +33,10 @@ pub(crate) struct World<'r, O> {
     pub(crate) units: Vec<UnitState>,
     pub(crate) sequencer: Sequencer<'r>,
     pub(crate) platform: &'r Platform,
-    /// Those that are simulated.
+    /// The cores that are simulated.
     pub(crate) cores: Vec<CoreState>,
     /// The memories of their chips.
-    pub(crate) memories: Vec<MemoryPorts>,
+    pub(crate) memories: Vec<ChipMemory>,
     pub(crate) links: Links<'r>,
     /// The first thing that went wrong; the run ends on it.
     pub(crate) fault: Option<MachineError>,
@@ -123,7 +87,7 @@ impl<O: Observer> World<'_, O> {
                 }
                 any = true;
                 unit.queue.push_back(instruction);
-                if std::mem::take(&mut unit.starved) {
+                if std::mem::take(&mut unit.is_starved) {
                     context.wake(unit.component, Phase::Act);
                 }
             }
@@ -132,12 +96,17 @@ impl<O: Observer> World<'_, O> {
     }
 
     /// The first wait of a unit's next instruction that is not met yet.
-    fn unmet(&self, instruction: &Instruction) -> Option<Wait> {
+    pub(crate) fn unmet(&self, instruction: &Instruction) -> Option<Wait> {
         let unmet = |wait: &&Wait| self.units[wait.unit.index()].completed < wait.completed;
         instruction.waits.iter().find(unmet).copied()
     }
 
-    fn take(&mut self, unit: UnitId, claims: &[Claim], at: Cycle) -> Result<(), MachineError> {
+    pub(crate) fn take(
+        &mut self,
+        unit: UnitId,
+        claims: &[Claim],
+        at: Cycle,
+    ) -> Result<(), MachineError> {
         let core = &mut self.cores[self.units[unit.index()].core];
         for &Claim { scratchpad, bytes } in claims {
             let pad = &mut core.scratchpads[scratchpad as usize];
@@ -161,7 +130,12 @@ impl<O: Observer> World<'_, O> {
     }
 
     /// Tells the observer that a unit waited from where its account ends.
-    fn account_waiting(&mut self, unit: UnitId, to: Cycle, on: Option<(UnitId, WaitReason)>) {
+    pub(crate) fn account_waiting(
+        &mut self,
+        unit: UnitId,
+        to: Cycle,
+        on: Option<(UnitId, WaitReason)>,
+    ) {
         let state = &mut self.units[unit.index()];
         let from = state.accounted;
         if to > from {
@@ -213,18 +187,17 @@ impl<O: Observer> World<'_, O> {
         self.give(unit, &instruction.gives, at);
         self.end = self.end.max(at);
         self.wake_sleepers(context, unit, at);
-        let core = &self.platform.cores[self.units[unit.index()].core];
-        let moved = match unit {
-            unit if unit == core.load => Moved {
+        let moved = match self.units[unit.index()].role.flow() {
+            Some(Flow::FromMemory) => Moved {
                 read: bytes,
                 ..Moved::default()
             },
-            unit if unit == core.store => Moved {
+            Some(Flow::ToMemory) => Moved {
                 written: bytes,
                 ..Moved::default()
             },
-            // Over links, or not at all.
-            _ => Moved::default(),
+            // Links carry no traffic of main memory.
+            Some(Flow::FromLinks) | None => Moved::default(),
         };
         if self.sequencer.completed(instruction, moved) {
             self.feed(context);
@@ -239,7 +212,7 @@ impl<O: Observer> World<'_, O> {
             let sleeps_on = needed > completed;
             if !sleeps_on {
                 let sleeper = &mut self.units[sleeper.index()];
-                sleeper.met_at = Some(at);
+                sleeper.wait_ended_at = Some(at);
                 context.wake(sleeper.component, Phase::Act);
             }
             sleeps_on
@@ -263,137 +236,5 @@ impl<O: Observer> World<'_, O> {
 
     pub(crate) fn pad(&mut self, core: usize, id: ScratchpadId) -> &mut Scratchpad {
         &mut self.cores[core].scratchpads[id as usize]
-    }
-}
-
-/// An instruction that is complete.
-#[derive(Clone, Copy)]
-pub(crate) struct Completion<'a> {
-    pub(crate) unit: UnitId,
-    pub(crate) instruction: &'a Instruction,
-    pub(crate) at: Cycle,
-    pub(crate) bound: Bound,
-    /// The time since the unit's account ended, by cause.
-    pub(crate) parts: &'a [(Cause, Cycles)],
-    pub(crate) macs: u64,
-    pub(crate) bytes: Bytes,
-}
-
-/// The issue side of a unit: takes instructions in order as their waits are met.
-pub(crate) struct Issue {
-    pub(crate) unit: UnitId,
-    /// The wait on which the next instruction sleeps.
-    blocked: Option<Wait>,
-    /// Whether the observer was told that the unit waits for it.
-    told: bool,
-    /// What bound the next instruction so far.
-    bound: Bound,
-}
-
-impl Issue {
-    pub(crate) fn new(unit: UnitId) -> Self {
-        Self {
-            unit,
-            blocked: None,
-            told: false,
-            bound: Bound::Own,
-        }
-    }
-
-    /// The wait that the unit sleeps on, for reports.
-    pub(crate) fn blocked(&self) -> Option<Wait> {
-        self.blocked
-    }
-
-    /// The next instruction, if it can start now. Otherwise the unit will be woken when it can.
-    ///
-    /// `drained` says that nothing of the unit is in flight, so that time spent here is waiting
-    /// and not hidden behind work.
-    pub(crate) fn next<O: Observer>(
-        &mut self,
-        world: &mut World<'_, O>,
-        context: &mut Context<'_>,
-        drained: bool,
-    ) -> Option<(Instruction, Bound)> {
-        let now = context.now_in(world.reference);
-        let unit = self.unit;
-        if world.unit(unit).queue.is_empty() {
-            world.feed(context);
-        }
-        let Some(instruction) = world.units[unit.index()].queue.front() else {
-            world.unit(unit).starved = true;
-            return None;
-        };
-        let unmet = world.unmet(instruction);
-        if let Some(was) = self.blocked
-            && unmet != Some(was)
-        {
-            let met_at = world.unit(unit).met_at.take().unwrap_or(now);
-            self.bound = Bound::Unit(was.unit, met_at);
-            self.blocked = None;
-            self.told = false;
-            if drained {
-                world.account_waiting(unit, now, Some((was.unit, was.reason)));
-            }
-        }
-        if let Some(wait) = unmet {
-            self.sleep(world, now, wait, drained);
-            return None;
-        }
-        if drained {
-            // Between the end of the account and now the unit had nothing at hand.
-            world.account_waiting(unit, now, None);
-        }
-        let instruction = world.unit(unit).queue.pop_front()?;
-        let core = world.unit(unit).core;
-        if world.sequencer.stalled_on(core) == Some(unit) {
-            world.feed(context);
-        }
-        if let Err(error) = world.take(unit, &instruction.takes, now) {
-            world.fail(context, error);
-            return None;
-        }
-        Some((instruction, std::mem::replace(&mut self.bound, Bound::Own)))
-    }
-
-    fn sleep<O: Observer>(
-        &mut self,
-        world: &mut World<'_, O>,
-        now: Cycle,
-        wait: Wait,
-        drained: bool,
-    ) {
-        let unit = self.unit;
-        if self.blocked != Some(wait) {
-            self.blocked = Some(wait);
-            world.unit(wait.unit).sleepers.push((wait.completed, unit));
-        }
-        if drained && !self.told {
-            self.told = true;
-            // What came before this wait was starvation.
-            world.account_waiting(unit, now, None);
-            world.observer.wait_begins(unit, wait.unit, now);
-        }
-    }
-}
-
-impl<O> World<'_, O> {
-    /// What a unit waits for, for a deadlock report.
-    pub(crate) fn describe_wait(&self, issue: &Issue) -> Option<WaitsFor> {
-        let wait = issue.blocked()?;
-        let instruction = self.units[issue.unit.index()].queue.front()?;
-        let on = &self.units[wait.unit.index()];
-        let what = format!(
-            "tile {} of {} needs instruction {} of {}, which has completed {}",
-            instruction.tile,
-            self.sequencer.operation_name(instruction),
-            wait.completed,
-            on.name,
-            on.completed,
-        );
-        Some(WaitsFor {
-            whom: Some(on.component),
-            what,
-        })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tile_program::{
-    Busy, Class, Operation, OperationId, OperationName, Operator, Platform, Role, TileChoice,
+    Busy, Class, Flow, Operation, OperationId, OperationName, Operator, Platform, Role, TileChoice,
     UnitId,
 };
 
@@ -130,24 +130,24 @@ impl OperationTable {
 
     /// A unit worked on an operation.
     pub(crate) fn busy(&mut self, busy: &Busy<'_>) {
-        let role = self.roles[busy.unit.index()];
+        let flow = self.roles[busy.unit.index()].flow();
         let cycles = busy.to.since(busy.from).get();
         let main = self.does_main_work(busy.unit, busy.operation);
         let entry = self.get_mut(busy.operation);
         if main {
             entry.cycles += cycles;
         }
-        match role {
-            Role::Load => {
+        match flow {
+            Some(Flow::FromMemory) => {
                 entry.load_cycles += cycles;
                 entry.bytes_read += busy.bytes.get();
             }
-            Role::Store => {
+            Some(Flow::ToMemory) => {
                 entry.store_cycles += cycles;
                 entry.bytes_written += busy.bytes.get();
             }
-            Role::Receive => entry.bytes_received += busy.bytes.get(),
-            Role::Array(_) | Role::Vector => {}
+            Some(Flow::FromLinks) => entry.bytes_received += busy.bytes.get(),
+            None => {}
         }
         entry.macs += busy.macs;
     }
@@ -161,7 +161,7 @@ impl OperationTable {
     /// Whether a unit does an operation's main work: several arrays may share it.
     fn does_main_work(&self, unit: UnitId, operation: OperationId) -> bool {
         let main = self.get(operation).unit;
-        let is_array = |unit: UnitId| matches!(self.roles[unit.index()], Role::Array(_));
+        let is_array = |unit: UnitId| self.roles[unit.index()].is_array();
         unit == main || is_array(unit) && is_array(main)
     }
 }

@@ -152,15 +152,11 @@ impl TransferLog {
     pub(crate) fn new(core: &Target) -> Self {
         let units = core.units().count();
         let first = core.units().map(|(unit, _)| unit.index()).min();
-        let sides = [Some(core.load), Some(core.store), core.receive];
+        let sides = core.units().filter(|(_, role)| role.flow().is_some());
         Self {
             first: first.expect("a core has units"),
             receive: core.receive,
-            sides: sides
-                .into_iter()
-                .flatten()
-                .map(|unit| Side::new(unit, units))
-                .collect(),
+            sides: sides.map(|(unit, _)| Side::new(unit, units)).collect(),
         }
     }
 

@@ -2,20 +2,63 @@
 
 use std::io::Write;
 
-use tile_program::Role;
+use tile_program::{Platform, Role, UnitId};
 
 use crate::TraceOptions;
 use crate::recorder::{Recorder, TrackId, escaped};
 use crate::track::UnitTrack;
 
-/// Subsystems in the order in which viewers show them: the number is the process number.
+/// Groups of tracks in the order in which viewers show them: the number is the process number.
 pub(crate) const PROGRAM: u32 = 1;
 pub(crate) const ARRAYS: u32 = 2;
-pub(crate) const VECTOR: u32 = 3;
-pub(crate) const DMA: u32 = 4;
 pub(crate) const SRAM: u32 = 5;
 pub(crate) const DRAM: u32 = 6;
 pub(crate) const LINKS: u32 = 7;
+
+/// The names of the processes that have a number of their own. Each is written of every run, but for
+/// [`LINKS`], which is written where a unit receives over links.
+const NUMBERED: [(u32, &str); 6] = [
+    (ARRAYS, "arrays"),
+    (3, "vector"),
+    (4, "dma"),
+    (SRAM, "sram"),
+    (DRAM, "dram"),
+    (LINKS, "links"),
+];
+
+/// The processes of a trace beside the program: those of the table above, then those of units of
+/// other kinds in the order of the units.
+pub(crate) struct Processes(Vec<(u32, &'static str)>);
+
+impl Processes {
+    /// Those of a machine's units.
+    pub(crate) fn of(platform: &Platform) -> Self {
+        let units = platform.all_units().map(|(_, _, role)| role.process());
+        let mut of_units: Vec<_> = units.collect();
+        of_units.dedup();
+        let linked = of_units.contains(&"links");
+        let written = NUMBERED.iter().filter(|(pid, _)| *pid != LINKS || linked);
+        let mut all: Vec<(u32, &str)> = written.copied().collect();
+        for name in of_units {
+            if all.iter().all(|(_, known)| *known != name) {
+                let last = all.iter().map(|(pid, _)| *pid).max().unwrap_or(LINKS);
+                all.push((last.max(LINKS) + 1, name));
+            }
+        }
+        Self(all)
+    }
+
+    /// The track of a unit.
+    pub(crate) fn track(&self, unit: UnitId, role: Role) -> TrackId {
+        let mut processes = self.0.iter();
+        let found = processes.find(|(_, name)| *name == role.process());
+        let &(pid, _) = found.expect("the processes of all units are in the list");
+        TrackId {
+            pid,
+            tid: FIRST_UNIT + u32::from(unit.0),
+        }
+    }
+}
 
 /// Track numbers start here: one that equals a process number is shown as "main thread".
 const FIRST_TRACK: u32 = 100;
@@ -33,7 +76,7 @@ pub(crate) const LEFT_OUT: TrackId = TrackId {
 };
 
 /// The number of the first unit's track.
-pub(crate) const FIRST_UNIT: u32 = FIRST_TRACK + 2;
+const FIRST_UNIT: u32 = FIRST_TRACK + 2;
 
 /// The rule of what is recorded, for who finds a trace without its documentation.
 const DETAIL_RULE: &str = "the run is divided into parts of as many instructions; each may bring \
@@ -41,26 +84,16 @@ const DETAIL_RULE: &str = "the run is divided into parts of as many instructions
     beginning until 30 % of that is used, tiles and waits until 85 %, operations until 95 %; \
     counters become averages over longer spans instead";
 
-/// Writes all of it. Names of units are escaped.
+/// Writes what was run on what, and the names of groups of tracks.
 pub(crate) fn write<W: Write>(
     recorder: &mut Recorder<W>,
     options: &TraceOptions,
-    tracks: &[UnitTrack],
-    names: &[String],
+    processes: &Processes,
 ) {
     other_data(recorder, options);
     let program = format!("program (1 µs = 1 cycle of {})", options.clock);
-    let processes = [
-        (PROGRAM, program.as_str()),
-        (ARRAYS, "arrays"),
-        (VECTOR, "vector"),
-        (DMA, "dma"),
-        (SRAM, "sram"),
-        (DRAM, "dram"),
-    ];
-    let linked = tracks.iter().any(|track| track.role == Role::Receive);
-    let links = linked.then_some((LINKS, "links"));
-    for (pid, name) in processes.into_iter().chain(links) {
+    let all = std::iter::once((PROGRAM, program.as_str())).chain(processes.0.iter().copied());
+    for (pid, name) in all {
         recorder.event(format_args!(
             r#""ph":"M","name":"process_name","pid":{pid},"args":{{"name":"{name}"}}"#
         ));
@@ -68,6 +101,14 @@ pub(crate) fn write<W: Write>(
             r#""ph":"M","name":"process_sort_index","pid":{pid},"args":{{"sort_index":{pid}}}"#
         ));
     }
+}
+
+/// Writes the names of tracks: of the passes, and of the units, whose names are escaped.
+pub(crate) fn name_tracks<W: Write>(
+    recorder: &mut Recorder<W>,
+    tracks: &[UnitTrack],
+    names: &[String],
+) {
     recorder.name_track(PASSES, "passes");
     for (track, name) in tracks.iter().zip(names) {
         recorder.name_track(track.id, name);

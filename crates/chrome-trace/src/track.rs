@@ -12,16 +12,6 @@ use tile_program::{Busy, Cause, OperationId, Role, UnitId, WaitReason, Waiting};
 
 use crate::recorder::{Detail, Recorder, Slice, TrackId};
 
-/// What a unit does, as its slices say it.
-const fn verb(role: Role) -> &'static str {
-    match role {
-        Role::Array(_) | Role::Vector => "tile",
-        Role::Load => "load",
-        Role::Store => "store",
-        Role::Receive => "receive",
-    }
-}
-
 /// What an operation consists of.
 #[derive(Clone, Copy)]
 enum Child {
@@ -157,7 +147,7 @@ impl UnitTrack {
             parts,
         };
         self.child(recorder, names, Part { child, from, to });
-        let is_array = matches!(self.role, Role::Array(_));
+        let is_array = self.role.is_array();
         let parts = busy.parts.iter().filter(|(_, cycles)| !cycles.is_zero());
         if is_array || parts.count() > 1 {
             if recorder.wants(Detail::Phases, from) {
@@ -314,7 +304,7 @@ impl UnitTrack {
                 parts,
             } => recorder.slice(&Slice {
                 track,
-                name: format_args!("{} {tile}", verb(self.role)),
+                name: format_args!("{} {tile}", self.role.verb()),
                 from,
                 to,
                 args: Some(format_args!(

@@ -4,15 +4,15 @@ use std::io::{self, Write};
 
 use quantities::{Bytes, Cycle};
 use tile_program::{
-    Busy, CoreId, FoldSpan, Observer, Operation, Platform, Role, ScratchpadId, UnitId, Waiting,
+    Busy, CoreId, Flow, FoldSpan, Observer, Operation, Platform, ScratchpadId, Waiting,
 };
 
 use crate::bandwidth::Bandwidth;
 use crate::counter::{Counter, Label, Level};
 use crate::flows::Fetches;
-use crate::metadata::{self, ARRAYS, DMA, DRAM, FIRST_UNIT, LEFT_OUT, LINKS, PASSES, SRAM, VECTOR};
+use crate::metadata::{self, ARRAYS, DRAM, LEFT_OUT, LINKS, PASSES, Processes, SRAM};
 use crate::rate::Scale;
-use crate::recorder::{Detail, Recorder, Slice, TrackId, escaped};
+use crate::recorder::{Detail, Recorder, Slice, escaped};
 use crate::track::{Names, UnitTrack};
 use crate::{TraceOptions, TraceSummary};
 
@@ -45,26 +45,27 @@ impl<W: Write> TraceWriter<W> {
         let unit_names: Vec<_> = units
             .map(|(core, unit, _)| escaped(&core.unit_name(unit)))
             .collect();
-        let units = platform.all_units();
-        let tracks: Vec<_> = units
-            .map(|(_, unit, role)| unit_track(unit, role))
+        let processes = Processes::of(platform);
+        let tracks: Vec<_> = platform
+            .all_units()
+            .map(|(_, unit, role)| UnitTrack::new(processes.track(unit, role), role))
             .collect();
-        metadata::write(&mut recorder, options, &tracks, &unit_names);
+        metadata::write(&mut recorder, options, &processes);
+        metadata::name_tracks(&mut recorder, &tracks, &unit_names);
         let counters = Counters::new(platform, options);
         let arrays = tracks.iter().zip(&unit_names).map(|(track, name)| {
-            let is_array = matches!(track.role, Role::Array(_));
+            let is_array = track.role.is_array();
             let label = (ARRAYS, name.clone(), "useful MACs/cycle");
             is_array.then(|| counters.counter(label, Scale::PER_CYCLE))
         });
         let macs = arrays.collect();
         let rates = platform.all_units().map(|(core, _, role)| {
             let memory = options.memory_bytes_per_second;
-            let (process, what, bus) = match role {
-                Role::Load => (DRAM, "dram read", memory),
-                Role::Store => (DRAM, "dram write", memory),
+            let (process, what, bus) = match role.flow()? {
+                Flow::FromMemory => (DRAM, "dram read", memory),
+                Flow::ToMemory => (DRAM, "dram write", memory),
                 // Over several links at once.
-                Role::Receive => (LINKS, "received", None),
-                Role::Array(_) | Role::Vector => return None,
+                Flow::FromLinks => (LINKS, "received", None),
             };
             let name = escaped(&format!("{}{what}", core.prefix));
             let scale = Scale::gigabytes_per_second(options.clock);
@@ -153,17 +154,6 @@ impl<W: Write> TraceWriter<W> {
     }
 }
 
-fn unit_track(unit: UnitId, role: Role) -> UnitTrack {
-    let pid = match role {
-        Role::Array(_) => ARRAYS,
-        Role::Vector => VECTOR,
-        Role::Load | Role::Store => DMA,
-        Role::Receive => LINKS,
-    };
-    let tid = FIRST_UNIT + u32::from(unit.0);
-    UnitTrack::new(TrackId { pid, tid }, role)
-}
-
 /// Makes the counters of a trace.
 struct Counters {
     /// The first cycle that is recorded.
@@ -206,14 +196,15 @@ impl<W: Write> Observer for TraceWriter<W> {
         let track = &mut self.tracks[busy.unit.index()];
         let has_slice = track.busy(&mut self.recorder, &self.names, busy);
         self.wants_folds = track.wants_phases();
-        match track.role {
-            Role::Load if has_slice => {
+        match track.role.flow() {
+            _ if !has_slice => {}
+            Some(Flow::FromMemory) => {
                 if let Some((from, _)) = self.recorder.clip(busy.from, busy.to) {
                     self.fetches.add(busy, from);
                 }
             }
-            Role::Array(_) | Role::Vector if has_slice => self.connect(busy),
-            _ => {}
+            None => self.connect(busy),
+            Some(Flow::ToMemory | Flow::FromLinks) => {}
         }
     }
 

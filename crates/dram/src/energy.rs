@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use crate::memory::Counters;
 use crate::preset::Preset;
 use crate::standard::Standard;
+use crate::vocabulary::Counters;
 
 /// Energies of a device's commands in picojoules, as `presets/energy.csv` has them.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -7,7 +7,7 @@
 use quantities::{Cycle, Frequency};
 use serde::{Deserialize, Serialize};
 
-use crate::memory::{Counters, Direction};
+use crate::vocabulary::{Counters, Direction};
 
 /// An ideal memory, as a user writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -45,7 +45,6 @@
 pub mod address;
 pub mod checker;
 pub mod command;
-pub mod command_trace;
 pub mod config;
 mod controller;
 pub mod energy;
@@ -54,17 +53,15 @@ pub mod ideal;
 pub mod memory;
 mod port;
 pub mod preset;
-pub mod replica;
-pub mod request;
-pub mod standalone;
 pub mod standard;
 pub mod timing;
-pub mod validate;
+mod vocabulary;
 
 pub use self::config::{
     DramConfig, MemoryConfig, OrganisationChange, Page, Policy, RefreshPolicy, Scheduler,
 };
 pub use address::{Hash, Share};
 pub use ideal::{Bandwidth, IdealConfig};
-pub use memory::{Causes, Channel, Counters, Direction, Done, Memory};
+pub use memory::{Channel, Memory};
 pub use port::{ChannelPort, PortEvent, Transfer};
+pub use vocabulary::{Causes, Counters, Direction, Done};

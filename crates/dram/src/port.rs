@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use quantities::Cycle;
 
-use crate::memory::{Channel, Counters, Direction, Done};
+use crate::memory::Channel;
+use crate::vocabulary::{Counters, Direction, Done};
 
 /// What is asked of a channel: a range of its own bursts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Figures times counts: where the joules went.
 
-use tile_program::{Cause, Class, Dataflow, ScratchpadId, VectorKind};
+use pe_array::dataflow::{Mapping, Operand};
+use tile_program::{Cause, Class, ScratchpadId, VectorKind};
 
 use crate::counts::{ArrayCounts, CLASSES, Counts};
 use crate::file::Basis;
@@ -297,10 +298,10 @@ impl Priced {
 /// Bits that shift through rows on their way in (a stationary operand) or out (results that stand).
 /// On average an element passes half of the rows.
 fn shifted_bits(part: &ArrayPart, count: &ArrayCounts) -> u64 {
-    let bits = match part.dataflow {
-        Dataflow::WeightStationary => count.b_bits,
-        Dataflow::InputStationary => count.a_bits,
-        Dataflow::OutputStationary => count.c_bits,
+    let bits = match Mapping::of(part.dataflow).stays {
+        Operand::A => count.a_bits,
+        Operand::B => count.b_bits,
+        Operand::C => count.c_bits,
     };
     let twice = u128::from(bits) * u128::from(part.rows + 1);
     u64::try_from(twice / 2).unwrap_or(u64::MAX)

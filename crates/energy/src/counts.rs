@@ -2,7 +2,7 @@
 
 use quantities::Cycle;
 use tile_program::{
-    Activity, Class, GemmTile, Observer, Operation, Platform, Role, ScratchpadId, VectorKind,
+    Activity, Class, Flow, GemmTile, Observer, Operation, Platform, Role, ScratchpadId, VectorKind,
     VectorTile, Work,
 };
 
@@ -96,9 +96,10 @@ impl Counter {
     pub fn new(platform: &Platform) -> Self {
         let arrays = platform.all_units().map(|(_, _, role)| match role {
             Role::Array(place) => Some(place),
-            Role::Vector | Role::Load | Role::Store | Role::Receive => None,
+            _ => None,
         });
-        let loads = platform.all_units().map(|(_, _, role)| role == Role::Load);
+        let loads = platform.all_units();
+        let loads = loads.map(|(_, _, role)| role.flow() == Some(Flow::FromMemory));
         let counts = platform.cores.iter();
         Self {
             loads: loads.collect(),

@@ -1,6 +1,7 @@
 //! A machine in a technology: the energy of each part's steps, and how large the machine is.
 
 use pe_array::PeKind;
+use pe_array::dataflow::{Mapping, Operand};
 use quantities::Bytes;
 use tile_program::{Dataflow, ScratchpadId};
 
@@ -165,21 +166,22 @@ impl Priced {
 
 fn array(technology: &Technology, part: &ArrayPart) -> Result<Array, MissingPe> {
     let pe = technology.pe(&part.kind)?;
-    let [a, b, c] = [
-        part.kind.activation,
-        part.kind.weight,
-        part.kind.accumulator,
-    ]
-    .map(|format| format.bits().get());
-    let (moving_bits, standing_bits) = match part.dataflow {
-        Dataflow::OutputStationary => (a + b + c, c),
-        Dataflow::WeightStationary => (a + c, 0),
-        Dataflow::InputStationary => (b + c, 0),
+    let bits = |operand: Operand| {
+        let format = match operand {
+            Operand::A => part.kind.activation,
+            Operand::B => part.kind.weight,
+            Operand::C => part.kind.accumulator,
+        };
+        format.bits().get()
     };
+    let mapping = Mapping::of(part.dataflow);
+    let moving_bits = mapping.moves.iter().copied().map(bits).sum();
+    let standing_bits = mapping.accumulates().map_or(0, bits);
     // Wider operands take several passes of the same PE, each a step of it.
     let passes = u64::max(
         1,
-        (a * b).div_ceil(pe.kind.activation.bits().get() * pe.kind.weight.bits().get()),
+        (bits(Operand::A) * bits(Operand::B))
+            .div_ceil(pe.kind.activation.bits().get() * pe.kind.weight.bits().get()),
     );
     let operation = PerEvent::new(pe.operation.value.attojoules().saturating_mul(passes));
     Ok(Array {

@@ -8,6 +8,19 @@ use quantities::{Cycle, Cycles};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ComponentId(pub(crate) u32);
 
+impl ComponentId {
+    /// The id that the `index`-th added component of a simulation has or will have, so that components
+    /// and the world can be made knowing each other. Whoever uses it before the component is added
+    /// asserts that [`Simulation::add`](crate::Simulation::add) returns the same.
+    ///
+    /// # Panics
+    /// If the index does not fit 32 bits.
+    #[must_use]
+    pub fn of_index(index: usize) -> Self {
+        Self(u32::try_from(index).expect("fewer than 2^32 components"))
+    }
+}
+
 /// Who wakes when: the part of a simulation that components reach through [`Context`].
 #[derive(Debug)]
 pub(crate) struct Scheduler {

@@ -7,14 +7,12 @@
 //! * [`Timeline`]: clock domains on one exact integer grid.
 //! * [`WakeQueue`]: at most one wake-up per component, so the queue holds components, not traffic.
 //! * [`Phase`]: the closed order inside an instant.
-//! * [`Channel`]: a bounded link with latency and back-pressure. The simulator's machine does not use
-//!   it: its units meet in the world.
 //! * [`RunError`]: a deadlock names who waits for whom; a livelock, a limit and a wake-up into the
 //!   past name the parties.
 //!
 //! # Ordering guarantees
 //!
-//! Each has a test of its name (`g1_…` to `g10_…`).
+//! Each has a test of its name (`g1_…` to `g8_…`).
 //!
 //! 1. Time never goes back: wake-ups happen in the order of their instants.
 //! 2. Inside an instant, wake-ups happen in the order of [`Phase`].
@@ -25,22 +23,16 @@
 //!    happens at the later one.
 //! 6. A wake-up into the past (an instant gone by, or an earlier phase of this instant) ends the
 //!    run with an error that names who asked and who was meant.
-//! 7. What is sent over a channel is received in the order sent, never before its latency is over,
-//!    and the receiver is awake at the first of its edges at which it can be.
-//! 8. A sender refused by a full channel is woken in [`Phase::Retry`] of the instant in which a
-//!    place falls free (or at its next edge).
-//! 9. When nothing can wake and a component still waits, the run ends with a deadlock report of
+//! 7. When nothing can wake and a component still waits, the run ends with a deadlock report of
 //!    all who wait.
-//! 10. The same components, world and calls give the same wake-ups: nothing depends on addresses,
-//!     hashing, threads or the wall clock.
+//! 8. The same components, world and calls give the same wake-ups: nothing depends on addresses,
+//!    hashing, threads or the wall clock.
 
-mod channel;
 mod clock;
 mod context;
 mod queue;
 mod simulation;
 
-pub use channel::{Channel, Full};
 pub use clock::{ClockError, DomainId, Instant, Timeline};
 pub use context::{ComponentId, Context};
 pub use queue::{Phase, WakeQueue};

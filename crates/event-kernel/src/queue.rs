@@ -12,15 +12,11 @@ use crate::{ComponentId, Instant};
 /// instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// What was under way arrives: channel items become visible, work that ends now is complete.
+    /// What was under way arrives: data are there, and work that ends now is complete.
     #[default]
     Deliver,
     /// Components act on what they see.
     Act,
-    /// Those who were refused in this instant try again.
-    Retry,
-    /// Samplers look; nobody changes the world any more.
-    Observe,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

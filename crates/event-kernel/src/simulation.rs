@@ -9,7 +9,7 @@ use quantities::Cycle;
 /// A part of the simulated system. It sleeps until it is woken; all that it shares with others is
 /// in the world `W`.
 pub trait Component<W> {
-    /// Acts at the current instant. The only ways to be woken again are the context and channels.
+    /// Acts at the current instant. Only through a context is it woken again.
     fn wake(&mut self, world: &mut W, context: &mut Context<'_>);
 
     /// What the component waits for when nothing can wake it any more; `None` if it is content.
@@ -138,16 +138,6 @@ impl<'a, W> Simulation<'a, W> {
         }
     }
 
-    /// The id that the `index`-th added component has or will have, so that components and the
-    /// world can be made knowing each other.
-    ///
-    /// # Panics
-    /// If the index does not fit 32 bits.
-    #[must_use]
-    pub fn id(index: usize) -> ComponentId {
-        ComponentId(u32::try_from(index).expect("fewer than 2^32 components"))
-    }
-
     /// Adds a component; it is woken at edge 0 of its clock, in the order of addition.
     pub fn add(
         &mut self,
@@ -155,7 +145,7 @@ impl<'a, W> Simulation<'a, W> {
         domain: DomainId,
         component: impl Component<W> + 'a,
     ) -> ComponentId {
-        let id = Self::id(self.components.len());
+        let id = ComponentId::of_index(self.components.len());
         self.components.push(Box::new(component));
         self.names.push(name.into());
         self.scheduler.domains.push(domain);

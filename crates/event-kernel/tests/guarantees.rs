@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use event_kernel::{
-    Channel, Component, Context, Limits, Phase, RunError, Simulation, Timeline, WaitsFor, WakeQueue,
+    Component, ComponentId, Context, Limits, Phase, RunError, Simulation, Timeline, WaitsFor,
+    WakeQueue,
 };
 use proptest::prelude::*;
 use quantities::{Cycle, Cycles, Frequency};
@@ -62,7 +63,7 @@ fn g1_time_never_goes_back() {
 fn g2_phases_of_an_instant_follow_their_order() {
     let (line, clock) = single();
     let mut simulation = Simulation::new(line);
-    for phase in [Phase::Observe, Phase::Retry, Phase::Act, Phase::Deliver] {
+    for phase in [Phase::Act, Phase::Deliver] {
         simulation.add(
             "actor",
             clock,
@@ -78,10 +79,7 @@ fn g2_phases_of_an_instant_follow_their_order() {
     let mut log = Log::new();
     simulation.run(&mut log, Limits::default()).unwrap();
     let phases: Vec<_> = log.iter().map(|&(_, _, phase)| phase).collect();
-    assert_eq!(
-        phases,
-        [Phase::Deliver, Phase::Act, Phase::Retry, Phase::Observe]
-    );
+    assert_eq!(phases, [Phase::Deliver, Phase::Act]);
 }
 
 #[test]
@@ -136,7 +134,7 @@ fn g5_a_component_wakes_on_its_own_edges_only() {
     let line = clocks(&[1000, 300]);
     let (fast, slow) = (line.domain(0), line.domain(1));
     let mut simulation = Simulation::new(line);
-    let target = Simulation::<Log>::id(1);
+    let target = ComponentId::of_index(1);
     simulation.add(
         "fast",
         fast,
@@ -168,7 +166,7 @@ fn g5_a_component_wakes_on_its_own_edges_only() {
 fn g6_a_wake_into_the_past_names_both_parties() {
     let (line, clock) = single();
     let mut simulation = Simulation::new(line);
-    let victim = Simulation::<()>::id(1);
+    let victim = ComponentId::of_index(1);
     simulation.add(
         "culprit",
         clock,
@@ -199,94 +197,6 @@ fn g6_a_wake_into_the_past_names_both_parties() {
     assert_eq!((edge, phase), (Cycle(5), Phase::Deliver));
 }
 
-struct Link {
-    channel: Channel<u64>,
-    sent: Vec<(u64, u64)>,
-    received: Vec<(u64, u64)>,
-    retried_at: Vec<(u64, Phase)>,
-}
-
-/// A sender of `count` numbered items as fast as accepted, and a receiver that takes one item
-/// every `pace` cycles of its own clock.
-fn link(sender: u64, receiver: u64, capacity: usize, latency: u64, count: u64, pace: u64) -> Link {
-    let line = clocks(&[sender, receiver]);
-    let domains = (line.domain(0), line.domain(1));
-    let mut simulation = Simulation::new(line);
-    let ids = (Simulation::<Link>::id(0), Simulation::<Link>::id(1));
-    let mut next = 0;
-    simulation.add(
-        "sender",
-        domains.0,
-        Actor(move |world: &mut Link, context: &mut Context<'_>| {
-            if context.phase() == Phase::Retry {
-                world
-                    .retried_at
-                    .push((context.now_in(domains.1).get(), context.phase()));
-            }
-            while next < count && world.channel.send(context, next).is_ok() {
-                world.sent.push((next, context.now().get()));
-                next += 1;
-            }
-        }),
-    );
-    let mut free_at = Cycle(0);
-    simulation.add(
-        "receiver",
-        domains.1,
-        Actor(move |world: &mut Link, context: &mut Context<'_>| {
-            if context.now() < free_at {
-                context.wake_me_at(free_at, Phase::Act);
-            } else if let Some(item) = world.channel.receive(context) {
-                world.received.push((item, context.now().get()));
-                free_at = context.now() + Cycles(pace);
-                context.wake_me_at(free_at, Phase::Act);
-            }
-        }),
-    );
-    let channel = Channel::new(ids.0, ids.1, capacity, Cycles(latency));
-    let mut world = Link {
-        channel,
-        sent: vec![],
-        received: vec![],
-        retried_at: vec![],
-    };
-    simulation.run(&mut world, Limits::default()).unwrap();
-    world
-}
-
-#[test]
-fn g8_a_refused_sender_is_woken_when_a_place_falls_free() {
-    let world = link(1000, 1000, 2, 3, 5, 10);
-    let received: Vec<_> = world.received.iter().map(|&(_, at)| at).collect();
-    assert_eq!(received, [3, 13, 23, 33, 43]);
-    // Each of the first three takes frees a place that somebody waits for.
-    assert_eq!(
-        world.retried_at,
-        [(3, Phase::Retry), (13, Phase::Retry), (23, Phase::Retry)]
-    );
-}
-
-proptest! {
-    #[test]
-    fn g7_items_arrive_in_order_and_not_before_their_latency(
-        sender in 1u64..50, receiver in 1u64..50, capacity in 1usize..6, latency in 1u64..9,
-        count in 0u64..40, pace in 1u64..7,
-    ) {
-        let world = link(sender, receiver, capacity, latency, count, pace);
-        prop_assert_eq!(world.received.len() as u64, count);
-        let line = clocks(&[sender, receiver]);
-        for (&(sent, at), &(received, when)) in world.sent.iter().zip(&world.received) {
-            prop_assert_eq!(sent, received);
-            let visible = line.convert(line.domain(0), Cycle(at + latency), line.domain(1));
-            prop_assert!(Cycle(when) >= visible);
-            // A receiver that is free takes the item at the very first edge it can.
-            if pace == 1 && receiver <= sender && capacity == 1 {
-                prop_assert_eq!(Cycle(when), visible);
-            }
-        }
-    }
-}
-
 struct Stuck(Option<WaitsFor>);
 
 impl Component<()> for Stuck {
@@ -297,12 +207,12 @@ impl Component<()> for Stuck {
 }
 
 #[test]
-fn g9_a_deadlock_names_who_waits_for_whom() {
+fn g7_a_deadlock_names_who_waits_for_whom() {
     let (line, clock) = single();
     let mut simulation = Simulation::new(line);
     let waits = |whom, what: &str| {
         Stuck(Some(WaitsFor {
-            whom: Some(Simulation::<()>::id(whom)),
+            whom: Some(ComponentId::of_index(whom)),
             what: what.into(),
         }))
     };
@@ -318,13 +228,13 @@ fn g9_a_deadlock_names_who_waits_for_whom() {
 }
 
 #[test]
-fn g10_the_same_calls_give_the_same_wakes() {
+fn g8_the_same_calls_give_the_same_wakes() {
     let run = || {
         let line = clocks(&[700, 333, 1000]);
         let domains = [line.domain(0), line.domain(1), line.domain(2)];
         let mut simulation = Simulation::new(line);
         for index in 0..20_u64 {
-            let other = Simulation::<Log>::id((index as usize * 7 + 3) % 20);
+            let other = ComponentId::of_index((index as usize * 7 + 3) % 20);
             let domain = domains[index as usize % 3];
             simulation.add(
                 "actor",
@@ -333,8 +243,8 @@ fn g10_the_same_calls_give_the_same_wakes() {
                     log.push(("actor", index * 1000 + context.now().get(), context.phase()));
                     if context.now().get() < 50 {
                         context.wake_me_in(Cycles(1 + index % 5), Phase::Deliver);
-                        if context.phase() != Phase::Retry {
-                            context.wake(other, Phase::Retry);
+                        if context.phase() != Phase::Act {
+                            context.wake(other, Phase::Act);
                         }
                     }
                 }),
@@ -403,12 +313,7 @@ enum Call {
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    let phase = prop_oneof![
-        Just(Phase::Deliver),
-        Just(Phase::Act),
-        Just(Phase::Retry),
-        Just(Phase::Observe)
-    ];
+    let phase = prop_oneof![Just(Phase::Deliver), Just(Phase::Act)];
     prop_oneof![
         3 => (0usize..8, 0u64..12, phase)
             .prop_map(|(who, at, phase)| Call::Schedule { who, at, phase }),
@@ -425,7 +330,7 @@ proptest! {
         for (sequence, call) in calls.into_iter().enumerate() {
             match call {
                 Call::Schedule { who, at, phase } => {
-                    let id = Simulation::<()>::id(who);
+                    let id = ComponentId::of_index(who);
                     queue.schedule(id, line.instant(clock, Cycle(at)), phase);
                     let pending = model.iter().find(|&(_, &w)| w == who).map(|(&key, _)| key);
                     if pending.is_none_or(|(time, ph, _)| (at, phase) < (time, ph)) {
@@ -437,7 +342,7 @@ proptest! {
                 }
                 Call::Pop => {
                     let expected = model.pop_first().map(|((at, phase, _), who)| {
-                        (Simulation::<()>::id(who), line.instant(clock, Cycle(at)), phase)
+                        (ComponentId::of_index(who), line.instant(clock, Cycle(at)), phase)
                     });
                     prop_assert_eq!(queue.pop(), expected);
                 }

@@ -3,12 +3,11 @@
 //! * [`Point`] is a workload on a machine; [`measure_all`] runs many, in parallel, with results in
 //!   the order of the points: the same bytes at any number of threads.
 //! * [`published`] holds what is known of the published figures: how their models differ from the
-//!   real ones, how their cycles were counted, and how a file of them is compared cell by cell.
-//! * [`counters`] sets the ledger of a machine's array beside the counters of the hardware.
+//!   real ones, how their cycles were counted, and how they are compared cell by cell.
 //! * [`what_if`] asks what a part made S times faster brings: by Amdahl's law, and on the machine.
 //! * [`beyond`] asks what the published account leaves out.
 //! * [`reproduce`](mod@reproduce) answers the published question for all models, contexts and machines.
-//! * [`machines`] sets predictions beside what was published of real machines.
+//! * [`machines`] predicts how long a workload or a list of kernels takes with the serial work around it.
 //! * [`price`] tells energy and area of a machine and its run.
 //! * [`figure`] draws, as SVG and PNG.
 //!
@@ -17,9 +16,7 @@
 //! files.
 
 pub mod beyond;
-pub mod counters;
 pub mod figure;
-mod golden;
 mod lab;
 pub mod machines;
 mod point;
@@ -29,5 +26,4 @@ pub mod reproduce;
 pub mod sheet;
 pub mod what_if;
 
-pub use golden::GoldenError;
 pub use point::{Gemms, Measured, Point, PointError, measure_all};

@@ -107,9 +107,6 @@ impl Value {
     /// As a cell of a CSV file: all digits that there are, no unit.
     fn csv(&self) -> String {
         match self {
-            Self::Text(text) if text.contains([',', '"', '\n']) => {
-                format!("\"{}\"", text.replace('"', "\"\""))
-            }
             Self::Text(text) => text.clone(),
             Self::Count(count) => count.to_string(),
             Self::Share(value) | Self::Factor(value) | Self::Quantity(value) => {
@@ -189,15 +186,20 @@ impl Sheet {
     }
 
     /// As comma-separated values.
+    ///
+    /// # Panics
+    /// Never: writing to memory does not fail, and all rows have a cell for each column.
     #[must_use]
     pub fn csv(&self) -> String {
-        let keys: Vec<_> = self.columns.iter().map(|column| column.key).collect();
-        let mut text = keys.join(",") + "\n";
-        for row in &self.rows {
-            let cells: Vec<_> = row.iter().map(Value::csv).collect();
-            text += &(cells.join(",") + "\n");
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let head = self.columns.iter().map(|column| column.key.to_owned());
+        let rows = self.rows.iter();
+        let rows = rows.map(|row| row.iter().map(Value::csv).collect::<Vec<_>>());
+        for record in std::iter::once(head.collect()).chain(rows) {
+            writer.write_record(record).expect("a cell for each column");
         }
-        text
+        let bytes = writer.into_inner().expect("memory takes all bytes");
+        String::from_utf8(bytes).expect("made of strings")
     }
 }
 

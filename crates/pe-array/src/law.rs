@@ -24,45 +24,18 @@
 //! last of them. The add alone closes the loop over steps (OS) or over rows (WS, IS), so L counts
 //! once a fold.
 //!
-//! **OS.** The sums of (i, j) are complete X + i + j after the start of the stream, where
-//! X = W + L − 1. A column shifts south once its last row is complete, one row a cycle, through
-//! the tap: the last of its r results is out r cycles later.
+//! How results leave and how a stationary tile enters is derived in the file of each dataflow:
+//! `dataflow/output_stationary.rs`, `dataflow/weight_stationary.rs` and
+//! `dataflow/input_stationary.rs`. By itself, a fold takes the sum of its phases (`Serial`).
 //!
-//! ```text
-//!   Serial, OS      (r − 1) + (c − 1)   +   W + L − 1   +   r
-//!                        fill                compute       drain
-//! ```
-//!
-//! **WS.** First the stationary tile comes down the columns, row 0 first; each PE keeps the first
-//! weight that it meets and passes the others on. Row i's weight enters in cycle i, is kept in
-//! cycle 2i, and is needed by the wavefront at r + i at the soonest: r cycles of load, and not one
-//! less. Sums then move down the rows along with the wavefront and are out of row r − 1 when the
-//! last step has passed it; the tap's register is one cycle more. **IS** is WS with the operands'
-//! roles exchanged.
-//!
-//! ```text
-//!   Serial, WS   r   +   (r − 1) + (c − 1)   +   W + L − 1   +   1
-//!               load          fill                compute      drain
-//! ```
-//!
-//! **Overlapped.** The next fold's operands follow the last one's without a gap, unless
-//! * OS: the shadow accumulators of a PE still hold results. A PE's own result leaves it one cycle
-//!   a row after the wavefront, the drain moves as the wavefront does, and so the next fold's last
-//!   step may not enter (0,0) sooner than `drain` cycles after this fold's; a fold of r′ < r rows
-//!   is complete r − r′ cycles sooner and must wait for the tap as long.
-//! * WS, IS: the next tile is not loaded. Its first weight may enter the shadow register of row 0
-//!   in the cycle in which that row's weight is taken, which is when this fold's first step enters,
-//!   τ(0) after its stream begins; the next stream begins when the load is complete. And a fold of r′ < r rows reaches its tap sooner: its
-//!   first result may not meet this fold's last, which costs r − r′ − I + 1 cycles where that is
-//!   positive.
+//! **Overlapped.** The next fold's operands follow the last one's without a gap, unless what stays in
+//! the array stands in their way: results that have not left (OS), or a tile that is not loaded (WS,
+//! IS).
 //!
 //! Writing E for the cycle in which a fold's stream ends, all of this is
 //!
 //! ```text
 //!   E(0) = load(0) + W(0)          E(f+1) = E(f) + W(f+1) + wait(f, f+1)
-//!
-//!   OS      wait = max(0, drain(f) + max(0, r − r′) − W(f+1))
-//!   WS, IS  wait = max(0, τ(0) + load(f+1) − W(f), r − r′ − I + 1 if r > r′)
 //!
 //!   last MAC of f = E(f) + L − 1 + (r − 1) + (c − 1)       end of f = last MAC + drain(f)
 //! ```
@@ -70,9 +43,8 @@
 //! A narrow fold after a wide one may end first, in its few columns: the tile ends with whichever
 //! of the two is later.
 
-use tile_program::Dataflow;
-
 use crate::config::Resolved;
+use crate::dataflow::Mapping;
 use crate::feed::{Feed, Pace};
 use crate::{Convention, Fold};
 
@@ -119,9 +91,9 @@ impl Spans {
     }
 }
 
-/// Cycles for which a fold's stream is held back, and why.
+/// Cycles for which a fold's stream is held back behind the one before, and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Hold {
+pub(crate) struct Stall {
     /// The stationary tile is not there.
     pub(crate) load: u64,
     /// Results are in the way.
@@ -130,9 +102,27 @@ pub(crate) struct Hold {
     pub(crate) port: u64,
 }
 
-impl Hold {
+impl Stall {
     pub(crate) fn cycles(self) -> u64 {
         self.load + self.drain + self.port
+    }
+}
+
+/// A fold and the one that streams behind it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Succession {
+    pub(crate) fold: Fold,
+    pub(crate) spans: Spans,
+    pub(crate) next: Fold,
+    pub(crate) next_spans: Spans,
+    /// The initiation interval of the PEs.
+    pub(crate) interval: u64,
+}
+
+impl Succession {
+    /// How many rows fewer the next fold uses; 0 if it uses as many or more.
+    pub(crate) fn fewer_rows(&self) -> u64 {
+        self.fold.rows.saturating_sub(self.next.rows)
     }
 }
 
@@ -161,33 +151,32 @@ impl Law {
             kind,
             tiles: _,
         } = self.array;
-        let stationary = dataflow != Dataflow::OutputStationary;
+        let mapping = Mapping::of(dataflow);
+        let loads = mapping.loads();
         let charged = match timing {
             Convention::ScaleSim => Fold { rows, columns },
             Convention::Serial | Convention::Overlapped => fold,
         };
-        let (row_rate, column_rate) = match dataflow {
-            Dataflow::OutputStationary | Dataflow::WeightStationary => (self.feed.a, self.feed.b),
-            Dataflow::InputStationary => (self.feed.b, self.feed.a),
-        };
+        let row_rate = self.feed.rate(mapping.west);
+        let column_rate = self.feed.rate(mapping.north);
         let row_pace = Pace::of(fold.rows * kind.group, row_rate);
         // A row of the fold belongs to one block: so many of its columns hold something.
         let own = fold.columns / self.side_by_side;
-        let entering = if stationary { own } else { fold.columns };
+        let entering = if loads { own } else { fold.columns };
         let column_pace = Pace::of(entering * kind.group, column_rate);
         let result_pace = Pace::of(fold.columns, self.feed.c);
         let shifted_pace = Pace::of(own, self.feed.c);
         // What enters with each step: both operands (OS), or one operand against one result.
-        let pace = row_pace.slower(if stationary { result_pace } else { column_pace });
+        let pace = row_pace.slower(if loads { result_pace } else { column_pace });
         let steps = self.steps.checked_mul(interval)?;
         let stream = pace.stream_cycles(self.steps, interval)?;
         let shifted = |pace: Pace| Some(pace.stream_cycles(fold.rows, 1)? - fold.rows);
-        let (load, load_stall) = if stationary {
+        let (load, load_stall) = if loads {
             (charged.rows, shifted(column_pace)?)
         } else {
             (0, 0)
         };
-        let (drain, drain_stall) = match (timing, stationary) {
+        let (drain, drain_stall) = match (timing, loads) {
             (Convention::ScaleSim, true) => (0, 0),
             (Convention::ScaleSim, false) => (0, shifted(shifted_pace)?),
             (_, true) => (1, 0),
@@ -212,33 +201,14 @@ impl Law {
     }
 
     /// How long the stream of `next` is held back behind that of `fold` (`Overlapped`).
-    pub(crate) fn hold(&self, (fold, spans): (Fold, Spans), next: (Fold, Spans)) -> Hold {
-        let (next_fold, next) = next;
-        let fewer = fold.rows.saturating_sub(next_fold.rows);
-        if self.array.dataflow == Dataflow::OutputStationary {
-            let cycles = (spans.whole_drain() + fewer).saturating_sub(next.stream());
-            let port = cycles.min(spans.drain_stall);
-            return Hold {
-                load: 0,
-                drain: cycles - port,
-                port,
-            };
-        }
-        let load = (spans.lead + next.whole_load()).saturating_sub(spans.stream());
-        let tap = (fewer + 1).saturating_sub(self.array.interval);
-        let tap = if fewer > 0 { tap } else { 0 };
-        if tap > load {
-            return Hold {
-                load: 0,
-                drain: tap,
-                port: 0,
-            };
-        }
-        let port = load.min(next.load_stall);
-        Hold {
-            load: load - port,
-            drain: 0,
-            port,
-        }
+    pub(crate) fn stall(&self, fold: (Fold, Spans), next: (Fold, Spans)) -> Stall {
+        let pair = Succession {
+            fold: fold.0,
+            spans: fold.1,
+            next: next.0,
+            next_spans: next.1,
+            interval: self.array.interval,
+        };
+        (Mapping::of(self.array.dataflow).stall)(&pair)
     }
 }

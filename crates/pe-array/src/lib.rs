@@ -7,18 +7,18 @@
 //!
 //! ```text
 //!   GEMM tile ──► folds ──► spans of one fold ──► folds in a row ──► TileTiming
-//!                 fold.rs   law.rs                closed.rs          parts, stamps, traffic
+//!                 fold.rs   law.rs, dataflow/     totals.rs          parts, stamps, traffic
 //! ```
 //!
 //! Folds of a tile repeat, so all of this is closed forms: the cost of an answer does not depend
 //! on the size of the tile. The laws, the hardware they describe and their derivation stand in
 //! [`law`].
 //!
-//! Beside the laws stands what proves them: [`grid`] moves values from PE to PE, [`rtl`] compares
-//! with the project's SystemVerilog, [`scalesim`] with a published tool whose files it reads.
+//! Beside the laws stands [`grid`], which moves values from PE to PE. The crate `validation` compares
+//! both with the project's SystemVerilog, and the laws with SCALE-Sim.
 
-mod closed;
 mod config;
+pub mod dataflow;
 mod element;
 mod feed;
 mod fold;
@@ -26,9 +26,8 @@ pub mod grid;
 mod kind;
 pub mod law;
 mod model;
-pub mod rtl;
-pub mod scalesim;
 mod timing;
+mod totals;
 
 pub use config::{ArrayConfig, Convention, Tiles};
 pub use element::{Element, Variant};

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tile_program::{Dataflow, GemmTile};
 
 use crate::config::Resolved;
+use crate::dataflow::{Blocks, Dimensions, Mapping, Operand, Spatial};
 use crate::fold::{Cut, Folds};
 use crate::law::Law;
 use crate::{ArrayConfig, Convention, Feed, NumberFormat, PeKind, TileTiming, Tiles, kind};
@@ -103,7 +104,7 @@ impl ArrayModel {
     /// # Errors
     /// Whole tiles, unless weights stay in the array.
     pub fn with_tiles(&self, tiles: Tiles) -> Result<Self, FieldError> {
-        if tiles == Tiles::Whole && self.array.dataflow != Dataflow::WeightStationary {
+        if tiles == Tiles::Whole && Mapping::of(self.array.dataflow).stays != Operand::B {
             return Err(FieldError::new(
                 "tiles",
                 format!("{:?} arrays keep no tiles of weights", self.array.dataflow),
@@ -241,12 +242,12 @@ impl ArrayModel {
     /// counts one GEMM at a time.
     #[must_use]
     pub fn most_side_by_side(&self, m: u64, n: u64, k: u64) -> u64 {
-        let (rows, columns, _) = self.spatial(m, n, k);
+        let Spatial { rows, columns, .. } = self.spatial(m, n, k);
         let fit = (self.array.rows / rows).min(self.array.columns / columns);
-        let no_zero = match self.array.dataflow {
-            Dataflow::OutputStationary => false,
-            Dataflow::WeightStationary => self.array.kind.weight == NumberFormat::Bit,
-            Dataflow::InputStationary => self.array.kind.activation == NumberFormat::Bit,
+        let no_zero = match Mapping::of(self.array.dataflow).stays {
+            Operand::A => self.array.kind.activation == NumberFormat::Bit,
+            Operand::B => self.array.kind.weight == NumberFormat::Bit,
+            Operand::C => false,
         };
         if no_zero || self.array.timing == Convention::ScaleSim || self.array.tiles == Tiles::Whole
         {
@@ -257,18 +258,18 @@ impl ArrayModel {
     }
 
     /// Rows and columns of the array that a GEMM spreads over, and the steps that it streams.
-    fn spatial(&self, m: u64, n: u64, k: u64) -> (u64, u64, u64) {
+    fn spatial(&self, m: u64, n: u64, k: u64) -> Spatial {
         // A lookup PE takes a group of products a step; the last group need not be full.
         let k = k.div_ceil(self.array.kind.group);
-        match self.array.dataflow {
-            Dataflow::OutputStationary => (m, n, k),
-            Dataflow::WeightStationary => (k, n, m),
-            Dataflow::InputStationary => (k, m, n),
-        }
+        Mapping::of(self.array.dataflow).spatial(Dimensions { m, n, k })
     }
 
     fn timing(&self, tile: &GemmTile, feed: &Feed) -> Option<TileTiming> {
-        let (rows, columns, steps) = self.spatial(tile.m, tile.n, tile.k);
+        let Spatial {
+            rows,
+            columns,
+            steps,
+        } = self.spatial(tile.m, tile.n, tile.k);
         let side_by_side = tile.side_by_side;
         let macs = product([tile.m, tile.n, tile.k, tile.repeat])?;
         let (rows, columns, moved) = match self.array.tiles {
@@ -287,7 +288,11 @@ impl ArrayModel {
         let rows = Cut::new(rows, self.array.rows);
         let columns = Cut::new(columns, self.array.columns);
         let cut = Folds::new(rows, columns, tile.repeat / side_by_side)?;
-        let traffic = self.traffic(&moved, rows.blocks(), columns.blocks())?;
+        let blocks = Blocks {
+            rows: rows.blocks(),
+            columns: columns.blocks(),
+        };
+        let traffic = self.traffic(&moved, blocks)?;
         let law = Law {
             array: self.array,
             feed: *feed,
@@ -297,20 +302,16 @@ impl ArrayModel {
         TileTiming::new(law, cut, macs, traffic)
     }
 
-    fn traffic(&self, tile: &GemmTile, row_blocks: u64, column_blocks: u64) -> Option<Traffic> {
+    fn traffic(&self, tile: &GemmTile, blocks: Blocks) -> Option<Traffic> {
         let a = product([tile.m, tile.k, tile.repeat])?;
         let b = product([tile.k, tile.n, tile.repeat])?;
         let c = product([tile.m, tile.n, tile.repeat])?;
-        let (a_times, b_times, c_times) = match self.array.dataflow {
-            Dataflow::OutputStationary => (column_blocks, row_blocks, 1),
-            Dataflow::WeightStationary => (column_blocks, 1, row_blocks),
-            Dataflow::InputStationary => (1, column_blocks, row_blocks),
-        };
+        let times = Mapping::of(self.array.dataflow).passes(blocks);
         Some(Traffic {
-            a_reads: a.checked_mul(a_times)?,
-            b_reads: b.checked_mul(b_times)?,
-            c_reads: c.checked_mul(c_times - u64::from(!tile.accumulate))?,
-            c_writes: c.checked_mul(c_times)?,
+            a_reads: a.checked_mul(times.a)?,
+            b_reads: b.checked_mul(times.b)?,
+            c_reads: c.checked_mul(times.c - u64::from(!tile.accumulate))?,
+            c_writes: c.checked_mul(times.c)?,
         })
     }
 

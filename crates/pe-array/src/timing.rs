@@ -3,9 +3,9 @@
 use quantities::{Cycle, Cycles};
 use tile_program::Cause;
 
-use crate::closed::{Closed, Sheet};
 use crate::fold::Folds;
-use crate::law::{Hold, Law, Spans};
+use crate::law::{Law, Spans, Stall};
+use crate::totals::{FoldTable, TileTotals};
 use crate::{Convention, Fold, Traffic};
 
 /// Cycles of a tile by cause.
@@ -39,8 +39,8 @@ pub struct TileTiming {
     pub mac_slots: u128,
     /// Elements that pass the scratchpads' ports.
     pub traffic: Traffic,
-    sheet: Sheet,
-    closed: Closed,
+    table: FoldTable,
+    totals: TileTotals,
 }
 
 /// One phase of a fold, in cycles since the tile's start.
@@ -77,21 +77,21 @@ pub struct FoldTiming {
 impl TileTiming {
     /// `None` if the cycles do not fit 64 bits.
     pub(crate) fn new(law: Law, cut: Folds, macs: u64, traffic: Traffic) -> Option<Self> {
-        let sheet = Sheet::new(law, cut)?;
-        let closed = sheet.closed()?;
+        let table = FoldTable::new(law, cut)?;
+        let totals = table.totals()?;
         let pes = u128::from(law.array.rows) * u128::from(law.array.columns);
         let products = pes * u128::from(law.array.kind.group);
         Some(Self {
-            total: Cycles(closed.total),
-            occupied: Cycles(closed.occupied_parts.total()?),
-            parts: closed.parts.parts(),
-            occupied_parts: closed.occupied_parts.parts(),
+            total: Cycles(totals.total),
+            occupied: Cycles(totals.occupied_parts.total()?),
+            parts: totals.parts.parts(),
+            occupied_parts: totals.occupied_parts.parts(),
             folds: cut.total(),
             macs,
-            mac_slots: products * u128::from(closed.total) / u128::from(law.array.interval),
+            mac_slots: products * u128::from(totals.total) / u128::from(law.array.interval),
             traffic,
-            sheet,
-            closed,
+            table,
+            totals,
         })
     }
 
@@ -103,29 +103,29 @@ impl TileTiming {
     /// are hidden in the next one's weight load, which begins its parts.
     #[must_use]
     pub fn next_start(&self, next: &Self) -> Cycles {
-        if self.sheet.law.array.timing != Convention::Overlapped {
+        if self.table.law.array.timing != Convention::Overlapped {
             return self.total;
         }
-        let last = self.sheet.with(self.sheet.cut.last());
-        let first = next.sheet.with(next.sheet.cut.first());
-        let hold = next.sheet.law.hold(last, first).cycles();
-        Cycles(self.closed.stream_end + hold - first.1.whole_load())
+        let last = self.table.with(self.table.cut.last());
+        let first = next.table.with(next.table.cut.first());
+        let stall = next.table.law.stall(last, first).cycles();
+        Cycles(self.totals.stream_end + stall - first.1.whole_load())
     }
 
     /// The stamps of every fold, in the order in which they run.
     pub fn folds(&self) -> impl Iterator<Item = FoldTiming> + '_ {
-        let mut run = Run {
+        let mut walk = FoldWalk {
             timing: self,
             index: 0,
             at: 0,
             previous: None,
         };
-        std::iter::from_fn(move || run.next())
+        std::iter::from_fn(move || walk.next())
     }
 }
 
 /// Walks the folds.
-struct Run<'a> {
+struct FoldWalk<'a> {
     timing: &'a TileTiming,
     index: u64,
     /// Start of the next fold (`Serial`), end of the last stream (`Overlapped`).
@@ -133,14 +133,14 @@ struct Run<'a> {
     previous: Option<(Fold, Spans)>,
 }
 
-impl Run<'_> {
+impl FoldWalk<'_> {
     fn next(&mut self) -> Option<FoldTiming> {
         if self.index == self.timing.folds {
             return None;
         }
-        let sheet = &self.timing.sheet;
-        let (fold, spans) = sheet.with(sheet.cut.at(self.index));
-        let stamps = if sheet.law.array.timing == Convention::Overlapped {
+        let table = &self.timing.table;
+        let (fold, spans) = table.with(table.cut.at(self.index));
+        let stamps = if table.law.array.timing == Convention::Overlapped {
             self.overlapped(fold, spans)
         } else {
             self.serial(fold, spans)
@@ -175,17 +175,17 @@ impl Run<'_> {
     }
 
     fn overlapped(&mut self, fold: Fold, spans: Spans) -> FoldTiming {
-        let law = &self.timing.sheet.law;
-        let hold = self
+        let law = &self.timing.table.law;
+        let stall = self
             .previous
-            .map_or(Hold::default(), |last| law.hold(last, (fold, spans)));
+            .map_or(Stall::default(), |last| law.stall(last, (fold, spans)));
         let mut phases = Phases::from(self.at);
         let loads = spans.load > 0;
         let (load, mut first) = match self.previous {
             // Its tile loads while the last fold streams.
             Some((_, last)) if loads => (
                 Some(self.at - last.stream() + last.lead),
-                self.at + hold.cycles(),
+                self.at + stall.cycles(),
             ),
             Some(_) => (None, self.at),
             None => {
@@ -198,9 +198,9 @@ impl Run<'_> {
         first += spans.lead;
         let held = |phases: Phases| {
             phases
-                .then(Cause::WeightLoad, hold.load)
-                .then(Cause::Drain, hold.drain)
-                .then(Cause::SramPort, hold.port)
+                .then(Cause::WeightLoad, stall.load)
+                .then(Cause::Drain, stall.drain)
+                .then(Cause::SramPort, stall.port)
         };
         let stream = |phases: Phases| {
             phases
@@ -212,14 +212,14 @@ impl Run<'_> {
             stream(held(phases))
         } else {
             if law.steps == 1 {
-                first += hold.cycles();
+                first += stall.cycles();
             }
             held(stream(phases))
         };
         self.at = phases.at;
         let last_mac = self.at + spans.pipeline + spans.fill;
         if self.index + 1 == self.timing.folds {
-            let tail = self.timing.closed.total - self.at;
+            let tail = self.timing.totals.total - self.at;
             let port = spans.drain_stall.min(tail);
             phases = phases
                 .then(Cause::Drain, tail - port)

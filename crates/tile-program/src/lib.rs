@@ -28,6 +28,7 @@ mod operator;
 mod packed;
 mod platform;
 mod program;
+mod role;
 mod target;
 mod tiling;
 
@@ -46,8 +47,9 @@ pub use program::{
     GemmDims, GemmShape, InstructionStream, Moved, Operation, OperationId, OperationName, Pass,
     Program, SequenceRange, Shortfall, in_turn,
 };
+pub use role::{Flow, Role};
 pub use target::{
-    ArrayTarget, ArrayTime, CoreId, Interleave, Laws, MemoryTarget, Role, ScratchpadId,
-    ScratchpadTarget, Target, UnitId,
+    ArrayTarget, ArrayTime, CoreId, Interleave, Laws, MemoryTarget, ScratchpadId, ScratchpadTarget,
+    Target, UnitId,
 };
 pub use tiling::{DecidedBy, LoopOrder, Reuse, TileChoice, Tiling};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Dataflow, Family, GemmTile, Numbers, Packed, VectorTile};
+use crate::{Dataflow, Family, GemmTile, Numbers, Packed, Role, VectorTile};
 use quantities::{Bits, Bytes};
 
 /// A unit of the machine that executes instructions in order: an array, the vector unit, the
@@ -212,65 +212,51 @@ pub struct Target {
     pub laws: Arc<dyn Laws>,
 }
 
-/// What a unit is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// An array, by its place in [`Target::arrays`].
-    Array(usize),
-    /// The vector unit.
-    Vector,
-    /// The DMA's load side.
-    Load,
-    /// The DMA's store side.
-    Store,
-    /// The receiving end of the links.
-    Receive,
-}
-
-impl Role {
-    /// The name of a unit of this kind after its core's prefix; `None` of an array, which has one of
-    /// its own.
-    #[must_use]
-    pub const fn name(self) -> Option<&'static str> {
-        match self {
-            Self::Array(_) => None,
-            Self::Vector => Some("vector"),
-            Self::Load => Some("dma.load"),
-            Self::Store => Some("dma.store"),
-            Self::Receive => Some("receive"),
-        }
-    }
-}
-
 impl Target {
     /// The name of a chip's main memory in reports and traces.
     pub const MEMORY_NAME: &'static str = "memory";
 
     /// The names that units have that are no arrays, and the memory: no array may be called so.
-    pub const FIXED_NAMES: [&'static str; 5] = {
-        let units = [Role::Vector, Role::Load, Role::Store, Role::Receive];
-        let mut names = [Self::MEMORY_NAME; 5];
+    pub const FIXED_NAMES: [&'static str; Role::SINGLE.len() + 1] = {
+        let mut names = [Self::MEMORY_NAME; Role::SINGLE.len() + 1];
         let mut index = 0;
-        while index < units.len() {
-            if let Some(name) = units[index].name() {
-                names[index] = name;
-            }
+        while index < Role::SINGLE.len() {
+            names[index] = match Role::SINGLE[index].name() {
+                Some(name) => name,
+                None => panic!("every unit but an array has a name of its kind"),
+            };
             index += 1;
         }
         names
     };
 
+    /// The unit of a kind of which a core has at most one.
+    const fn single(&self, role: Role) -> Option<UnitId> {
+        match role {
+            Role::Array(_) => None,
+            Role::Vector => Some(self.vector),
+            Role::Load => Some(self.load),
+            Role::Store => Some(self.store),
+            Role::Receive => self.receive,
+        }
+    }
+
+    const fn single_mut(&mut self, role: Role) -> Option<&mut UnitId> {
+        match role {
+            Role::Array(_) => None,
+            Role::Vector => Some(&mut self.vector),
+            Role::Load => Some(&mut self.load),
+            Role::Store => Some(&mut self.store),
+            Role::Receive => self.receive.as_mut(),
+        }
+    }
+
     /// The core's units in the order of their numbers, with what each is.
     pub fn units(&self) -> impl Iterator<Item = (UnitId, Role)> {
-        let arrays =
-            (0..self.arrays.len()).map(|place| (self.arrays[place].unit, Role::Array(place)));
-        let others = [
-            (self.vector, Role::Vector),
-            (self.load, Role::Load),
-            (self.store, Role::Store),
-        ];
-        let receive = self.receive.map(|unit| (unit, Role::Receive));
-        arrays.chain(others).chain(receive)
+        let arrays = (0..).zip(&self.arrays);
+        let arrays = arrays.map(|(place, array)| (array.unit, Role::Array(place)));
+        let single = Role::SINGLE.into_iter();
+        arrays.chain(single.filter_map(|role| Some((self.single(role)?, role))))
     }
 
     /// What a unit of this core is.
@@ -284,18 +270,16 @@ impl Target {
         found.expect("a unit of this core").1
     }
 
-    /// The name of a unit in reports and traces: an array's own, `vector`, `dma.load`, `dma.store` or
-    /// `receive`, after the core's prefix.
+    /// The name of a unit in reports and traces, after the core's prefix: an array's own, or that of
+    /// the unit's [`Role`].
     ///
     /// # Panics
     /// If there is no such unit: a caller's mistake.
     #[must_use]
     pub fn unit_name(&self, unit: UnitId) -> String {
-        let role = self.role(unit);
-        let name = match (role.name(), role) {
-            (Some(name), _) => name,
-            (None, Role::Array(place)) => &self.arrays[place].name,
-            (None, _) => unreachable!("every unit but an array has a fixed name"),
+        let name = match self.role(unit) {
+            Role::Array(place) => &self.arrays[place].name,
+            role => role.name().expect("every unit but an array has one"),
         };
         format!("{}{name}", self.prefix)
     }
@@ -317,17 +301,17 @@ impl Target {
     /// Numbers the core's units from a first one on; says the one after the last.
     #[must_use]
     pub fn numbered_from(mut self, first: u16) -> (Self, u16) {
-        let mut next = first;
-        let mut number = || {
-            let unit = UnitId(next);
-            next += 1;
-            unit
+        let mut numbers = first..;
+        let mut number = |unit: &mut UnitId| {
+            *unit = UnitId(numbers.next().expect("a machine has fewer than 2^16 units"));
         };
         for array in &mut self.arrays {
-            array.unit = number();
+            number(&mut array.unit);
         }
-        (self.vector, self.load, self.store) = (number(), number(), number());
-        self.receive = self.receive.map(|_| number());
+        for unit in Role::SINGLE {
+            self.single_mut(unit).map(&mut number);
+        }
+        let next = numbers.start;
         (self, next)
     }
 }

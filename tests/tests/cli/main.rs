@@ -3,6 +3,7 @@
 mod bad_input;
 mod compile;
 mod cores;
+mod digests;
 mod documents;
 mod explore;
 mod fit;

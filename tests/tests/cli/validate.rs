@@ -5,7 +5,7 @@ use crate::support::{Folder, root};
 /// A file of the reference data.
 fn reference(name: &str) -> String {
     root()
-        .join("tests/reference")
+        .join("crates/validation/data")
         .join(name)
         .display()
         .to_string()

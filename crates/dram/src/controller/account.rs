@@ -2,7 +2,7 @@
 
 use quantities::{Cycle, Cycles};
 
-use crate::memory::{Causes, Counters, Direction, Done};
+use crate::vocabulary::{Causes, Counters, Direction, Done};
 
 use super::queue::Finished;
 

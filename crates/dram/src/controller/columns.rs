@@ -2,7 +2,7 @@
 
 use crate::command::Command;
 use crate::config::Page;
-use crate::memory::Direction;
+use crate::vocabulary::Direction;
 
 use super::account::Held;
 use super::{Controller, NEVER};

@@ -6,7 +6,7 @@
 
 use super::refresh::RefreshState;
 use super::{Controller, Log};
-use crate::memory::Counters;
+use crate::vocabulary::Counters;
 
 /// Shorter stretches, in periods, are not worth the look.
 const WORTH_WHILE: u64 = 16;
@@ -89,7 +89,7 @@ mod tests {
     use super::super::tests::{Request, devices};
     use super::*;
     use crate::config::Device;
-    use crate::memory::{Direction, Done};
+    use crate::vocabulary::{Direction, Done};
     use proptest::prelude::*;
 
     fn run(mut controller: Controller, requests: &[Request]) -> (Vec<Done>, Counters, u64) {

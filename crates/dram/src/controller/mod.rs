@@ -24,9 +24,9 @@ use std::sync::Arc;
 use crate::checker::{Checker, Protocol};
 use crate::command::{Command, Issued};
 use crate::config::{Device, Page, Policy, RefreshPolicy, Scheduler};
-use crate::memory::{Counters, Direction, Done};
 use crate::standard::{CommandBus, Rule, Scope};
 use crate::timing::{Shape, Timing};
+use crate::vocabulary::{Counters, Direction, Done};
 
 use account::Account;
 use candidates::{Candidates, Met, RowSpacing};

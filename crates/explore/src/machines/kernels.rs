@@ -1,10 +1,10 @@
 //! Lists of kernels: what a machine that starts each piece of work by itself runs, one after
 //! another.
 
-use config::{Document, FieldError};
+use config::FieldError;
 use serde::{Deserialize, Serialize};
 use tile_program::VectorKind;
-use workload_compiler::{PrecisionFile, Workload, WorkloadFile};
+use workload_compiler::{DenseLayer, ModelChoice, PrecisionFile, Run, Workload, WorkloadFile};
 
 /// A list of kernels as written. The crate's README explains each field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -170,7 +170,21 @@ fn resolve_kernel(kernel: &KernelFile, precision: PrecisionFile) -> Result<Kerne
             .help("reports and golden files call it by its name"));
     }
     counted("times", kernel.times)?;
-    let work = match kernel.work {
+    Ok(Kernel {
+        name: kernel.name.clone(),
+        times: kernel.times,
+        work: resolve_work(kernel.work, precision)?,
+    })
+}
+
+fn resolve_work(work: Work, precision: PrecisionFile) -> Result<KernelWork, FieldError> {
+    let all_counted = |fields: &[(&str, u64)]| {
+        let mut fields = fields.iter();
+        fields
+            .try_for_each(|&(field, value)| counted(field, value))
+            .map_err(|error| error.inside("work"))
+    };
+    match work {
         Work::Gemm {
             m,
             k,
@@ -178,41 +192,35 @@ fn resolve_kernel(kernel: &KernelFile, precision: PrecisionFile) -> Result<Kerne
             batch,
             result_bits,
         } => {
-            for (field, value) in [("m", m), ("k", k), ("n", n), ("batch", batch)] {
-                counted(field, value).map_err(|error| error.inside("work"))?;
-            }
-            let bits = result_bits.map_or("None".to_owned(), |bits| bits.to_string());
-            let layer = format!(
-                "(count: {batch}, inputs: {k}, outputs: {n}, stored: true, result_bits: {bits})"
-            );
-            KernelWork::Machine {
-                workload: Box::new(workload(m, &layer, precision)?),
+            all_counted(&[("m", m), ("k", k), ("n", n), ("batch", batch)])?;
+            let layer = DenseLayer {
+                count: batch,
+                stored: true,
+                result_bits,
+                ..DenseLayer::new(k, n)
+            };
+            Ok(KernelWork::Machine {
+                workload: Box::new(workload(m, layer, precision)?),
                 gemm: true,
-            }
+            })
         }
         Work::Vector { kind, rows, width } => {
-            for (field, value) in [("rows", rows), ("width", width)] {
-                counted(field, value).map_err(|error| error.inside("work"))?;
-            }
-            let layer = format!(
-                "(inputs: {width}, outputs: {width}, stored: true, vector: {})",
-                kind.name()
-            );
-            KernelWork::Machine {
-                workload: Box::new(workload(rows, &layer, precision)?),
+            all_counted(&[("rows", rows), ("width", width)])?;
+            let layer = DenseLayer {
+                stored: true,
+                vector: Some(kind),
+                ..DenseLayer::new(width, width)
+            };
+            Ok(KernelWork::Machine {
+                workload: Box::new(workload(rows, layer, precision)?),
                 gemm: false,
-            }
+            })
         }
         Work::AllReduce { bytes, machines } => {
-            counted("machines", machines).map_err(|error| error.inside("work"))?;
-            KernelWork::AllReduce { bytes, machines }
+            all_counted(&[("machines", machines)])?;
+            Ok(KernelWork::AllReduce { bytes, machines })
         }
-    };
-    Ok(Kernel {
-        name: kernel.name.clone(),
-        times: kernel.times,
-        work,
-    })
+    }
 }
 
 fn counted(field: &str, value: u64) -> Result<(), FieldError> {
@@ -223,17 +231,20 @@ fn counted(field: &str, value: u64) -> Result<(), FieldError> {
 }
 
 /// A kernel as a workload of one dense layer.
-fn workload(rows: u64, layer: &str, precision: PrecisionFile) -> Result<Workload, FieldError> {
-    let text = format!(
-        "Workload(model: Dense([{layer}]), run: Prefill(tokens: {rows}), beyond_max_context: true)"
-    );
-    let document = Document::parse("kernel", text).expect("a text of our own");
-    let mut file: WorkloadFile = document.read().expect("a text of our own");
-    file.precision = precision;
+fn workload(
+    rows: u64,
+    layer: DenseLayer,
+    precision: PrecisionFile,
+) -> Result<Workload, FieldError> {
+    let file = WorkloadFile {
+        precision,
+        beyond_max_context: true,
+        ..WorkloadFile::new(ModelChoice::Dense(vec![layer]), Run::prefill(rows))
+    };
     workload_compiler::resolve(&file, |path| Err(format!("no file `{path}`"))).map_err(|error| {
+        // Formats are said for the whole list, all else is the work of this kernel.
         let path = if error.path.starts_with("precision") {
-            // Of the whole list.
-            format!("precision{}", error.path.trim_start_matches("precision"))
+            error.path
         } else {
             "work".to_owned()
         };

@@ -1,61 +1,19 @@
-//! Published machines, predicted: real boards, chips and RTL, described as machine files, run
-//! through the same compiler and machine as everything else, and set beside what was measured.
+//! Predictions: how long a model or a list of kernels takes on a machine, with the serial work
+//! around it.
 //!
-//! A golden file ([`parse`]) names a machine, a workload or [`KernelsFile`], and a published value a
-//! line; [`compare`] tells prediction, ratio and verdict. The form of both files stands in the
-//! crate's README.
+//! A [`KernelsFile`] lists the matrix products, vector work and all-reduces that a program starts one
+//! by one; [`resolve`] checks it, [`fit`] holds it against a machine without running it, and
+//! [`predict`] runs it. The form of the file stands in the crate's README.
 
 mod fit;
-mod golden;
 mod kernel_time;
 mod kernels;
 mod predict;
-mod table;
 
 pub use fit::fit;
-pub use golden::{Columns, Quantity, Row, RowKind, SHIPPED, parse};
 pub use kernel_time::{BusyPart, CauseCycles, KernelTime, UnitCycles};
 pub use kernels::{Kernel, KernelFile, KernelList, KernelWork, KernelsFile, Work, resolve};
 pub use predict::{Counted, Load, PredictError, Prediction, SerialTime, predict, serial};
-pub use table::{summary, to_markdown, verdict};
-
-/// A published result beside its prediction.
-#[derive(Clone, Debug)]
-pub struct Compared {
-    /// The published result.
-    pub row: Row,
-    /// The prediction, in the unit of the row.
-    pub predicted: f64,
-}
-
-impl Compared {
-    /// Predicted over published.
-    #[must_use]
-    pub fn ratio(&self) -> f64 {
-        self.predicted / self.row.published
-    }
-
-    /// How far the prediction is off, in percent of the published value.
-    #[must_use]
-    pub fn off_percent(&self) -> f64 {
-        (self.predicted - self.row.published).abs() * 100.0 / self.row.published
-    }
-
-    /// Whether the prediction is within the row's tolerance.
-    #[must_use]
-    pub fn within(&self) -> bool {
-        (self.predicted - self.row.published).abs() * 100.0
-            <= self.row.tolerance * self.row.published
-    }
-}
-
-/// Sets a prediction beside a published result; `None` where it has nothing of the name that the
-/// row asks for.
-#[must_use]
-pub fn compare(row: Row, prediction: &Prediction) -> Option<Compared> {
-    let predicted = row.quantity.of(prediction, &row.of)? / row.scale;
-    Some(Compared { row, predicted })
-}
 
 /// Four digits that tell.
 #[must_use]

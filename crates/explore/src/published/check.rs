@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use accelerator::Machine;
+use config::FieldError;
 use workload_compiler::Workload;
 
-use super::golden::{Cell, Quantity, decimals};
-use super::{Form, projection_fraction, tokens_per_second, workload};
-use crate::{GoldenError, Measured, Point, PointError, measure_all};
+use super::{Cell, Form, Quantity, projection_fraction, tokens_per_second, workload};
+use crate::{Measured, Point, PointError, measure_all};
 
 /// A published figure beside the one that was simulated.
 #[derive(Clone, Debug)]
@@ -31,12 +31,22 @@ impl Checked {
     }
 }
 
+/// A figure of a run that cannot be: no workload has this model and context.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}:{}:{}: {}", .cell.file, .cell.line, .cell.column, .error.message)]
+pub struct CellError {
+    /// The figure, with its place.
+    pub cell: Box<Cell>,
+    /// What is wrong with the workload, and what would be right.
+    pub error: FieldError,
+}
+
 /// Why figures could not be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// A cell of a file asks for what cannot be.
     #[error(transparent)]
-    Golden(#[from] GoldenError),
+    Cell(#[from] CellError),
     /// The machine could not run a cell.
     #[error(transparent)]
     Point(#[from] PointError),
@@ -61,7 +71,7 @@ pub fn check(machine: &Machine, cells: Vec<Cell>) -> Result<Vec<Checked>, CheckE
 ///
 /// # Errors
 /// At the first cell whose model cannot have its context.
-pub(crate) fn workloads(cells: &[Cell]) -> Result<(Vec<Workload>, Vec<usize>), GoldenError> {
+pub(crate) fn workloads(cells: &[Cell]) -> Result<(Vec<Workload>, Vec<usize>), CellError> {
     let mut index = BTreeMap::new();
     let mut workloads = Vec::new();
     let mut places = Vec::new();
@@ -71,12 +81,9 @@ pub(crate) fn workloads(cells: &[Cell]) -> Result<(Vec<Workload>, Vec<usize>), G
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(new) => {
                 let workload = workload(cell.preset, Form::AsPublished, cell.context);
-                workloads.push(workload.map_err(|error| GoldenError {
-                    file: cell.file.clone(),
-                    line: cell.line,
-                    column: cell.column,
-                    message: error.message,
-                    help: error.help.unwrap_or_default(),
+                workloads.push(workload.map_err(|error| CellError {
+                    cell: Box::new(cell.clone()),
+                    error,
                 })?);
                 *new.insert(workloads.len() - 1)
             }
@@ -103,22 +110,11 @@ fn compare(cell: Cell, run: &Measured) -> Checked {
         Quantity::ProjectionFraction => projection_fraction(run),
         Quantity::TokensPerSecond => tokens_per_second(run),
     };
-    let printed = decimals(&cell.printed).expect("parsed cells are decimal numbers");
-    let digits = printed.max(cell.quantity.digits());
+    let digits = cell.printed.decimals().max(cell.quantity.digits());
     Checked {
         simulated,
         rounded: format!("{simulated:.digits$}"),
-        published: padded(&cell.printed, digits),
+        published: cell.printed.padded(digits),
         cell,
     }
-}
-
-/// A printed number with its trailing zeros, and without leading ones.
-fn padded(printed: &str, digits: usize) -> String {
-    let (whole, behind) = printed.split_once('.').unwrap_or((printed, ""));
-    let whole = match whole.trim_start_matches('0') {
-        "" => "0",
-        whole => whole,
-    };
-    format!("{whole}.{behind:0<digits$}")
 }

@@ -3,8 +3,8 @@
 //! Figures: "Matmul or No Matmul in the Era of 1-bit LLMs" (arXiv 2408.11939) and, of the same
 //! group, decoder, simulator and machine, PIM-LLM (arXiv 2504.01994).
 
+mod cell;
 mod check;
-mod golden;
 
 use serde::Deserialize;
 use workload_compiler::{
@@ -14,9 +14,9 @@ use workload_compiler::{
 
 use crate::Measured;
 
-pub use check::{CheckError, Checked, check};
+pub use cell::{Cell, Printed, Quantity};
+pub use check::{CellError, CheckError, Checked, check};
 pub(crate) use check::{compare_all, workloads};
-pub use golden::{Cell, Quantity, SHIPPED, parse};
 
 /// The machine that the figures were published for: the name of its file.
 pub const EDGE_MACHINE: &str = "edge-tpu-paper";

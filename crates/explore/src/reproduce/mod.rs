@@ -10,11 +10,10 @@ use accelerator::MachineSpec;
 use config::FieldError;
 use serde::Serialize;
 
-use crate::GoldenError;
 use crate::beyond::{self, Bench, Chapter};
 use crate::figure::{Drawn, FigureError};
 use crate::lab::Lab;
-use crate::published::{self, Checked};
+use crate::published::{self, Cell, CellError, Checked};
 
 pub use grid::{CONTEXTS, FAMILIES, GridCell, csv, find, presets};
 pub use page::{Block, Page};
@@ -31,7 +30,7 @@ pub enum ReproduceError {
     Run(String),
     /// A published figure asks for what cannot be.
     #[error(transparent)]
-    Golden(#[from] GoldenError),
+    Cell(#[from] CellError),
     /// A figure could not be drawn.
     #[error(transparent)]
     Figure(#[from] FigureError),
@@ -123,14 +122,14 @@ pub const STEPS: u64 = 3 + beyond::CHAPTERS;
 
 /// Runs all and writes the page; calls `step` at the begin of each of the [`STEPS`].
 ///
+/// `published` are the figures that the edge machine's runs are set beside.
+///
 /// # Errors
 /// If a run or a figure fails.
-///
-/// # Panics
-/// Never: the built-in published files are well formed.
 pub fn reproduce(
     machines: &Machines,
     extent: Extent,
+    published: Vec<Cell>,
     step: &dyn Fn(),
 ) -> Result<Reproduction, ReproduceError> {
     let mut lab = Lab::default();
@@ -139,7 +138,7 @@ pub fn reproduce(
     step();
     let grid = grid::grid(&mut lab, &paper, extent)?;
     step();
-    let checked = checked(&mut lab, &machines.edge)?;
+    let checked = checked(&mut lab, &machines.edge, published)?;
     step();
     let resimulated = resimulated::resimulated(&mut lab, &machines.edge, extent)?;
     let mut bench = Bench::new(machines, extent, lab);
@@ -164,12 +163,12 @@ pub fn reproduce(
     Ok(all)
 }
 
-/// The built-in published figures beside the runs of a machine.
-fn checked(lab: &mut Lab, spec: &MachineSpec) -> Result<Vec<Checked>, ReproduceError> {
-    let mut cells = Vec::new();
-    for (name, text) in published::SHIPPED {
-        cells.extend(published::parse(name, text).expect("the built-in files are read by a test"));
-    }
+/// Published figures beside the runs of a machine.
+fn checked(
+    lab: &mut Lab,
+    spec: &MachineSpec,
+    cells: Vec<Cell>,
+) -> Result<Vec<Checked>, ReproduceError> {
     let (workloads, places) = published::workloads(&cells)?;
     let asked = workloads
         .into_iter()

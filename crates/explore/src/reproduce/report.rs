@@ -69,7 +69,7 @@ fn side_by_side(page: &mut Page, all: &Reproduction, edge: &str) {
             vec![
                 cell.preset.slug.clone(),
                 cell.context.to_string(),
-                cell.printed.clone(),
+                cell.printed.to_string(),
                 checked.rounded.clone(),
                 if checked.exact() { "exact" } else { "differs" }.into(),
                 real.unwrap_or_else(|| "-".into()),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use config::ConfigError;
-use dram::standalone::{CheckReport, Summary, Target, check, names};
 use dram::{DramConfig, Memory};
+use dram_replicas::standalone::{CheckReport, Summary, Target, check, names};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -100,7 +100,7 @@ fn simulate(args: &Args, config: &str, trace: &Path) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     let text = input::text(trace)?;
-    let requests = dram::request::parse_trace(&text, target.capacity_bytes())
+    let requests = dram_replicas::request::parse_trace(&text, target.capacity_bytes())
         .map_err(|error| ConfigError::new(format!("{}: {error}", input::name(trace))))?;
     if requests.is_empty() {
         let message = format!("`{}` holds no requests", input::name(trace));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use explore::published;
 use explore::reproduce::{self, Extent, Machines, ReproduceError, Reproduction};
 use serde::Serialize;
+use validation::paper;
 
 use crate::console::{Console, shown};
 use crate::failure::Failure;
@@ -57,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Extent::Full
     };
     let bar = Bar::counting(reproduce::STEPS);
-    let all = reproduce::reproduce(&machines, extent, &|| bar.step());
+    let all = reproduce::reproduce(&machines, extent, paper::shipped(), &|| bar.step());
     bar.finish();
     let all = all.map_err(|error| match error {
         ReproduceError::Run(error) => Failure::Stopped(error),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use config::{ConfigError, printable_lines};
-use pe_array::scalesim::{Config, ReadError, Topology, run as run_layers, write_csv};
+use validation::scalesim::{Config, ReadError, Topology, run as run_layers, write_csv};
 
 use crate::console::Console;
 use crate::failure::Failure;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use tile_program::{Class, Operator, Program, VectorKind, Work, in_turn};
 use workload_compiler::{Format, Heads, Operators, Run, find, models};
 
-const REFERENCE: &str = include_str!("../../../../tests/reference/models/models.csv");
+const REFERENCE: &str = include_str!("models.csv");
 
 /// The columns of the reference table that a shape must reproduce.
 #[derive(Deserialize)]

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use accelerator::Machine;
 use config::ConfigError;
+use explore::PointError;
 use explore::published::{self, Cell, CheckError, Checked};
-use explore::{GoldenError, PointError};
+use validation::{GoldenError, paper};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -32,12 +33,15 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let cells = match &args.golden {
         Some(folder) => read(folder)?,
-        None => parse(published::SHIPPED)?,
+        None => paper::shipped(),
     };
     let spec = load::machine(published::EDGE_MACHINE, &[])?;
     let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
     let checked = published::check(&machine, cells).map_err(|error| match error {
-        CheckError::Golden(error) => refused(&error).into(),
+        CheckError::Cell(error) => {
+            let help = error.error.help.clone().unwrap_or_default();
+            ConfigError::new(error.to_string()).help(help).into()
+        }
         CheckError::Point(PointError::Machine(error)) => error.into(),
         CheckError::Point(error) => Failure::Stopped(error.to_string()),
     })?;
@@ -78,7 +82,7 @@ fn parse(
 ) -> Result<Vec<Cell>, ConfigError> {
     let mut cells = Vec::new();
     for (name, text) in files {
-        cells.extend(published::parse(name.as_ref(), text.as_ref()).map_err(|e| refused(&e))?);
+        cells.extend(paper::parse(name.as_ref(), text.as_ref()).map_err(|e| refused(&e))?);
     }
     Ok(cells)
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use accelerator::Machine;
 use config::ConfigError;
-use explore::machines::{self, Compared, Prediction, Quantity, Row};
+use explore::machines::{Prediction, digits, predict};
+use validation::machines::{self, Compared, Quantity, Row};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -136,7 +137,7 @@ impl Golden<'_> {
             .and_then(|document| load::changed_load(document, &overrides))
             .map_err(|error| error.note(here.as_str()))?;
         let machine = Machine::new(spec.value.clone()).map_err(|error| spec.point(&error))?;
-        machines::predict(&machine, &work.value).map_err(|error| {
+        predict(&machine, &work.value).map_err(|error| {
             let error = self.at(row, row.columns.workload, &error.to_string());
             let help = "a machine and a workload that go together: `ternion check` tells of each";
             error.help(help).into()
@@ -194,7 +195,7 @@ fn report(args: &Args, compared: &[Compared]) -> Result<(), Failure> {
                         .to_owned()
                 },
                 row.published.to_string(),
-                machines::digits(one.predicted),
+                digits(one.predicted),
                 row.unit.clone(),
                 format!("{:.3}", one.ratio()),
                 machines::verdict(one),

@@ -1,7 +1,7 @@
 //! `ternion validate rtl`
 
 use config::ConfigError;
-use pe_array::rtl;
+use validation::rtl;
 
 use super::verdict;
 use crate::failure::Failure;

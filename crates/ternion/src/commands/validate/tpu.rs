@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use config::ConfigError;
-use explore::counters::{self, App, Compared, Counters};
+use validation::tpu::{self, App, Compared, Counters};
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -20,7 +20,7 @@ use crate::table::Table;
 /// application that mixes them lies: only where all have 8 bits are active and stall held by
 /// themselves, else their sum. Three fields of the machine are in no source and were chosen with the
 /// counters in sight; what other values of them give is printed beside. A file is a table of comma-separated values in the form of
-/// tests/reference/tpu-v1/apps.csv.
+/// crates/validation/data/tpu-v1/apps.csv.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Counters to compare with [default: the published ones, which are built in]
@@ -34,9 +34,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (name, text) = match &args.golden {
         Some(path) => (input::name(path), input::text(path)?),
-        None => (counters::SHIPPED.0.into(), counters::SHIPPED.1.into()),
+        None => (tpu::SHIPPED.0.into(), tpu::SHIPPED.1.into()),
     };
-    let apps = counters::parse(&name, &text)
+    let apps = tpu::parse(&name, &text)
         .map_err(|error| ConfigError::new(error.to_string()).help(error.help.as_str()))?;
     let compared = compare(&[], apps.clone())?;
     let mut variants = Vec::new();
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 /// Each field that was chosen with the counters in sight at a value that was not, then all of them.
 fn variations() -> Vec<Vec<String>> {
-    let changes = counters::CHOSEN.map(|(field, value)| format!("{field}={value}"));
+    let changes = tpu::CHOSEN.map(|(field, value)| format!("{field}={value}"));
     let mut variations = changes.clone().map(|change| vec![change]).to_vec();
     variations.push(changes.to_vec());
     variations
@@ -59,8 +59,8 @@ fn compare(changes: &[String], apps: Vec<App>) -> Result<Vec<Compared>, Failure>
         .iter()
         .map(|change| format!("hw.{change}"))
         .collect();
-    let spec = load::machine(counters::TPU_MACHINE, &load::overrides(&changes)?)?;
-    counters::compare(&spec.value, apps).map_err(|error| spec.point(&error).into())
+    let spec = load::machine(tpu::TPU_MACHINE, &load::overrides(&changes)?)?;
+    tpu::compare(&spec.value, apps).map_err(|error| spec.point(&error).into())
 }
 
 /// What is held for an application, and whether it holds.
@@ -144,9 +144,9 @@ fn report(
     writeln!(
         out,
         "bounds: shift {}, active + stall {}, each of both {} where all activations have 8 bits; percentage points",
-        counters::SHIFT_BOUND,
-        counters::SUM_BOUND,
-        counters::EACH_BOUND
+        tpu::SHIFT_BOUND,
+        tpu::SUM_BOUND,
+        tpu::EACH_BOUND
     )?;
     writeln!(out, "{within} of {ran} apps within bounds")?;
     out.flush()?;
