@@ -29,7 +29,7 @@ pub(crate) fn platform(spec: &MachineSpec, cores: &[CoreModel], memory: &Memory)
         let target = Target {
             core: CoreId(u16::try_from(index).expect("core counts are checked")),
             chip,
-            prefix,
+            prefix: prefix.into(),
             receive: (spec.chips > 1).then_some(UnitId(0)),
             ..target(spec.clock, model, memory)
         };
@@ -68,7 +68,7 @@ fn target(clock: Frequency, core: &CoreModel, memory: &Memory) -> Target {
     Target {
         core: CoreId(0),
         chip: 0,
-        prefix: String::new(),
+        prefix: "".into(),
         arrays: arrays.collect(),
         vector: unit,
         load: unit,

@@ -5,8 +5,8 @@ use std::task::Poll;
 use pe_array::ArrayModel;
 use quantities::Cycle;
 use tile_program::{
-    ArrayTarget, Instruction, InstructionStream, Moved, Observer, Operation, Pass, Program,
-    Shortfall, UnitId,
+    ArrayTarget, Instruction, InstructionStream, Moved, Observer, Operation, OperationName, Pass,
+    Program, Shortfall, UnitId,
 };
 
 use crate::MachineError;
@@ -256,7 +256,7 @@ impl<'r> Sequencer<'r> {
     }
 
     /// The operation of an instruction of the current pass.
-    pub(crate) fn operation_name(&self, instruction: &Instruction) -> &str {
+    pub(crate) fn operation_name(&self, instruction: &Instruction) -> &OperationName {
         &self.operations[instruction.operation.index()].name
     }
 }

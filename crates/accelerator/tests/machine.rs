@@ -11,8 +11,8 @@ use quantities::{Bytes, Cycle, Cycles};
 use smallvec::smallvec;
 use tile_program::{
     Cause, Claim, Class, GemmShape, GemmTile, Instruction, NoObserver, Operation, OperationId,
-    Packed, Pass, Program, Region, ScratchpadId, Stream, TransferTile, UnitId, VectorKind,
-    VectorTile, Wait, WaitReason, Work,
+    OperationName, Operator, Packed, Pass, Program, Region, ScratchpadId, Stream, TransferTile,
+    UnitId, VectorKind, VectorTile, Wait, WaitReason, Work,
 };
 
 const ARRAY: UnitId = UnitId(0);
@@ -28,8 +28,7 @@ impl Program for Script {
     fn next_pass(&mut self) -> Option<Pass> {
         let instructions = self.0.next()?;
         let operation = |(name, class, unit)| Operation {
-            name: String::from(name),
-            operator: name,
+            name: OperationName::of(Operator::Named(name)),
             class,
             family: None,
             unit,

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use quantities::Bytes;
 use smallvec::smallvec;
 use tile_program::{
-    Cause, Class, Instruction, Operation, OperationId, Pass, Program, Region, ScratchpadId,
-    TransferTile, UnitId, Work,
+    Cause, Class, Instruction, Operation, OperationId, OperationName, Operator, Pass, Program,
+    Region, ScratchpadId, TransferTile, UnitId, Work,
 };
 
 /// Whether a transfer writes to memory, and what it moves.
@@ -46,8 +46,7 @@ impl Program for Transfers {
     fn next_pass(&mut self) -> Option<Pass> {
         let cores = self.0.take()?;
         let operation = Operation {
-            name: "move".into(),
-            operator: "move",
+            name: OperationName::of(Operator::Named("move")),
             class: Class::Transfer,
             family: None,
             unit: UnitId(0),

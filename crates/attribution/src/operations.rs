@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use tile_program::{Busy, Class, Flow, Operation, OperationId, Platform, Role, TileChoice, UnitId};
+use tile_program::{
+    Busy, Class, Flow, Operation, OperationId, OperationName, Operator, Platform, Role, TileChoice,
+    UnitId,
+};
 
 /// What one operation did, over all passes in which it ran.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    pub(crate) name: String,
+    pub(crate) name: OperationName,
     pub(crate) class: Class,
     pub(crate) unit: UnitId,
     /// Index into [`OperationTable::operators`].
@@ -64,10 +67,10 @@ pub(crate) struct OperationTable {
     roles: Vec<Role>,
     pub(crate) entries: Vec<Entry>,
     /// Operator and class, by which operations group.
-    pub(crate) operators: Vec<(&'static str, Class)>,
+    pub(crate) operators: Vec<(Operator, Class)>,
     /// Place in `entries` of each operation of the current pass.
     current: Vec<usize>,
-    by_name: BTreeMap<(String, Class, UnitId), usize>,
+    by_name: BTreeMap<(OperationName, Class, UnitId), usize>,
 }
 
 impl OperationTable {
@@ -106,7 +109,7 @@ impl OperationTable {
         if let Some(index) = self.by_name.get(&key) {
             return *index;
         }
-        let group = (operation.operator, operation.class);
+        let group = (operation.name.operator, operation.class);
         let known = self.operators.iter().position(|known| *known == group);
         let operator = known.unwrap_or_else(|| {
             self.operators.push(group);

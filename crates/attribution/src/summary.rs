@@ -2,7 +2,7 @@
 
 use quantities::{Bytes, Cycle, Cycles};
 use serde::Serialize;
-use tile_program::{Cause, Class, ScratchpadId, TileChoice};
+use tile_program::{Cause, Class, Operator, ScratchpadId, TileChoice};
 
 use crate::ledger::{Ledger, NO_CLASS, UnitLedger};
 use crate::operations::Entry;
@@ -66,7 +66,7 @@ pub struct OperationSummary {
     /// `layers.3.q_proj`.
     pub name: String,
     /// The operator without its layer: `q_proj`.
-    pub operator: &'static str,
+    pub operator: Operator,
     /// What its cycles are charged to.
     pub class: Class,
     /// The name of the unit that does its main work.
@@ -99,7 +99,7 @@ pub struct OperationSummary {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OperatorSummary {
     /// `q_proj`.
-    pub operator: &'static str,
+    pub operator: Operator,
     /// What its cycles are charged to.
     pub class: Class,
     /// How many operations ran, over all layers and passes.
@@ -257,7 +257,7 @@ fn operations(ledger: &Ledger) -> Vec<OperationSummary> {
     let entries = ledger.operations.entries.iter();
     entries
         .map(|entry| OperationSummary {
-            name: entry.name.clone(),
+            name: entry.name.to_string(),
             operator: ledger.operations.operators[entry.operator].0,
             class: entry.class,
             unit: ledger.units[entry.unit.index()].name.clone(),
@@ -283,7 +283,7 @@ fn operators(ledger: &Ledger, path: &Path) -> Vec<OperatorSummary> {
         .iter()
         .zip(&path.operators)
         .map(|((operator, class), makespan)| OperatorSummary {
-            operator,
+            operator: *operator,
             class: *class,
             count: 0,
             macs: 0,

@@ -13,8 +13,8 @@ use chrome_trace::{TraceOptions, TraceWriter};
 use quantities::{Bits, Bytes, Cycle, Cycles, Frequency};
 use tile_program::{
     ArrayTarget, Bound, Busy, Cause, Class, CoreId, Dataflow, FoldSpan, MemoryTarget, Observer,
-    Operation, OperationId, Platform, ScratchpadId, ScratchpadTarget, Target, UnitId, WaitReason,
-    Waiting,
+    Operation, OperationId, OperationName, Operator, Platform, ScratchpadId, ScratchpadTarget,
+    Target, UnitId, WaitReason, Waiting,
 };
 
 const TERNARY: UnitId = UnitId(0);
@@ -57,7 +57,7 @@ fn platform() -> Platform {
     Platform::single(Target {
         core: CoreId(0),
         chip: 0,
-        prefix: String::new(),
+        prefix: "".into(),
         receive: None,
         arrays: vec![array(TERNARY, "ternary"), array(BF16, "bf16")],
         vector: VECTOR,
@@ -78,8 +78,7 @@ fn platform() -> Platform {
 fn operations(layers: usize) -> Vec<Operation> {
     let layer = |layer: usize| {
         LAYER.map(|(operator, class, unit, tiles, cycles, _)| Operation {
-            name: format!("layers.{layer}.{operator}"),
-            operator,
+            name: OperationName::in_layer(layer as u64, Operator::Named(operator)),
             class,
             family: None,
             unit,

@@ -186,7 +186,7 @@ impl<W: Write> Observer for TraceWriter<W> {
         self.names.operations.clear();
         let entries = operations
             .iter()
-            .map(|operation| (escaped(&operation.name), operation.class.name()));
+            .map(|operation| (escaped(&operation.name.to_string()), operation.class.name()));
         self.names.operations.extend(entries);
     }
 

@@ -40,7 +40,7 @@ fn asked(spec: &MachineSpec, workload: &Workload, speedups: &[f64]) -> Study {
 
 fn operator(run: &RunRecord, name: &str) -> u64 {
     let operators = run.summary.operators.iter();
-    let cycles = operators.filter(|each| each.operator == name);
+    let cycles = operators.filter(|each| each.operator.name() == name);
     cycles.map(|each| each.makespan.get()).sum()
 }
 

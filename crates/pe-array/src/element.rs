@@ -4,7 +4,7 @@ use config::FieldError;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::kind::{self, KindName};
-use crate::{Format, PeKind};
+use crate::{NumberFormat, PeKind};
 
 /// The PE's kind, as an architect writes it: `Ternary(activation: Int8, accumulator: Int24)`.
 /// What is left out is taken from the kind's data (`data/pe-kinds.ron`).
@@ -13,33 +13,33 @@ use crate::{Format, PeKind};
 pub enum Element {
     /// Weights −1 or +1: the PE adds or subtracts.
     Binary {
-        /// Format of activations; integers only.
+        /// NumberFormat of activations; integers only.
         #[serde(default, deserialize_with = "given")]
-        activation: Option<Format>,
-        /// Format of partial sums.
+        activation: Option<NumberFormat>,
+        /// NumberFormat of partial sums.
         #[serde(default, deserialize_with = "given")]
-        accumulator: Option<Format>,
+        accumulator: Option<NumberFormat>,
         /// How the PE is built.
         #[serde(default, skip_serializing_if = "Variant::is_parallel")]
         variant: Variant,
     },
     /// Weights −1, 0 or +1: the PE adds, subtracts, or gates its accumulator off.
     Ternary {
-        /// Format of activations; integers only.
+        /// NumberFormat of activations; integers only.
         #[serde(default, deserialize_with = "given")]
-        activation: Option<Format>,
-        /// Format of partial sums.
+        activation: Option<NumberFormat>,
+        /// NumberFormat of partial sums.
         #[serde(default, deserialize_with = "given")]
-        accumulator: Option<Format>,
+        accumulator: Option<NumberFormat>,
         /// How the PE is built.
         #[serde(default, skip_serializing_if = "Variant::is_parallel")]
         variant: Variant,
     },
     /// 4-bit integers on both sides.
     Int4 {
-        /// Format of partial sums.
+        /// NumberFormat of partial sums.
         #[serde(default, deserialize_with = "given")]
-        accumulator: Option<Format>,
+        accumulator: Option<NumberFormat>,
         /// How the PE is built.
         #[serde(default, skip_serializing_if = "Variant::is_parallel")]
         variant: Variant,
@@ -52,32 +52,32 @@ pub enum Element {
             deserialize_with = "given",
             skip_serializing_if = "Option::is_none"
         )]
-        activation: Option<Format>,
+        activation: Option<NumberFormat>,
         /// `Int8`, or `Int16` in two passes; four where both are 16 bits.
         #[serde(
             default,
             deserialize_with = "given",
             skip_serializing_if = "Option::is_none"
         )]
-        weight: Option<Format>,
-        /// Format of partial sums.
+        weight: Option<NumberFormat>,
+        /// NumberFormat of partial sums.
         #[serde(default, deserialize_with = "given")]
-        accumulator: Option<Format>,
+        accumulator: Option<NumberFormat>,
         /// How the PE is built.
         #[serde(default, skip_serializing_if = "Variant::is_parallel")]
         variant: Variant,
     },
     /// bfloat16 operands, rounded to nearest even on accumulation.
     Bf16 {
-        /// Format of partial sums.
+        /// NumberFormat of partial sums.
         #[serde(default, deserialize_with = "given")]
-        accumulator: Option<Format>,
+        accumulator: Option<NumberFormat>,
     },
     /// Half-precision operands.
     Fp16 {
-        /// Format of partial sums.
+        /// NumberFormat of partial sums.
         #[serde(default, deserialize_with = "given")]
-        accumulator: Option<Format>,
+        accumulator: Option<NumberFormat>,
         /// How the PE is built.
         #[serde(default, skip_serializing_if = "Variant::is_parallel")]
         variant: Variant,
@@ -121,8 +121,8 @@ impl Variant {
 }
 
 /// A format that is written down needs no `Some(…)` around it.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Format>, D::Error> {
-    Format::deserialize(deserializer).map(Some)
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NumberFormat>, D::Error> {
+    NumberFormat::deserialize(deserializer).map(Some)
 }
 
 impl Element {

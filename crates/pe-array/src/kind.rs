@@ -5,19 +5,19 @@ use std::sync::LazyLock;
 use config::FieldError;
 use serde::{Deserialize, Serialize};
 
-use crate::{Format, Variant};
+use crate::{NumberFormat, Variant};
 
 /// Everything the laws and reports need to know of a PE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct PeKind {
     /// The kind's name: `Ternary`.
     pub name: &'static str,
-    /// Format of operand A.
-    pub activation: Format,
-    /// Format of operand B.
-    pub weight: Format,
-    /// Format of partial sums and results.
-    pub accumulator: Format,
+    /// NumberFormat of operand A.
+    pub activation: NumberFormat,
+    /// NumberFormat of operand B.
+    pub weight: NumberFormat,
+    /// NumberFormat of partial sums and results.
+    pub accumulator: NumberFormat,
     /// Cycles between two steps of one PE.
     pub initiation_interval: u64,
     /// Pipeline stages from operand to accumulator; 1 = added in the cycle the interval ends.
@@ -50,9 +50,9 @@ pub(crate) enum KindName {
 #[serde(deny_unknown_fields)]
 struct KindRow {
     kind: KindName,
-    activation: Format,
-    weight: Format,
-    accumulator: Format,
+    activation: NumberFormat,
+    weight: NumberFormat,
+    accumulator: NumberFormat,
     interval: u64,
     latency: u64,
     #[serde(default)]
@@ -63,8 +63,8 @@ struct KindRow {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wide {
-    activation: Format,
-    weight: Format,
+    activation: NumberFormat,
+    weight: NumberFormat,
     passes: u64,
 }
 
@@ -85,10 +85,6 @@ impl KindName {
         }
     }
 
-    const fn multiplies_by_sign(self) -> bool {
-        matches!(self, Self::Binary | Self::Ternary)
-    }
-
     fn row(self) -> &'static KindRow {
         KINDS
             .iter()
@@ -98,13 +94,16 @@ impl KindName {
 }
 
 /// Passes that operands of these formats take; `None` if the kind does not take them.
-fn passes(row: &KindRow, activation: Format, weight: Format) -> Option<u64> {
+fn passes(row: &KindRow, activation: NumberFormat, weight: NumberFormat) -> Option<u64> {
     if (activation, weight) == (row.activation, row.weight) {
         return Some(1);
     }
     // The adder of a PE that only adds is as wide as the design says.
-    if row.kind.multiplies_by_sign() && weight == row.weight {
-        let fits = matches!(activation, Format::Int4 | Format::Int8 | Format::Int16);
+    if row.weight.is_matmul_free() && weight == row.weight {
+        let fits = matches!(
+            activation,
+            NumberFormat::Int4 | NumberFormat::Int8 | NumberFormat::Int16
+        );
         return fits.then_some(1);
     }
     row.wide
@@ -116,7 +115,7 @@ fn passes(row: &KindRow, activation: Format, weight: Format) -> Option<u64> {
 /// A kind with what is given, the rest from its data.
 pub(crate) fn resolve(
     name: KindName,
-    [activation, weight, accumulator]: [Option<Format>; 3],
+    [activation, weight, accumulator]: [Option<NumberFormat>; 3],
     variant: Variant,
 ) -> Result<PeKind, FieldError> {
     let row = name.row();
@@ -169,15 +168,15 @@ pub(crate) fn resolve(
         initiation_interval: row.interval * passes * serial,
         latency: row.latency,
         group,
-        matmul_free: name.multiplies_by_sign(),
-        gates_zeros: name == KindName::Ternary,
+        matmul_free: row.weight.is_matmul_free(),
+        gates_zeros: row.weight == NumberFormat::Trit,
     };
     kind.check_accumulator()?;
     Ok(kind)
 }
 
 fn taken(row: &KindRow) -> String {
-    if row.kind.multiplies_by_sign() {
+    if row.weight.is_matmul_free() {
         return "activations of Int4, Int8 or Int16".to_owned();
     }
     let own = format!("{} times {}", row.activation, row.weight);
@@ -205,7 +204,7 @@ impl PeKind {
                     >= (self.activation.bits().get() + self.weight.bits().get() - 1)
                         .max(self.activation.bits().get() + 1)
         } else {
-            self.accumulator == Format::Fp32
+            self.accumulator == NumberFormat::Fp32
         };
         if fits {
             return Ok(());
@@ -260,12 +259,16 @@ impl PeKind {
 
 /// The kind of that name, taking operands of other formats: narrower ones as its own, wider ones
 /// in more passes.
-pub(crate) fn at(kind: &PeKind, activation: Format, weight: Format) -> Result<PeKind, FieldError> {
+pub(crate) fn at(
+    kind: &PeKind,
+    activation: NumberFormat,
+    weight: NumberFormat,
+) -> Result<PeKind, FieldError> {
     let row = KINDS
         .iter()
         .find(|row| row.kind.text() == kind.name)
         .expect("a kind is made from its row");
-    let narrow = |format: Format, own: Format| {
+    let narrow = |format: NumberFormat, own: NumberFormat| {
         format.is_integer() && own.is_integer() && format.bits() <= own.bits()
     };
     let widened = (
@@ -391,13 +394,13 @@ mod tests {
     fn one_kind_serves_several_precisions() {
         let int8 = kind("Int8(accumulator: Int48)").unwrap();
         let interval = |a, w| at(&int8, a, w).map(|kind| kind.initiation_interval);
-        assert_eq!(interval(Format::Int8, Format::Int8), Ok(1));
-        assert_eq!(interval(Format::Int4, Format::Trit), Ok(1));
-        assert_eq!(interval(Format::Int16, Format::Int8), Ok(2));
-        assert_eq!(interval(Format::Int16, Format::Int16), Ok(4));
-        assert!(interval(Format::Bf16, Format::Bf16).is_err());
+        assert_eq!(interval(NumberFormat::Int8, NumberFormat::Int8), Ok(1));
+        assert_eq!(interval(NumberFormat::Int4, NumberFormat::Trit), Ok(1));
+        assert_eq!(interval(NumberFormat::Int16, NumberFormat::Int8), Ok(2));
+        assert_eq!(interval(NumberFormat::Int16, NumberFormat::Int16), Ok(4));
+        assert!(interval(NumberFormat::Bf16, NumberFormat::Bf16).is_err());
         let wide = kind("Int8(activation: Int16, accumulator: Int48)").unwrap();
-        let back = at(&wide, Format::Int8, Format::Int8).unwrap();
+        let back = at(&wide, NumberFormat::Int8, NumberFormat::Int8).unwrap();
         assert_eq!(back.initiation_interval, 1);
     }
 

@@ -22,7 +22,6 @@ pub mod dataflow;
 mod element;
 mod feed;
 mod fold;
-mod format;
 pub mod grid;
 mod kind;
 pub mod law;
@@ -34,10 +33,9 @@ pub use config::{ArrayConfig, Convention, Tiles};
 pub use element::{Element, Variant};
 pub use feed::{Feed, port_rate};
 pub use fold::Fold;
-pub use format::Format;
 pub use kind::PeKind;
 pub use model::{ArrayModel, TileError, Traffic};
-pub use tile_program::Dataflow;
+pub use tile_program::{Dataflow, NumberFormat};
 pub use timing::{FoldPhase, FoldTiming, Parts, TileTiming};
 
 /// The crate's README, whose example is a test.

@@ -9,7 +9,7 @@ use crate::config::Resolved;
 use crate::dataflow::{Blocks, Dimensions, Mapping, Operand, Spatial};
 use crate::fold::{Cut, Folds};
 use crate::law::Law;
-use crate::{ArrayConfig, Convention, Feed, Format, PeKind, TileTiming, Tiles, kind};
+use crate::{ArrayConfig, Convention, Feed, NumberFormat, PeKind, TileTiming, Tiles, kind};
 
 /// Elements that a tile moves through the ports of the scratchpads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -158,7 +158,7 @@ impl ArrayModel {
     ///
     /// # Errors
     /// Formats that the kind does not take, or whose product does not fit the accumulator.
-    pub fn at(&self, activation: Format, weight: Format) -> Result<Self, FieldError> {
+    pub fn at(&self, activation: NumberFormat, weight: NumberFormat) -> Result<Self, FieldError> {
         let kind = kind::at(&self.kind(), activation, weight)?;
         if self.array.timing == Convention::ScaleSim && kind.initiation_interval != 1 {
             return Err(FieldError::new(
@@ -245,8 +245,8 @@ impl ArrayModel {
         let Spatial { rows, columns, .. } = self.spatial(m, n, k);
         let fit = (self.array.rows / rows).min(self.array.columns / columns);
         let no_zero = match Mapping::of(self.array.dataflow).stays {
-            Operand::A => self.array.kind.activation == Format::Bit,
-            Operand::B => self.array.kind.weight == Format::Bit,
+            Operand::A => self.array.kind.activation == NumberFormat::Bit,
+            Operand::B => self.array.kind.weight == NumberFormat::Bit,
             Operand::C => false,
         };
         if no_zero || self.array.timing == Convention::ScaleSim || self.array.tiles == Tiles::Whole

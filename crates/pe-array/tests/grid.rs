@@ -147,8 +147,8 @@ impl Case {
 }
 
 /// Raw bits as an operand of an integer format.
-fn integer(format: pe_array::Format, bits: u16) -> i32 {
-    use pe_array::Format::{Bit, Int4, Int16, Trit};
+fn integer(format: pe_array::NumberFormat, bits: u16) -> i32 {
+    use pe_array::NumberFormat::{Bit, Int4, Int16, Trit};
     match format {
         Bit => i32::from(bits % 2) * 2 - 1,
         Trit => i32::from(bits % 3) - 1,

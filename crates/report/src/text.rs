@@ -142,7 +142,7 @@ fn operators(page: &mut Page, run: &RunRecord) {
         .iter()
         .map(|operator| {
             vec![
-                operator.operator.to_owned(),
+                operator.operator.to_string(),
                 operator.class.name().to_owned(),
                 grouped(operator.count),
                 grouped(operator.makespan.get()),

@@ -96,7 +96,7 @@ mod tests {
             read: Bytes(1),
             written: Bytes(0),
         };
-        let shortfall = Shortfall::check("q_proj", Moved::default(), compulsory).unwrap_err();
+        let shortfall = Shortfall::check(&"q_proj", Moved::default(), compulsory).unwrap_err();
         let failure = Failure::from(MachineError::from(shortfall));
         assert_eq!(failure.report(), ExitCode::from(4));
     }

@@ -21,8 +21,10 @@
 
 mod class;
 mod instruction;
+mod number_format;
 mod numbers;
 mod observe;
+mod operator;
 mod packed;
 mod platform;
 mod program;
@@ -35,12 +37,15 @@ pub use instruction::{
     Claim, GemmTile, Instruction, ReceiveTile, Region, Stream, TransferTile, VectorKind,
     VectorTile, Wait, WaitReason, Waits, Work,
 };
+pub use number_format::NumberFormat;
 pub use numbers::Numbers;
 pub use observe::{Activity, Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
+pub use operator::{Matrix, Operator, OperatorRole};
 pub use packed::Packed;
 pub use platform::{LinkId, Network, Platform, Reach};
 pub use program::{
-    GemmShape, InstructionStream, Moved, Operation, OperationId, Pass, Program, Shortfall, in_turn,
+    GemmDims, GemmShape, InstructionStream, Moved, Operation, OperationId, OperationName, Pass,
+    Program, SequenceRange, Shortfall, in_turn,
 };
 pub use role::{Flow, Role};
 pub use target::{

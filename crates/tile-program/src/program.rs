@@ -1,8 +1,10 @@
 //! A program: passes of operations and instructions.
 
+use std::fmt;
+use std::sync::Arc;
 use std::task::Poll;
 
-use crate::{Class, Family, Instruction, TileChoice, UnitId};
+use crate::{Class, Family, Instruction, Operator, TileChoice, UnitId};
 use quantities::Bytes;
 
 /// An operation within its pass.
@@ -14,6 +16,26 @@ impl OperationId {
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
+    }
+}
+
+/// The sizes of a GEMM: C\[m,n\] = A\[m,k\] · B\[k,n\].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GemmDims {
+    /// Rows of A and C.
+    pub m: u64,
+    /// Columns of B and C.
+    pub n: u64,
+    /// Columns of A, rows of B.
+    pub k: u64,
+}
+
+impl GemmDims {
+    /// So many GEMMs of these sizes.
+    #[must_use]
+    pub const fn times(self, count: u64) -> GemmShape {
+        let Self { m, n, k } = self;
+        GemmShape { m, n, k, count }
     }
 }
 
@@ -41,13 +63,83 @@ impl GemmShape {
     }
 }
 
+/// What tells an operation from the others of its pass. It is stable over passes, so what operations of
+/// equal names did can be summed up.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OperationName {
+    /// What stands before the names of its core, [`Target::prefix`](crate::Target::prefix); `None` on
+    /// the only core of a machine.
+    pub core: Option<Arc<str>>,
+    /// The layer of the model that it belongs to; `None` for what stands before or after all layers.
+    pub layer: Option<u64>,
+    /// Which operator of the layer it is, by which reports group.
+    pub operator: Operator,
+    /// The sequences of the pass that it is for, where an operator works on several groups of them
+    /// one after another.
+    pub sequences: Option<SequenceRange>,
+    /// The part of the batch that it is for, where parts follow one another.
+    pub microbatch: Option<u64>,
+}
+
+/// Sequences of a pass, numbered from zero over the whole batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SequenceRange {
+    /// The first sequence.
+    pub first: u64,
+    /// The last sequence; not before the first.
+    pub last: u64,
+}
+
+impl OperationName {
+    /// An operator on the only core of a machine, outside any layer.
+    #[must_use]
+    pub fn of(operator: Operator) -> Self {
+        Self {
+            core: None,
+            layer: None,
+            operator,
+            sequences: None,
+            microbatch: None,
+        }
+    }
+
+    /// An operator of a layer, on the only core of a machine.
+    #[must_use]
+    pub fn in_layer(layer: u64, operator: Operator) -> Self {
+        Self {
+            layer: Some(layer),
+            ..Self::of(operator)
+        }
+    }
+}
+
+impl fmt::Display for OperationName {
+    /// `layers.3.q_proj`, `chip1.layers.0.scores[2-5]#1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(core) = &self.core {
+            f.write_str(core)?;
+        }
+        if let Some(layer) = self.layer {
+            write!(f, "layers.{layer}.")?;
+        }
+        f.write_str(self.operator.name())?;
+        match self.sequences {
+            Some(SequenceRange { first, last }) if first == last => write!(f, "[{first}]")?,
+            Some(SequenceRange { first, last }) => write!(f, "[{first}-{last}]")?,
+            None => {}
+        }
+        match self.microbatch {
+            Some(microbatch) => write!(f, "#{microbatch}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// One operator of the model in one layer of one pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
     /// Unique in its pass and stable over passes: `layers.3.q_proj`.
-    pub name: String,
-    /// The operator without its layer, by which reports group: `q_proj`.
-    pub operator: &'static str,
+    pub name: OperationName,
     /// What its cycles are charged to.
     pub class: Class,
     /// Its family, for GEMMs.
@@ -93,16 +185,20 @@ pub struct Shortfall {
 }
 
 impl Shortfall {
-    /// Sets what was moved for an operation in a pass beside what had to be.
+    /// Compares what was moved for an operation in a pass with what had to be.
     ///
     /// # Errors
     /// If either direction falls short.
-    pub fn check(operation: &str, moved: Moved, compulsory: Moved) -> Result<(), Self> {
+    pub fn check(
+        operation: &impl fmt::Display,
+        moved: Moved,
+        compulsory: Moved,
+    ) -> Result<(), Self> {
         if moved.read >= compulsory.read && moved.written >= compulsory.written {
             return Ok(());
         }
         Err(Self {
-            operation: operation.to_owned(),
+            operation: operation.to_string(),
             moved,
             compulsory,
         })

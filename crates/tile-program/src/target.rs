@@ -193,7 +193,7 @@ pub struct Target {
     /// Which chip it is on: the cores of a chip share its main memory.
     pub chip: u16,
     /// What stands before the names of its units: nothing in a machine of one core.
-    pub prefix: String,
+    pub prefix: Arc<str>,
     /// The PE arrays.
     pub arrays: Vec<ArrayTarget>,
     /// The vector unit.

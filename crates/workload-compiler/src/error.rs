@@ -4,7 +4,7 @@ use config::{FieldError, among};
 use quantities::Bytes;
 use tile_program::{Family, Packed, ScratchpadId};
 
-use crate::Format;
+use crate::format::Format;
 
 /// Which of the two files an error concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

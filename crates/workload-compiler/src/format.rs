@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tile_program::{Numbers, Packed};
+use tile_program::{NumberFormat, Numbers, Packed};
 
 /// How ternary weights are packed.
 #[derive(
@@ -17,7 +17,7 @@ pub enum Packing {
     TwoBits,
 }
 
-/// A number format.
+/// A number format and how its elements are packed in memory, as a workload file has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Format {
     /// −1 and +1: one bit.
@@ -64,6 +64,19 @@ impl Format {
         }
     }
 
+    /// The values that elements have.
+    #[must_use]
+    pub const fn number_format(self) -> NumberFormat {
+        match self {
+            Self::Binary => NumberFormat::Bit,
+            Self::Ternary { .. } => NumberFormat::Trit,
+            Self::Int4 => NumberFormat::Int4,
+            Self::Int8 => NumberFormat::Int8,
+            Self::Bf16 => NumberFormat::Bf16,
+            Self::Fp16 => NumberFormat::Fp16,
+        }
+    }
+
     /// How weights of this format lie in memory.
     #[must_use]
     pub const fn packed(self) -> Packed {
@@ -106,19 +119,13 @@ impl Format {
     /// Width of an element as an array sees it once it is unpacked.
     #[must_use]
     pub const fn bits(self) -> u64 {
-        match self {
-            Self::Binary => 1,
-            Self::Ternary { .. } => 2,
-            Self::Int4 => 4,
-            Self::Int8 => 8,
-            Self::Bf16 | Self::Fp16 => 16,
-        }
+        self.number_format().bits().get()
     }
 
     /// Whether weights of this format need no multiplication.
     #[must_use]
     pub const fn is_matmul_free(self) -> bool {
-        matches!(self, Self::Binary | Self::Ternary { .. })
+        self.number_format().is_matmul_free()
     }
 
     /// Whether vectors between operators may be of this format.
@@ -136,17 +143,13 @@ impl Format {
     /// The kind of numbers that elements are.
     #[must_use]
     pub const fn numbers(self) -> Numbers {
-        match self {
-            Self::Bf16 => Numbers::Bf16,
-            Self::Fp16 => Numbers::Fp16,
-            Self::Binary | Self::Ternary { .. } | Self::Int4 | Self::Int8 => Numbers::Integers,
-        }
+        self.number_format().numbers()
     }
 
     /// Whether elements are integers, so that activations are quantised to reach them.
     #[must_use]
     pub const fn is_integer(self) -> bool {
-        matches!(self.numbers(), Numbers::Integers)
+        self.number_format().is_integer()
     }
 }
 

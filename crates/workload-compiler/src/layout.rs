@@ -13,10 +13,10 @@ use std::ops::Range;
 
 use quantities::Bytes;
 use smallvec::SmallVec;
-use tile_program::{Interleave, MemoryTarget, Region};
+use tile_program::{Interleave, Matrix, MemoryTarget, Region};
 
-use crate::Format;
 use crate::error::CompileError;
+use crate::format::Format;
 use crate::passes::Sequences;
 use crate::spread;
 
@@ -157,16 +157,16 @@ impl Cache {
         let first = columns.start / self.head_dim;
         let heads = columns.end.div_ceil(self.head_dim) - first;
         let mut regions = SmallVec::new();
-        let from = sequences.partition_point(|some| some.row + some.rows() <= rows.start);
-        for some in &sequences[from..] {
-            let cache = self.of(some);
-            let within = rows.start.max(some.row)..rows.end.min(some.row + some.rows());
+        let from = sequences.partition_point(|group| group.row + group.rows() <= rows.start);
+        for group in &sequences[from..] {
+            let cache = self.of(group);
+            let within = rows.start.max(group.row)..rows.end.min(group.row + group.rows());
             let mut row = within.start;
             while row < within.end {
-                let sequence = (row - some.row) / some.tokens;
-                let start = some.row + sequence * some.tokens;
-                let end = within.end.min(start + some.tokens);
-                let (from, to) = (some.past + row - start, some.past + end - start);
+                let sequence = (row - group.row) / group.tokens;
+                let start = group.row + sequence * group.tokens;
+                let end = within.end.min(start + group.tokens);
+                let (from, to) = (group.past + row - start, group.past + end - start);
                 regions.push(cache.region(sequence, first, heads, from, to));
                 row = end;
             }
@@ -214,14 +214,54 @@ impl CacheRegion {
     }
 }
 
+/// A matrix of weights, by which its place is found again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MatrixName {
+    /// `None` for a matrix that stands before or after all layers.
+    pub(crate) layer: Option<u64>,
+    pub(crate) matrix: Matrix,
+}
+
+/// The shape of a matrix of weights, and how it lies in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MatrixLayout {
+    /// Rows.
+    pub(crate) k: u64,
+    /// Columns.
+    pub(crate) n: u64,
+    pub(crate) format: Format,
+    /// Columns of a strip, at most.
+    pub(crate) strip: u64,
+    pub(crate) whole: WholeTile,
+}
+
+/// A region of memory that holds no weights of a layer, by which its place is found again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RegionName {
+    /// The embedding table.
+    Embedding,
+    /// The table of learned positions.
+    Positions,
+    /// The cache of keys of a layer.
+    Keys(u64),
+    /// The cache of values of a layer.
+    Values(u64),
+    /// The recurrent state of a layer.
+    State(u64),
+    /// The input of a dense layer that stands for itself.
+    DenseInput(u64),
+    /// The result of a dense layer that stands for itself.
+    DenseResult(u64),
+}
+
 /// Hands out addresses, each aligned to whole accesses.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     access: u64,
     interleave: Interleave,
     next: u64,
-    weights: BTreeMap<(u64, &'static str), WeightRegion>,
-    places: BTreeMap<(u64, &'static str), u64>,
+    weights: BTreeMap<MatrixName, WeightRegion>,
+    places: BTreeMap<RegionName, u64>,
     /// Bytes of all caches and recurrent states.
     cached: u64,
     /// Where the matrices begin that stay on chip from pass to pass.
@@ -257,8 +297,8 @@ impl Layout {
         self.cached
     }
 
-    /// All matrices that were placed, in the order of layers.
-    pub(crate) fn matrices(&self) -> impl Iterator<Item = (&(u64, &'static str), &WeightRegion)> {
+    /// All matrices that were placed.
+    pub(crate) fn matrices(&self) -> impl Iterator<Item = (&MatrixName, &WeightRegion)> {
         self.weights.iter()
     }
 
@@ -281,15 +321,19 @@ impl Layout {
     /// The place of a matrix, the same whenever it is asked for.
     pub(crate) fn weights(
         &mut self,
-        key: (u64, &'static str),
-        (k, n): (u64, u64),
-        format: Format,
-        strip: u64,
-        whole: WholeTile,
+        name: MatrixName,
+        layout: MatrixLayout,
     ) -> Result<WeightRegion, CompileError> {
-        if let Some(region) = self.weights.get(&key) {
+        if let Some(region) = self.weights.get(&name) {
             return Ok(*region);
         }
+        let MatrixLayout {
+            k,
+            n,
+            format,
+            strip,
+            whole,
+        } = layout;
         let strip = strip.min(n);
         let (tile_rows, tile_columns) = whole.unwrap_or((1, 1));
         let width = strip.next_multiple_of(tile_columns);
@@ -318,7 +362,7 @@ impl Layout {
         };
         let bytes = region.strips(n).checked_mul(region.pitch);
         region.base = self.allocate(bytes)?;
-        self.weights.insert(key, region);
+        self.weights.insert(name, region);
         Ok(region)
     }
 
@@ -326,25 +370,25 @@ impl Layout {
     /// asking decides the size.
     pub(crate) fn place(
         &mut self,
-        key: (u64, &'static str),
+        name: RegionName,
         bytes: Option<u64>,
     ) -> Result<u64, CompileError> {
-        if let Some(&at) = self.places.get(&key) {
+        if let Some(&at) = self.places.get(&name) {
             return Ok(at);
         }
         let at = self.allocate(bytes)?;
-        self.places.insert(key, at);
+        self.places.insert(name, at);
         Ok(at)
     }
 
     /// The place of what sequences leave from pass to pass.
     pub(crate) fn cache(
         &mut self,
-        key: (u64, &'static str),
+        name: RegionName,
         bytes: Option<u64>,
     ) -> Result<u64, CompileError> {
         let before = self.next;
-        let at = self.place(key, bytes)?;
+        let at = self.place(name, bytes)?;
         self.cached += self.next - before;
         Ok(at)
     }

@@ -17,9 +17,11 @@
 //!
 #![doc = include_str!("../README.md")]
 
+mod core_program;
 mod emit;
 mod error;
 mod format;
+mod graph;
 mod layout;
 mod listing;
 mod lower;
@@ -27,12 +29,12 @@ mod model;
 mod passes;
 mod plan;
 mod program;
-mod share;
 mod split;
 mod spread;
 mod strips;
 mod workload;
 
+pub use core_program::KeptWeights;
 pub use error::{CompileError, Concern};
 pub use format::{Format, Packing};
 pub use listing::{
@@ -41,10 +43,9 @@ pub use listing::{
 };
 pub use model::{
     Activation, DenseLayer, FeedForward, Mixer, Model, ModelFile, Norm, NormPlacement, Position,
-    Preset, find, from_hugging_face, models, nearest,
+    Preset, PublishedPrecision, find, from_hugging_face, models, nearest,
 };
 pub use program::{CompiledProgram, compile, compile_every_chip};
-pub use share::KeptWeights;
 pub use workload::{
     Algorithm, Fusion, Heads, Lengths, MaskedKeys, ModelChoice, Operators, Overrides, Precision,
     PrecisionFile, Run, Softmax, Split, Weights, Workload, WorkloadFile, resolve,

@@ -54,18 +54,18 @@ impl PassShape {
 
     /// Sequences that take part.
     pub(crate) fn count(&self) -> u64 {
-        self.sequences.iter().map(|some| some.count).sum()
+        self.sequences.iter().map(|group| group.count).sum()
     }
 
     /// Sequences whose last token goes through the LM head.
     pub(crate) fn logits(&self) -> u64 {
-        let some = self.sequences.iter().filter(|some| some.logits);
-        some.map(|some| some.count).sum()
+        let groups = self.sequences.iter().filter(|group| group.logits);
+        groups.map(|group| group.count).sum()
     }
 
     /// The most positions that the caches of a sequence have room for.
     pub(crate) fn longest(&self) -> u64 {
-        let rooms = self.sequences.iter().map(|some| some.room);
+        let rooms = self.sequences.iter().map(|group| group.room);
         rooms.max().unwrap_or(0)
     }
 }
@@ -83,20 +83,20 @@ impl PassShape {
             let (from, to) = (bound(part), bound(part + 1));
             let (mut first, mut row) = (0, 0);
             let mut sequences = Vec::new();
-            for some in self.sequences.iter() {
-                let start = from.clamp(first, first + some.count);
-                let end = to.clamp(first, first + some.count);
+            for group in self.sequences.iter() {
+                let start = from.clamp(first, first + group.count);
+                let end = to.clamp(first, first + group.count);
                 if end > start {
                     let taken = Sequences {
                         count: end - start,
                         row,
-                        before: some.before + (start - first) * some.room,
-                        ..*some
+                        before: group.before + (start - first) * group.room,
+                        ..*group
                     };
                     row += taken.rows();
                     sequences.push(taken);
                 }
-                first += some.count;
+                first += group.count;
             }
             Self {
                 sequences: sequences.into(),
@@ -281,19 +281,19 @@ impl Passes {
 
     /// `prefill(128)`, `prefill(512 after 1024)`, `decode@2048`, `decode@33-2048`.
     fn name(&self, index: u64, sequences: &[Sequences]) -> String {
-        let span = |lengths: &dyn Fn(&Sequences) -> u64, some: &[Sequences]| {
-            let least = some.iter().map(lengths).min().unwrap_or(0);
-            let most = some.iter().map(lengths).max().unwrap_or(0);
+        let span = |lengths: &dyn Fn(&Sequences) -> u64, groups: &[Sequences]| {
+            let least = groups.iter().map(lengths).min().unwrap_or(0);
+            let most = groups.iter().map(lengths).max().unwrap_or(0);
             if least == most {
                 most.to_string()
             } else {
                 format!("{least}-{most}")
             }
         };
-        let context = |some: &Sequences| some.past + some.tokens;
+        let context = |group: &Sequences| group.past + group.tokens;
         if index < self.prefills() {
-            let tokens = span(&|some| some.tokens, sequences);
-            return match sequences.first().map_or(0, |some| some.past) {
+            let tokens = span(&|group| group.tokens, sequences);
+            return match sequences.first().map_or(0, |group| group.past) {
                 0 => format!("prefill({tokens})"),
                 past => format!("prefill({tokens} after {past})"),
             };
@@ -345,7 +345,7 @@ mod tests {
             let mut places: Vec<u64> = all
                 .iter()
                 .flat_map(|part| part.sequences.iter())
-                .flat_map(|some| (0..some.count).map(|index| some.before + index * some.room))
+                .flat_map(|group| (0..group.count).map(|index| group.before + index * group.room))
                 .collect();
             places.sort_unstable();
             assert_eq!(places, [0, 7, 14, 21, 24, 27]);
@@ -363,7 +363,7 @@ mod tests {
         assert_eq!(passes.count(), 3);
         let last = passes.shape(2);
         assert_eq!(last.name, "decode@5-9");
-        let pasts: Vec<u64> = last.sequences.iter().map(|some| some.past).collect();
+        let pasts: Vec<u64> = last.sequences.iter().map(|group| group.past).collect();
         assert_eq!(pasts, [8, 4]);
         assert_eq!(last.sequences[1].before, 9);
     }

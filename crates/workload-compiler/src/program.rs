@@ -8,12 +8,12 @@ use std::task::Poll;
 use quantities::Bytes;
 use tile_program::{Family, Instruction, OperationId, Pass, Platform, Program};
 
+use crate::core_program::{CoreProgram, CoreTask, Instructions, KeptWeights};
 use crate::emit::{Seat, SharedBoard};
 use crate::error::CompileError;
 use crate::lower::operands;
 use crate::model::Mixer;
 use crate::passes::Passes;
-use crate::share::{Instructions, KeptWeights, Share};
 use crate::split::Division;
 use crate::workload::Workload;
 
@@ -27,7 +27,8 @@ pub struct CompiledProgram {
     workload: Workload,
     platform: Platform,
     passes: Passes,
-    shares: Vec<Share>,
+    /// The program of each core, in the order of the platform.
+    cores: Vec<CoreProgram>,
     next: u64,
     /// The instructions of the latest pass.
     streams: Rc<RefCell<Streams>>,
@@ -64,23 +65,28 @@ fn compile_for(
     let board = SharedBoard::default();
     let seats = Seat::all(&division, machine, workload.split.collectives, &board);
     let platform = division.platform.clone();
-    let mut shares: Vec<Share> = Vec::with_capacity(seats.len());
+    let mut cores: Vec<CoreProgram> = Vec::with_capacity(seats.len());
     let mut chip = None;
     for (target, seat) in platform.cores.iter().zip(seats) {
         check_arrays(&workload, target)?;
         // Cores of a chip lie one after another in its memory.
-        let before = shares.last().filter(|_| chip == Some(target.chip));
-        let first = before.map_or(0, |share| share.footprint().get());
+        let before = cores.last().filter(|_| chip == Some(target.chip));
+        let first = before.map_or(0, |core| core.footprint().get());
         chip = Some(target.chip);
-        let shard = division.shard(&workload, seat.stage);
-        let share = (division.share(&workload), shard, seat);
-        shares.push(Share::new(share, (target, platform.units()), first)?);
+        cores.push(CoreProgram::new(CoreTask {
+            workload: division.shard_workload(&workload),
+            shard: division.shard(&workload, seat.stage),
+            seat,
+            target,
+            machine_units: platform.units(),
+            first_address: first,
+        })?);
     }
     Ok(CompiledProgram {
         passes: Passes::new(&workload),
         workload,
         platform,
-        shares,
+        cores,
         next: 0,
         streams: Rc::default(),
     })
@@ -116,7 +122,7 @@ impl CompiledProgram {
     /// activations.
     #[must_use]
     pub fn footprint(&self) -> Bytes {
-        let footprints = self.shares.iter().map(Share::footprint);
+        let footprints = self.cores.iter().map(CoreProgram::footprint);
         footprints.max().unwrap_or(Bytes::ZERO)
     }
 
@@ -124,7 +130,7 @@ impl CompiledProgram {
     #[must_use]
     pub fn kept(&self) -> KeptWeights {
         let mut all = KeptWeights::default();
-        for kept in self.shares.iter().map(Share::kept) {
+        for kept in self.cores.iter().map(CoreProgram::kept) {
             all.matrices += kept.matrices;
             all.bytes += kept.bytes;
             all.warm |= kept.warm;
@@ -137,8 +143,8 @@ impl CompiledProgram {
     /// # Panics
     /// While a pass is in use.
     pub fn record_dependencies(&mut self) {
-        for share in &self.shares {
-            share.record_dependencies();
+        for core in &self.cores {
+            core.record_dependencies();
         }
     }
 
@@ -147,9 +153,9 @@ impl CompiledProgram {
     #[must_use]
     pub fn dependencies(&self) -> Vec<BTreeSet<OperationId>> {
         let mut all: Vec<BTreeSet<OperationId>> = Vec::new();
-        for share in &self.shares {
+        for core in &self.cores {
             let first = u32::try_from(all.len()).expect("far fewer");
-            let own = share.dependencies().into_iter();
+            let own = core.dependencies().into_iter();
             let numbered = |id: OperationId| OperationId(first + id.0);
             all.extend(own.map(|ids| ids.into_iter().map(numbered).collect()));
         }
@@ -174,10 +180,10 @@ impl Program for CompiledProgram {
         self.next += 1;
         let last = self.next == self.passes();
         let mut operations = Vec::new();
-        let mut streams = Vec::with_capacity(self.shares.len());
-        for share in &mut self.shares {
+        let mut streams = Vec::with_capacity(self.cores.len());
+        for core in &mut self.cores {
             let first = u32::try_from(operations.len()).expect("far fewer");
-            let (own, instructions) = share.pass(&shape, last, first);
+            let (own, instructions) = core.pass(&shape, last, first);
             operations.extend(own);
             streams.push(instructions);
         }
@@ -187,7 +193,7 @@ impl Program for CompiledProgram {
             name: shape.name,
             tokens: shape.counted,
             operations,
-            streams: (0..self.shares.len())
+            streams: (0..self.cores.len())
                 .map(|core| {
                     let all = Rc::clone(all);
                     let stream = std::iter::from_fn(move || all.borrow_mut().0[core].next());

@@ -10,14 +10,12 @@
 
 use std::ops::Range;
 
-use quantities::Bytes;
+use quantities::{Bytes, gcd};
 use smallvec::SmallVec;
 use tile_program::{MemoryTarget, Region};
 
 use crate::layout::region;
-use crate::lower::{Slot, Tensor};
 use crate::spread;
-use quantities::gcd;
 
 /// How wide strips are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,25 +27,41 @@ pub(crate) struct Strips {
     pub(crate) access: u64,
 }
 
+/// The columns of a tensor that lie together in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StripUnit {
+    /// As many as a tile of a GEMM has.
+    Tile,
+    /// As many as a head of attention has.
+    Head,
+    /// All columns of a row.
+    Row,
+}
+
 impl Strips {
-    /// Columns of a strip of a tensor in a slot.
-    pub(crate) fn of(self, slot: Slot, width: u64, bits: u64) -> u64 {
-        let columns = match slot {
-            Slot::Query | Slot::Context => self.head,
-            // Read and written by rows.
-            Slot::Embedded
-            | Slot::Final
-            | Slot::Scores
-            | Slot::Probabilities
-            | Slot::Shard
-            | Slot::Mailbox
-            | Slot::Logits => width,
-            _ => self.tile,
+    /// Columns of a strip of a tensor that is `width` elements of so many bits wide.
+    pub(crate) fn of(self, unit: StripUnit, width: u64, bits: u64) -> u64 {
+        let columns = match unit {
+            StripUnit::Head => self.head,
+            StripUnit::Tile => self.tile,
+            StripUnit::Row => width,
         };
         let access_bits = 8 * self.access;
         let unit = access_bits / gcd(access_bits, bits);
         columns.next_multiple_of(unit).min(width)
     }
+}
+
+/// The shape of a tensor, and the columns of it that lie together in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    pub(crate) rows: u64,
+    /// Columns.
+    pub(crate) width: u64,
+    /// Bits of an element.
+    pub(crate) bits: u64,
+    /// Columns of a strip; `width` where rows lie whole.
+    pub(crate) strip: u64,
 }
 
 /// A tensor in memory.
@@ -65,7 +79,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) fn new(base: u64, tensor: &Tensor, memory: &MemoryTarget) -> Self {
+    pub(crate) fn new(base: u64, tensor: &Extent, memory: &MemoryTarget) -> Self {
         let access = memory.access.get();
         let row_bytes = (tensor.strip * tensor.bits).div_ceil(8);
         let strip_bytes = tensor
@@ -144,7 +158,6 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lower::{Backing, Placement};
     use proptest::prelude::*;
     use tile_program::Interleave;
 
@@ -174,14 +187,11 @@ mod tests {
             };
             let access = 32;
             let unit = 8 * access / bits;
-            let tensor = Tensor {
-                microbatch: 0,
+            let tensor = Extent {
                 rows,
                 width: strips * 2 * unit + rest * unit / 2 + 1,
                 bits,
                 strip: 2 * unit,
-                backing: Backing::Slot(Slot::Hidden),
-                placement: Placement::Memory,
             };
             let place = Place::new(4096, &tensor, &memory);
             let mut seen = Vec::new();

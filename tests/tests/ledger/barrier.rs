@@ -33,7 +33,7 @@ impl Observer for Times {
     fn pass(&mut self, _name: &str, operations: &[Operation], _at: Cycle) {
         let all = operations.iter();
         self.operations = all
-            .map(|operation| (operation.name.clone(), operation.unit))
+            .map(|operation| (operation.name.to_string(), operation.unit))
             .collect();
     }
 

@@ -4,10 +4,13 @@
 use accelerator::{Machine, Outcome, RunOptions};
 use attribution::{Ledger, Summary};
 use proptest::prelude::*;
-use tile_program::Cause;
+use tile_program::{Cause, Operator};
 use workload_compiler::{CompileError, compile, compile_every_chip};
 
 use crate::support::{machine, workload};
+
+/// The sums that cores of a layer exchange.
+const ALL_REDUCES: [Operator; 2] = [Operator::AttentionAllReduce, Operator::FeedForwardAllReduce];
 
 /// A chip with cores, and others like it.
 fn machine_of(chips: u64, cores: u64, link: &str, memory: &str, kib: u64) -> Machine {
@@ -161,7 +164,7 @@ fn all_reduces_take_the_time_of_the_closed_form() {
         let reduces = summary
             .operators
             .iter()
-            .filter(|operator| operator.operator.ends_with("all_reduce"));
+            .filter(|operator| ALL_REDUCES.contains(&operator.operator));
         // Two in each of two layers; a token's vector has 192 elements of two bytes.
         let bytes = 48 * 192 * 2;
         let count: u64 = reduces.map(|operator| operator.count).sum();
@@ -169,7 +172,7 @@ fn all_reduces_take_the_time_of_the_closed_form() {
         let received: u64 = summary
             .operations
             .iter()
-            .filter(|operation| operation.operator.ends_with("all_reduce"))
+            .filter(|operation| ALL_REDUCES.contains(&operation.operator))
             .map(|operation| operation.bytes_received.get())
             .sum();
         assert_eq!(received, ways * 4 * 2 * (ways - 1) * bytes / ways);

@@ -7,14 +7,14 @@ use std::path::Path;
 /// Opens the list in ARCHITECTURE.md; a line of three backticks closes it.
 const OPENING: &str = "```text crates-and-what-they-stand-on";
 
-/// For each crate, the crates of this workspace that it stands on.
-type Edges = BTreeMap<String, BTreeSet<String>>;
+/// For each crate (or module), the others that it stands on.
+pub(super) type Edges = BTreeMap<String, BTreeSet<String>>;
 
 /// Compares the list with what the manifests say, and notes every difference. Dependencies of tests
 /// alone are left out: a test may look at a crate from above.
 pub(super) fn check(root: &Path, wrong: &mut Vec<String>) {
     let document = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap_or_default();
-    let Some(allowed) = listed(&document) else {
+    let Some(allowed) = listed(&document, OPENING) else {
         wrong.push(format!("ARCHITECTURE.md: no list opened by `{OPENING}`"));
         return;
     };
@@ -43,9 +43,9 @@ fn compare(allowed: &Edges, found: &Edges, wrong: &mut Vec<String>) {
     }
 }
 
-/// The list of a document: a line a crate, `name: other, other`.
-fn listed(document: &str) -> Option<Edges> {
-    let mut lines = document.lines().skip_while(|line| *line != OPENING);
+/// The list of a document behind a line that opens it: an entry a line, `name: other, other`.
+pub(super) fn listed(document: &str, opening: &str) -> Option<Edges> {
+    let mut lines = document.lines().skip_while(|line| *line != opening);
     lines.next()?;
     let entries = lines.take_while(|line| *line != "```");
     Some(
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn every_difference_between_list_and_manifests_is_named() {
         let document = format!("# x\n{OPENING}\na:\nb: a\nc: a, b\ngone: a\n```\n");
-        let allowed = listed(&document).expect("a list");
+        let allowed = listed(&document, OPENING).expect("a list");
         let edge = |name: &str, others: &[&str]| {
             let others = others.iter().map(|other| (*other).to_owned());
             (name.to_owned(), others.collect())

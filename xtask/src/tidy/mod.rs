@@ -1,9 +1,10 @@
-//! What a linter does not know of: which crate may depend on which, files that nothing compiles, links of
+//! What a linter does not know of: which crate and module may depend on which, files that nothing compiles, links of
 //! the documents, the length of files, headers, words that do not belong.
 
 mod edges;
 mod links;
 mod modules;
+mod rooms;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,7 @@ pub(crate) fn tidy(root: &Path) -> Result<(), String> {
     }
     edges::check(root, &mut wrong);
     modules::check(&files, &mut wrong);
+    rooms::check(&files, &mut wrong);
     links::check(root, &files, &mut wrong);
     for page in files.iter().filter(|file| file.name == "CONTRIBUTING.md") {
         links::check_paths(root, page, &mut wrong);

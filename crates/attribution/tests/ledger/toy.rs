@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use quantities::{Bits, Bytes, Cycle, Cycles};
 use tile_program::{
     ArrayTarget, Bound, Busy, Cause, Class, CoreId, Dataflow, FoldSpan, MemoryTarget, Observer,
-    Operation, OperationId, Platform, ScratchpadId, ScratchpadTarget, Target, UnitId, WaitReason,
-    Waiting,
+    Operation, OperationId, OperationName, Operator, Platform, ScratchpadId, ScratchpadTarget,
+    Target, UnitId, WaitReason, Waiting,
 };
 
 pub(crate) const ARRAYS: u16 = 2;
@@ -36,7 +36,7 @@ pub(crate) fn platform() -> Platform {
     Platform::single(Target {
         core: CoreId(0),
         chip: 0,
-        prefix: String::new(),
+        prefix: "".into(),
         receive: None,
         arrays: (0..ARRAYS).map(array).collect(),
         vector: VECTOR,
@@ -59,8 +59,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     Class::ALL
         .into_iter()
         .map(|class| Operation {
-            name: format!("layers.0.{class}"),
-            operator: class.name(),
+            name: OperationName::in_layer(0, Operator::Named(class.name())),
             class,
             family: None,
             unit: match class {

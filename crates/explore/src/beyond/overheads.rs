@@ -1,7 +1,7 @@
 //! What the published account counts as zero, each as a share.
 
 use attribution::OperatorSummary;
-use tile_program::{Class, Role};
+use tile_program::{Class, OperatorRole, Role};
 use workload_compiler::Run;
 
 use super::models::{Pair, pairs, shares_of};
@@ -47,16 +47,17 @@ impl Overhead {
 
 /// What an operator is to the published account; `None` for what it counts.
 fn overhead(operator: &OperatorSummary) -> Option<Overhead> {
-    let name = operator.operator;
     match operator.class {
         Class::MatMulFree => None,
         Class::MatMul if is_attention(operator) => None,
         Class::MatMul => Some(Overhead::LmHead),
         Class::Transfer => Some(Overhead::Transfers),
-        Class::Vector if name.ends_with("quantise") => Some(Overhead::Quantisation),
-        Class::Vector if name.contains("softmax") => Some(Overhead::Softmax),
-        Class::Vector if name.ends_with("norm") => Some(Overhead::Norms),
-        Class::Vector => Some(Overhead::ElementWise),
+        Class::Vector => Some(match operator.operator.role() {
+            OperatorRole::Quantisation => Overhead::Quantisation,
+            OperatorRole::Softmax => Overhead::Softmax,
+            OperatorRole::Norm => Overhead::Norms,
+            _ => Overhead::ElementWise,
+        }),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use attribution::Summary;
 use serde::Serialize;
-use tile_program::{Cause, Class};
+use tile_program::{Cause, Class, OperatorRole};
 
 use super::Part;
 
@@ -153,7 +153,7 @@ fn signed(cycles: u64) -> i64 {
 fn quantisation(summary: &Summary) -> i64 {
     let operators = summary.operators.iter();
     operators
-        .filter(|each| each.class == Class::Vector && each.operator.ends_with("quantise"))
+        .filter(|each| each.operator.role() == OperatorRole::Quantisation)
         .map(|each| signed(each.makespan.get()))
         .sum()
 }

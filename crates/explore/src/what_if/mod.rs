@@ -35,9 +35,6 @@ pub enum Part {
     Both,
 }
 
-/// The operators of attention, as the compiler calls them.
-const ATTENTION: [&str; 2] = ["scores", "context"];
-
 impl Part {
     /// All parts.
     pub const ALL: [Self; 3] = [Self::MatMulFree, Self::Attention, Self::Both];
@@ -83,7 +80,7 @@ impl Part {
     #[must_use]
     pub fn holds(self, operator: &OperatorSummary) -> bool {
         let free = operator.class == Class::MatMulFree;
-        let attention = operator.class == Class::MatMul && ATTENTION.contains(&operator.operator);
+        let attention = operator.operator.family() == Some(Family::Attention);
         match self {
             Self::MatMulFree => free,
             Self::Attention => attention,

@@ -1,6 +1,6 @@
 //! What PEs compute, bit for bit.
 
-use crate::{Format, PeKind};
+use crate::{NumberFormat, PeKind};
 
 /// Multiply and accumulate as a PE does it.
 pub trait Arithmetic {
@@ -64,14 +64,14 @@ impl Arithmetic for Integers {
 /// quiet NaN 7FC00000. Operands and sums are bit patterns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Floats {
-    operand: Format,
+    operand: NumberFormat,
 }
 
 impl Floats {
     /// For a kind with floating operands.
     #[must_use]
     pub fn of(kind: &PeKind) -> Option<Self> {
-        let floating = matches!(kind.weight, Format::Bf16 | Format::Fp16);
+        let floating = matches!(kind.weight, NumberFormat::Bf16 | NumberFormat::Fp16);
         floating.then_some(Self {
             operand: kind.weight,
         })
@@ -79,7 +79,7 @@ impl Floats {
 
     fn widen(self, bits: u16) -> f32 {
         match self.operand {
-            Format::Fp16 => half(bits),
+            NumberFormat::Fp16 => half(bits),
             _ => f32::from_bits(u32::from(bits) << 16),
         }
     }
@@ -148,7 +148,7 @@ mod tests {
     fn integer_sums_wrap_at_the_width_of_the_accumulator() {
         let element = Element::Ternary {
             activation: None,
-            accumulator: Some(Format::Int16),
+            accumulator: Some(NumberFormat::Int16),
             variant: Variant::Parallel,
         };
         let integers = Integers::of(&element.kind().unwrap()).unwrap();

@@ -8,7 +8,7 @@ use report::{ModelDocument, Table, grouped, model_lines};
 use serde::Serialize;
 use serde_json::{Value, json};
 use simulator::{Chips, Machine};
-use tile_program::{DecidedBy, Program, TileChoice, Tiling};
+use tile_program::{DecidedBy, Operator, Program, TileChoice, Tiling};
 use workload_compiler::{
     CompiledProgram, InstructionListing, KeptWeights, Lister, OperationListing, PassListing,
     TileSize, Tiles, Totals, Workload,
@@ -361,13 +361,13 @@ fn tilings(operations: &[OperationListing]) -> Option<Table> {
         "tried",
         "why",
     ];
-    let mut choices: Vec<(&str, TileChoice, u64)> = Vec::new();
+    let mut choices: Vec<(Operator, TileChoice, u64)> = Vec::new();
     for operation in operations {
         let Some(choice) = operation.tiling else {
             continue;
         };
-        let known = |(name, other, _): &&mut (&str, TileChoice, u64)| {
-            (*name, other) == (operation.operator, &choice)
+        let known = |(operator, other, _): &&mut (Operator, TileChoice, u64)| {
+            (*operator, other) == (operation.operator, &choice)
         };
         match choices.iter_mut().find(known) {
             Some((_, _, count)) => *count += 1,

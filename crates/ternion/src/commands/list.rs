@@ -225,7 +225,7 @@ pub(crate) fn models(_: &ModelArgs) -> Result<(), Failure> {
             model.vocab.to_string(),
             model.max_context.to_string(),
             weights(model),
-            model.published_precision.clone(),
+            model.published_precision.to_string(),
         ]);
     }
     write!(Console::stdout(), "{table}")?;

@@ -29,7 +29,7 @@ impl Kind {
     /// The element as an architect writes it. Integer sums are 32 bits wide in the RTL.
     #[must_use]
     pub const fn element(self) -> Element {
-        let accumulator = Some(pe_array::Format::Int32);
+        let accumulator = Some(pe_array::NumberFormat::Int32);
         match self {
             Self::Binary => Element::Binary {
                 activation: None,

@@ -6,7 +6,7 @@ use tile_program::{OperationId, ScratchpadId, Stream, UnitId};
 
 use super::context::{Context, Streams};
 use super::emitter::{After, Buffer, Step};
-use crate::lower::{TensorId, VectorStage, VectorStep};
+use crate::graph::{TensorId, VectorStage, VectorStep};
 
 /// Where the result of a chain goes.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,7 @@ use tile_program::{
 use super::emitter::{After, Buffer, Emitter, Step};
 use super::seat::Seat;
 use super::tensor::{Live, Slots};
-use crate::lower::{Backing, Graph, Slot, Stage, Tensor, TensorId, VectorStep};
+use crate::graph::{Backing, Graph, Slot, Stage, Tensor, TensorId, VectorStep};
 use crate::plan::{Home, packed};
 
 /// What stages share while they are emitted.
@@ -140,7 +140,7 @@ impl Context {
     /// The arrays that share a stage, by their places in the target: its own first.
     pub(crate) fn team(&self, array: usize, operation: OperationId) -> Vec<usize> {
         let family = self.families[operation.index()];
-        crate::plan::team(&self.units.target, array, family)
+        crate::graph::team(&self.units.target, array, family)
     }
 
     /// A tile of independent GEMMs, as many of them side by side as are faster so.

@@ -6,7 +6,7 @@ use super::chain::Operand;
 use super::context::Context;
 use super::emitter::{Buffer, Step};
 use super::gemm::Tile;
-use crate::lower::{Section, TensorId};
+use crate::graph::{Section, TensorId};
 
 impl Context {
     /// The last vector work on a tile: it leaves the output scratchpad.

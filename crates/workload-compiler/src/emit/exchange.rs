@@ -19,7 +19,7 @@ use super::board::{Key, Posted};
 use super::context::Context;
 use super::emitter::{After, Buffer, Step};
 use super::seat::Mate;
-use crate::lower::{Exchange, ExchangeStage, STATISTIC_BYTES, Slot};
+use crate::graph::{Exchange, ExchangeStage, STATISTIC_BYTES, Slot};
 use crate::split::{Collective, Move, moves};
 
 pub(super) const PAD: ScratchpadId = ScratchpadId::Activations;
@@ -369,7 +369,7 @@ impl ExchangeRun {
         };
         buffer.ready = ready;
         buffer.users.merge(&block.readers);
-        let width = |id: crate::lower::TensorId| 0..context.tensors[id.0].spec.width;
+        let width = |id: crate::graph::TensorId| 0..context.tensors[id.0].spec.width;
         match exchange {
             Exchange::Gather(whole) => {
                 let columns = width(whole);

@@ -9,7 +9,7 @@ use super::board::{Key, Posted};
 use super::context::Context;
 use super::emitter::{Buffer, Step};
 use super::exchange::{ExchangeRun, PAD, pull};
-use crate::lower::{Exchange, Slot};
+use crate::graph::{Exchange, Slot};
 
 /// Bytes of the message that says that a piece has been taken over.
 const THANKS: Bytes = Bytes(8);

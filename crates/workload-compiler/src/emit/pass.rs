@@ -10,7 +10,7 @@ use super::emitter::Emitter;
 use super::seat::Seat;
 use super::tensor::Slots;
 use super::window::Window;
-use crate::lower::{Stage, TensorId};
+use crate::graph::{Stage, TensorId};
 use crate::plan::{PassPlan, StagePlan};
 
 /// Emits the instructions of a pass.

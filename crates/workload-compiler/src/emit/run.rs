@@ -10,7 +10,7 @@ use super::context::Context;
 use super::emitter::{Buffer, Step};
 use super::exchange::ExchangeRun;
 use super::gemm::GemmRun;
-use crate::lower::{FetchStage, MoveStage, Stage};
+use crate::graph::{FetchStage, MoveDirection, MoveStage, Stage};
 use crate::plan::StagePlan;
 
 /// A stage of which some pieces are emitted.
@@ -142,7 +142,7 @@ fn transfer(stage: &MoveStage, context: &mut Context) {
     };
     let rows = 0..live.spec.rows;
     let tile = context.emitter.tile(stage.operation);
-    if stage.load {
+    if stage.direction == MoveDirection::ToChip {
         let bytes = live.piece(live.spec.rows, live.spec.width);
         let work = Work::Transfer(TransferTile {
             region: live.all(),

@@ -84,7 +84,7 @@ impl Seat {
                     alike,
                     ranks: group(stage),
                     before: stage.checked_sub(1).map(group).unwrap_or_default(),
-                    after: if stage + 1 < division.stages {
+                    after: if stage + 1 < division.pipeline_stages {
                         group(stage + 1)
                     } else {
                         Vec::new()

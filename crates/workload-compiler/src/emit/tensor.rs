@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use tile_program::{MemoryTarget, Region, ScratchpadId, UnitId};
 
 use super::emitter::{After, Buffer};
-use crate::lower::{Backing, Slot, Tensor};
+use crate::graph::{Backing, Slot, Tensor};
 use crate::passes::Sequences;
 use crate::plan::Home;
 use crate::strips::Place;
@@ -51,7 +51,7 @@ impl Live {
             Backing::Cache(_) => 0,
         };
         Self {
-            place: Place::new(base, &spec, memory),
+            place: Place::new(base, &spec.extent(), memory),
             band,
             ready: Vec::new(),
             users: After::default(),

@@ -13,7 +13,7 @@ use tile_program::ScratchpadId;
 
 use super::context::Context;
 use super::run::Run;
-use crate::lower::{AttentionPhase, Backing, Slot, Stage, TensorId};
+use crate::graph::{AttentionPhase, Backing, Slot, Stage, TensorId};
 use crate::plan::{Home, StagePlan};
 
 /// Stages under way, the earliest first.

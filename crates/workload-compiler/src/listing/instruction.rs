@@ -92,7 +92,7 @@ impl InstructionListing {
         });
         Self {
             unit: unit(platform, instruction.unit),
-            operation: operation.name.clone(),
+            operation: operation.name.to_string(),
             tile: instruction.tile,
             work: match &instruction.work {
                 Work::Gemm(tile) => WorkListing::Gemm {

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use quantities::Bytes;
 use serde::{Serialize, Serializer};
 use tile_program::{
-    Class, GemmShape, Instruction, Moved, Operation, Platform, Program, ScratchpadId, Shortfall,
-    TileChoice, UnitId, VectorKind, Work, in_turn,
+    Class, GemmShape, Instruction, Moved, Operation, Operator, Platform, Program, ScratchpadId,
+    Shortfall, TileChoice, UnitId, VectorKind, Work, in_turn,
 };
 
-use crate::CompiledProgram;
+use crate::program::CompiledProgram;
 
 pub use instruction::{InstructionListing, WaitListing, WorkListing};
 
@@ -87,7 +87,7 @@ pub struct OperationListing {
     /// `layers.3.q_proj`; of all layers together `q_proj`.
     pub name: String,
     /// The operator without its layer.
-    pub operator: &'static str,
+    pub operator: Operator,
     /// What its cycles are charged to.
     pub class: Class,
     /// The unit that does its main work.
@@ -124,8 +124,8 @@ pub struct OperationListing {
 impl OperationListing {
     fn new(operation: &Operation, platform: &Platform) -> Self {
         Self {
-            name: operation.name.clone(),
-            operator: operation.operator,
+            name: operation.name.to_string(),
+            operator: operation.name.operator,
             class: operation.class,
             unit: unit(platform, operation.unit),
             count: 1,
@@ -184,19 +184,19 @@ impl PassListing {
     /// The operations of each operator (on each unit) together, in the order of the first.
     #[must_use]
     pub fn operators(&self) -> Vec<OperationListing> {
-        let operator_of: BTreeMap<&str, &str> = self
+        let operator_of: BTreeMap<&str, Operator> = self
             .operations
             .iter()
             .map(|operation| (&operation.name[..], operation.operator))
             .collect();
         let mut index = BTreeMap::new();
         let mut all: Vec<OperationListing> = Vec::new();
-        let mut waits: Vec<Vec<&str>> = Vec::new();
+        let mut waits: Vec<Vec<Operator>> = Vec::new();
         for operation in &self.operations {
             let key = (operation.operator, operation.class, &operation.unit);
             let place = *index.entry(key).or_insert_with(|| {
                 let mut first = operation.clone();
-                first.name = operation.operator.to_owned();
+                first.name = operation.operator.to_string();
                 (first.tiles, first.count) = (Vec::new(), 0);
                 for sum in [&mut first.macs, &mut first.instructions] {
                     *sum = 0;
@@ -218,7 +218,7 @@ impl PassListing {
             }
         }
         for (operator, waits) in all.iter_mut().zip(waits) {
-            operator.waits_for = waits.into_iter().map(str::to_owned).collect();
+            operator.waits_for = waits.iter().map(Operator::to_string).collect();
             sort(&mut operator.tiles);
         }
         all
@@ -360,7 +360,7 @@ impl Lister {
             sort(&mut listing.tiles);
         }
         let name_all = |ids: &BTreeSet<tile_program::OperationId>| {
-            let names = ids.iter().map(|id| operations[id.index()].name.clone());
+            let names = ids.iter().map(|id| operations[id.index()].name.to_string());
             names.collect()
         };
         for (listing, ids) in listings.iter_mut().zip(self.program.dependencies()) {
@@ -390,7 +390,7 @@ impl Lister {
                 listing.bytes_stored += tile.region.bytes();
             }
         }
-        debug_assert_eq!(listing.name, operation.name);
+        debug_assert_eq!(listing.operator, operation.name.operator);
         let held = &mut self.held[core];
         for claim in &instruction.takes {
             held[claim.scratchpad as usize] += claim.bytes.get();

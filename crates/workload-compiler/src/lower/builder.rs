@@ -1,14 +1,20 @@
 //! Builds the graph of a pass: operations, tensors and stages around the blocks.
 
 use quantities::Bytes;
-use tile_program::{Class, Family, GemmShape, Operation, OperationId, Target, UnitId, VectorKind};
-
-use super::{
-    Backing, GemmStage, Graph, MoveStage, Part, Placement, Section, Slot, Stage, Tensor, TensorId,
-    VectorStage, VectorStep, class_of, operands, unit_of,
+use tile_program::{
+    Class, Family, GemmDims, GemmShape, Matrix, Operation, OperationId, OperationName, Operator,
+    Target, UnitId, VectorKind,
 };
+
+use super::names::Linear;
+use super::operands::operands;
 use crate::error::CompileError;
-use crate::layout::Layout;
+use crate::format::Format;
+use crate::graph::{
+    Backing, GemmStage, Graph, MoveDirection, MoveStage, Part, Placement, Slot, Stage, Tensor,
+    TensorId, VectorStage, VectorStep, team,
+};
+use crate::layout::{Layout, MatrixLayout, MatrixName};
 use crate::model::Mixer;
 use crate::passes::PassShape;
 use crate::split::Shard;
@@ -67,14 +73,16 @@ impl<'a> Builder<'a> {
     pub(crate) fn operation(
         &mut self,
         layer: Option<u64>,
-        operator: &'static str,
+        operator: Operator,
         class: Class,
         unit: UnitId,
     ) -> OperationId {
         let id = OperationId(u32::try_from(self.graph.operations.len()).expect("far fewer"));
         self.graph.operations.push(Operation {
-            name: layer.map_or_else(|| operator.to_owned(), |l| super::in_layer(l, operator)),
-            operator,
+            name: OperationName {
+                layer,
+                ..OperationName::of(operator)
+            },
             class,
             family: None,
             unit,
@@ -91,15 +99,15 @@ impl<'a> Builder<'a> {
     pub(crate) fn gemm(
         &mut self,
         layer: Option<u64>,
-        operator: &'static str,
-        family: Family,
-        free: bool,
+        operator: Operator,
+        class: Class,
         shape: GemmShape,
         array: usize,
     ) -> Result<OperationId, CompileError> {
-        let unit = unit_of(self.target, array);
-        let id = self.operation(layer, operator, class_of(family, free), unit);
-        self.check_sums(id, (array, family), shape.k)?;
+        let unit = self.target.arrays[array].unit;
+        let id = self.operation(layer, operator, class, unit);
+        let family = operator.family().expect("the operator of a GEMM");
+        self.check_sums(id, array, family, shape.k)?;
         let operation = &mut self.graph.operations[id.index()];
         operation.family = Some(family);
         operation.gemm = Some(shape);
@@ -114,14 +122,15 @@ impl<'a> Builder<'a> {
     fn check_sums(
         &self,
         operation: OperationId,
-        (array, family): (usize, Family),
+        array: usize,
+        family: Family,
         k: u64,
     ) -> Result<(), CompileError> {
-        for index in crate::plan::team(self.target, array, Some(family)) {
+        for index in team(self.target, array, Some(family)) {
             let array = &self.target.arrays[index];
             if let Some(needed) = array.accumulator_bits_missing(k) {
                 return Err(CompileError::Accumulator {
-                    operation: self.graph.operations[operation.index()].name.clone(),
+                    operation: self.graph.operations[operation.index()].name.to_string(),
                     k,
                     needed: needed.get(),
                     bits: array.accumulator.get(),
@@ -133,11 +142,18 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Adds vector work.
-    pub(crate) fn step(
+    /// Adds vector work whose kind its operator says.
+    pub(crate) fn step(&mut self, layer: Option<u64>, operator: Operator) -> VectorStep {
+        let kind = operator.vector_kind();
+        let kind = kind.expect("an operator that is the same work in every model");
+        self.step_as(layer, operator, kind)
+    }
+
+    /// Adds vector work whose kind the model says.
+    pub(crate) fn step_as(
         &mut self,
         layer: Option<u64>,
-        operator: &'static str,
+        operator: Operator,
         kind: VectorKind,
     ) -> VectorStep {
         VectorStep {
@@ -155,10 +171,10 @@ impl<'a> Builder<'a> {
     pub(crate) fn quantise(
         &mut self,
         layer: Option<u64>,
-        operator: &'static str,
+        operator: Operator,
         bits: u64,
     ) -> VectorStep {
-        let mut step = self.step(layer, operator, VectorKind::Quantise);
+        let mut step = self.step(layer, operator);
         step.bits = bits;
         step
     }
@@ -176,7 +192,7 @@ impl<'a> Builder<'a> {
         placement: Placement,
     ) -> TensorId {
         let strip = match backing {
-            Backing::Slot(slot) => self.graph.strips.of(slot, width, bits),
+            Backing::Slot(slot) => self.graph.strips.of(slot.strip_unit(), width, bits),
             Backing::Cache(_) | Backing::Rows(_) => width,
         };
         self.graph.tensors.push(Tensor {
@@ -191,48 +207,45 @@ impl<'a> Builder<'a> {
         TensorId(self.graph.tensors.len() - 1)
     }
 
-    /// A linear layer as part of a stage: scale back, add the bias.
+    /// A linear layer as part of a stage: its product, then scaling back and the bias.
     pub(crate) fn part(
         &mut self,
         layer: Option<u64>,
-        linear: &super::names::Linear,
-        family: Family,
-        (m, k, n): (u64, u64, u64),
+        linear: Linear,
+        dims: GemmDims,
         strip: u64,
     ) -> Result<Part, CompileError> {
+        let matrix = linear.matrix;
+        let family = matrix.family();
         let operands = operands(self.workload, self.target, family)?;
-        let format = match family {
-            Family::LmHead => self.workload.precision.lm_head,
-            _ => self.workload.precision.projection,
-        };
+        let format = self.weight_format(family);
         let weights = self.layout.weights(
-            (layer.unwrap_or(u64::MAX), linear.name),
-            (k, n),
-            format,
-            strip,
-            operands.whole,
+            MatrixName { layer, matrix },
+            MatrixLayout {
+                k: dims.k,
+                n: dims.n,
+                format,
+                strip,
+                whole: operands.whole,
+            },
         )?;
-        let shape = GemmShape { m, n, k, count: 1 };
-        let free = format.is_matmul_free();
-        let operation = self.gemm(layer, linear.name, family, free, shape, operands.array)?;
-        let kept = self.layout.kept.contains(&weights.base);
-        let first = match linear.name {
-            "project_out" | "lm_head" => self.shape.first_head,
-            _ => self.shape.first,
+        let class = if family == Family::Projection || format.is_matmul_free() {
+            Class::MatMulFree
+        } else {
+            Class::MatMul
         };
-        // What one part of the batch has loaded is there for those after it.
-        let first = first && self.graph.sequences.len() <= 1;
-        if !kept || (first && self.workload.weights != Weights::Warm) {
+        let operator = Operator::Matrix(matrix);
+        let operation = self.gemm(layer, operator, class, dims.times(1), operands.array)?;
+        let kept = self.layout.kept.contains(&weights.base);
+        if !kept || self.is_first_use(matrix) {
             self.graph.operations[operation.index()].compulsory_read = Bytes(weights.compulsory());
         }
         let mut epilogue = Vec::new();
         if operands.quantised {
-            epilogue.push(self.step(layer, linear.dequantise, VectorKind::Dequantise));
+            epilogue.push(self.step(layer, Operator::Dequantise(matrix)));
         }
-        if let Some(bias) = linear.bias
-            && self.vector()
-        {
-            epilogue.push(self.step(layer, bias, VectorKind::Add));
+        if linear.bias && self.vector() {
+            epilogue.push(self.step(layer, Operator::Bias(matrix)));
         }
         Ok(Part {
             operation,
@@ -240,6 +253,26 @@ impl<'a> Builder<'a> {
             kept,
             epilogue,
         })
+    }
+
+    /// The format of a family's weights.
+    fn weight_format(&self, family: Family) -> Format {
+        match family {
+            Family::LmHead => self.workload.precision.lm_head,
+            Family::Projection | Family::Attention => self.workload.precision.projection,
+        }
+    }
+
+    /// Whether weights that stay on chip must be loaded now: nothing before has used them.
+    fn is_first_use(&self, matrix: Matrix) -> bool {
+        let in_pass = if matrix.makes_logits() {
+            self.shape.first_head
+        } else {
+            self.shape.first
+        };
+        // What one part of the batch has loaded is there for those after it.
+        let in_batch = self.graph.sequences.len() <= 1;
+        in_pass && in_batch && self.workload.weights != Weights::Warm
     }
 
     pub(crate) fn vector(&self) -> bool {
@@ -256,11 +289,7 @@ impl<'a> Builder<'a> {
         out: TensorId,
     ) -> Result<(), CompileError> {
         let operands = operands(self.workload, self.target, family)?;
-        let stored_by = part
-            .epilogue
-            .last()
-            .map_or(part.operation, |step| step.operation);
-        let (k, n) = (part.weights.k, part.weights.n);
+        let k = part.weights.k;
         let shape = self.graph.operations[part.operation.index()].gemm;
         let m = shape.map_or(0, |shape| shape.m);
         self.graph.stages.push(Stage::Gemm(GemmStage {
@@ -272,13 +301,7 @@ impl<'a> Builder<'a> {
             k,
             a_bits: operands.a_bits,
             packed: operands.packed,
-            sections: vec![Section {
-                n,
-                unit_columns: 1,
-                parts: vec![part],
-                out,
-                stored_by,
-            }],
+            sections: vec![Self::section(part, out)],
         }));
         Ok(())
     }
@@ -295,11 +318,16 @@ impl<'a> Builder<'a> {
         }));
     }
 
-    pub(crate) fn move_stage(&mut self, operation: OperationId, tensor: TensorId, load: bool) {
+    pub(crate) fn move_stage(
+        &mut self,
+        operation: OperationId,
+        tensor: TensorId,
+        direction: MoveDirection,
+    ) {
         self.graph.stages.push(Stage::Move(MoveStage {
             operation,
             tensor,
-            load,
+            direction,
         }));
     }
 
@@ -308,7 +336,7 @@ impl<'a> Builder<'a> {
         &mut self,
         layer: Option<u64>,
         family: Family,
-        operator: &'static str,
+        operator: Operator,
     ) -> Result<Vec<VectorStep>, CompileError> {
         let operands = operands(self.workload, self.target, family)?;
         Ok(if operands.quantised {
@@ -335,7 +363,7 @@ pub(crate) fn lower(
         return Ok(builder.graph);
     }
     let several = parts.len() > 1;
-    for (index, part) in parts.into_iter().enumerate() {
+    for (index, part) in (0..).zip(parts) {
         let begun = builder.graph.operations.len();
         builder.rows = part.rows();
         builder.graph.sequences.push(part.sequences.clone());
@@ -343,7 +371,7 @@ pub(crate) fn lower(
         builder.part_of_pass()?;
         if several {
             for operation in &mut builder.graph.operations[begun..] {
-                operation.name += &format!("#{index}");
+                operation.name.microbatch = Some(index);
             }
         }
     }

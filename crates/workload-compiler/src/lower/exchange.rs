@@ -1,16 +1,18 @@
 //! Exchanges with the cores that share the work.
 
-use tile_program::{Class, VectorKind};
+use tile_program::{Class, Operator, VectorKind};
 
 use super::builder::Builder;
-use super::{Backing, Exchange, ExchangeStage, Placement, Slot, Stage, TensorId, VectorStep};
+use crate::graph::{
+    Backing, Exchange, ExchangeStage, Placement, Slot, Stage, TensorId, VectorStep,
+};
 use crate::workload::Algorithm;
 
 impl Builder<'_> {
     fn exchange(
         &mut self,
         layer: Option<u64>,
-        operator: &'static str,
+        operator: Operator,
         exchange: Exchange,
         tensor: TensorId,
     ) {
@@ -66,7 +68,7 @@ impl Builder<'_> {
     }
 
     /// The sum of all ranks' partial results.
-    pub(super) fn all_reduce(&mut self, layer: u64, operator: &'static str, partial: TensorId) {
+    pub(super) fn all_reduce(&mut self, layer: u64, operator: Operator, partial: TensorId) {
         self.exchange(Some(layer), operator, Exchange::Sum, partial);
     }
 
@@ -75,7 +77,7 @@ impl Builder<'_> {
     pub(super) fn agree_on(
         &mut self,
         layer: u64,
-        operator: &'static str,
+        operator: Operator,
         vector: TensorId,
         steps: &[VectorStep],
     ) {
@@ -92,18 +94,18 @@ impl Builder<'_> {
 
     /// Each rank's part of the logits, gathered.
     pub(super) fn gather_logits(&mut self, part: TensorId, whole: TensorId) {
-        self.exchange(None, "logits_gather", Exchange::Gather(whole), part);
+        self.exchange(None, Operator::LogitsGather, Exchange::Gather(whole), part);
     }
 
     /// The residual stream goes to the next stage.
     pub(super) fn hand_on(&mut self, x: TensorId) {
         // Whoever takes it over moves it over the link; here it passes through this core's chip.
-        self.exchange(None, "hand_on", Exchange::HandOn, x);
+        self.exchange(None, Operator::HandOn, Exchange::HandOn, x);
     }
 
     /// The residual stream comes from the stage before.
     pub(super) fn take_over(&mut self, x: TensorId) {
-        self.exchange(None, "take_over", Exchange::TakeOver, x);
+        self.exchange(None, Operator::TakeOver, Exchange::TakeOver, x);
     }
 
     /// Partial results of a projection whose inputs are split, in the format of vectors.

@@ -1,17 +1,34 @@
 //! The feed-forward network of a block.
 
-use tile_program::VectorKind;
+use tile_program::{Matrix, Operator};
 
+use super::block::{BlockOutput, InputNorm};
 use super::builder::Builder;
-use super::{Section, Slot, TensorId};
+use super::names::{Linear, Residual};
 use crate::error::CompileError;
-use crate::model::{FeedForward, NormPlacement};
+use crate::graph::{Part, Section, Slot, TensorId};
+use crate::model::FeedForward;
 
 impl Builder<'_> {
+    /// The vector between the matrices of the network.
     pub(super) fn hidden(&mut self) -> Result<TensorId, CompileError> {
         let bits = self.vector_bits()?;
         let width = self.workload.model.d_ff;
         Ok(self.tensor(self.rows, width, bits, Slot::Hidden))
+    }
+
+    /// A matrix into the network.
+    fn expanding(&mut self, layer: u64, matrix: Matrix) -> Result<Part, CompileError> {
+        let model = &self.workload.model;
+        let (d, d_ff, bias) = (model.d_model, model.d_ff, model.linear_bias);
+        self.projection(layer, Linear { matrix, bias }, d, d_ff)
+    }
+
+    /// Adds the activation behind a matrix.
+    fn activate(&mut self, layer: u64, part: &mut Part) {
+        let kind = self.workload.model.activation.kind();
+        part.epilogue
+            .push(self.step_as(Some(layer), Operator::Activation, kind));
     }
 
     /// Into the feed-forward network: activation(gate) · up, or activation(up).
@@ -20,36 +37,25 @@ impl Builder<'_> {
         layer: u64,
         hidden: TensorId,
     ) -> Result<Vec<Section>, CompileError> {
-        let model = &self.workload.model;
-        let (d, d_ff, bias) = (model.d_model, model.d_ff, model.linear_bias);
-        let (activation, form) = (model.activation.kind(), model.feed_forward);
-        let (gate, up) = (linear!("gate_proj", bias), linear!("up_proj", bias));
-        if form == FeedForward::Plain {
-            let mut part = self.projection(layer, &up, d, d_ff)?;
+        if self.workload.model.feed_forward == FeedForward::Plain {
+            let mut up = self.expanding(layer, Matrix::Up)?;
             if self.vector() {
-                part.epilogue
-                    .push(self.step(Some(layer), "activation", activation));
+                self.activate(layer, &mut up);
             }
-            return Ok(vec![self.section(part, hidden)]);
+            return Ok(vec![Self::section(up, hidden)]);
         }
-        let mut first = self.projection(layer, &gate, d, d_ff)?;
-        let mut second = self.projection(layer, &up, d, d_ff)?;
+        let mut gate = self.expanding(layer, Matrix::Gate)?;
+        let mut up = self.expanding(layer, Matrix::Up)?;
         if !self.vector() {
             let bits = self.vector_bits()?;
-            let gated = self.tensor(self.rows, d_ff, bits, Slot::Gate);
-            return Ok(vec![
-                self.section(first, gated),
-                self.section(second, hidden),
-            ]);
+            let gated = self.tensor(self.rows, self.workload.model.d_ff, bits, Slot::Gate);
+            return Ok(vec![Self::section(gate, gated), Self::section(up, hidden)]);
         }
-        first
-            .epilogue
-            .push(self.step(Some(layer), "activation", activation));
-        second
-            .epilogue
-            .push(self.step(Some(layer), "gate", VectorKind::Multiply));
-        let mut section = self.section(second, hidden);
-        section.parts.insert(0, first);
+        self.activate(layer, &mut gate);
+        up.epilogue
+            .push(self.step(Some(layer), Operator::GateProduct));
+        let mut section = Self::section(up, hidden);
+        section.parts.insert(0, gate);
         Ok(vec![section])
     }
 
@@ -61,12 +67,15 @@ impl Builder<'_> {
         x: TensorId,
     ) -> Result<(), CompileError> {
         let model = &self.workload.model;
-        let (d, d_ff, bias) = (model.d_model, model.d_ff, model.linear_bias);
-        let norm = model.sub_norms || model.linear_norms;
-        let enter = self.enter(layer, &entry!("down_proj"), norm)?;
-        let part = self.projection(layer, &linear!("down_proj", bias), d_ff, d)?;
-        let names = ("ffn_post_norm", "ffn_residual");
-        self.add_residual(layer, names, hidden, enter, part, x)
+        let (d, d_ff) = (model.d_model, model.d_ff);
+        let (matrix, bias) = (Matrix::Down, model.linear_bias);
+        let norm = InputNorm::of_block_output(model);
+        let output = BlockOutput {
+            input: hidden,
+            prologue: self.matrix_prologue(layer, matrix, norm)?,
+            part: self.projection(layer, Linear { matrix, bias }, d_ff, d)?,
+        };
+        self.add_residual(layer, &Residual::FEED_FORWARD, output, x)
     }
 
     /// The norm before the feed-forward network, where one stands there, and the way into it.
@@ -76,51 +85,52 @@ impl Builder<'_> {
         x: TensorId,
         hidden: TensorId,
     ) -> Result<(), CompileError> {
-        let pre = self.workload.model.norm_placement != NormPlacement::Post;
-        let mut enter = if pre {
-            self.norm(layer, "ffn_norm")
-        } else {
-            Vec::new()
-        };
-        enter.extend(self.enter(layer, &entry!("ffn"), false)?);
+        let norm = Operator::FeedForwardNorm;
+        let prologue = self.shared_prologue(layer, norm, Operator::FeedForwardQuantise)?;
         let sections = self.up_sections(layer, hidden)?;
-        self.projections(x, enter, sections)
+        self.projections(x, prologue, sections)
     }
 
+    /// The feed-forward network behind attention or a recurrence.
     pub(super) fn feed_forward(&mut self, layer: u64, x: TensorId) -> Result<(), CompileError> {
-        let model = &self.workload.model;
-        let (d, d_ff, bias) = (model.d_model, model.d_ff, model.linear_bias);
-        let (activation, form) = (model.activation.kind(), model.feed_forward);
         let hidden = self.hidden()?;
-        if !(model.linear_norms && self.vector()) {
-            self.enter_feed_forward(layer, x, hidden)?;
-            return self.down(layer, hidden, x);
-        }
-        let normed = self.tensor(self.rows, d, self.bits, Slot::Normed);
-        let norm = self.norm(layer, "ffn_norm");
-        self.vector_stage(x, norm, normed);
-        let gated = form == FeedForward::Gated;
-        let gate = self.tensor(self.rows, d_ff, self.bits, Slot::Gate);
-        if gated {
-            let enter = self.enter(layer, &entry!("gate_proj"), true)?;
-            let mut part = self.projection(layer, &linear!("gate_proj", bias), d, d_ff)?;
-            part.epilogue
-                .push(self.step(Some(layer), "activation", activation));
-            let section = self.section(part, gate);
-            self.projections(normed, enter, vec![section])?;
-        }
-        let enter = self.enter(layer, &entry!("up_proj"), true)?;
-        let mut part = self.projection(layer, &linear!("up_proj", bias), d, d_ff)?;
-        if gated {
-            let mut multiply = self.step(Some(layer), "gate", VectorKind::Multiply);
-            multiply.with = Some(gate);
-            part.epilogue.push(multiply);
+        if self.workload.model.linear_norms && self.vector() {
+            self.normed_feed_forward(layer, x, hidden)?;
         } else {
-            part.epilogue
-                .push(self.step(Some(layer), "activation", activation));
+            self.enter_feed_forward(layer, x, hidden)?;
         }
-        let section = self.section(part, hidden);
-        self.projections(normed, enter, vec![section])?;
         self.down(layer, hidden, x)
+    }
+
+    /// Into the network of a model that norms the input of each linear layer by itself.
+    fn normed_feed_forward(
+        &mut self,
+        layer: u64,
+        x: TensorId,
+        hidden: TensorId,
+    ) -> Result<(), CompileError> {
+        let model = &self.workload.model;
+        let (d, d_ff) = (model.d_model, model.d_ff);
+        let is_gated = model.feed_forward == FeedForward::Gated;
+        let normed = self.tensor(self.rows, d, self.bits, Slot::Normed);
+        let norm = self.norm(layer, Operator::FeedForwardNorm);
+        self.vector_stage(x, norm, normed);
+        let gate = self.tensor(self.rows, d_ff, self.bits, Slot::Gate);
+        if is_gated {
+            let prologue = self.matrix_prologue(layer, Matrix::Gate, InputNorm::Own)?;
+            let mut part = self.expanding(layer, Matrix::Gate)?;
+            self.activate(layer, &mut part);
+            self.projections(normed, prologue, vec![Self::section(part, gate)])?;
+        }
+        let prologue = self.matrix_prologue(layer, Matrix::Up, InputNorm::Own)?;
+        let mut part = self.expanding(layer, Matrix::Up)?;
+        if is_gated {
+            let mut product = self.step(Some(layer), Operator::GateProduct);
+            product.with = Some(gate);
+            part.epilogue.push(product);
+        } else {
+            self.activate(layer, &mut part);
+        }
+        self.projections(normed, prologue, vec![Self::section(part, hidden)])
     }
 }

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use tile_program::VectorKind;
 
 use super::limits::MOST;
-use super::{Activation, FeedForward, Mixer, Model, Norm, NormPlacement, Position};
+use super::{
+    Activation, FeedForward, Mixer, Model, Norm, NormPlacement, Position, PublishedPrecision,
+};
 
 /// Dense layers of one shape: C\[rows, outputs\] = A\[rows, inputs\] · B\[inputs, outputs\], a row
 /// for each new token of each sequence.
@@ -147,6 +149,6 @@ pub(crate) fn dense_model(layers: &[DenseLayer]) -> Result<Model, FieldError> {
         global_every: None,
         global_layers: Vec::new(),
         unrotated_layers: Vec::new(),
-        published_precision: "bf16".to_owned(),
+        published_precision: PublishedPrecision::Bf16,
     })
 }

@@ -4,6 +4,7 @@ mod dense;
 mod hugging_face;
 pub(crate) mod limits;
 mod parameters;
+mod precision;
 mod presets;
 mod summary;
 
@@ -15,6 +16,7 @@ use tile_program::VectorKind;
 pub use dense::DenseLayer;
 pub(crate) use dense::dense_model;
 pub use hugging_face::{ModelFile, from_hugging_face};
+pub use precision::PublishedPrecision;
 pub use presets::{Preset, find, models, nearest};
 
 /// How tokens see each other in a block.
@@ -185,7 +187,7 @@ pub struct Model {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unrotated_layers: Vec<u64>,
     /// The precision that the weights were published in: `bf16`, `W1.58A8`.
-    pub published_precision: String,
+    pub published_precision: PublishedPrecision,
 }
 
 impl Model {
@@ -302,7 +304,7 @@ impl Model {
     /// Whether the published weights are ternary.
     #[must_use]
     pub fn is_ternary(&self) -> bool {
-        self.published_precision.starts_with("W1.58")
+        self.published_precision == PublishedPrecision::Ternary
     }
 
     /// Checks that the shape can stand.

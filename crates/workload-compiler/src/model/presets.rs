@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::{Activation, FeedForward, Mixer, Model, Norm, NormPlacement, Position};
+use super::{
+    Activation, FeedForward, Mixer, Model, Norm, NormPlacement, Position, PublishedPrecision,
+};
 
 /// A shipped model and where its shape comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ struct Row {
     max_context: u64,
     sliding_window: Option<u64>,
     global_every: Option<u64>,
-    published_precision: String,
+    published_precision: PublishedPrecision,
     source: String,
     confidence: String,
     notes: String,

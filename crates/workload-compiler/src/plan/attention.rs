@@ -11,10 +11,9 @@ use std::ops::Range;
 use quantities::Bytes;
 use tile_program::{GemmTile, LoopOrder, Reuse, Target, Tiling, VectorKind, VectorTile};
 
-use crate::lower::AttentionPhase;
+use crate::graph::{AttentionPhase, Mask};
 
 use super::choice::{Candidate, Contest, Cost, Verdict};
-use super::mask::Mask;
 use super::sizes::{UNLIMITED, distance, sizes};
 use super::team::{Clockwork, Times, makespan};
 
@@ -79,6 +78,13 @@ pub(crate) struct AttentionPlan {
     /// Bytes of each scratchpad that are held at once.
     pub(crate) needs: [u64; 3],
     pub(crate) cost: Cost,
+}
+
+impl AttentionPlan {
+    /// Keys of a block, where all blocks of queries share it.
+    pub(crate) fn shared_block(&self) -> Option<u64> {
+        self.kept.then_some(self.keys)
+    }
 }
 
 impl Candidate for AttentionPlan {
@@ -280,7 +286,7 @@ impl AttentionProblem {
         let mut all = Times::from_elem(0, self.team.len());
         let mut positions: u64 = 0;
         for (queries, count) in self.blocks(plan.queries) {
-            let keys = self.mask.keys(&queries, plan);
+            let keys = self.mask.keys(&queries, plan.shared_block());
             let (times, vector) = self.block(plan, &queries, &keys, target, clockwork);
             cost.vector = cost
                 .vector
@@ -393,7 +399,7 @@ impl AttentionProblem {
         starts
             .map(|start| {
                 let queries = start..(start + plan.queries).min(self.tokens);
-                let keys = self.mask.keys(&queries, plan);
+                let keys = self.mask.keys(&queries, plan.shared_block());
                 (queries.end - queries.start) * (keys.end - keys.start)
             })
             .sum()

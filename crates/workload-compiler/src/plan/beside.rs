@@ -2,8 +2,8 @@
 
 use tile_program::{GemmTile, OperationId, Target};
 
-use super::team::{team, times};
-use crate::lower::{AttentionPhase, AttentionStage, GemmStage, Graph, Stage};
+use super::team::times;
+use crate::graph::{AttentionPhase, AttentionStage, GemmStage, Graph, Stage, team};
 
 /// Array cycles of the projections right before or right after an attention stage, whichever are
 /// more, if they run on arrays of their own: where rows of one are whole block by block, the other

@@ -5,7 +5,7 @@ use quantities::Bytes;
 use tile_program::OperationId;
 
 use super::residency::Home;
-use crate::lower::{
+use crate::graph::{
     AttentionPhase, AttentionStage, Backing, Exchange, ExchangeStage, GemmStage, Graph, Stage,
     TensorId, VectorStage,
 };

@@ -9,7 +9,7 @@ use super::residency::Home;
 use super::rows::vector_rows;
 use super::{PassPlan, Planner, Room, StagePlan, row_bytes, too_small};
 use crate::error::CompileError;
-use crate::lower::{Backing, GemmStage, Placement, Stage, Tensor, TensorId, VectorStage};
+use crate::graph::{Backing, GemmStage, Placement, Stage, Tensor, TensorId, VectorStage};
 
 /// An entry that rides on blocks of rows, as far as the tiles of its GEMM go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,7 +127,10 @@ fn split(
         rows: stage.m,
         width: stage.k,
         bits,
-        strip: pass.graph.strips.of(stage.prologue_slot, stage.k, bits),
+        strip: pass
+            .graph
+            .strips
+            .of(stage.prologue_slot.strip_unit(), stage.k, bits),
         backing: Backing::Slot(stage.prologue_slot),
         placement: Placement::Any,
     });

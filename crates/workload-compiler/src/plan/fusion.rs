@@ -2,7 +2,7 @@
 
 use tile_program::{Target, VectorKind};
 
-use crate::lower::{
+use crate::graph::{
     AttentionPhase, AttentionStage, Backing, GemmStage, Graph, Part, Placement, Section, Slot,
     Stage, Tensor, TensorId, VectorStage, VectorStep,
 };
@@ -64,7 +64,7 @@ impl Parts<'_> {
             rows,
             width,
             bits,
-            strip: self.strips.of(slot, width, bits),
+            strip: self.strips.of(slot.strip_unit(), width, bits),
             backing: Backing::Slot(slot),
             placement: Placement::Memory,
         });
@@ -205,7 +205,7 @@ impl Parts<'_> {
         let result = if last {
             section.out
         } else {
-            self.tensor((stage.m, section.n, out.bits), Slot::Beside)
+            self.tensor((stage.m, section.n, out.bits), Slot::SiblingSums)
         };
         if let (true, Some(step)) = (last, steps.last_mut())
             && step.with.is_none()

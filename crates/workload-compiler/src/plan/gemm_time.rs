@@ -3,7 +3,7 @@
 use quantities::Bytes;
 use tile_program::{GemmTile, Target, VectorKind, VectorTile};
 
-use crate::lower::VectorStep;
+use crate::graph::VectorStep;
 
 use super::choice::Cost;
 use super::gemm::{GemmProblem, SectionProblem, Shape};

@@ -9,7 +9,6 @@ mod fusion;
 mod gemm;
 mod gemm_room;
 mod gemm_time;
-mod mask;
 mod residency;
 mod rows;
 mod sizes;
@@ -17,11 +16,12 @@ mod team;
 
 use std::collections::BTreeMap;
 
-use tile_program::{Dataflow, OperationId, ScratchpadId, Target};
+use tile_program::{Dataflow, OperationId, OperationName, ScratchpadId, Target};
 
 use crate::error::CompileError;
-use crate::lower::{
+use crate::graph::{
     AttentionPhase, AttentionStage, Backing, GemmStage, Graph, Stage, Tensor, TensorId, VectorStep,
+    team,
 };
 use crate::workload::Fusion;
 
@@ -33,11 +33,10 @@ use entry::Entry;
 pub(crate) use gemm::GemmPlan;
 use gemm::{GemmChoice, GemmProblem, SectionProblem};
 use gemm_time::step_cycles;
-pub(crate) use mask::Mask;
 pub(crate) use residency::Home;
 use residency::Residency;
 use rows::{rows_that_fit, vector_rows};
-pub(crate) use team::{Times, assign, packed, team, times};
+pub(crate) use team::{Times, assign, packed, times};
 
 /// How a stage is run.
 #[derive(Clone, Debug)]
@@ -274,7 +273,12 @@ pub(crate) fn row_bytes(tensor: &Tensor, bits: u64) -> u64 {
 
 /// The error of a stage of which not even the smallest tile, which needs so many bytes of each
 /// scratchpad, fits: it names the one that is short.
-fn too_small(operation: &str, needs: [u64; 3], room: Room, target: &Target) -> CompileError {
+fn too_small(
+    operation: &OperationName,
+    needs: [u64; 3],
+    room: Room,
+    target: &Target,
+) -> CompileError {
     let room = [room.activations, room.weights, room.outputs];
     let is_short = |id: &ScratchpadId| needs[*id as usize] > room[*id as usize];
     let scratchpad = ScratchpadId::ALL.into_iter().find(is_short);
@@ -282,7 +286,7 @@ fn too_small(operation: &str, needs: [u64; 3], room: Room, target: &Target) -> C
     let (need, free) = (needs[scratchpad as usize], room[scratchpad as usize]);
     let capacity = target.capacity(scratchpad);
     CompileError::TileDoesNotFit {
-        operation: operation.to_owned(),
+        operation: operation.to_string(),
         scratchpad,
         needed: quantities::Bytes(capacity.get().saturating_sub(free) + need),
         capacity,

@@ -10,7 +10,7 @@ use tile_program::{ScratchpadId, Target};
 
 use super::row_bytes;
 use crate::error::CompileError;
-use crate::lower::{Backing, Graph, Placement, Tensor};
+use crate::graph::{Backing, Graph, Placement, Tensor};
 
 /// Where a tensor is between stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Residency {
                 }
             } else if tensor.placement == Placement::Chip {
                 return Err(CompileError::TileDoesNotFit {
-                    operation: graph.stages[first[id]].name(&graph.operations).to_owned(),
+                    operation: graph.stages[first[id]].name(&graph.operations).to_string(),
                     scratchpad,
                     needed: Bytes(most),
                     capacity: target.capacity(scratchpad),

@@ -5,7 +5,7 @@ use tile_program::Target;
 use super::residency::Home;
 use super::{PassPlan, Room, row_bytes, too_small};
 use crate::error::CompileError;
-use crate::lower::VectorStage;
+use crate::graph::VectorStage;
 
 /// Rows that a vector stage takes at a time: few enough for double buffers, and for units to
 /// overlap; as many as that allows.

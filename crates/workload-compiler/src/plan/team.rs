@@ -4,29 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
-use tile_program::{ArrayTarget, Dataflow, Family, GemmTile, Target};
+use tile_program::{ArrayTarget, Dataflow, GemmTile, Target};
 
 /// Cycles of a piece of work on each array of a team.
 pub(crate) type Times = SmallVec<[u64; 4]>;
-
-/// The arrays that serve a family beside its first one: they take the same operands.
-pub(crate) fn team(target: &Target, first: usize, family: Option<Family>) -> Vec<usize> {
-    let lead = &target.arrays[first];
-    let mut team = vec![first];
-    team.extend((first + 1..target.arrays.len()).filter(|&index| {
-        let array = &target.arrays[index];
-        family.is_some_and(|family| array.serves.contains(&family))
-            && array.numbers == lead.numbers
-            && array.activation == lead.activation
-            && array.weight >= lead.weight
-            && array.matmul_free == lead.matmul_free
-            && array.whole_tiles == lead.whole_tiles
-            && array.unpacks == lead.unpacks
-            // Weights that lie in whole tiles fit arrays of that size alone.
-            && (!lead.whole_tiles || (array.rows, array.columns) == (lead.rows, lead.columns))
-    }));
-    team
-}
 
 /// Answers for the time of tiles; remembers what it was asked.
 pub(crate) struct Clockwork<'a> {

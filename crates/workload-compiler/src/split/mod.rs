@@ -48,8 +48,10 @@ impl Shard {
 
 /// A split that fits a machine and a model.
 pub(crate) struct Division {
+    /// Cores that share each layer.
     pub(crate) ways: u64,
-    pub(crate) stages: u64,
+    /// Groups of cores, each with a part of the layers.
+    pub(crate) pipeline_stages: u64,
     /// The cores that are simulated, and how many cores each stands for.
     pub(crate) platform: Platform,
 }
@@ -63,18 +65,16 @@ impl Division {
     ) -> Result<Self, CompileError> {
         let split = workload.split;
         let cores = platform.cores.len() as u64;
-        let (stages, ways) = (
-            split.pipeline,
-            split.tensor.unwrap_or(cores / split.pipeline.max(1)),
-        );
-        check(workload, cores, ways, stages)?;
-        let used = usize::try_from(ways * stages).expect("at most the machine's cores");
+        let pipeline_stages = split.pipeline;
+        let ways = split.tensor.unwrap_or(cores / pipeline_stages.max(1));
+        check(workload, cores, ways, pipeline_stages)?;
+        let used = usize::try_from(ways * pipeline_stages).expect("at most the machine's cores");
         let used: Vec<CoreId> = platform.cores[..used]
             .iter()
             .map(|core| core.core)
             .collect();
         let all = platform.representatives(&used, 1);
-        let alike = !every_core && ranks_are_alike(&all, ways, stages, split.collectives);
+        let alike = !every_core && ranks_are_alike(&all, ways, pipeline_stages, split.collectives);
         let platform = if alike {
             let step = usize::try_from(ways).expect("at most the machine's cores");
             let firsts: Vec<_> = used.iter().copied().step_by(step).collect();
@@ -84,15 +84,15 @@ impl Division {
         };
         Ok(Self {
             ways,
-            stages,
+            pipeline_stages,
             platform,
         })
     }
 
     /// What of a model each simulated core holds: its stage, and its rank in it.
-    pub(crate) fn shard(&self, workload: &Workload, stage: u64) -> Shard {
+    pub(crate) fn shard(&self, workload: &Workload, pipeline_stage: u64) -> Shard {
         let layers = workload.model.layers;
-        let bound = |stage: u64| stage * layers / self.stages;
+        let bound = |stage: u64| stage * layers / self.pipeline_stages;
         let cores = self.platform.cores.iter();
         let capacities = cores
             .clone()
@@ -100,9 +100,9 @@ impl Division {
         let chips: BTreeSet<_> = cores.map(|core| core.chip).collect();
         Shard {
             ways: self.ways,
-            layers: bound(stage)..bound(stage + 1),
-            first: stage == 0,
-            last: stage + 1 == self.stages,
+            layers: bound(pipeline_stage)..bound(pipeline_stage + 1),
+            first: pipeline_stage == 0,
+            last: pipeline_stage + 1 == self.pipeline_stages,
             vocab: workload.model.vocab,
             microbatches: workload.split.microbatches,
             // Two pieces, what comes to them, and what stays on chip beside them.
@@ -113,14 +113,14 @@ impl Division {
     }
 
     /// The workload as a core sees it: its part of the heads, the network and the vocabulary.
-    pub(crate) fn share(&self, workload: &Workload) -> Workload {
-        let mut share = workload.clone();
-        let model = &mut share.model;
+    pub(crate) fn shard_workload(&self, workload: &Workload) -> Workload {
+        let mut shard = workload.clone();
+        let model = &mut shard.model;
         model.n_heads /= self.ways;
         model.n_kv_heads /= self.ways;
         model.d_ff /= self.ways;
         model.vocab = model.vocab.div_ceil(self.ways);
-        share
+        shard
     }
 }
 
@@ -141,12 +141,15 @@ fn ranks_are_alike(platform: &Platform, ways: u64, stages: u64, algorithm: Algor
     let onward = ranks()
         .filter(|(stage, _)| stage + 1 < stages)
         .map(|(stage, rank)| (core(stage, rank), core(stage + 1, rank)));
-    let thanks = onward.clone().map(|(from, to)| (to, from));
+    let acknowledgements = onward.clone().map(|(from, to)| (to, from));
     let mut taken = BTreeSet::new();
-    around.chain(onward).chain(thanks).all(|(from, to)| {
-        match platform.network.route(from.chip, to.chip).as_deref() {
-            Some([link]) => taken.insert(*link),
-            _ => false,
-        }
-    })
+    around
+        .chain(onward)
+        .chain(acknowledgements)
+        .all(
+            |(from, to)| match platform.network.route(from.chip, to.chip).as_deref() {
+                Some([link]) => taken.insert(*link),
+                _ => false,
+            },
+        )
 }

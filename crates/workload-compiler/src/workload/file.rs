@@ -7,7 +7,7 @@ use serde::de::{Deserializer, EnumAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::{Fusion, Heads, MaskedKeys, Operators, Run, Softmax, Split, Weights};
-use crate::Format;
+use crate::format::Format;
 use crate::model::{Activation, DenseLayer, FeedForward};
 
 /// A workload file as written:

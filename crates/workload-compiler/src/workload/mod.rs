@@ -11,7 +11,8 @@ use std::fmt;
 use config::FieldError;
 use serde::{Deserialize, Serialize};
 
-use crate::{Format, Mixer, Model};
+use crate::format::Format;
+use crate::model::{Mixer, Model};
 
 pub use file::{ModelChoice, Overrides, PrecisionFile, WorkloadFile};
 pub use resolve::resolve;

@@ -5,8 +5,8 @@ use config::FieldError;
 use super::{
     Lengths, ModelChoice, Overrides, Precision, PrecisionFile, Run, Workload, WorkloadFile,
 };
+use crate::format::{Format, Packing};
 use crate::model::{Model, ModelFile, dense_model, find, from_hugging_face, limits, nearest};
-use crate::{Format, Packing};
 
 /// The most sequences, and the longest context, that are taken seriously.
 const MOST: u64 = 1 << 24;

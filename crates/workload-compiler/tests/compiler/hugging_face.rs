@@ -564,7 +564,9 @@ fn operations(model: Model) -> Vec<String> {
     let mut program = compile(workload, &edge()).unwrap();
     let pass = Program::next_pass(&mut program).unwrap();
     let operations = pass.operations.iter();
-    operations.map(|operation| operation.name.clone()).collect()
+    operations
+        .map(|operation| operation.name.to_string())
+        .collect()
 }
 
 #[test]

@@ -64,7 +64,7 @@ prop_compose! {
             global_every,
             global_layers: Vec::new(),
             unrotated_layers: Vec::new(),
-            published_precision: "bf16".to_owned(),
+            published_precision: workload_compiler::PublishedPrecision::Bf16,
         }
     }
 }
@@ -223,7 +223,7 @@ fn several(target: &Target, chips: u16, cores: u16, pairs: &[(u16, u16)]) -> Pla
         let target = Target {
             core: CoreId(index),
             chip: index / cores,
-            prefix: format!("core{index}."),
+            prefix: format!("core{index}.").into(),
             receive: (chips > 1).then_some(UnitId(0)),
             ..target.clone()
         };

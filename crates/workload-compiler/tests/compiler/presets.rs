@@ -3,7 +3,7 @@
 
 use crate::support::{TERNARY, check, cloud, compile, edge, model, run_all_ways, single, workload};
 use serde::Deserialize;
-use tile_program::{Class, Program, VectorKind, Work, in_turn};
+use tile_program::{Class, Operator, Program, VectorKind, Work, in_turn};
 use workload_compiler::{Format, Heads, Operators, Run, find, models};
 
 const REFERENCE: &str = include_str!("models.csv");
@@ -168,7 +168,13 @@ fn the_accounting_of_the_paper_is_expressible() {
         .iter()
         .map(|operation| {
             let gemm = operation.gemm.expect("only GEMMs are counted");
-            (operation.operator, gemm.m, gemm.n, gemm.k, gemm.count)
+            (
+                operation.name.operator.name(),
+                gemm.m,
+                gemm.n,
+                gemm.k,
+                gemm.count,
+            )
         })
         .collect();
     assert_eq!(
@@ -218,7 +224,8 @@ fn small_heads_share_a_tile() {
     let scores: Vec<_> = in_turn(pass.streams)
         .filter_map(|instruction| match instruction.work {
             Work::Gemm(tile)
-                if pass.operations[instruction.operation.index()].operator == "scores" =>
+                if pass.operations[instruction.operation.index()].name.operator
+                    == Operator::Scores =>
             {
                 Some((tile.m, tile.n, tile.k, tile.repeat))
             }
@@ -327,7 +334,7 @@ fn generate_is_a_prompt_and_then_tokens_each_at_its_own_context() {
         let scores = pass
             .operations
             .iter()
-            .find(|o| o.operator == "scores")
+            .find(|o| o.name.operator == Operator::Scores)
             .unwrap();
         seen.push((pass.name.clone(), pass.tokens, scores.gemm.unwrap().n));
     }
@@ -357,7 +364,7 @@ fn query_heads_that_share_keys_read_them_once() {
         let mut shape = None;
         for instruction in in_turn(pass.streams) {
             let operation = &pass.operations[instruction.operation.index()];
-            if operation.operator == "scores" {
+            if operation.name.operator == Operator::Scores {
                 shape = operation.gemm.map(|gemm| (gemm.m, gemm.count));
                 if let Work::Transfer(tile) = instruction.work {
                     loaded += tile.region.bytes().get();

@@ -6,7 +6,7 @@ use crate::support::{
     workload,
 };
 use quantities::Bytes;
-use tile_program::{Family, Pass, Program, Target, Work, in_turn};
+use tile_program::{Family, Operator, Pass, Program, Target, Work, in_turn};
 use workload_compiler::{
     CompileError, CompiledProgram, Concern, Format, Lengths, Lister, MaskedKeys, Model, Packing,
     Run, Weights, Workload,
@@ -34,7 +34,11 @@ fn moved(pass: Pass, operator: &str, target: &Target) -> (u64, u64) {
     let mut bytes = (0, 0);
     for instruction in in_turn(pass.streams) {
         if let Work::Transfer(tile) = instruction.work
-            && pass.operations[instruction.operation.index()].operator == operator
+            && pass.operations[instruction.operation.index()]
+                .name
+                .operator
+                .name()
+                == operator
         {
             let payload = tile.region.bytes().get();
             if instruction.unit == target.load {
@@ -81,8 +85,8 @@ fn each_sequence_reads_the_keys_of_its_own_context_and_no_others() {
     let scores: Vec<_> = pass
         .operations
         .iter()
-        .filter(|operation| operation.operator == "scores")
-        .map(|operation| (operation.name.clone(), operation.gemm.unwrap()))
+        .filter(|operation| operation.name.operator == Operator::Scores)
+        .map(|operation| (operation.name.to_string(), operation.gemm.unwrap()))
         .map(|(name, gemm)| (name, gemm.n, gemm.count))
         .collect();
     let name = |name: &str, n, count| (format!("layers.0.scores[{name}]"), n, count);
@@ -140,7 +144,11 @@ fn chunks_see_what_came_before_and_only_the_last_goes_to_the_head() {
     let mut program = compiled(&chunked, &target);
     let mut seen = Vec::new();
     while let Some(pass) = program.next_pass() {
-        let operation = |name: &str| pass.operations.iter().find(|o| o.operator == name);
+        let operation = |name: &str| {
+            pass.operations
+                .iter()
+                .find(|o| o.name.operator.name() == name)
+        };
         let scores = operation("scores").unwrap();
         let (gemm, head) = (scores.gemm.unwrap(), operation("lm_head").is_some());
         seen.push((pass.name.clone(), pass.tokens, gemm.n, head));
@@ -163,7 +171,7 @@ fn chunks_see_what_came_before_and_only_the_last_goes_to_the_head() {
         let mut macs = (0, 0);
         while let Some(pass) = lister.next_pass(|_, _| {}) {
             for operation in &pass.operations {
-                match operation.operator {
+                match operation.operator.name() {
                     "scores" | "context" => macs.0 += operation.macs,
                     _ => macs.1 += operation.macs,
                 }
@@ -195,7 +203,10 @@ fn a_mixed_pass_decodes_and_prefills_and_heads_only_what_decodes() {
     assert_eq!(pass.name, "mixed(64 after 100, decode@20-500)");
     assert_eq!((pass.tokens, workload.tokens()), (66, 66));
     let gemm = |name: &str| {
-        let operation = pass.operations.iter().find(|o| o.operator == name);
+        let operation = pass
+            .operations
+            .iter()
+            .find(|o| o.name.operator.name() == name);
         operation.unwrap().gemm.unwrap()
     };
     assert_eq!((gemm("q_proj").m, gemm("lm_head").m), (66, 2));
@@ -274,7 +285,10 @@ fn weights_move_at_the_width_of_their_format() {
         }
         let pass = compiled(&workload, &target).next_pass().unwrap();
         let bytes = 2560 * 2560 * tenths / 80;
-        let o = pass.operations.iter().find(|o| o.operator == "o_proj");
+        let o = pass
+            .operations
+            .iter()
+            .find(|o| o.name.operator.name() == "o_proj");
         assert_eq!(o.unwrap().compulsory_read.get(), bytes, "{format}");
         assert_eq!(moved(pass, "o_proj", &target).0, bytes, "{format}");
     }
@@ -294,7 +308,10 @@ fn keys_and_values_move_at_the_width_of_their_cache() {
             ("kv_append", (0, 2 * row)),
         ] {
             let pass = compiled(&workload, &target).next_pass().unwrap();
-            let found = pass.operations.iter().find(|o| o.operator == operator);
+            let found = pass
+                .operations
+                .iter()
+                .find(|o| o.name.operator.name() == operator);
             let found = found.unwrap();
             let least = (found.compulsory_read.get(), found.compulsory_write.get());
             assert_eq!(least, expected, "{operator} in {format}");
@@ -304,7 +321,10 @@ fn keys_and_values_move_at_the_width_of_their_cache() {
         for activation in [Format::Bf16, Format::Int8] {
             workload.precision.activation = activation;
             let pass = compiled(&workload, &target).next_pass().unwrap();
-            let quantised = pass.operations.iter().any(|o| o.operator == "k_quantise");
+            let quantised = pass
+                .operations
+                .iter()
+                .any(|o| o.name.operator == Operator::KeyQuantise);
             assert_eq!(
                 quantised,
                 bits < activation.bits(),

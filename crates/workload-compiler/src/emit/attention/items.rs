@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::lower::AttentionStage;
-use crate::plan::{AttentionPlan, Mask};
+use crate::graph::{AttentionStage, Mask};
+use crate::plan::AttentionPlan;
 
 /// One item: what goes through softmax together.
 #[derive(Clone, Debug)]
@@ -130,7 +130,7 @@ impl Items {
 
     fn item(&self, sequence: u64, head: u64, query: u64, key: Option<u64>) -> Item {
         let queries = query..(query + self.plan.queries).min(self.tokens);
-        let span = self.mask.keys(&queries, &self.plan);
+        let span = self.mask.keys(&queries, self.plan.shared_block());
         let key = key.unwrap_or(span.start);
         let keys = if self.plan.whole_rows {
             span.clone()

@@ -9,8 +9,8 @@ use super::items::{Item, Items};
 use super::operands::Side;
 use crate::emit::context::Context;
 use crate::emit::emitter::{Buffer, Step};
+use crate::graph::{AttentionPhase, AttentionStage};
 use crate::layout::CacheRegion;
-use crate::lower::{AttentionPhase, AttentionStage};
 use crate::plan::{AttentionPlan, times};
 
 /// What does not change while a layer's attention is emitted.

@@ -14,7 +14,7 @@ use tile_program::UnitId;
 
 use super::context::Context;
 use super::emitter::Buffer;
-use crate::lower::{AttentionStage, Backing, TensorId};
+use crate::graph::{AttentionStage, Backing, TensorId};
 use crate::plan::{AttentionPlan, accumulator_bytes};
 use items::{Item, Items};
 use layer::{Layer, Pending};

@@ -9,7 +9,7 @@ use super::items::Item;
 use super::layer::Layer;
 use crate::emit::context::Context;
 use crate::emit::emitter::{After, Buffer, Step};
-use crate::lower::TensorId;
+use crate::graph::TensorId;
 
 /// Keys or values.
 #[derive(Clone, Copy)]

@@ -10,7 +10,7 @@ use tile_program::{GemmTile, LoopOrder, ScratchpadId, UnitId};
 use super::chain::{Band, Goal};
 use super::context::Context;
 use super::emitter::Buffer;
-use crate::lower::{GemmStage, Section};
+use crate::graph::{GemmStage, Section};
 use crate::plan::{GemmPlan, Times, accumulator_bytes, assign, times};
 
 /// A GEMM stage in the course of being emitted. One step is one tile of C of one section, with all

@@ -10,7 +10,7 @@ use crate::emit::context::{Context, Streams};
 use crate::emit::cuts::{Cut, cuts};
 use crate::emit::emitter::{Buffer, Step};
 use crate::emit::kept::KeptMatrix;
-use crate::lower::{Part, Section};
+use crate::graph::{Part, Section};
 
 /// The sums of a part of a section, one for each part of k.
 struct Sums {

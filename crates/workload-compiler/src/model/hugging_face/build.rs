@@ -8,7 +8,7 @@ use super::keys::Resolved;
 use super::layers;
 use super::quantised::Quantised;
 use super::text::Object;
-use crate::model::{Activation, Mixer, Model, NormPlacement, Position, limits};
+use crate::model::{Activation, Mixer, Model, NormPlacement, Position, PublishedPrecision, limits};
 
 /// A model, and what of its file it does not hold.
 pub(super) struct Built {
@@ -312,20 +312,19 @@ fn written_activation(config: &Config<'_, '_>) -> Result<Option<Activation>, Fie
 fn published_precision(
     config: &Config<'_, '_>,
     quantised: Option<&Quantised>,
-) -> Result<String, FieldError> {
+) -> Result<PublishedPrecision, FieldError> {
     let is_ternary = matches!(config.family.family.as_str(), "bitnet" | "hgrn_bit")
         || quantised.is_some_and(Quantised::is_ternary);
     if is_ternary {
-        return Ok("W1.58A8".to_owned());
+        return Ok(PublishedPrecision::Ternary);
     }
     let written = config.either("torch_dtype", Object::word)?;
     let written = written.or(config.either("dtype", Object::word)?);
-    let name = match written.as_deref() {
-        Some("float16") => "fp16",
-        Some("float32") => "fp32",
-        _ => "bf16",
-    };
-    Ok(name.to_owned())
+    Ok(match written.as_deref() {
+        Some("float16") => PublishedPrecision::Fp16,
+        Some("float32") => PublishedPrecision::Fp32,
+        _ => PublishedPrecision::Bf16,
+    })
 }
 
 /// What the file says that a [`Model`] does not hold.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tile_program::{
-    Family, Instruction, Pass, Platform, Program, Region, ScratchpadId, Target, UnitId, Work,
-    in_turn,
+    Class, Family, Instruction, Operation, Operator, OperatorRole, Pass, Platform, Program, Region,
+    ScratchpadId, Target, UnitId, Work, in_turn,
 };
 use workload_compiler::CompiledProgram;
 
@@ -100,7 +100,7 @@ impl Checker {
         for instruction in in_turn(pass.streams) {
             let operation = instruction.operation.index();
             seen[operation] += 1;
-            self.name.clone_from(&operations[operation].name);
+            self.name = operations[operation].name.to_string();
             let bytes = self.instruction(&instruction);
             let core = self.core(&instruction).clone();
             match instruction.work {
@@ -135,8 +135,9 @@ impl Checker {
         }
         for (index, operation) in operations.iter().enumerate() {
             let name = &operation.name;
+            agrees_with_the_table(operation);
             // What lies in memory is handed on there.
-            let silent = operation.operator == "hand_on";
+            let silent = operation.name.operator == Operator::HandOn;
             assert!(seen[index] > 0 || silent, "{name} has no instruction");
             assert_eq!(macs[index], operation.macs, "{name}");
             if let Some(shape) = operation.gemm {
@@ -304,4 +305,35 @@ impl Checker {
             }
         }
     }
+}
+
+/// Class and family of an operation are those of its operator's row in the table; vector work may
+/// stand in place of a dense layer's matrix.
+fn agrees_with_the_table(operation: &Operation) {
+    let (name, operator) = (&operation.name, operation.name.operator);
+    let classes: &[Class] = match operator.role() {
+        OperatorRole::Gemm(Family::Attention) => &[Class::MatMul],
+        OperatorRole::Gemm(Family::Projection) if operation.gemm.is_none() => &[Class::Vector],
+        OperatorRole::Gemm(Family::Projection) => &[Class::MatMulFree],
+        OperatorRole::Gemm(Family::LmHead) => &[Class::MatMulFree, Class::MatMul],
+        OperatorRole::Transfer | OperatorRole::Exchange => &[Class::Transfer],
+        OperatorRole::Norm
+        | OperatorRole::Softmax
+        | OperatorRole::Quantisation
+        | OperatorRole::ElementWise => &[Class::Vector],
+        OperatorRole::Other => panic!("{name}: an operator that no model has"),
+    };
+    assert!(
+        classes.contains(&operation.class),
+        "{name}: {}",
+        operation.class
+    );
+    if operation.class != Class::Vector {
+        assert_eq!(operation.family, operator.family(), "{name}");
+    }
+    assert_eq!(
+        operation.gemm.is_some(),
+        operation.family.is_some(),
+        "{name}"
+    );
 }

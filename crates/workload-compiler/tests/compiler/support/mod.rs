@@ -129,7 +129,7 @@ pub(crate) fn hybrid(side: u64, kib: [u64; 3]) -> Target {
     Target {
         core: CoreId(0),
         chip: 0,
-        prefix: String::new(),
+        prefix: "".into(),
         receive: None,
         vector: UnitId(2),
         load: UnitId(3),

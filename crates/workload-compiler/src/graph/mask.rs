@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use super::attention::AttentionPlan;
-
 /// Which keys a query may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Mask {
@@ -19,16 +17,16 @@ pub(crate) struct Mask {
 }
 
 impl Mask {
-    /// The keys that a block of queries is computed against: whole blocks from `from` on where
-    /// they are shared with other queries.
-    pub(crate) fn keys(&self, queries: &Range<u64>, plan: &AttentionPlan) -> Range<u64> {
+    /// The keys that a block of queries is computed against. Where blocks of so many keys are shared
+    /// with other queries, these are whole blocks from `from` on.
+    pub(crate) fn keys(&self, queries: &Range<u64>, shared_block: Option<u64>) -> Range<u64> {
         if !self.skips {
             return self.from..self.to;
         }
         let end = (self.past + queries.end).min(self.to);
-        if plan.kept {
-            let blocks = (end - self.from).div_ceil(plan.keys);
-            return self.from..(self.from + blocks.saturating_mul(plan.keys)).min(self.to);
+        if let Some(keys) = shared_block {
+            let blocks = (end - self.from).div_ceil(keys);
+            return self.from..(self.from + blocks.saturating_mul(keys)).min(self.to);
         }
         let first = self.window.map_or(0, |window| {
             (self.past + queries.start + 1).saturating_sub(window)
@@ -42,30 +40,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::choice::Cost;
 
-    fn plan(queries: u64, keys: u64, kept: bool) -> AttentionPlan {
-        AttentionPlan {
-            heads: 1,
-            queries,
-            keys,
-            whole_rows: false,
-            kept,
-            pipelined: true,
-            lanes: 1,
-            pairs: 0,
-            needs: [0; 3],
-            cost: Cost::default(),
-        }
-    }
-
-    /// Pairs that a mask leaves of some tokens cut so.
-    fn pairs(mask: &Mask, tokens: u64, plan: &AttentionPlan) -> u64 {
-        let starts = (0..tokens).step_by(usize::try_from(plan.queries).unwrap());
+    /// Pairs that a mask leaves of some tokens, so many queries at a time.
+    fn pairs(mask: &Mask, tokens: u64, block: u64) -> u64 {
+        let starts = (0..tokens).step_by(usize::try_from(block).unwrap());
         starts
             .map(|start| {
-                let queries = start..(start + plan.queries).min(tokens);
-                let keys = mask.keys(&queries, plan);
+                let queries = start..(start + block).min(tokens);
+                let keys = mask.keys(&queries, None);
                 (queries.end - queries.start) * (keys.end - keys.start)
             })
             .sum()
@@ -80,19 +62,15 @@ mod tests {
             window,
             skips: true,
         };
-        let alone = plan(1, 1, false);
-        assert_eq!(pairs(&mask(0, 64, None), 64, &alone), 64 * 65 / 2);
-        assert_eq!(
-            pairs(&mask(100, 64, None), 64, &alone),
-            64 * 100 + 64 * 65 / 2
-        );
+        assert_eq!(pairs(&mask(0, 64, None), 64, 1), 64 * 65 / 2);
+        assert_eq!(pairs(&mask(100, 64, None), 64, 1), 64 * 100 + 64 * 65 / 2);
         // Of a window of 8, the first 7 queries see fewer.
-        assert_eq!(pairs(&mask(0, 64, Some(8)), 64, &alone), 7 * 8 / 2 + 57 * 8);
+        assert_eq!(pairs(&mask(0, 64, Some(8)), 64, 1), 7 * 8 / 2 + 57 * 8);
         let computed = Mask {
             skips: false,
             ..mask(0, 64, None)
         };
-        assert_eq!(pairs(&computed, 64, &alone), 64 * 64);
+        assert_eq!(pairs(&computed, 64, 1), 64 * 64);
     }
 
     proptest! {
@@ -103,10 +81,10 @@ mod tests {
             window in prop::option::of(1_u64..40), kept: bool,
         ) {
             let mask = Mask { from: 0, to: past + tokens, past, window, skips: true };
-            let plan = plan(queries.min(tokens), keys, kept);
-            for start in (0..tokens).step_by(usize::try_from(plan.queries).unwrap()) {
-                let block = start..(start + plan.queries).min(tokens);
-                let seen = mask.keys(&block, &plan);
+            let queries = queries.min(tokens);
+            for start in (0..tokens).step_by(usize::try_from(queries).unwrap()) {
+                let block = start..(start + queries).min(tokens);
+                let seen = mask.keys(&block, kept.then_some(keys));
                 let first = window.map_or(0, |window| (past + start + 1).saturating_sub(window));
                 prop_assert!(seen.start <= first && seen.end >= past + block.end);
                 if !kept {

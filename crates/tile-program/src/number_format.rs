@@ -1,14 +1,17 @@
-//! Number formats.
+//! Number formats: the values that an element may have, whatever holds it.
 
 use std::fmt;
 
 use quantities::Bits;
 use serde::{Deserialize, Serialize};
-use tile_program::Numbers;
 
-/// A number format of an operand or an accumulator.
+use crate::Numbers;
+
+/// A number format: of an operand or an accumulator of a PE, of weights, of vectors.
+///
+/// How many bits an element takes in memory is told beside it, by [`Packed`](crate::Packed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Format {
+pub enum NumberFormat {
     /// −1 or +1.
     Bit,
     /// −1, 0 or +1, two bits in the PE.
@@ -35,8 +38,8 @@ pub enum Format {
     Fp32,
 }
 
-impl Format {
-    /// Width in a register of the PE.
+impl NumberFormat {
+    /// Width of an element in a register of a PE.
     #[must_use]
     pub const fn bits(self) -> Bits {
         Bits(match self {
@@ -66,7 +69,14 @@ impl Format {
     /// Whether it holds integers.
     #[must_use]
     pub const fn is_integer(self) -> bool {
-        !matches!(self, Self::Bf16 | Self::Fp16 | Self::Fp32)
+        matches!(self.numbers(), Numbers::Integers)
+    }
+
+    /// Whether products with weights of this format need no multiplier: the weight is a sign, or
+    /// zero.
+    #[must_use]
+    pub const fn is_matmul_free(self) -> bool {
+        matches!(self, Self::Bit | Self::Trit)
     }
 
     /// The greatest magnitude of an integer format: 128 for `Int8`, whose least value is −128.
@@ -81,8 +91,44 @@ impl Format {
     }
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for NumberFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [NumberFormat; 12] = [
+        NumberFormat::Bit,
+        NumberFormat::Trit,
+        NumberFormat::Int4,
+        NumberFormat::Int8,
+        NumberFormat::Int16,
+        NumberFormat::Int20,
+        NumberFormat::Int24,
+        NumberFormat::Int32,
+        NumberFormat::Int48,
+        NumberFormat::Bf16,
+        NumberFormat::Fp16,
+        NumberFormat::Fp32,
+    ];
+
+    #[test]
+    fn an_integer_format_holds_every_magnitude_below_its_greatest() {
+        for format in ALL {
+            let Some(greatest) = format.magnitude() else {
+                assert!(!format.is_integer(), "{format}");
+                continue;
+            };
+            assert!(format.is_integer(), "{format}");
+            assert!(
+                greatest <= 1 << (format.bits().get() - 1).max(1),
+                "{format}"
+            );
+            assert_eq!(greatest == 1, format.is_matmul_free(), "{format}");
+        }
     }
 }

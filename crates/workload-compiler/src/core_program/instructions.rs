@@ -1,0 +1,45 @@
+//! The instructions of a core, pass by pass.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::task::Poll;
+
+use tile_program::Instruction;
+
+use crate::emit::{Emitter, PassEmitter};
+
+/// The instructions of a core's part of a pass. When they end, the emitter goes back to the core's
+/// program, for the next pass.
+pub(crate) struct Instructions {
+    pub(super) pass: Option<PassEmitter>,
+    /// The number of the first operation among those of all cores.
+    pub(super) first: u32,
+    /// Where the emitter goes at the end.
+    pub(super) emitter: Rc<RefCell<Option<Emitter>>>,
+}
+
+impl Instructions {
+    /// Whether they have all been given.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.pass.is_none()
+    }
+}
+
+impl Iterator for Instructions {
+    type Item = Poll<Instruction>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let instruction = self.pass.as_mut()?.next();
+        if instruction.is_none()
+            && let Some(pass) = self.pass.take()
+        {
+            *self.emitter.borrow_mut() = Some(pass.finish());
+        }
+        instruction.map(|instruction| {
+            instruction.map(|mut instruction| {
+                instruction.operation.0 += self.first;
+                instruction
+            })
+        })
+    }
+}
