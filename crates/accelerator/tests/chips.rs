@@ -10,9 +10,9 @@ use proptest::prelude::*;
 use quantities::{Bytes, Cycles};
 use smallvec::smallvec;
 use tile_program::{
-    Class, CoreId, Instruction, Operation, OperationId, Pass, Platform, Program, ReceiveTile,
-    Region, Role, ScratchpadId, Stream, Target, TransferTile, UnitId, VectorKind, VectorTile, Wait,
-    WaitReason, Work,
+    Class, CoreId, Instruction, Operation, OperationId, OperationName, Operator, Pass, Platform,
+    Program, ReceiveTile, Region, Role, ScratchpadId, Stream, Target, TransferTile, UnitId,
+    VectorKind, VectorTile, Wait, WaitReason, Work,
 };
 
 /// One pass: the instructions of each core, each for an operation of its unit.
@@ -24,8 +24,10 @@ struct Script {
 impl Script {
     fn new(platform: &Platform, cores: Vec<Vec<Instruction>>) -> Self {
         let operation = |(core, unit, role): (&Target, UnitId, Role)| Operation {
-            name: core.unit_name(unit),
-            operator: "move",
+            name: OperationName {
+                core: Some(core.prefix.clone()),
+                ..OperationName::of(Operator::Named("move"))
+            },
             class: match role {
                 Role::Vector => Class::Vector,
                 _ => Class::Transfer,

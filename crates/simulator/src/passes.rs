@@ -1,7 +1,7 @@
 //! What the passes of a program announce: their GEMMs and the tilings chosen for them.
 
 use quantities::Cycle;
-use tile_program::{Observer, Operation, TileChoice};
+use tile_program::{Observer, Operation, Operator, TileChoice};
 use tracing::{Level, debug};
 
 /// Counts the GEMMs of each pass as it begins, and tells of passes and of newly chosen tilings at
@@ -12,7 +12,7 @@ pub(crate) struct PassWatch {
     pub(crate) gemms: u64,
     passes: u64,
     /// The operators with a tiling that was told already; empty unless `debug` is on.
-    told: Vec<(&'static str, TileChoice)>,
+    told: Vec<(Operator, TileChoice)>,
 }
 
 impl Observer for PassWatch {
@@ -38,7 +38,7 @@ impl PassWatch {
             let Some(choice) = operation.tiling else {
                 continue;
             };
-            let new = (operation.operator, choice);
+            let new = (operation.name.operator, choice);
             if self.told.contains(&new) {
                 continue;
             }
@@ -46,7 +46,7 @@ impl PassWatch {
             let tiling = choice.chosen;
             debug!(
                 cycle = at.0,
-                operator = operation.operator,
+                operator = %operation.name.operator,
                 m = tiling.m,
                 n = tiling.n,
                 k = tiling.k,
