@@ -6,7 +6,7 @@ use quantities::Frequency;
 use tile_program::{Family, Packed, Target};
 
 use super::file::{ArrayFile, UnpackFile};
-use super::resolve::frequency;
+use super::ranges::frequency;
 use super::spec::{ArraySpec, UnpackSpec};
 
 /// Units are numbered in 16 bits, and no machine comes near.

@@ -1,66 +1,38 @@
-//! Several cores on a chip, several chips, and the links between them.
+//! Several chips, and the links between them.
 
-use config::{FieldError, Whole};
-use serde::{Deserialize, Serialize};
+use config::FieldError;
 
-use super::array;
-use super::file::{CoreFile, MOST_CORES, MachineFile};
-use super::resolve::{dma_of, scratchpads_of, vector_of};
-use super::spec::CoreSpec;
-use quantities::Frequency;
+use super::file::{ChipNumber, MOST_CORES, MachineFile, Topology};
 
-/// Which chips are joined, each pair in both directions.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Topology {
-    /// Each chip with the next, the last with the first.
-    #[default]
-    Ring,
-    /// Each chip with the next.
-    Line,
-    /// Each chip with each other.
-    FullyConnected,
-    /// Rows of so many chips: each with its neighbours in its row and column.
-    Mesh(Whole<1, MOST_CORES>),
-    /// The same, with the ends of rows and columns joined too.
-    Torus(Whole<1, MOST_CORES>),
-    /// The pairs that are named.
-    Links(Vec<(ChipNumber, ChipNumber)>),
-}
-
-/// The number of a chip, counted from 0.
-type ChipNumber = Whole<0, { MOST_CORES - 1 }>;
-
-impl Topology {
-    /// The pairs of chips that are joined.
-    fn pairs(&self, chips: u16) -> Result<Vec<(u16, u16)>, FieldError> {
-        let line = (1..chips).map(|chip| (chip - 1, chip));
-        Ok(match self {
-            Self::Line => line.collect(),
-            // Two chips are one pair, not two.
-            Self::Ring if chips > 2 => line.chain([(chips - 1, 0)]).collect(),
-            Self::Ring => line.collect(),
-            Self::FullyConnected => (0..chips)
-                .flat_map(|a| (a + 1..chips).map(move |b| (a, b)))
-                .collect(),
-            Self::Mesh(columns) => grid(chips, columns.get(), false)?,
-            Self::Torus(columns) => grid(chips, columns.get(), true)?,
-            Self::Links(pairs) => {
-                let number = |chip: ChipNumber| u16::try_from(chip.get()).unwrap_or(u16::MAX);
-                let pairs = pairs.iter().map(|&(a, b)| (number(a), number(b)));
-                let pairs: Vec<_> = pairs.collect();
-                for (index, &(a, b)) in pairs.iter().enumerate() {
-                    if a >= chips || b >= chips || a == b {
-                        return Err(FieldError::new(
-                            format!("topology[{index}]"),
-                            format!("no link joins chips {a} and {b}"),
-                        )
-                        .help(format!("two different chips of 0 to {}", chips - 1)));
-                    }
+/// The pairs of chips that a topology joins.
+fn pairs(topology: &Topology, chips: u16) -> Result<Vec<(u16, u16)>, FieldError> {
+    let line = (1..chips).map(|chip| (chip - 1, chip));
+    Ok(match topology {
+        Topology::Line => line.collect(),
+        // Two chips are one pair, not two.
+        Topology::Ring if chips > 2 => line.chain([(chips - 1, 0)]).collect(),
+        Topology::Ring => line.collect(),
+        Topology::FullyConnected => (0..chips)
+            .flat_map(|a| (a + 1..chips).map(move |b| (a, b)))
+            .collect(),
+        Topology::Mesh(columns) => grid(chips, columns.get(), false)?,
+        Topology::Torus(columns) => grid(chips, columns.get(), true)?,
+        Topology::Links(pairs) => {
+            let number = |chip: ChipNumber| u16::try_from(chip.get()).unwrap_or(u16::MAX);
+            let pairs = pairs.iter().map(|&(a, b)| (number(a), number(b)));
+            let pairs: Vec<_> = pairs.collect();
+            for (index, &(a, b)) in pairs.iter().enumerate() {
+                if a >= chips || b >= chips || a == b {
+                    return Err(FieldError::new(
+                        format!("topology[{index}]"),
+                        format!("no link joins chips {a} and {b}"),
+                    )
+                    .help(format!("two different chips of 0 to {}", chips - 1)));
                 }
-                pairs
             }
-        })
-    }
+            pairs
+        }
+    })
 }
 
 /// The pairs of a mesh, or of a torus, whose rows are so long.
@@ -95,52 +67,6 @@ fn grid(chips: u16, columns: u64, torus: bool) -> Result<Vec<(u16, u16)>, FieldE
     Ok(pairs)
 }
 
-/// The cores of a chip: at least one.
-pub(super) fn cores(file: &MachineFile, clock: Frequency) -> Result<Vec<CoreSpec>, FieldError> {
-    let mut cores = Vec::new();
-    for (index, core) in file.cores.iter().enumerate() {
-        let inside = |error: FieldError| error.inside(format_args!("cores[{index}]"));
-        let all = cores.len() as u64 + core.count.get();
-        if all > MOST_CORES {
-            return Err(FieldError::new("cores", format!("{all} cores"))
-                .help(format!("at most {MOST_CORES} in all")));
-        }
-        let spec = resolve_core(file, core, clock, &inside)?;
-        cores.extend((0..core.count.get()).map(|_| spec.clone()));
-    }
-    if cores.is_empty() {
-        return Err(FieldError::new("cores", "no cores").help("[(count: 1)], or leave it out"));
-    }
-    Ok(cores)
-}
-
-/// A core: what it does not say is the machine's, and errors there stand at the machine's fields.
-fn resolve_core(
-    file: &MachineFile,
-    core: &CoreFile,
-    clock: Frequency,
-    inside: &dyn Fn(FieldError) -> FieldError,
-) -> Result<CoreSpec, FieldError> {
-    Ok(CoreSpec {
-        arrays: match &core.arrays {
-            Some(arrays) => array::resolve_all(arrays, clock).map_err(inside)?,
-            None => array::resolve_all(&file.arrays, clock)?,
-        },
-        vector: match &core.vector {
-            Some(vector) => vector_of(vector).map_err(inside)?,
-            None => vector_of(&file.vector)?,
-        },
-        scratchpads: match &core.scratchpads {
-            Some(pads) => scratchpads_of(pads).map_err(inside)?,
-            None => scratchpads_of(&file.scratchpads)?,
-        },
-        dma: match &core.dma {
-            Some(dma) => dma_of(dma).map_err(inside)?,
-            None => dma_of(&file.dma)?,
-        },
-    })
-}
-
 /// The number of chips, and which of them are joined.
 pub(super) fn joined(
     file: &MachineFile,
@@ -169,9 +95,7 @@ pub(super) fn joined(
     let pairs = if chips == 1 {
         Vec::new()
     } else {
-        link.topology
-            .pairs(chips)
-            .map_err(|error| error.inside("link"))?
+        pairs(&link.topology, chips).map_err(|error| error.inside("link"))?
     };
     let network = tile_program::Network::new(chips, &pairs);
     if let Some((from, to)) = network.unreachable() {
@@ -187,23 +111,20 @@ pub(super) fn joined(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use config::Whole;
 
     #[test]
     fn topologies_join_the_pairs_that_they_say() {
-        let pairs = |topology: Topology, chips| topology.pairs(chips).expect("it stands").len();
-        assert_eq!(pairs(Topology::Ring, 8), 8);
-        assert_eq!(pairs(Topology::Ring, 2), 1);
-        assert_eq!(pairs(Topology::Line, 8), 7);
-        assert_eq!(pairs(Topology::FullyConnected, 8), 28);
-        assert_eq!(pairs(Topology::Mesh(Whole::new(4)), 8), 10);
+        let count = |topology: Topology, chips| pairs(&topology, chips).expect("it stands").len();
+        assert_eq!(count(Topology::Ring, 8), 8);
+        assert_eq!(count(Topology::Ring, 2), 1);
+        assert_eq!(count(Topology::Line, 8), 7);
+        assert_eq!(count(Topology::FullyConnected, 8), 28);
+        assert_eq!(count(Topology::Mesh(Whole::new(4)), 8), 10);
         // Rows of four wrap; columns of two are joined already.
-        assert_eq!(pairs(Topology::Torus(Whole::new(4)), 8), 12);
-        assert_eq!(pairs(Topology::Torus(Whole::new(3)), 9), 18);
-        assert!(Topology::Mesh(Whole::new(3)).pairs(8).is_err());
-        assert!(
-            Topology::Links(vec![(Whole::new(0), Whole::new(8))])
-                .pairs(8)
-                .is_err()
-        );
+        assert_eq!(count(Topology::Torus(Whole::new(4)), 8), 12);
+        assert_eq!(count(Topology::Torus(Whole::new(3)), 9), 18);
+        assert!(pairs(&Topology::Mesh(Whole::new(3)), 8).is_err());
+        assert!(pairs(&Topology::Links(vec![(Whole::new(0), Whole::new(8))]), 8).is_err());
     }
 }

@@ -6,9 +6,7 @@ use pe_array::{ArrayConfig, Convention, Element, Tiles};
 use serde::{Deserialize, Serialize};
 use tile_program::{Dataflow, Family, Packed, Reach};
 
-use super::chips::Topology;
-use super::serial::Each;
-use super::vector::Costs;
+use super::costs::Costs;
 
 /// The most cores of a machine, all chips together: units are numbered in 16 bits.
 pub(super) const MOST_CORES: u64 = 1024;
@@ -117,6 +115,40 @@ pub struct LinkFile {
     #[serde(default)]
     pub reach: Reach,
 }
+
+/// What a piece of serial work is done once for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Each {
+    /// A token.
+    Token,
+    /// A layer of a token or prompt.
+    Layer,
+    /// A kernel: a matrix product or work of the vector unit that is started by itself.
+    Kernel,
+    /// A matrix product that is started by itself.
+    Gemm,
+}
+
+/// Which chips are joined, each pair in both directions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Topology {
+    /// Each chip with the next, the last with the first.
+    #[default]
+    Ring,
+    /// Each chip with the next.
+    Line,
+    /// Each chip with each other.
+    FullyConnected,
+    /// Rows of so many chips: each with its neighbours in its row and column.
+    Mesh(Whole<1, MOST_CORES>),
+    /// The same, with the ends of rows and columns joined too.
+    Torus(Whole<1, MOST_CORES>),
+    /// The pairs that are named.
+    Links(Vec<(ChipNumber, ChipNumber)>),
+}
+
+/// The number of a chip, counted from 0.
+pub(super) type ChipNumber = Whole<0, { MOST_CORES - 1 }>;
 
 /// An array as written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

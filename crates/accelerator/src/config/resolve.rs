@@ -1,22 +1,15 @@
 //! From a machine file as written to a machine that makes sense.
 
-use config::{Bandwidth, Clock, FieldError, Or, Size, Time, Unlimited};
+use config::FieldError;
 use dram::{IdealConfig, Memory, MemoryConfig};
 use event_kernel::Timeline;
-use quantities::{Bytes, Cycles, Frequency};
+use quantities::{Bytes, Frequency};
 
-use super::file::{
-    DmaFile, Free, IdealFile, MachineFile, MemoryFile, ScratchpadFile, ScratchpadsFile, VectorFile,
-};
-use super::spec::{
-    ArraySpec, CoreSpec, DmaSpec, MachineSpec, ScratchpadSpec, VectorLanes, VectorSpec,
-};
+use super::cores::{self, dma_of};
+use super::file::{DmaFile, IdealFile, MachineFile, MemoryFile};
+use super::ranges::{bandwidth_within, bytes_within, frequency, latency_within, power_of_two};
+use super::spec::{ArraySpec, CoreSpec, MachineSpec};
 use super::{chips, serial};
-
-/// The largest scratchpad: 1 TiB.
-const LARGEST: Bytes = Bytes(1 << 40);
-/// The largest port or request: 1 MiB.
-const WIDEST: Bytes = Bytes(1 << 20);
 
 /// Checks a machine file.
 ///
@@ -29,7 +22,7 @@ pub fn resolve(file: &MachineFile) -> Result<MachineSpec, FieldError> {
         );
     }
     let clock = frequency(file.clock)?;
-    let mut cores = chips::cores(file, clock)?;
+    let mut cores = cores::resolve_all(file, clock)?;
     let arrays: Vec<_> = cores.iter().flat_map(|core| core.arrays.clone()).collect();
     let memory = memory(&file.memory, clock, &arrays).map_err(|error| error.inside("memory"))?;
     check_requests(file, &memory, clock)?;
@@ -56,121 +49,6 @@ pub fn resolve(file: &MachineFile) -> Result<MachineSpec, FieldError> {
         chips,
         joined,
     })
-}
-
-pub(super) fn vector_of(file: &Or<Free, VectorFile>) -> Result<VectorSpec, FieldError> {
-    Ok(match file.value() {
-        Some(lanes) => VectorSpec::Lanes(vector(lanes).map_err(|error| error.inside("vector"))?),
-        None => VectorSpec::Free,
-    })
-}
-
-pub(super) fn scratchpads_of(
-    file: &ScratchpadsFile,
-) -> Result<[Option<ScratchpadSpec>; 3], FieldError> {
-    Ok([
-        limited("activations", &file.activations)?,
-        limited("weights", &file.weights)?,
-        limited("outputs", &file.outputs)?,
-    ])
-}
-
-pub(super) fn dma_of(file: &DmaFile) -> Result<DmaSpec, FieldError> {
-    dma(file).map_err(|error| error.inside("dma"))
-}
-
-/// A clock within reason; the error stands at `clock`.
-pub(super) fn frequency(clock: Clock) -> Result<Frequency, FieldError> {
-    let frequency = clock.frequency().map_err(|error| error.inside("clock"))?;
-    let hertz = frequency.as_hertz_f64();
-    if (1e6..=1e11).contains(&hertz) {
-        return Ok(frequency);
-    }
-    Err(FieldError::new("clock", format!("a clock of {clock}")).help("from MHz(1) to GHz(100)"))
-}
-
-fn bytes_within(field: &str, size: Size, most: Bytes) -> Result<Bytes, FieldError> {
-    let range = format!("a whole number of bytes from 1 B to {most}");
-    let bytes = size
-        .bytes()
-        .map_err(|error| error.help(&range).inside(field))?;
-    if bytes == Bytes::ZERO || bytes > most {
-        return Err(FieldError::new(field, format!("{size} is {bytes}")).help(range));
-    }
-    Ok(bytes)
-}
-
-fn vector(file: &VectorFile) -> Result<VectorLanes, FieldError> {
-    Ok(VectorLanes {
-        lanes: file.lanes.get(),
-        operations_per_lane_per_cycle: file.operations_per_lane_per_cycle.get(),
-        startup_cycles: Cycles(file.startup_cycles.get()),
-        costs: file
-            .costs
-            .resolve()
-            .map_err(|error| error.inside("costs"))?,
-    })
-}
-
-fn limited(
-    name: &str,
-    file: &Or<Unlimited, ScratchpadFile>,
-) -> Result<Option<ScratchpadSpec>, FieldError> {
-    file.value()
-        .map(scratchpad)
-        .transpose()
-        .map_err(|error| error.inside(name).inside("scratchpads"))
-}
-
-fn scratchpad(file: &ScratchpadFile) -> Result<ScratchpadSpec, FieldError> {
-    let capacity = bytes_within("capacity", file.capacity, LARGEST)?;
-    let banks = file.banks.get();
-    let port = bytes_within("port", file.port, WIDEST)?;
-    let line = Bytes(banks * port.get());
-    if capacity < line {
-        return Err(FieldError::new(
-            "capacity",
-            format!(
-                "{} is less than one line of {banks} banks, {line}",
-                file.capacity
-            ),
-        )
-        .help("a larger capacity, fewer banks or narrower ports"));
-    }
-    if !capacity.get().is_multiple_of(banks) {
-        return Err(FieldError::new(
-            "banks",
-            format!("{} cannot be split in {banks} equal banks", file.capacity),
-        )
-        .help("a number of banks that divides the capacity"));
-    }
-    Ok(ScratchpadSpec {
-        capacity,
-        banks,
-        port,
-    })
-}
-
-fn dma(file: &DmaFile) -> Result<DmaSpec, FieldError> {
-    let port = file.port.value();
-    Ok(DmaSpec {
-        ports: file.ports.get(),
-        port: port.map(|&port| power_of_two("port", port)).transpose()?,
-        requests_in_flight: file.requests_in_flight.get(),
-        request: power_of_two("request", file.request)?,
-    })
-}
-
-/// A size of hardware that counts in powers of two; the error names those beside it.
-fn power_of_two(field: &str, size: Size) -> Result<Bytes, FieldError> {
-    let bytes = bytes_within(field, size, WIDEST)?;
-    if bytes.get().is_power_of_two() {
-        return Ok(bytes);
-    }
-    let above = bytes.get().next_power_of_two();
-    let below = above / 2;
-    Err(FieldError::new(field, format!("{size} is no power of two"))
-        .help(format!("Bytes({below}) or Bytes({above})")))
 }
 
 /// No request is smaller than what the memory moves at once: it would be moved several times.
@@ -241,28 +119,4 @@ fn ideal(file: &IdealFile) -> Result<IdealConfig, FieldError> {
             .transpose()?
             .map(Bytes::get),
     })
-}
-
-/// A bandwidth within reason; the error stands at `bandwidth`.
-pub(super) fn bandwidth_within(bandwidth: Bandwidth) -> Result<u64, FieldError> {
-    let range = "a whole number of bytes a second from MBps(1) to TBps(1000)";
-    let rate = bandwidth
-        .bytes_per_second()
-        .map_err(|error| error.help(range).inside("bandwidth"))?;
-    if (1_000_000..=1_000_000_000_000_000).contains(&rate) {
-        return Ok(rate);
-    }
-    Err(FieldError::new("bandwidth", format!("a bandwidth of {bandwidth}")).help(range))
-}
-
-/// A latency within reason, in picoseconds; the error stands at `latency`.
-pub(super) fn latency_within(latency: Time) -> Result<u64, FieldError> {
-    let range = "a whole number of picoseconds, at most Ms(1)";
-    let picoseconds = latency
-        .picoseconds()
-        .map_err(|error| error.help(range).inside("latency"))?;
-    if picoseconds <= 1_000_000_000 {
-        return Ok(picoseconds);
-    }
-    Err(FieldError::new("latency", format!("a latency of {latency}")).help(range))
 }

@@ -5,9 +5,9 @@ use pe_array::{ArrayConfig, PeKind, Tiles};
 use quantities::{Bytes, Cycles, Frequency, Ratio};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use tile_program::{Family, Packed, ScratchpadId, VectorKind};
+use tile_program::{Family, Packed, Reach, ScratchpadId, VectorKind};
 
-use super::serial::{LinkSpec, SerialSpec};
+use super::file::Each;
 
 /// A machine whose description makes sense.
 #[derive(Clone, Debug, Serialize)]
@@ -229,6 +229,41 @@ pub struct DmaSpec {
     pub port: Option<Bytes>,
 }
 
+/// A piece of work outside the machine, during which it stands still.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SerialSpec {
+    /// What it is.
+    pub what: String,
+    /// What it is done once for.
+    pub each: Each,
+    /// How long it takes.
+    pub picoseconds: u64,
+}
+
+/// A link to machines equal to this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LinkSpec {
+    /// In each direction.
+    pub bytes_per_second: u64,
+    /// Of one step from machine to machine.
+    pub latency_picoseconds: u64,
+    /// How far it goes.
+    pub reach: Reach,
+}
+
+impl LinkSpec {
+    /// The time of an all-reduce of so many bytes over a ring of machines: each sends
+    /// 2 (n - 1) / n of the bytes, in 2 (n - 1) steps. `None` past 64 bits of picoseconds.
+    #[must_use]
+    pub fn all_reduce_picoseconds(&self, bytes: u64, machines: u64) -> Option<u64> {
+        let steps = u128::from(2 * machines.checked_sub(1)?);
+        let sent = (u128::from(bytes) * steps).div_ceil(u128::from(machines));
+        let moving = (sent * 1_000_000_000_000).div_ceil(u128::from(self.bytes_per_second));
+        let latency = steps * u128::from(self.latency_picoseconds);
+        u64::try_from(moving + latency).ok()
+    }
+}
+
 /// Whole hertz as a number, others as the fraction that they are.
 fn hertz<S: Serializer>(clock: &Frequency, serializer: S) -> Result<S::Ok, S::Error> {
     match clock.as_fraction() {
@@ -267,4 +302,22 @@ fn costs_by_name<S: Serializer>(costs: &[VectorCost], serializer: S) -> Result<S
         } = *cost;
         (kind.name(), Cost { operations, passes })
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_all_reduce_sends_twice_all_but_its_own_share() {
+        let link = LinkSpec {
+            bytes_per_second: 1_000_000_000,
+            latency_picoseconds: 500,
+            reach: Reach::Board,
+        };
+        // 4 machines: 6 / 4 of 4000 bytes at a byte a nanosecond, and 6 steps.
+        assert_eq!(link.all_reduce_picoseconds(4000, 4), Some(6_000_000 + 3000));
+        assert_eq!(link.all_reduce_picoseconds(4000, 1), Some(0));
+        assert_eq!(link.all_reduce_picoseconds(u64::MAX, 1 << 40), None);
+    }
 }
