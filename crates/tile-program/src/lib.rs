@@ -23,6 +23,7 @@ mod class;
 mod instruction;
 mod numbers;
 mod observe;
+mod operand;
 mod packed;
 mod platform;
 mod program;
@@ -36,6 +37,7 @@ pub use instruction::{
 };
 pub use numbers::Numbers;
 pub use observe::{Activity, Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
+pub use operand::{BufferId, Operand, Operands, Span};
 pub use packed::Packed;
 pub use platform::{LinkId, Network, Platform, Reach};
 pub use program::{

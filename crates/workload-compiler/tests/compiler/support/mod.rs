@@ -1,10 +1,11 @@
 //! Machines to compile for, and a reader of programs that trusts nothing.
 
 mod checker;
+mod on_chip;
 mod run;
 
-pub(crate) use checker::check;
-pub(crate) use run::run_all_ways;
+pub(crate) use checker::{check, check_changed};
+pub(crate) use run::{run_all_ways, run_all_ways_changed};
 
 use std::sync::Arc;
 
