@@ -15,6 +15,7 @@ use crate::error::CompileError;
 use crate::layout::Layout;
 use crate::lower::{Graph, Slot, lower};
 use crate::passes::{PassShape, Passes};
+use crate::plan::tuning::{COST_PER_TIE, PREFERRED_EIGHTHS, RESIDENT_EIGHTHS};
 use crate::plan::{PassPlan, Planner};
 use crate::split::Shard;
 use crate::strips::Place;
@@ -205,7 +206,7 @@ impl Share {
             run: streamed.run,
             ..Keeping::default()
         }];
-        for eighths in [2, 4, 6, 7, 8] {
+        for eighths in RESIDENT_EIGHTHS {
             let mut left = capacity / 8 * eighths;
             let mut kept = Keeping {
                 eighths,
@@ -349,13 +350,13 @@ struct Keeping {
 }
 
 impl Keeping {
-    /// Of those that take about the least time, to within a 128th, the one that saves most bytes; but
+    /// Of those that take about the least time, within [`COST_PER_TIE`], the one that saves most bytes; but
     /// a quarter of the scratchpad is left to other tiles, unless that costs time.
     fn best(choices: Vec<Self>) -> Self {
         let least = choices.iter().map(|choice| choice.run).min().unwrap_or(0);
-        let about = |choice: &Self| choice.run <= least.saturating_add(least / 128);
+        let about = |choice: &Self| choice.run <= least.saturating_add(least / COST_PER_TIE);
         let merit = |choice: &Self| match choice.eighths {
-            0..=6 => (1, choice.bytes),
+            0..=PREFERRED_EIGHTHS => (1, choice.bytes),
             eighths => (0, 8 - eighths),
         };
         let eligible = choices.into_iter().filter(about);

@@ -10,10 +10,8 @@ use super::emitter::{After, Buffer, Emitter};
 use crate::lower::{Backing, Slot, Tensor};
 use crate::passes::Sequences;
 use crate::plan::Home;
+use crate::plan::tuning::MAX_READY_BANDS;
 use crate::strips::Place;
-
-/// Readiness is kept for so many bands of rows at most.
-const BANDS: u64 = 64;
 
 /// A tensor in the course of a pass.
 #[derive(Debug)]
@@ -48,7 +46,7 @@ impl Live {
         sequences: Rc<[Sequences]>,
         emitter: &mut Emitter,
     ) -> Self {
-        let band = spec.rows.div_ceil(BANDS).max(1);
+        let band = spec.rows.div_ceil(MAX_READY_BANDS).max(1);
         let base = match spec.backing {
             Backing::Slot(slot) => slots[slot as usize],
             Backing::Rows(address) => address,

@@ -7,6 +7,7 @@ use super::gemm::{GemmChoice, GemmProblem};
 use super::gemm_time::step_cycles;
 use super::residency::Home;
 use super::rows::vector_rows;
+use super::tuning::ACTIVATIONS_PER_RESIDENT;
 use super::{PassPlan, Planner, Room, StagePlan, row_bytes, too_small};
 use crate::error::CompileError;
 use crate::lower::{Backing, GemmStage, Placement, Stage, Tensor, TensorId, VectorStage};
@@ -83,7 +84,7 @@ impl Planner {
         };
         let fused = GemmProblem::new(pass, &stage, false, Some(entry), room, target);
         offer(self.solve(&fused, target), None, 0);
-        if result_bytes <= room.activations / 2 {
+        if result_bytes <= room.activations / ACTIVATIONS_PER_RESIDENT {
             let room = Room {
                 activations: room.activations - result_bytes,
                 ..room

@@ -14,10 +14,11 @@ mod residency;
 mod rows;
 mod sizes;
 mod team;
+pub(crate) mod tuning;
 
 use std::collections::BTreeMap;
 
-use tile_program::{Dataflow, OperationId, ScratchpadId, Target};
+use tile_program::{GemmTile, OperationId, ScratchpadId, Target};
 
 use crate::error::CompileError;
 use crate::lower::{
@@ -38,6 +39,7 @@ pub(crate) use residency::Home;
 use residency::Residency;
 use rows::{rows_that_fit, vector_rows};
 pub(crate) use team::{Times, assign, packed, team, times};
+use tuning::MAX_CACHED_ATTENTIONS;
 
 /// How a stage is run.
 #[derive(Clone, Debug)]
@@ -183,8 +185,7 @@ impl Planner {
         target: &Target,
     ) -> Result<(), CompileError> {
         let problem = AttentionProblem::new(pass, &stage, room, target);
-        // Contexts differ from pass to pass: what was found for another is of no use for long.
-        if self.attentions.len() > 1024 {
+        if self.attentions.len() > MAX_CACHED_ATTENTIONS {
             self.attentions.clear();
         }
         let choice = match self.attentions.get(&problem) {
@@ -361,6 +362,9 @@ impl GemmProblem {
 impl AttentionProblem {
     fn new(pass: &PassPlan, stage: &AttentionStage, room: Room, target: &Target) -> Self {
         let team = stage_team(pass, target, stage.array, stage.scores);
+        // Contexts of heads, however many keys there are: where keys fill the rows of an array, no
+        // other head stands in it.
+        let contexts = GemmTile::one(1, stage.head_dim, u64::MAX);
         let Backing::Cache(cache) = pass.graph.tensors[stage.key.0].backing else {
             unreachable!("keys are backed by a cache")
         };
@@ -412,10 +416,7 @@ impl AttentionProblem {
             columns: target.arrays[stage.array].columns,
             packs: team
                 .iter()
-                .map(|&index| &target.arrays[index])
-                // Elsewhere keys fill the rows that other heads would stand in.
-                .filter(|array| array.dataflow == Dataflow::OutputStationary)
-                .map(|array| (array.columns / stage.head_dim).min(array.rows))
+                .map(|&index| target.laws.side_by_side(index, &contexts))
                 .fold(1, u64::max),
             team,
             activations: room.activations,

@@ -9,6 +9,7 @@ use quantities::Bytes;
 use tile_program::{ScratchpadId, Target};
 
 use super::row_bytes;
+use super::tuning::{ACTIVATIONS_PER_RESIDENT, WEIGHTS_PER_RESIDENT};
 use crate::error::CompileError;
 use crate::lower::{Backing, Graph, Placement, Tensor};
 
@@ -65,8 +66,8 @@ impl Residency {
                 Backing::Slot(_) | Backing::Rows(_) => ScratchpadId::Activations,
             };
             let share = match scratchpad {
-                ScratchpadId::Weights => 4,
-                _ => 2,
+                ScratchpadId::Weights => WEIGHTS_PER_RESIDENT,
+                _ => ACTIVATIONS_PER_RESIDENT,
             };
             let place = scratchpad as usize;
             let limit = match tensor.placement {

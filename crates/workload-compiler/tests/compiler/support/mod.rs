@@ -42,6 +42,19 @@ impl Laws for RoughLaws {
         })
     }
 
+    fn side_by_side(&self, array: usize, tile: &GemmTile) -> u64 {
+        let array = &self.0[array];
+        let (rows, columns) = match array.dataflow {
+            Dataflow::OutputStationary => (tile.m, tile.n),
+            Dataflow::WeightStationary => (tile.k, tile.n),
+            Dataflow::InputStationary => (tile.k, tile.m),
+        };
+        match array.whole_tiles {
+            true => 1,
+            false => (array.rows / rows).min(array.columns / columns),
+        }
+    }
+
     fn vector(&self, tile: &VectorTile) -> Option<u64> {
         Some(tile.elements.div_ceil(64))
     }
