@@ -62,6 +62,11 @@ impl Laws for MachineLaws {
         })
     }
 
+    fn side_by_side(&self, array: usize, tile: &GemmTile) -> u64 {
+        let (engine, _) = &self.arrays[array];
+        engine.model.most_side_by_side(tile.m, tile.n, tile.k)
+    }
+
     fn vector(&self, tile: &VectorTile) -> Option<u64> {
         match &self.vector {
             VectorSpec::Free => Some(0),

@@ -106,6 +106,8 @@ fn instruction(unit: UnitId, work: Work, waits: &[Wait]) -> Instruction {
         waits: waits.iter().copied().collect(),
         takes: smallvec![],
         gives: smallvec![],
+        reads: smallvec![],
+        writes: smallvec![],
     }
 }
 

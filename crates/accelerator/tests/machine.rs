@@ -129,6 +129,8 @@ fn instruction(unit: UnitId, operation: u32, work: Work, waits: &[Wait]) -> Inst
         waits: waits.iter().copied().collect(),
         takes: smallvec![],
         gives: smallvec![],
+        reads: smallvec![],
+        writes: smallvec![],
     }
 }
 

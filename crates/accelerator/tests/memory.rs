@@ -35,6 +35,8 @@ impl Transfers {
                 waits: smallvec![],
                 takes: smallvec![],
                 gives: smallvec![],
+                reads: smallvec![],
+                writes: smallvec![],
             };
             moved.iter().map(instruction).collect()
         });

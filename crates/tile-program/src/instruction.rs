@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{CoreId, OperationId, Packed, ScratchpadId, UnitId};
+use crate::{CoreId, Operands, OperationId, Packed, ScratchpadId, UnitId};
 use quantities::{Bits, Bytes};
 
 /// Why an instruction must wait for another unit.
@@ -299,4 +299,9 @@ pub struct Instruction {
     pub takes: SmallVec<[Claim; 2]>,
     /// Scratchpad bytes given back when it completes.
     pub gives: SmallVec<[Claim; 2]>,
+    /// What it reads in scratchpads of its own core and, over links, of another one. The machine
+    /// does not look at operands: they are there for whoever checks the waits.
+    pub reads: Operands,
+    /// What it writes in the scratchpads of its core.
+    pub writes: Operands,
 }

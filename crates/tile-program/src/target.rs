@@ -143,6 +143,10 @@ pub trait Laws: fmt::Debug + Send + Sync {
     /// Of a tile on an array (by its place in [`Target::arrays`]); `None` if the array cannot run it.
     fn array(&self, array: usize, tile: &GemmTile) -> Option<ArrayTime>;
 
+    /// How many independent GEMMs of a tile's m, n and k run at the same time on an array, in blocks
+    /// that share neither rows nor columns; 0 if not even one is a single fold.
+    fn side_by_side(&self, array: usize, tile: &GemmTile) -> u64;
+
     /// Of the vector unit; `None` past 64 bits.
     fn vector(&self, tile: &VectorTile) -> Option<u64>;
 
@@ -157,6 +161,10 @@ pub trait Laws: fmt::Debug + Send + Sync {
 impl Laws for () {
     fn array(&self, _: usize, _: &GemmTile) -> Option<ArrayTime> {
         Some(ArrayTime::default())
+    }
+
+    fn side_by_side(&self, _: usize, _: &GemmTile) -> u64 {
+        1
     }
 
     fn vector(&self, _: &VectorTile) -> Option<u64> {

@@ -32,6 +32,7 @@ mod program;
 mod split;
 mod spread;
 mod strips;
+mod tuning;
 mod workload;
 
 pub use core_program::KeptWeights;

@@ -7,14 +7,13 @@
 
 use tile_program::Interleave;
 
-/// A pitch is at most this part of itself longer than the data, so that padding costs little room.
-const MOST_PADDING: u64 = 8;
+use crate::tuning::BYTES_PER_PADDING;
 
 /// The least distance, `bytes` or some stripes more, at which pieces start on as many channels as they
 /// can: as many pieces as there are channels, one after another.
 pub(crate) fn pitch(bytes: u64, interleave: Interleave) -> u64 {
     let Interleave { stripe, channels } = interleave;
-    let most = (bytes / MOST_PADDING / stripe.get()).min(channels - 1);
+    let most = (bytes / BYTES_PER_PADDING / stripe.get()).min(channels - 1);
     let mut best = (channels_met(bytes, interleave), bytes);
     for stripes in 1..=most {
         if best.0 == channels {
@@ -70,7 +69,7 @@ mod tests {
             let interleave = interleave(32 << stripe, channels);
             let bytes = bytes.next_multiple_of(32);
             let pitch = pitch(bytes, interleave);
-            prop_assert!(pitch >= bytes && pitch - bytes <= bytes / MOST_PADDING);
+            prop_assert!(pitch >= bytes && pitch - bytes <= bytes / BYTES_PER_PADDING);
             prop_assert!(channels_met(pitch, interleave) >= channels_met(bytes, interleave));
         }
 

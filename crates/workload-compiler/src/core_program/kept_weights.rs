@@ -9,6 +9,7 @@ use tile_program::{ScratchpadId, Target};
 
 use super::CoreProgram;
 use crate::lower::lower;
+use crate::tuning::{COST_PER_TIE, PREFERRED_EIGHTHS, RESIDENT_EIGHTHS};
 use crate::workload::Weights;
 
 /// Weights that stay on chip from pass to pass.
@@ -43,7 +44,7 @@ impl CoreProgram {
             run_cycles: streamed.run_cycles,
             ..ResidencyOption::default()
         }];
-        for capacity_eighths in [2, 4, 6, 7, 8] {
+        for capacity_eighths in RESIDENT_EIGHTHS {
             let mut left = capacity / 8 * capacity_eighths;
             let mut kept = ResidencyOption {
                 capacity_eighths,
@@ -158,8 +159,8 @@ struct ResidencyOption {
 }
 
 impl ResidencyOption {
-    /// The best of some options: of those whose time is within a 128th of the least, the one that
-    /// keeps most bytes. It leaves a quarter of the scratchpad to the tiles of other matrices, unless
+    /// The best of some options: of those whose time is within [`COST_PER_TIE`] of the least, the one
+    /// that keeps most bytes. It leaves a quarter of the scratchpad to the tiles of other matrices, unless
     /// that costs time.
     fn best(choices: Vec<Self>) -> Self {
         let least = choices
@@ -167,9 +168,9 @@ impl ResidencyOption {
             .map(|choice| choice.run_cycles)
             .min()
             .unwrap_or(0);
-        let about = |choice: &Self| choice.run_cycles <= least.saturating_add(least / 128);
+        let about = |choice: &Self| choice.run_cycles <= least.saturating_add(least / COST_PER_TIE);
         let merit = |choice: &Self| match choice.capacity_eighths {
-            0..=6 => (1, choice.bytes),
+            0..=PREFERRED_EIGHTHS => (1, choice.bytes),
             eighths => (0, 8 - eighths),
         };
         let eligible = choices.into_iter().filter(about);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use smallvec::SmallVec;
-use tile_program::Region;
+use tile_program::{Operand, Region};
 
 use super::emitter::After;
 
@@ -34,11 +34,13 @@ pub(crate) enum Key {
     Taken { piece: u64, stage: u64, rank: u64 },
 }
 
-/// When something is there, and where, if it lies in the memory that both share.
+/// When something is there, and where: in the memory that both share, or in a scratchpad of the
+/// sender's.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Posted {
     pub(crate) after: After,
     pub(crate) regions: SmallVec<[Region; 1]>,
+    pub(crate) operands: SmallVec<[Operand; 1]>,
 }
 
 impl Posted {
@@ -47,6 +49,7 @@ impl Posted {
         Self {
             after,
             regions: SmallVec::new(),
+            operands: SmallVec::new(),
         }
     }
 }

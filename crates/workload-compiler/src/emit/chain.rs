@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use tile_program::{OperationId, ScratchpadId, Stream, UnitId};
+use smallvec::SmallVec;
+use tile_program::{Operand, OperationId, ScratchpadId, Stream, UnitId};
 
 use super::context::{Context, Streams};
 use super::emitter::{After, Buffer, Step};
@@ -34,8 +35,9 @@ impl Band {
 }
 
 /// A second operand of vector work.
-pub(super) struct Operand {
+pub(super) struct SecondOperand {
     pub(super) ready: After,
+    pub(super) operands: SmallVec<[Operand; 1]>,
     /// The tensor, if it is on chip.
     pub(super) tensor: Option<TensorId>,
     /// The loaded piece, if it is not.
@@ -51,7 +53,7 @@ struct Reads {
     /// The vector so far; `None` while it is still the tensor itself.
     current: Option<Buffer>,
     /// The step's second operand.
-    operand: Option<Operand>,
+    operand: Option<SecondOperand>,
 }
 
 impl Context {
@@ -62,18 +64,21 @@ impl Context {
         tile: u32,
         rows: &Range<u64>,
         columns: &Range<u64>,
-    ) -> Option<Operand> {
+    ) -> Option<SecondOperand> {
         let id = step.with?;
         if self.tensors[id.0].on_chip().is_some() {
-            return Some(Operand {
-                ready: self.tensors[id.0].ready(rows),
+            let live = &self.tensors[id.0];
+            return Some(SecondOperand {
+                ready: live.ready(rows),
+                operands: live.operand(rows, columns).into_iter().collect(),
                 tensor: Some(id),
                 buffer: None,
             });
         }
         let buffer = self.load_piece((step.operation, tile), id, rows, 1, columns);
-        Some(Operand {
+        Some(SecondOperand {
             ready: buffer.ready.clone(),
+            operands: buffer.operands.clone(),
             tensor: None,
             buffer: Some(buffer),
         })
@@ -84,20 +89,24 @@ impl Context {
         &self,
         mut step: Step,
         work: &VectorStep,
-        operand: Option<&Operand>,
+        operand: Option<&SecondOperand>,
     ) -> Step {
         if let Some(operand) = operand {
-            step = step.after(&operand.ready);
+            step = step.after(&operand.ready).read_operands(&operand.operands);
         }
         if let Some(state) = work.state {
             let state = &self.tensors[state.0];
-            step = step.after(&state.ready(&(0..state.spec.rows)));
+            step = step.read_tensor(state, &(0..state.spec.rows), &state.columns());
         }
         step
     }
 
     /// Issues a step that is the last to read its second operand.
-    pub(super) fn issue_with(&mut self, mut step: Step, operand: Option<Operand>) -> (UnitId, u64) {
+    pub(super) fn issue_with(
+        &mut self,
+        mut step: Step,
+        operand: Option<SecondOperand>,
+    ) -> (UnitId, u64) {
         let tensor = operand.as_ref().and_then(|operand| operand.tensor);
         if let Some(buffer) = operand.and_then(|operand| operand.buffer) {
             step = step.give(buffer);
@@ -107,6 +116,15 @@ impl Context {
             self.tensors[tensor.0].read(stamp);
         }
         stamp
+    }
+
+    /// A step writes its state, if it has one.
+    fn update(&self, step: Step, work: &VectorStep) -> Step {
+        let Some(state) = work.state else {
+            return step;
+        };
+        let state = &self.tensors[state.0];
+        step.write_tensor(state, &(0..state.spec.rows), &state.columns())
     }
 
     /// A step has updated its state, if it has one.
@@ -161,11 +179,14 @@ impl Context {
             current = reads.current;
             let made = current.is_none().then(|| {
                 let bytes = (band.count() * band.width * work.bits).div_ceil(8);
-                Buffer::new(ScratchpadId::Activations, bytes)
+                self.emitter.buffer(ScratchpadId::Activations, bytes)
             });
-            if let Some(buffer) = &made {
-                step = step.take(buffer);
-            }
+            step = match (&made, &current) {
+                (Some(buffer), _) => step.take(buffer).write(buffer),
+                (None, Some(buffer)) => step.write(buffer),
+                (None, None) => unreachable!("a vector is where it was made or loaded"),
+            };
+            step = self.update(step, work);
             bits = if current.is_none() { work.bits } else { bits };
             let stamp = self.issue_with(step, reads.operand);
             self.updated(work, stamp);
@@ -191,12 +212,9 @@ impl Context {
         result: Stream,
     ) -> Step {
         let input = &self.tensors[reads.input.0];
-        let (source, ready) = match &reads.current {
-            Some(buffer) => {
-                let source = Stream::new(buffer.scratchpad, reads.bits);
-                (source, buffer.ready.clone())
-            }
-            None => (self.home(reads.input), input.ready(&band.rows)),
+        let source = match &reads.current {
+            Some(buffer) => Stream::new(buffer.scratchpad, reads.bits),
+            None => self.home(reads.input),
         };
         let streams = Streams {
             source,
@@ -204,7 +222,11 @@ impl Context {
             result,
         };
         let vector = Self::vector_work(work, band.count(), band.width, streams);
-        let step = Step::new(self.units.vector, work.operation, tile, vector).after(&ready);
+        let step = Step::new(self.units.vector, work.operation, tile, vector);
+        let step = match &reads.current {
+            Some(buffer) => step.read(buffer),
+            None => step.read_tensor(input, &band.rows, &(0..band.width)),
+        };
         self.wait_for_others(step, work, reads.operand.as_ref())
     }
 
@@ -234,6 +256,7 @@ impl Context {
             Goal::Tensor(out) => Some((out, self.tensors[out.0].on_chip())),
             Goal::Buffer => None,
         };
+        step = self.update(step, work);
         let mut result = None;
         if let Some((out, Some(scratchpad))) = target {
             let in_place = (held_input && out == input) || operand_tensor == Some(out);
@@ -243,6 +266,7 @@ impl Context {
                 let buffer = self.hold(out, scratchpad, bytes);
                 step = step.take(&buffer);
             }
+            step = step.write_tensor(&self.tensors[out.0], &band.out_rows, &(0..band.width));
             if let Some(buffer) = current {
                 step = step.give(buffer);
             }
@@ -250,14 +274,17 @@ impl Context {
             if bits == work.bits {
                 result = Some(buffer);
             } else {
-                let fresh = Buffer::new(ScratchpadId::Activations, bytes);
+                let fresh = self.emitter.buffer(ScratchpadId::Activations, bytes);
                 step = step.take(&fresh).give(buffer);
                 result = Some(fresh);
             }
         } else {
-            let fresh = Buffer::new(ScratchpadId::Activations, bytes);
+            let fresh = self.emitter.buffer(ScratchpadId::Activations, bytes);
             step = step.take(&fresh);
             result = Some(fresh);
+        }
+        if let Some(buffer) = &result {
+            step = step.write(buffer);
         }
         let stamp = self.emitter.issue(step);
         self.updated(work, stamp);

@@ -109,14 +109,15 @@ impl Context {
         let memory = &units.target.memory;
         let begin = |(&spec, &home): (&Tensor, &Home)| {
             let sequences = graph.sequences[spec.microbatch].clone();
-            let mut live = Live::new(spec, home, slots, memory, sequences);
+            let mut live = Live::new(spec, home, slots, memory, sequences, &mut emitter);
             if matches!(spec.backing, Backing::Slot(Slot::Residual)) {
                 live.begin(&token);
             }
             live
         };
+        let tensors = tensors.zip(homes).map(begin).collect();
         Self {
-            tensors: tensors.zip(homes).map(begin).collect(),
+            tensors,
             held: BTreeSet::new(),
             emitter,
             units,
@@ -172,7 +173,7 @@ impl Context {
         if bytes > 0 {
             self.held.insert(id);
         }
-        self.tensors[id.0].hold(scratchpad, bytes)
+        self.tensors[id.0].hold(scratchpad, bytes, &mut self.emitter)
     }
 
     /// All that is held of a tensor that no further stage touches, to be given back.
@@ -200,13 +201,15 @@ impl Context {
         let bytes = live.piece(count, columns.end - columns.start);
         let ready = live.ready(rows);
         let regions = live.regions(rows, stride, columns);
-        let mut buffer = Buffer::new(ScratchpadId::Activations, bytes);
+        let mut buffer = self.emitter.buffer(ScratchpadId::Activations, bytes);
         for (index, region) in regions.into_iter().enumerate() {
             let work = Work::Transfer(TransferTile {
                 region,
                 scratchpad: ScratchpadId::Activations,
             });
-            let mut step = Step::new(self.units.load, operation, tile, work).after(&ready);
+            let mut step = Step::new(self.units.load, operation, tile, work)
+                .after(&ready)
+                .write(&buffer);
             if index == 0 {
                 step = step.take(&buffer);
             }
@@ -239,10 +242,10 @@ impl Context {
         let scratchpad = buffer.scratchpad;
         for (index, region) in regions.into_iter().enumerate() {
             let work = Work::Transfer(TransferTile { region, scratchpad });
-            let mut step = Step::new(self.units.store, operation, tile, work).after(&buffer.ready);
+            let mut step = Step::new(self.units.store, operation, tile, work).read(&buffer);
             step.overwrites.merge(&readers);
             if index == last {
-                let empty = Buffer::new(scratchpad, 0);
+                let empty = Buffer::empty(scratchpad);
                 step = step.give(std::mem::replace(&mut buffer, empty));
             }
             let stamp = self.emitter.issue(step);

@@ -2,7 +2,7 @@
 
 use tile_program::ScratchpadId;
 
-use super::chain::Operand;
+use super::chain::SecondOperand;
 use super::context::Context;
 use super::emitter::{Buffer, Step};
 use super::gemm::Tile;
@@ -16,12 +16,12 @@ impl Context {
         section: &Section,
         tile: &Tile,
         sums: impl Iterator<Item = Buffer>,
-        operand: Option<Operand>,
+        operand: Option<SecondOperand>,
         state: Option<TensorId>,
     ) {
         let out = section.out;
         for buffer in sums {
-            step = step.after(&buffer.ready).give(buffer);
+            step = step.read(&buffer).give(buffer);
         }
         let (rows, columns) = tile.shape();
         let bytes = self.tensors[out.0].piece(rows, columns);
@@ -40,10 +40,15 @@ impl Context {
                 step = step.take(&buffer);
             }
             None => {
-                let buffer = Buffer::new(ScratchpadId::Activations, bytes);
-                step = step.take(&buffer);
+                let buffer = self.emitter.buffer(ScratchpadId::Activations, bytes);
+                step = step.take(&buffer).write(&buffer);
                 staged = Some(buffer);
             }
+        }
+        step = step.write_tensor(&self.tensors[out.0], &tile.rows, &tile.columns);
+        if let Some(state) = state {
+            let live = &self.tensors[state.0];
+            step = step.write_tensor(live, &(0..live.spec.rows), &live.columns());
         }
         if let Some(buffer) = loaded {
             step = step.give(buffer);

@@ -12,16 +12,19 @@
 //! instruction before it begins the next, and neither side of the DMA reads what it moves.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
 
 use quantities::Bytes;
 use smallvec::SmallVec;
 use tile_program::{
-    Claim, Instruction, OperationId, ScratchpadId, Target, UnitId, Wait, WaitReason, Waits, Work,
+    BufferId, Claim, CoreId, Instruction, Operand, Operands, OperationId, ScratchpadId, Target,
+    UnitId, Wait, WaitReason, Waits, Work,
 };
 
 use super::kept::Kept;
 use super::log::DependencyLog;
 use super::pool::Pool;
+use super::tensor::Live;
 
 /// A set of completions: for each unit in it, so many of its instructions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,6 +62,9 @@ impl From<(UnitId, u64)> for After {
 pub(crate) struct Buffer {
     pub(crate) scratchpad: ScratchpadId,
     pub(crate) bytes: u64,
+    /// What an instruction names that reads or writes it: one operand, or those of the buffers that
+    /// it was joined from. Empty where nothing is held.
+    pub(crate) operands: SmallVec<[Operand; 1]>,
     /// The data are there after this.
     pub(crate) ready: After,
     /// Everybody who has used them so far.
@@ -66,13 +72,28 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    pub(crate) fn new(scratchpad: ScratchpadId, bytes: u64) -> Self {
+    /// Bytes that belong to no buffer yet: those that a tensor on chip grows by, or none.
+    pub(crate) fn of_bytes(scratchpad: ScratchpadId, bytes: u64) -> Self {
         Self {
             scratchpad,
             bytes,
+            operands: SmallVec::new(),
             ready: After::default(),
             users: After::default(),
         }
+    }
+
+    /// Nothing: stands where a buffer has been given back.
+    pub(crate) fn empty(scratchpad: ScratchpadId) -> Self {
+        Self::of_bytes(scratchpad, 0)
+    }
+
+    /// Joins another buffer of the same scratchpad to this one.
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.bytes += other.bytes;
+        self.operands.extend_from_slice(&other.operands);
+        self.ready.merge(&other.ready);
+        self.users.merge(&other.users);
     }
 
     /// Somebody writes it.
@@ -97,6 +118,8 @@ pub(crate) struct Step {
     pub(crate) data: After,
     /// What it overwrites must be read, beyond what the bytes it takes ask for.
     pub(crate) overwrites: After,
+    reads: Operands,
+    writes: Operands,
     takes: [u64; 3],
     /// Bytes that are taken of those set aside for matrices that stay.
     keeps: u64,
@@ -112,6 +135,8 @@ impl Step {
             work,
             data: After::default(),
             overwrites: After::default(),
+            reads: Operands::new(),
+            writes: Operands::new(),
             takes: [0; 3],
             keeps: 0,
             gives: SmallVec::new(),
@@ -131,6 +156,39 @@ impl Step {
         for stamp in after.stamps().filter(|(unit, _)| *unit != self.unit) {
             self.data.add(stamp);
         }
+        self
+    }
+
+    /// Reads a buffer, once it is there.
+    pub(crate) fn read(self, buffer: &Buffer) -> Self {
+        self.after(&buffer.ready).read_operands(&buffer.operands)
+    }
+
+    /// Reads rows and columns of a tensor: where it is held, or (a transfer) in memory.
+    pub(crate) fn read_tensor(self, live: &Live, rows: &Range<u64>, columns: &Range<u64>) -> Self {
+        let step = self.after(&live.ready(rows));
+        step.read_operands(live.operand(rows, columns).as_slice())
+    }
+
+    /// Reads operands; that it waits for them is said elsewhere.
+    pub(crate) fn read_operands(mut self, operands: &[Operand]) -> Self {
+        self.reads.extend_from_slice(operands);
+        self
+    }
+
+    /// Writes a buffer.
+    pub(crate) fn write(self, buffer: &Buffer) -> Self {
+        self.write_operands(&buffer.operands)
+    }
+
+    /// Writes rows and columns of a tensor, if it is held on chip.
+    pub(crate) fn write_tensor(self, live: &Live, rows: &Range<u64>, columns: &Range<u64>) -> Self {
+        self.write_operands(live.operand(rows, columns).as_slice())
+    }
+
+    /// Writes operands.
+    pub(crate) fn write_operands(mut self, operands: &[Operand]) -> Self {
+        self.writes.extend_from_slice(operands);
         self
     }
 
@@ -163,6 +221,9 @@ pub(crate) struct Emitter {
     counts: Vec<u64>,
     /// The number of the core's first unit.
     first: usize,
+    core: CoreId,
+    /// Buffers numbered so far.
+    buffers: u32,
     /// Units that may begin an instruction before the last has ended: arrays, receiving end.
     overlapping: Vec<UnitId>,
     receive: Option<UnitId>,
@@ -203,6 +264,8 @@ impl Emitter {
         Self {
             counts: vec![0; units],
             first,
+            core: target.core,
+            buffers: 0,
             overlapping: target
                 .arrays
                 .iter()
@@ -290,6 +353,45 @@ impl Emitter {
         self.capacities[id as usize].saturating_sub(kept)
     }
 
+    /// A new buffer of so many bytes.
+    pub(crate) fn buffer(&mut self, scratchpad: ScratchpadId, bytes: u64) -> Buffer {
+        let mut buffer = Buffer::of_bytes(scratchpad, bytes);
+        buffer
+            .operands
+            .push(Operand::whole(self.buffer_id(scratchpad)));
+        buffer
+    }
+
+    /// The number of a new buffer, or of a tensor or matrix that is held in pieces.
+    pub(crate) const fn buffer_id(&mut self, scratchpad: ScratchpadId) -> BufferId {
+        let number = self.buffers;
+        self.buffers = number.wrapping_add(1);
+        BufferId {
+            core: self.core,
+            scratchpad,
+            number,
+        }
+    }
+
+    /// Rows and columns of a matrix that stays from pass to pass.
+    pub(crate) fn kept_operand(
+        &mut self,
+        base: u64,
+        rows: &Range<u64>,
+        columns: &Range<u64>,
+    ) -> Operand {
+        let buffer = match self.kept.matrix(base).buffer {
+            Some(buffer) => buffer,
+            None => self.buffer_id(ScratchpadId::Weights),
+        };
+        self.kept.matrix(base).buffer = Some(buffer);
+        Operand {
+            buffer,
+            rows: rows.into(),
+            columns: columns.into(),
+        }
+    }
+
     /// Instructions given to a unit so far.
     pub(crate) fn count(&self, unit: UnitId) -> u64 {
         self.counts[unit.index()]
@@ -312,6 +414,8 @@ impl Emitter {
             work,
             data,
             overwrites,
+            reads,
+            writes,
             takes,
             keeps,
             gives,
@@ -368,6 +472,8 @@ impl Emitter {
             waits,
             takes: claims,
             gives: claims_of(given),
+            reads,
+            writes,
         });
         stamp
     }

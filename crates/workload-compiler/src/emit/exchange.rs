@@ -11,8 +11,8 @@ use std::task::Poll;
 use quantities::Bytes;
 use smallvec::SmallVec;
 use tile_program::{
-    OperationId, ReceiveTile, Region, ScratchpadId, Stream, TransferTile, UnitId, VectorKind,
-    VectorTile, Work,
+    Operand, OperationId, ReceiveTile, Region, ScratchpadId, Stream, TransferTile, UnitId,
+    VectorKind, VectorTile, Work,
 };
 
 use super::board::{Key, Posted};
@@ -43,14 +43,20 @@ struct Block {
     buffer: Option<Buffer>,
     /// Room for it that is still to be taken.
     untaken: u64,
-    /// When each part is there.
-    ready: Vec<After>,
+    /// Each rank's part.
+    parts: Vec<BlockPart>,
     /// Who on other cores has read parts.
     readers: After,
     /// Where its part of the mailbox begins, and how much of that is in use.
     mailbox: u64,
     mailed: u64,
     next: usize,
+}
+
+/// A rank's part of a block: where it is held, and when it is there.
+struct BlockPart {
+    operand: Operand,
+    ready: After,
 }
 
 /// An exchange in the course of being emitted.
@@ -160,37 +166,54 @@ impl ExchangeRun {
         let bytes = live.piece(count, width);
         let (ways, rank) = (context.seat.ways, context.seat.rank);
         let there = live.ready(&rows);
+        let own = live.operand(&rows, &(0..width));
         let load = |context: &mut Context| {
             context.load_piece((operation, tile), tensor, &rows, 1, &(0..width))
         };
-        let parts = usize::try_from(ways).expect("few ranks");
-        let mut ready = vec![After::default(); parts];
-        let (buffer, untaken, part_bytes) = match exchange {
+        let parts_of = |whole: Operand, columns: u64, ready: &After| -> Vec<BlockPart> {
+            let part = |part: u64| BlockPart {
+                operand: Operand {
+                    columns: (&(part * columns / ways..(part + 1) * columns / ways)).into(),
+                    ..whole
+                },
+                ready: ready.clone(),
+            };
+            (0..ways).map(part).collect()
+        };
+        let (buffer, parts, untaken, part_bytes) = match exchange {
             Exchange::Statistics(figures) => {
                 let bytes = count * figures * STATISTIC_BYTES;
-                ready.fill(there);
-                (Some(Buffer::new(PAD, 0)), bytes, bytes.div_ceil(ways))
+                let buffer = context.emitter.buffer(PAD, 0);
+                let parts = parts_of(buffer.operands[0], ways, &there);
+                (Some(buffer), parts, bytes, bytes.div_ceil(ways))
             }
             Exchange::Gather(_) => {
-                let buffer = if held {
-                    Buffer::new(PAD, 0)
+                let mut buffer = if held {
+                    Buffer::empty(PAD)
                 } else {
                     load(context)
                 };
-                let own = if held { there } else { buffer.ready.clone() };
-                ready[usize::try_from(rank).expect("few ranks")] = own;
                 let rest = ways * bytes - buffer.bytes;
-                (Some(buffer), rest, bytes)
+                let others = context.emitter.buffer(PAD, 0);
+                let mut parts = parts_of(others.operands[0], ways, &After::default());
+                parts[usize::try_from(rank).expect("few ranks")] = BlockPart {
+                    operand: own.unwrap_or_else(|| buffer.operands[0]),
+                    ready: if held { there } else { buffer.ready.clone() },
+                };
+                buffer.join(&others);
+                (Some(buffer), parts, rest, bytes)
             }
-            _ if held => {
-                ready.fill(there);
-                (None, 0, bytes.div_ceil(ways))
-            }
-            _ => {
-                let buffer = load(context);
-                ready.fill(buffer.ready.clone());
-                (Some(buffer), 0, bytes.div_ceil(ways))
-            }
+            _ => match own {
+                Some(own) => {
+                    let parts = parts_of(own, width, &there);
+                    (None, parts, 0, bytes.div_ceil(ways))
+                }
+                None => {
+                    let buffer = load(context);
+                    let parts = parts_of(buffer.operands[0], ways, &buffer.ready);
+                    (Some(buffer), parts, 0, bytes.div_ceil(ways))
+                }
+            },
         };
         let exchanges = &mut context.emitter.exchanges;
         exchanges.collectives += 1;
@@ -201,7 +224,7 @@ impl ExchangeRun {
             part_bytes,
             buffer,
             untaken,
-            ready,
+            parts,
             readers: After::default(),
             mailbox: self.turn as u64 * context.mailbox.1 / 2,
             mailed: 0,
@@ -231,8 +254,10 @@ impl ExchangeRun {
     /// Says when parts are there; stores them where the receiver shares the memory.
     fn send(&self, context: &mut Context, block: &mut Block, turn: &Move) {
         let mut after = After::default();
-        for part in turn.parts.clone() {
-            after.merge(&block.ready[usize::try_from(part).expect("few ranks")]);
+        let mut operands = SmallVec::new();
+        for part in &block.parts[indices(&turn.parts)] {
+            after.merge(&part.ready);
+            operands.push(part.operand);
         }
         let bytes = (turn.parts.end - turn.parts.start) * block.part_bytes;
         let mut regions = SmallVec::new();
@@ -247,7 +272,10 @@ impl ExchangeRun {
                 scratchpad: PAD,
             });
             let unit = context.units.store;
-            let mut step = Step::new(unit, self.stage.operation, block.tile, work).after(&after);
+            let mut step = Step::new(unit, self.stage.operation, block.tile, work)
+                .after(&after)
+                .read_operands(&operands);
+            operands.clear();
             step.overwrites
                 .merge(&context.slot_readers[Slot::Mailbox as usize]);
             let stamp = context.emitter.issue(step);
@@ -256,7 +284,12 @@ impl ExchangeRun {
             regions.push(place);
         }
         let (ready, _) = Self::key(context, block, turn);
-        context.seat.post(ready, Posted { after, regions });
+        let posted = Posted {
+            after,
+            regions,
+            operands,
+        };
+        context.seat.post(ready, posted);
     }
 
     /// A unit of this core has read the block.
@@ -275,14 +308,28 @@ impl ExchangeRun {
         };
         let mate = context.seat.mate(turn.from);
         let bytes = (turn.parts.end - turn.parts.start) * block.part_bytes;
-        let landing = Buffer::new(PAD, if turn.add { bytes } else { 0 });
-        let at = (self.stage.operation, block.tile);
-        let mut stamp = pull(context, at, mate, bytes, &posted, |step| {
+        let landing = match turn.add {
+            true => context.emitter.buffer(PAD, bytes),
+            false => Buffer::empty(PAD),
+        };
+        let parts = block.parts[indices(&turn.parts)].iter();
+        let writes: SmallVec<[Operand; 1]> = match turn.add {
+            true => landing.operands.clone(),
+            false => parts.map(|part| part.operand).collect(),
+        };
+        let pulled = Pulled {
+            at: (self.stage.operation, block.tile),
+            mate,
+            bytes,
+            posted: &posted,
+            writes: &writes,
+        };
+        let mut stamp = pull(context, &pulled, |step| {
             let step = step.take(&landing);
             if block.untaken == 0 {
                 return step;
             }
-            let room = Buffer::new(PAD, std::mem::take(&mut block.untaken));
+            let room = Buffer::of_bytes(PAD, std::mem::take(&mut block.untaken));
             let buffer = block.buffer.as_mut().expect("room is taken for a buffer");
             buffer.bytes += room.bytes;
             step.take(&room)
@@ -292,8 +339,8 @@ impl ExchangeRun {
         if turn.add {
             stamp = self.add(context, block, turn, (landing, stamp));
         }
-        for part in turn.parts.clone() {
-            block.ready[usize::try_from(part).expect("few ranks")] = stamp.into();
+        for part in &mut block.parts[indices(&turn.parts)] {
+            part.ready = stamp.into();
         }
         self.note_read(context, block, stamp);
         true
@@ -321,13 +368,14 @@ impl ExchangeRun {
             result: stream,
         });
         let unit = context.units.vector;
-        let mut step = Step::new(unit, self.stage.operation, block.tile, work);
-        step = step.after(&landed.into());
-        for part in turn.parts.clone() {
-            step = step.after(&block.ready[usize::try_from(part).expect("few ranks")]);
-        }
         let mut landing = landing;
         landing.written(landed);
+        let mut step = Step::new(unit, self.stage.operation, block.tile, work).read(&landing);
+        for part in &block.parts[indices(&turn.parts)] {
+            let operand = [part.operand];
+            step = step.after(&part.ready).read_operands(&operand);
+            step = step.write_operands(&operand);
+        }
         context.emitter.issue(step.give(landing))
     }
 
@@ -356,8 +404,8 @@ impl ExchangeRun {
         } = self.stage;
         let at = (operation, block.tile);
         let mut ready = After::default();
-        for part in &block.ready {
-            ready.merge(part);
+        for part in &block.parts {
+            ready.merge(&part.ready);
         }
         let Some(mut buffer) = block.buffer else {
             let live = context.tensor(tensor);
@@ -387,7 +435,9 @@ impl ExchangeRun {
                     operand: None,
                     result: stream,
                 });
-                let step = Step::new(context.units.vector, at.0, at.1, work).after(&buffer.ready);
+                let step = Step::new(context.units.vector, at.0, at.1, work);
+                let mut step = step.read(&buffer).write(&buffer);
+                step.overwrites.merge(&buffer.users);
                 let stamp = context.emitter.issue(step.give(buffer));
                 context.tensor(tensor).written(&block.rows, stamp);
             }
@@ -399,17 +449,44 @@ impl ExchangeRun {
     }
 }
 
+/// The places of some ranks' parts.
+fn indices(parts: &Range<u64>) -> Range<usize> {
+    let index = |part: u64| usize::try_from(part).expect("few ranks");
+    index(parts.start)..index(parts.end)
+}
+
+/// Bytes that move from another core.
+pub(super) struct Pulled<'a> {
+    /// The operation and tile that they move for.
+    pub(super) at: (OperationId, u32),
+    pub(super) mate: Mate,
+    pub(super) bytes: u64,
+    /// What the other core has told of them.
+    pub(super) posted: &'a Posted,
+    /// Where they land.
+    pub(super) writes: &'a [Operand],
+}
+
 /// Moves bytes from another core, over links or from the memory that both share; `first` completes
 /// the first step. The stamp is of the last.
 pub(super) fn pull(
     context: &mut Context,
-    (operation, tile): (OperationId, u32),
-    mate: Mate,
-    bytes: u64,
-    posted: &Posted,
+    pulled: &Pulled<'_>,
     first: impl FnOnce(Step) -> Step,
 ) -> (UnitId, u64) {
-    let step = |unit, work| Step::new(unit, operation, tile, work).after(&posted.after);
+    let &Pulled {
+        at: (operation, tile),
+        mate,
+        bytes,
+        posted,
+        writes,
+    } = pulled;
+    let step = |unit, work| {
+        Step::new(unit, operation, tile, work)
+            .after(&posted.after)
+            .read_operands(&posted.operands)
+            .write_operands(writes)
+    };
     let load = |region| {
         let scratchpad = PAD;
         let work = Work::Transfer(TransferTile { region, scratchpad });

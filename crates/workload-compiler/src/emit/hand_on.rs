@@ -3,12 +3,13 @@
 use std::task::Poll;
 
 use quantities::Bytes;
+use smallvec::smallvec;
 use tile_program::{TransferTile, Work};
 
 use super::board::{Key, Posted};
 use super::context::Context;
 use super::emitter::{Buffer, Step};
-use super::exchange::{ExchangeRun, PAD, pull};
+use super::exchange::{ExchangeRun, PAD, Pulled, pull};
 use crate::graph::{Exchange, Slot};
 
 /// Bytes of the message that says that a piece has been taken over.
@@ -27,7 +28,8 @@ impl ExchangeRun {
         let (columns, held) = (0..live.spec.width, live.on_chip());
         let mut posted = Posted::news(live.ready(&rows));
         let same_chip = context.seat.neighbour(true).chip == context.seat.chip;
-        let mut buffer = Buffer::new(PAD, 0);
+        let mut buffer = Buffer::empty(PAD);
+        let sent = live.operand(&rows, &columns);
         if same_chip {
             posted.regions = live.regions(&rows, 1, &columns);
             if let Some(scratchpad) = held {
@@ -35,7 +37,8 @@ impl ExchangeRun {
                 for &region in &posted.regions {
                     let work = Work::Transfer(TransferTile { region, scratchpad });
                     let step = Step::new(context.units.store, operation, tile, work);
-                    let stamp = context.emitter.issue(step.after(&ready));
+                    let step = step.after(&ready).read_operands(sent.as_slice());
+                    let stamp = context.emitter.issue(step);
                     context.tensor(self.stage.tensor).read(stamp);
                     posted.after.add(stamp);
                 }
@@ -43,6 +46,9 @@ impl ExchangeRun {
         } else if held.is_none() {
             buffer = context.load_piece((operation, tile), self.stage.tensor, &rows, 1, &columns);
             posted.after = buffer.ready.clone();
+            posted.operands = buffer.operands.clone();
+        } else {
+            posted.operands.extend(sent);
         }
         let (piece, stage, rank) = self.piece(context, context.emitter.exchanges.handed);
         context
@@ -86,7 +92,14 @@ impl ExchangeRun {
             let at = (self.stage.operation, tile);
             let thanks = Posted::news(posted.after);
             let give = |step: Step| step.give(buffer);
-            pull(context, at, mate, THANKS.get(), &thanks, give);
+            let message = Pulled {
+                at,
+                mate,
+                bytes: THANKS.get(),
+                posted: &thanks,
+                writes: &[],
+            };
+            pull(context, &message, give);
         }
         Poll::Ready(self.row < self.rows(context))
     }
@@ -108,9 +121,18 @@ impl ExchangeRun {
         let mate = context.seat.neighbour(false);
         let mut buffer = match held {
             Some(scratchpad) => context.hold(tensor, scratchpad, bytes),
-            None => Buffer::new(PAD, bytes),
+            None => context.emitter.buffer(PAD, bytes),
         };
-        let stamp = pull(context, at, mate, bytes, &posted, |step| step.take(&buffer));
+        let held_rows = context.tensors[tensor.0].operand(&rows, &columns);
+        let writes = held_rows.map_or_else(|| buffer.operands.clone(), |held| smallvec![held]);
+        let pulled = Pulled {
+            at,
+            mate,
+            bytes,
+            posted: &posted,
+            writes: &writes,
+        };
+        let stamp = pull(context, &pulled, |step| step.take(&buffer));
         let told = Posted::news(stamp.into());
         let key = Key::Taken { piece, stage, rank };
         context.seat.post(key, told);

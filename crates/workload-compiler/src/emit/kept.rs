@@ -7,13 +7,15 @@
 
 use std::collections::BTreeMap;
 
-use tile_program::{ScratchpadId, UnitId};
+use tile_program::{BufferId, ScratchpadId, UnitId};
 
 use super::emitter::{After, Buffer};
 
 /// A matrix that stays.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeptMatrix {
+    /// The buffer that it is, once something has been used of it.
+    pub(super) buffer: Option<BufferId>,
     /// Bytes that it has taken so far.
     pub(super) held: u64,
     /// All that was loaded of it is there after this.
@@ -72,7 +74,7 @@ impl Kept {
     /// The bytes of a matrix, which nobody needs any more.
     pub(super) fn release(&mut self, base: u64) -> Buffer {
         let matrix = self.matrix(base);
-        let mut buffer = Buffer::new(ScratchpadId::Weights, std::mem::take(&mut matrix.held));
+        let mut buffer = Buffer::of_bytes(ScratchpadId::Weights, std::mem::take(&mut matrix.held));
         buffer.ready = matrix.ready.clone();
         buffer.ready.merge(&matrix.first);
         buffer.users = matrix.users.clone();

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::emitter::After;
+use crate::tuning::MAX_CREDITS;
 
 /// Free bytes, and after what they are free.
 #[derive(Clone, Debug)]
@@ -16,9 +17,6 @@ struct Credit {
 pub(super) struct Pool {
     credits: VecDeque<Credit>,
 }
-
-/// Above so many credits, neighbours are joined: a little less freedom, bounded memory.
-const MOST_CREDITS: usize = 512;
 
 impl Pool {
     pub(super) fn new(capacity: u64) -> Self {
@@ -58,7 +56,7 @@ impl Pool {
             back.bytes += bytes;
             return;
         }
-        if self.credits.len() >= MOST_CREDITS {
+        if self.credits.len() >= MAX_CREDITS {
             let oldest = self.credits.pop_front().expect("just counted");
             let next = self.credits.front_mut().expect("just counted");
             next.bytes += oldest.bytes;

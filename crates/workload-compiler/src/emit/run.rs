@@ -7,7 +7,7 @@ use tile_program::{ScratchpadId, TransferTile, Work};
 use super::attention::AttentionRun;
 use super::chain::VectorRun;
 use super::context::Context;
-use super::emitter::{Buffer, Step};
+use super::emitter::Step;
 use super::exchange::ExchangeRun;
 use super::gemm::GemmRun;
 use crate::graph::{FetchStage, MoveDirection, MoveStage, Stage};
@@ -112,10 +112,12 @@ fn fetch(stage: &FetchStage, rows: u64, next: &mut u64, context: &mut Context) -
     });
     let mut buffer = match chip {
         Some(scratchpad) => context.hold(stage.out, scratchpad, bytes),
-        None => Buffer::new(ScratchpadId::Activations, bytes),
+        None => context.emitter.buffer(ScratchpadId::Activations, bytes),
     };
     let step = Step::new(context.units.load, stage.operation, tile, work)
         .after(&context.token)
+        .write(&buffer)
+        .write_tensor(&context.tensors[stage.out.0], &range, &(0..width))
         .take(&buffer);
     let stamp = context.emitter.issue(step);
     if chip.is_some() {
@@ -140,7 +142,7 @@ fn transfer(stage: &MoveStage, context: &mut Context) {
     let Some(scratchpad) = live.on_chip() else {
         return;
     };
-    let rows = 0..live.spec.rows;
+    let (rows, columns) = (0..live.spec.rows, live.columns());
     let tile = context.emitter.tile(stage.operation);
     if stage.direction == MoveDirection::ToChip {
         let bytes = live.piece(live.spec.rows, live.spec.width);
@@ -151,15 +153,16 @@ fn transfer(stage: &MoveStage, context: &mut Context) {
         let buffer = context.hold(stage.tensor, scratchpad, bytes);
         let step = Step::new(context.units.load, stage.operation, tile, work)
             .after(&context.past)
+            .write_tensor(&context.tensors[stage.tensor.0], &rows, &columns)
             .take(&buffer);
         let stamp = context.emitter.issue(step);
         context.tensor(stage.tensor).written(&rows, stamp);
         return;
     }
-    let ready = live.ready(&rows);
-    for region in live.regions(&rows, 1, &(0..live.spec.width)) {
+    for region in live.regions(&rows, 1, &columns) {
         let work = Work::Transfer(TransferTile { region, scratchpad });
-        let step = Step::new(context.units.store, stage.operation, tile, work).after(&ready);
+        let step = Step::new(context.units.store, stage.operation, tile, work);
+        let step = step.read_tensor(&context.tensors[stage.tensor.0], &rows, &columns);
         let stamp = context.emitter.issue(step);
         context.tensor(stage.tensor).read(stamp);
     }

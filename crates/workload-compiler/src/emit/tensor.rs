@@ -4,16 +4,14 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use smallvec::SmallVec;
-use tile_program::{MemoryTarget, Region, ScratchpadId, UnitId};
+use tile_program::{BufferId, MemoryTarget, Operand, Region, ScratchpadId, UnitId};
 
-use super::emitter::{After, Buffer};
+use super::emitter::{After, Buffer, Emitter};
 use crate::graph::{Backing, Slot, Tensor};
 use crate::passes::Sequences;
 use crate::plan::Home;
 use crate::strips::Place;
-
-/// Readiness is kept for so many bands of rows at most.
-const BANDS: u64 = 64;
+use crate::tuning::MAX_READY_BANDS;
 
 /// A tensor in the course of a pass.
 #[derive(Debug)]
@@ -28,8 +26,11 @@ pub(crate) struct Live {
     /// after the last use: a model has many tensors, and few of them are in use at a time.
     ready: Vec<After>,
     pub(crate) users: After,
-    /// Bytes held on chip.
+    /// Bytes held on chip, and the buffer that they are.
     held: u64,
+    buffer: Option<BufferId>,
+    /// The pass begins with it, and nothing has been written since.
+    begun: bool,
     sequences: Rc<[Sequences]>,
 }
 
@@ -43,8 +44,9 @@ impl Live {
         slots: &Slots,
         memory: &MemoryTarget,
         sequences: Rc<[Sequences]>,
+        emitter: &mut Emitter,
     ) -> Self {
-        let band = spec.rows.div_ceil(BANDS).max(1);
+        let band = spec.rows.div_ceil(MAX_READY_BANDS).max(1);
         let base = match spec.backing {
             Backing::Slot(slot) => slots[slot as usize],
             Backing::Rows(address) => address,
@@ -56,6 +58,11 @@ impl Live {
             ready: Vec::new(),
             users: After::default(),
             held: 0,
+            buffer: match home {
+                Home::Chip(scratchpad) => Some(emitter.buffer_id(scratchpad)),
+                Home::Memory => None,
+            },
+            begun: false,
             sequences,
             spec,
             home,
@@ -69,8 +76,23 @@ impl Live {
         }
     }
 
+    /// Rows and columns where they are held; `None` of a tensor in memory.
+    pub(crate) fn operand(&self, rows: &Range<u64>, columns: &Range<u64>) -> Option<Operand> {
+        self.buffer.map(|buffer| Operand {
+            buffer,
+            rows: rows.into(),
+            columns: columns.into(),
+        })
+    }
+
+    /// All columns.
+    pub(crate) const fn columns(&self) -> Range<u64> {
+        0..self.spec.width
+    }
+
     /// What the pass begins with is there after this.
     pub(crate) fn begin(&mut self, after: &After) {
+        self.begun = true;
         self.ready = vec![after.clone(); self.count()];
     }
 
@@ -119,10 +141,19 @@ impl Live {
         (rows * columns * self.spec.bits).div_ceil(8)
     }
 
-    /// The bytes of a new piece on chip.
-    pub(crate) fn hold(&mut self, scratchpad: ScratchpadId, bytes: u64) -> Buffer {
+    /// The bytes of a new piece on chip. What a pass begins with holds no bytes: whoever writes the
+    /// tensor first writes another buffer than those read who came before.
+    pub(crate) fn hold(
+        &mut self,
+        scratchpad: ScratchpadId,
+        bytes: u64,
+        emitter: &mut Emitter,
+    ) -> Buffer {
+        if std::mem::take(&mut self.begun) {
+            self.buffer = Some(emitter.buffer_id(scratchpad));
+        }
         self.held += bytes;
-        Buffer::new(scratchpad, bytes)
+        Buffer::of_bytes(scratchpad, bytes)
     }
 
     /// Whether a further piece would be more than all of it: it is overwritten.
@@ -136,7 +167,7 @@ impl Live {
         self.ready = Vec::new();
         let users = std::mem::take(&mut self.users);
         let bytes = std::mem::take(&mut self.held);
-        let buffer = Buffer::new(self.on_chip()?, bytes);
+        let buffer = Buffer::of_bytes(self.on_chip()?, bytes);
         Some(Buffer {
             ready,
             users,

@@ -16,6 +16,7 @@ use crate::graph::{AttentionPhase, Mask};
 use super::choice::{Candidate, Contest, Cost, Verdict};
 use super::sizes::{UNLIMITED, distance, sizes};
 use super::team::{Clockwork, Times, makespan};
+use crate::tuning::{HIDEABLE_PER_CHARGE, MOST_EARLY_BLOCKS, SAMPLED_BLOCKS};
 
 /// Attention of one layer and sequence, as far as its tiles go.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,9 +104,6 @@ pub(crate) type AttentionChoice = (AttentionPlan, Verdict<AttentionPlan>);
 
 /// Without double buffers; block by block; distance from a good size; tiles; fewer lanes.
 type Tie = (bool, bool, u64, u64, Reverse<u64>);
-
-/// Of more blocks of queries than this, a sample tells the cost.
-const SAMPLES: u64 = 16;
 
 impl AttentionProblem {
     /// Bytes that the heads' rows take: activations, outputs.
@@ -268,7 +266,7 @@ impl AttentionProblem {
     /// Blocks of queries, each with how many it stands for.
     fn blocks(&self, queries: u64) -> impl Iterator<Item = (Range<u64>, u64)> + use<> {
         let (tokens, count) = (self.tokens, self.tokens.div_ceil(queries));
-        let samples = count.min(SAMPLES);
+        let samples = count.min(SAMPLED_BLOCKS);
         (0..samples).map(move |sample| {
             let (first, next) = (sample * count / samples, (sample + 1) * count / samples);
             // The middle one of those that it stands for.
@@ -315,15 +313,15 @@ impl AttentionProblem {
             // and vector unit take turns.
             cost.results = u64::MAX;
         }
-        // Other arrays work beside it from its first whole rows on. How much they hide is not known
-        // here: an eighth of what they could is no more than a reason to begin them early.
+        // Other arrays work beside it from its first whole rows on.
         let blocks = if plan.kept {
             self.batch
         } else {
             self.batch
                 .saturating_mul(self.tokens.div_ceil(plan.queries))
         };
-        cost.first = cost.array.min(self.beside) / 8 / blocks.min(4);
+        cost.first =
+            cost.array.min(self.beside) / HIDEABLE_PER_CHARGE / blocks.min(MOST_EARLY_BLOCKS);
         let sides = self.of_phase((), ()).count() as u64;
         let bytes = positions.saturating_mul(sides * self.stride * all_heads);
         plan.cost = cost.and_bytes(bytes.saturating_add(self.other_bytes), target);

@@ -3,6 +3,8 @@
 use quantities::Bytes;
 use tile_program::{DecidedBy, Target, TileChoice, Tiling};
 
+use crate::tuning::{COST_PER_TIE, HIDDEN_PER_UNHIDDEN};
+
 /// How long each kind of unit is kept busy, in cycles of the reference clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cost {
@@ -34,8 +36,8 @@ impl Cost {
     }
 
     /// Units overlap, so the busiest decides: memory; the room that tiles wait for; or arrays and
-    /// vector unit, with what one does before the other can begin. A sixteenth of what is hidden
-    /// behind it stands for what no schedule hides: the first load, refreshes, turns of the bus.
+    /// vector unit, with what one does before the other can begin. A part of what is hidden behind
+    /// it stands for what no schedule hides ([`HIDDEN_PER_UNHIDDEN`]).
     pub(crate) fn cycles(&self) -> u64 {
         let more = self.array.max(self.vector);
         let less = self.array.min(self.vector);
@@ -47,14 +49,14 @@ impl Cost {
         let busiest = busiest.max(self.held);
         let all = more.saturating_add(less).saturating_add(self.memory);
         let hidden = all.saturating_sub(busiest);
-        let cycles = busiest.saturating_add(hidden / 16);
+        let cycles = busiest.saturating_add(hidden / HIDDEN_PER_UNHIDDEN);
         cycles.saturating_add(self.first)
     }
 
-    /// Whether it costs as much as the least, to within 0.8 %: below that, how well tiles overlap
-    /// counts for more.
+    /// Whether it costs as much as the least, within [`COST_PER_TIE`]: below that, how well tiles
+    /// overlap counts for more.
     pub(crate) fn is_about(&self, least: u64) -> bool {
-        self.cycles() <= least.saturating_add(least / 128)
+        self.cycles() <= least.saturating_add(least / COST_PER_TIE)
     }
 }
 

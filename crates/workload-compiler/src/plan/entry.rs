@@ -10,6 +10,7 @@ use super::rows::vector_rows;
 use super::{PassPlan, Planner, Room, StagePlan, row_bytes, too_small};
 use crate::error::CompileError;
 use crate::graph::{Backing, GemmStage, Placement, Stage, Tensor, TensorId, VectorStage};
+use crate::tuning::ACTIVATIONS_PER_RESIDENT;
 
 /// An entry that rides on blocks of rows, as far as the tiles of its GEMM go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +84,7 @@ impl Planner {
         };
         let fused = GemmProblem::new(pass, &stage, false, Some(entry), room, target);
         offer(self.solve(&fused, target), None, 0);
-        if result_bytes <= room.activations / 2 {
+        if result_bytes <= room.activations / ACTIVATIONS_PER_RESIDENT {
             let room = Room {
                 activations: room.activations - result_bytes,
                 ..room

@@ -3,6 +3,7 @@
 use tile_program::LoopOrder;
 
 use super::gemm::{GemmProblem, SectionProblem, Shape};
+use crate::tuning::ACTIVATIONS_PER_BAND;
 
 impl GemmProblem {
     /// Bytes of A, and of what its entry holds, in the activation scratchpad; rows of the entry.
@@ -22,7 +23,7 @@ impl GemmProblem {
             return (block, 1);
         };
         let row = (self.k * entry.bits).div_ceil(8) * buffers;
-        let rows = (self.activations / 4 / row.max(1)).clamp(1, shape.m);
+        let rows = (self.activations / ACTIVATIONS_PER_BAND / row.max(1)).clamp(1, shape.m);
         (block.saturating_add(rows * row), rows)
     }
 

@@ -16,7 +16,7 @@ mod team;
 
 use std::collections::BTreeMap;
 
-use tile_program::{Dataflow, OperationId, OperationName, ScratchpadId, Target};
+use tile_program::{GemmTile, OperationId, OperationName, ScratchpadId, Target};
 
 use crate::error::CompileError;
 use crate::graph::{
@@ -25,6 +25,7 @@ use crate::graph::{
 };
 use crate::workload::Fusion;
 
+use crate::tuning::MAX_CACHED_ATTENTIONS;
 pub(crate) use attention::AttentionPlan;
 use attention::{AttentionChoice, AttentionProblem};
 use beside::beside;
@@ -182,8 +183,7 @@ impl Planner {
         target: &Target,
     ) -> Result<(), CompileError> {
         let problem = AttentionProblem::new(pass, &stage, room, target);
-        // Contexts differ from pass to pass: what was found for another is of no use for long.
-        if self.attentions.len() > 1024 {
+        if self.attentions.len() > MAX_CACHED_ATTENTIONS {
             self.attentions.clear();
         }
         let choice = match self.attentions.get(&problem) {
@@ -365,6 +365,9 @@ impl GemmProblem {
 impl AttentionProblem {
     fn new(pass: &PassPlan, stage: &AttentionStage, room: Room, target: &Target) -> Self {
         let team = stage_team(pass, target, stage.array, stage.scores);
+        // Contexts of heads, however many keys there are: where keys fill the rows of an array, no
+        // other head stands in it.
+        let contexts = GemmTile::one(1, stage.head_dim, u64::MAX);
         let Backing::Cache(cache) = pass.graph.tensors[stage.key.0].backing else {
             unreachable!("keys are backed by a cache")
         };
@@ -416,10 +419,7 @@ impl AttentionProblem {
             columns: target.arrays[stage.array].columns,
             packs: team
                 .iter()
-                .map(|&index| &target.arrays[index])
-                // Elsewhere keys fill the rows that other heads would stand in.
-                .filter(|array| array.dataflow == Dataflow::OutputStationary)
-                .map(|array| (array.columns / stage.head_dim).min(array.rows))
+                .map(|&index| target.laws.side_by_side(index, &contexts))
                 .fold(1, u64::max),
             team,
             activations: room.activations,

@@ -11,6 +11,7 @@ use tile_program::{ScratchpadId, Target};
 use super::row_bytes;
 use crate::error::CompileError;
 use crate::graph::{Backing, Graph, Placement, Tensor};
+use crate::tuning::{ACTIVATIONS_PER_RESIDENT, WEIGHTS_PER_RESIDENT};
 
 /// Where a tensor is between stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +66,8 @@ impl Residency {
                 Backing::Slot(_) | Backing::Rows(_) => ScratchpadId::Activations,
             };
             let share = match scratchpad {
-                ScratchpadId::Weights => 4,
-                _ => 2,
+                ScratchpadId::Weights => WEIGHTS_PER_RESIDENT,
+                _ => ACTIVATIONS_PER_RESIDENT,
             };
             let place = scratchpad as usize;
             let limit = match tensor.placement {

@@ -6,6 +6,7 @@ use super::residency::Home;
 use super::{PassPlan, Room, row_bytes, too_small};
 use crate::error::CompileError;
 use crate::graph::VectorStage;
+use crate::tuning::BANDS_PER_VECTOR_STAGE;
 
 /// Rows that a vector stage takes at a time: few enough for double buffers, and for units to
 /// overlap; as many as that allows.
@@ -54,6 +55,5 @@ pub(super) fn rows_that_fit(
         return Err(too_small(name, [row, 0, 0], room, target));
     }
     let fit = (room.activations / (row.max(1) * buffers)).max(1);
-    // An eighth of the rows at a time lets the next stage begin early.
-    Ok(fit.min(rows.div_ceil(8)).max(1))
+    Ok(fit.min(rows.div_ceil(BANDS_PER_VECTOR_STAGE)).max(1))
 }

@@ -1,7 +1,6 @@
 //! Sizes of tiles to try, and which of them are good.
 
-/// A tile of weights that is long enough to stream well and short enough to overlap.
-const GOOD_TILE_BYTES: u64 = 64 << 10;
+use crate::tuning::{EXCESS_WEIGHT, GOOD_TILE_BYTES, GOOD_TILES_PER_SCRATCHPAD};
 
 /// What is left of a scratchpad without limits is at least this: 2^60 bytes hold whatever a program
 /// can address.
@@ -29,13 +28,12 @@ pub(super) fn sizes(all: u64, unit: u64) -> Vec<u64> {
     sizes
 }
 
-/// How far a tile is from a good size, of which eight fit: so several are under way, and one that
-/// is late holds nobody up.
+/// How far a tile of so many bytes is from a good size.
 pub(super) fn distance(tile: u64, scratchpad: u64) -> u64 {
-    let good = GOOD_TILE_BYTES.min(scratchpad / 8);
+    let good = GOOD_TILE_BYTES.min(scratchpad / GOOD_TILES_PER_SCRATCHPAD);
     if tile <= good {
         good - tile
     } else {
-        (tile - good).saturating_mul(4)
+        (tile - good).saturating_mul(EXCESS_WEIGHT)
     }
 }

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
-use tile_program::{ArrayTarget, Dataflow, GemmTile, Target};
+use tile_program::{GemmTile, Target};
+
+use crate::tuning::MAX_EXACT_SCHEDULE;
 
 /// Cycles of a piece of work on each array of a team.
 pub(crate) type Times = SmallVec<[u64; 4]>;
@@ -17,9 +19,6 @@ pub(crate) struct Clockwork<'a> {
 }
 
 type GemmKey = (u64, u64, u64, u64, u64);
-
-/// Up to so many tiles, who gets which is played through.
-const PLAYED: u64 = 96;
 
 impl<'a> Clockwork<'a> {
     pub(crate) fn new(target: &'a Target, team: &'a [usize]) -> Self {
@@ -54,7 +53,7 @@ pub(crate) fn times(target: &Target, team: &[usize], tile: &GemmTile) -> Times {
 
 /// A tile with as many of its GEMMs side by side in the array as are faster so.
 pub(crate) fn packed(target: &Target, array: usize, tile: GemmTile) -> GemmTile {
-    let most = most_side_by_side(&target.arrays[array], &tile).min(tile.repeat);
+    let most = target.laws.side_by_side(array, &tile).min(tile.repeat);
     // Whole groups only.
     let Some(side_by_side) = (2..=most)
         .rev()
@@ -71,16 +70,6 @@ pub(crate) fn packed(target: &Target, array: usize, tile: GemmTile) -> GemmTile 
         (Some(together), Some(apart)) if together < apart => packed,
         _ => tile,
     }
-}
-
-/// How many GEMMs of a shape fit an array in blocks that share neither rows nor columns.
-fn most_side_by_side(array: &ArrayTarget, tile: &GemmTile) -> u64 {
-    let (rows, columns) = match array.dataflow {
-        Dataflow::OutputStationary => (tile.m, tile.n),
-        Dataflow::WeightStationary => (tile.k, tile.n),
-        Dataflow::InputStationary => (tile.k, tile.m),
-    };
-    (array.rows / rows).min(array.columns / columns)
 }
 
 /// The array that is the first to end a further piece of work; its load grows by it.
@@ -102,7 +91,7 @@ pub(crate) fn makespan(pieces: &[(u64, Times)]) -> u64 {
             .map(|(count, times)| count.saturating_mul(times[0]));
         return all.fold(0, u64::saturating_add);
     }
-    if count <= PLAYED {
+    if count <= MAX_EXACT_SCHEDULE {
         let mut loads: Times = SmallVec::from_elem(0, arrays);
         for (count, times) in pieces {
             for _ in 0..*count {
@@ -111,7 +100,7 @@ pub(crate) fn makespan(pieces: &[(u64, Times)]) -> u64 {
         }
         return loads.into_iter().max().unwrap_or(0);
     }
-    // Many pieces flow like water; on average half a piece is left over.
+    // Above that, the arrays' rates add up; on average half of the longest piece is left over.
     let mut sum: u128 = 0;
     let mut longest = 0;
     for (count, times) in pieces.iter().filter(|(count, _)| *count > 0) {

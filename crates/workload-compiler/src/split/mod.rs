@@ -16,6 +16,7 @@ use check::check;
 use tile_program::{CoreId, Platform, ScratchpadId, Target};
 
 use crate::error::CompileError;
+use crate::tuning::ACTIVATIONS_PER_PIECE;
 use crate::workload::{Algorithm, Workload};
 
 pub(crate) use collective::{Collective, Move, moves};
@@ -105,8 +106,7 @@ impl Division {
             last: pipeline_stage + 1 == self.pipeline_stages,
             vocab: workload.model.vocab,
             microbatches: workload.split.microbatches,
-            // Two pieces, what comes to them, and what stays on chip beside them.
-            piece_bytes: capacities.min().unwrap_or(0) / 8,
+            piece_bytes: capacities.min().unwrap_or(0) / ACTIVATIONS_PER_PIECE,
             shares_chip: chips.len() < self.platform.cores.len(),
             algorithm: workload.split.collectives,
         }

@@ -1,8 +1,12 @@
 //! What holds of every program: random models, runs and machines.
 
-use crate::support::{check, compile, hybrid, run_all_ways, single, with_arrays};
+use crate::support::{
+    TERNARY, check, compile, hybrid, model, run_all_ways, single, with_arrays, workload,
+};
 use proptest::prelude::*;
-use tile_program::{ArrayTarget, CoreId, Dataflow, Network, Platform, Target, UnitId};
+use tile_program::{
+    ArrayTarget, CoreId, Dataflow, Network, Platform, Program, Target, UnitId, in_turn,
+};
 use workload_compiler::{
     Activation, Algorithm, CompileError, FeedForward, Format, Fusion, Heads, Lengths, MaskedKeys,
     Mixer, Model, Norm, NormPlacement, Operators, Packing, Position, Precision, Run, Softmax,
@@ -299,6 +303,35 @@ proptest! {
                 Err(CompileError::Split { .. }) => {}
                 Err(error) => prop_assert!(false, "{error}"),
             }
+        }
+    }
+}
+
+/// Cores that wait for one another are left in the middle of a pass, one of them further than the
+/// other.
+#[test]
+fn a_pass_that_is_dropped_between_cores_leaves_the_next_one_as_it_is() {
+    let platform = several(&hybrid(64, [256, 512, 128]), 2, 1, &[(0, 1)]);
+    let mut model = model("llama-2-7b");
+    (model.layers, model.vocab) = (2, 300);
+    let mut workload = workload(model, Run::generate(8, 3), TERNARY);
+    for (tensor, pipeline) in [(2, 1), (1, 2)] {
+        workload.split = Split {
+            tensor: Some(tensor),
+            pipeline,
+            ..Split::default()
+        };
+        let program = || compile_every_chip(workload.clone(), &platform).unwrap();
+        let mut whole = program();
+        in_turn(whole.next_pass().unwrap().streams).for_each(drop);
+        let expected: Vec<_> = in_turn(whole.next_pass().unwrap().streams).collect();
+        for (core, taken) in [(0, 0), (0, 40), (1, 1), (1, 200)] {
+            let mut program = program();
+            let mut pass = program.next_pass().unwrap();
+            pass.streams[core].by_ref().take(taken).for_each(drop);
+            drop(pass);
+            let next = program.next_pass().unwrap();
+            assert!(in_turn(next.streams).eq(expected.iter().cloned()));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod files;
 mod formats;
+mod hazards;
 mod hugging_face;
 mod laws;
 mod presets;

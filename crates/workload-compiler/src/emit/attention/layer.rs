@@ -99,13 +99,13 @@ impl Layer {
         let (m, repeat) = self.items.shape(&item);
         let rows = self.items.rows(&item);
         let vector = self.stage.softmax.is_some();
-        let mut sums = Buffer::new(ScratchpadId::Outputs, 0);
+        let mut sums = Buffer::empty(ScratchpadId::Outputs);
         let mut probabilities = Vec::new();
         let (first_keys, last_keys) = (item.is_first(), item.is_last());
         for block in self.items.blocks(&item) {
             let operation = self.stage.scores;
             let at = (operation, context.emitter.tile(operation));
-            let (ready, keys) = self.operand(context, lane, Side::Keys, at, &item, &block);
+            let keys = self.operand(context, lane, Side::Keys, at, &item, &block);
             if first_keys && block.start == item.keys.start {
                 lane.query = self.load_query(context, at, &item);
             }
@@ -117,16 +117,17 @@ impl Layer {
                     ..GemmTile::one(m, n, self.stage.head_dim)
                 },
             );
-            let mut piece = Buffer::new(
-                ScratchpadId::Outputs,
-                m * repeat * n * self.accumulator_bytes,
-            );
+            let bytes = m * repeat * n * self.accumulator_bytes;
+            let mut piece = context.emitter.buffer(ScratchpadId::Outputs, bytes);
             let mut step = Step::new(lane.unit, at.0, at.1, work)
-                .after(&ready)
+                .read(&keys)
                 .take(&piece);
             step = match &lane.query {
-                Some(query) => step.after(&query.ready),
-                None => step.after(&context.tensors[self.stage.query.0].ready(&rows)),
+                Some(query) => step.read(query),
+                None => {
+                    let live = &context.tensors[self.stage.query.0];
+                    step.read_tensor(live, &rows, &self.items.columns(&item))
+                }
             };
             if !self.plan.kept || self.last_queries(&item) {
                 step = step.give(keys);
@@ -144,9 +145,11 @@ impl Layer {
             };
             if !vector && to_memory.is_none() {
                 let bytes = (m * repeat * n * self.stage.a_bits).div_ceil(8);
-                let buffer = Buffer::new(ScratchpadId::Activations, bytes);
-                step = step.take(&buffer).give(piece.clone());
+                let buffer = context.emitter.buffer(ScratchpadId::Activations, bytes);
+                step = step.take(&buffer).write(&buffer).give(piece.clone());
                 drained = Some(buffer);
+            } else {
+                step = step.write(&piece);
             }
             let stamp = context.emitter.issue(step);
             self.used(context, lane, Side::Keys, &block, stamp);
@@ -163,9 +166,7 @@ impl Layer {
                 probabilities.push(buffer);
             } else {
                 piece.written(stamp);
-                sums.bytes += piece.bytes;
-                sums.ready.merge(&piece.ready);
-                sums.users.merge(&piece.users);
+                sums.join(&piece);
             }
         }
         if vector && self.stage.phase == AttentionPhase::Fused {
@@ -203,7 +204,7 @@ impl Layer {
             None => work(VectorKind::Softmax, probabilities),
         };
         let bytes = (elements * self.stage.a_bits).div_ceil(8);
-        let mut result = Buffer::new(ScratchpadId::Activations, bytes);
+        let mut result = context.emitter.buffer(ScratchpadId::Activations, bytes);
         let operation = self
             .stage
             .softmax
@@ -211,19 +212,19 @@ impl Layer {
         let tile = context.emitter.tile(operation);
         let vector = context.units.vector;
         let step = Step::new(vector, operation, tile, softmax);
-        let mut step = step.after(&sums.ready);
+        let mut step = step.read(&sums);
         if let Some(operation) = self.stage.quantise {
-            let stamp = context.emitter.issue(step);
+            let stamp = context.emitter.issue(step.write(&sums));
             let mut sums = sums;
             sums.written(stamp);
             let tile = context.emitter.tile(operation);
             let quantise = work(VectorKind::Quantise, probabilities);
             step = Step::new(vector, operation, tile, quantise);
-            step = step.after(&sums.ready).give(sums);
+            step = step.read(&sums).give(sums);
         } else {
             step = step.give(sums);
         }
-        let stamp = context.emitter.issue(step.take(&result));
+        let stamp = context.emitter.issue(step.write(&result).take(&result));
         result.written(stamp);
         result
     }
@@ -237,9 +238,11 @@ impl Layer {
         let elements = m * repeat * self.stage.head_dim;
         let (first_keys, last_keys) = (item.is_first(), item.is_last());
         let operation = self.stage.context;
-        let mut sums = lane.context.take().unwrap_or_else(|| {
-            Buffer::new(ScratchpadId::Outputs, elements * self.accumulator_bytes)
-        });
+        let bytes = elements * self.accumulator_bytes;
+        let mut sums = lane
+            .context
+            .take()
+            .unwrap_or_else(|| context.emitter.buffer(ScratchpadId::Outputs, bytes));
         if !first_keys
             && self.stage.phase == AttentionPhase::Fused
             && let Some(softmax) = self.stage.softmax
@@ -253,7 +256,9 @@ impl Layer {
                 operand: None,
                 result: self.sums(),
             });
-            let step = Step::new(context.units.vector, softmax, tile, work).after(&sums.ready);
+            let step = Step::new(context.units.vector, softmax, tile, work)
+                .read(&sums)
+                .write(&sums);
             let stamp = context.emitter.issue(step);
             sums.ready.add(stamp);
             sums.read(stamp);
@@ -262,7 +267,7 @@ impl Layer {
         let blocks: Vec<_> = self.items.blocks(&item).collect();
         for (index, block) in blocks.iter().enumerate() {
             let at = (operation, context.emitter.tile(operation));
-            let (ready, values) = self.operand(context, lane, Side::Values, at, &item, block);
+            let values = self.operand(context, lane, Side::Values, at, &item, block);
             let work = context.pack(
                 lane.array,
                 GemmTile {
@@ -273,24 +278,26 @@ impl Layer {
             );
             let source = if whole { 0 } else { index };
             let mut step = Step::new(lane.unit, at.0, at.1, work)
-                .after(&ready)
+                .read(&values)
                 .in_order_after(&sums.ready)
-                .after(&probabilities[source].ready);
-            if first_keys && index == 0 {
-                step = step.take(&sums);
-            }
+                .read(&probabilities[source]);
+            step = if first_keys && index == 0 {
+                step.take(&sums)
+            } else {
+                step.read_operands(&sums.operands)
+            };
             if !self.plan.kept || self.last_queries(&item) {
                 step = step.give(values);
             }
             let last = index + 1 == blocks.len();
             if last || !whole {
-                let empty = Buffer::new(ScratchpadId::Activations, 0);
+                let empty = Buffer::empty(ScratchpadId::Activations);
                 step = step.give(std::mem::replace(&mut probabilities[source], empty));
             }
             let stamp = if last && last_keys && self.stage.dequantise.is_none() {
                 self.drain(context, step, &item, &mut sums)
             } else {
-                context.emitter.issue(step)
+                context.emitter.issue(step.write(&sums))
             };
             self.used(context, lane, Side::Values, block, stamp);
             probabilities[source].read(stamp);
@@ -313,13 +320,14 @@ impl Layer {
     ) -> (UnitId, u64) {
         let out = self.stage.out;
         let Some(scratchpad) = context.tensors[out.0].on_chip() else {
-            return context.emitter.issue(step);
+            return context.emitter.issue(step.write(sums));
         };
         let (rows, columns) = (self.items.rows(item), self.items.columns(item));
         let bytes =
             context.tensors[out.0].piece(rows.end - rows.start, columns.end - columns.start);
         let buffer = context.hold(out, scratchpad, bytes);
-        let empty = Buffer::new(ScratchpadId::Outputs, 0);
+        let empty = Buffer::empty(ScratchpadId::Outputs);
+        step = step.write_tensor(&context.tensors[out.0], &rows, &columns);
         step = step.take(&buffer).give(std::mem::replace(sums, empty));
         let stamp = context.emitter.issue(step);
         context.tensor(out).written(&rows, stamp);
@@ -353,10 +361,12 @@ impl Layer {
         let chip = context.tensors[out.0].on_chip();
         let mut buffer = match chip {
             Some(scratchpad) => context.hold(out, scratchpad, bytes),
-            None => Buffer::new(ScratchpadId::Activations, bytes),
+            None => context.emitter.buffer(ScratchpadId::Activations, bytes),
         };
         let step = Step::new(context.units.vector, operation, tile, work)
-            .after(&sums.ready)
+            .read(&sums)
+            .write(&buffer)
+            .write_tensor(&context.tensors[out.0], &rows, &columns)
             .give(sums)
             .take(&buffer);
         let stamp = context.emitter.issue(step);

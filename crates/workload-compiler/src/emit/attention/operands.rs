@@ -26,7 +26,7 @@ impl Layer {
         }
     }
 
-    /// A block of keys or values: what must be complete before use, and the buffer to give back.
+    /// A block of keys or values: what is loaded of it, to be given back, and what is held of it.
     pub(super) fn operand(
         &self,
         context: &mut Context,
@@ -35,7 +35,7 @@ impl Layer {
         at: (OperationId, u32),
         item: &Item,
         block: &Range<u64>,
-    ) -> (After, Buffer) {
+    ) -> Buffer {
         let index = (block.start - self.stage.from) / self.plan.keys;
         let index = usize::try_from(index).expect("blocks of keys are few");
         let place = side as usize;
@@ -45,26 +45,34 @@ impl Layer {
             && !first_queries
             && let Some(buffer) = lane.kept[place].get(index)
         {
-            return (buffer.ready.clone(), buffer.clone());
+            return buffer.clone();
         }
         let tensor = self.tensor(side);
         let cache = &self.cache[place];
         let live = &context.tensors[tensor.0];
         let mut ready = After::default();
+        let base = self.stage.sequences.row + item.sequence * self.stage.tokens;
+        let new = |position: u64| base + position.saturating_sub(cache.past);
+        let new_rows = new(block.start)..new(block.end);
         if block.end > cache.past {
-            let base = self.stage.sequences.row + item.sequence * self.stage.tokens;
-            let from = block.start.saturating_sub(cache.past);
-            ready = live.ready(&(base + from..base + block.end - cache.past));
+            ready = live.ready(&new_rows);
         }
-        let end = if live.on_chip().is_some() {
+        let dim = self.stage.head_dim;
+        let on_chip = live.on_chip().is_some();
+        let end = if on_chip {
             block.end.min(cache.past)
         } else {
             block.end
         };
-        let mut buffer = Buffer::new(ScratchpadId::Weights, 0);
+        let mut buffer = Buffer::empty(ScratchpadId::Weights);
+        let mut held = None;
+        if block.end > cache.past {
+            held = live.operand(&new_rows, &(item.heads.start * dim..item.heads.end * dim));
+        }
         if block.start < end {
             let heads = item.heads.end - item.heads.start;
-            buffer.bytes = heads * (end - block.start) * cache.stride;
+            let bytes = heads * (end - block.start) * cache.stride;
+            buffer = context.emitter.buffer(ScratchpadId::Weights, bytes);
             let region = cache.region(item.sequence, item.heads.start, heads, block.start, end);
             let work = Work::Transfer(TransferTile {
                 region,
@@ -72,22 +80,24 @@ impl Layer {
             });
             let mut step = Step::new(context.units.load, at.0, at.1, work)
                 .after(&context.past)
+                .write(&buffer)
                 .take(&buffer);
-            if live.on_chip().is_none() {
+            if !on_chip {
                 step = step.after(&ready);
             }
             let stamp = context.emitter.issue(step);
             buffer.written(stamp);
         }
         ready.merge(&buffer.ready);
-        buffer.ready = ready.clone();
+        buffer.ready = ready;
+        buffer.operands.extend(held);
         if keep {
             if first_queries && index == 0 {
                 lane.kept[place].clear();
             }
             lane.kept[place].push(buffer.clone());
         }
-        (ready, buffer)
+        buffer
     }
 
     /// Gives a block back, or notes who used it.

@@ -191,7 +191,7 @@ impl GemmRun {
 
     /// Runs the entry over a block of rows of A.
     fn enter(&self, context: &mut Context, rows: &Range<u64>) -> Buffer {
-        let mut block = Buffer::new(ScratchpadId::Activations, 0);
+        let mut block = Buffer::empty(ScratchpadId::Activations);
         let mut from = rows.start;
         while from < rows.end {
             let to = (from + self.plan.entry_rows).min(rows.end);
@@ -204,9 +204,7 @@ impl GemmRun {
             let steps = &self.stage.prologue;
             let piece = context.chain(self.stage.input, steps, &band, Goal::Buffer, None);
             if let Some(piece) = piece {
-                block.bytes += piece.bytes;
-                block.ready.merge(&piece.ready);
-                block.users.merge(&piece.users);
+                block.join(&piece);
             }
             from = to;
         }

@@ -30,7 +30,7 @@ impl GemmRun {
             .map(|part| Sums {
                 buffers: units
                     .iter()
-                    .map(|_| Buffer::new(ScratchpadId::Outputs, bytes))
+                    .map(|_| context.emitter.buffer(ScratchpadId::Outputs, bytes))
                     .collect(),
                 tile: context.emitter.tile(part.operation),
             })
@@ -74,16 +74,16 @@ impl GemmRun {
                     ..add
                 });
                 let sum = &mut sums.buffers[0];
-                let step = Step::new(context.units.vector, part.operation, sums.tile, work)
-                    .after(&sum.ready)
-                    .after(&other.ready);
+                let step = Step::new(context.units.vector, part.operation, sums.tile, work);
                 if last {
-                    let empty = Buffer::new(ScratchpadId::Outputs, 0);
+                    let empty = Buffer::empty(ScratchpadId::Outputs);
                     let sum = std::mem::replace(&mut sums.buffers[0], empty);
                     context.deliver(step, section, tile, [sum, other].into_iter(), None, None);
                     return;
                 }
-                let stamp = context.emitter.issue(step.give(other));
+                let stamp = context
+                    .emitter
+                    .issue(step.read(sum).read(&other).write(sum).give(other));
                 sums.buffers[0].written(stamp);
             }
         }
@@ -109,23 +109,26 @@ impl GemmRun {
             if index == 0 {
                 a = self.operand_a(context, at, tile, cut);
             }
-            let a_ready = match &a {
-                Some(buffer) => buffer.ready.clone(),
-                None => context.tensors[self.stage.input.0].ready(&tile.rows),
-            };
             let work = Work::Gemm(GemmTile {
                 accumulate: !cut.first,
                 packed: self.stage.packed,
                 ..GemmTile::one(m, n, cut.k.end - cut.k.start)
             });
-            let mut step = Step::new(unit, at.0, at.1, work)
-                .after(&b.ready)
-                .after(&a_ready);
+            let step = Step::new(unit, at.0, at.1, work).read(&b);
+            let mut step = match &a {
+                Some(buffer) => step.read(buffer),
+                None => {
+                    let live = &context.tensors[self.stage.input.0];
+                    step.read_tensor(live, &tile.rows, &cut.k)
+                }
+            };
             let apart = sums[index].buffers.len() > 1;
             let sum = &mut sums[index].buffers[cut.split];
-            if cut.first {
-                step = step.take(sum);
-            }
+            step = match cut.first {
+                true => step.take(sum),
+                // The array adds to its own sums in order.
+                false => step.read_operands(&sum.operands),
+            };
             if part.kept {
                 let end = cut.end && tile.last_of_columns && tile.columns.end == section.n;
                 let end = end && context.is_last_use(part.weights.base);
@@ -143,7 +146,7 @@ impl GemmRun {
             let stamp = if cut.last && !apart && last_part && part.epilogue.is_empty() {
                 self.drain(context, step, section, tile, sum)
             } else {
-                context.emitter.issue(step)
+                context.emitter.issue(step.write(sum))
             };
             if self.a_held {
                 context.tensors[self.stage.input.0].read(stamp);
@@ -220,7 +223,17 @@ impl GemmRun {
             return self.stay[index][cut.index].clone();
         }
         let (k, (_, n)) = (cut.k.end - cut.k.start, tile.shape());
-        let mut buffer = Buffer::new(ScratchpadId::Weights, part.weights.tile_bytes(k, n));
+        let bytes = part.weights.tile_bytes(k, n);
+        let mut buffer = if part.kept {
+            let held = context
+                .emitter
+                .kept_operand(part.weights.base, &cut.k, &tile.columns);
+            let mut buffer = Buffer::of_bytes(ScratchpadId::Weights, bytes);
+            buffer.operands.push(held);
+            buffer
+        } else {
+            context.emitter.buffer(ScratchpadId::Weights, bytes)
+        };
         let (base, warm) = (part.weights.base, context.emitter.kept.warm);
         let matrix = part.kept.then(|| context.emitter.kept.matrix(base));
         let there = |matrix: &KeptMatrix| warm || matrix.whole || !tile.first_of_columns;
@@ -232,7 +245,7 @@ impl GemmRun {
                 region: part.weights.region(tile.columns.start, n, cut.k.start, k),
                 scratchpad: ScratchpadId::Weights,
             });
-            let step = Step::new(context.units.load, at.0, at.1, work);
+            let step = Step::new(context.units.load, at.0, at.1, work).write(&buffer);
             let step = if part.kept {
                 let bytes = std::mem::take(&mut buffer.bytes);
                 step.keep(context.emitter.kept.take(base, bytes))
@@ -278,7 +291,7 @@ impl GemmRun {
     ) -> (UnitId, u64) {
         let out = section.out;
         let Some(scratchpad) = context.tensors[out.0].on_chip() else {
-            return context.emitter.issue(step);
+            return context.emitter.issue(step.write(sums));
         };
         let (rows, columns) = tile.shape();
         let bytes = context.tensors[out.0].piece(rows, columns);
@@ -290,7 +303,8 @@ impl GemmRun {
             let buffer = context.hold(out, scratchpad, bytes);
             step = step.take(&buffer);
         }
-        let empty = Buffer::new(ScratchpadId::Outputs, 0);
+        step = step.write_tensor(&context.tensors[out.0], &tile.rows, &tile.columns);
+        let empty = Buffer::empty(ScratchpadId::Outputs);
         step = step.give(std::mem::replace(sums, empty));
         let stamp = context.emitter.issue(step);
         context.tensor(out).written(&tile.rows, stamp);
@@ -328,8 +342,13 @@ impl GemmRun {
                     },
                 };
                 let vector = Context::vector_work(work, rows, columns, streams);
-                let step = Step::new(context.units.vector, work.operation, at, vector)
-                    .after(&sums[index].buffers[0].ready);
+                let step = Step::new(context.units.vector, work.operation, at, vector);
+                let sum = &sums[index].buffers[0];
+                // What is delivered is read of all parts, there.
+                let step = match last {
+                    true => step.after(&sum.ready),
+                    false => step.read(sum).write(sum),
+                };
                 let step = context.wait_for_others(step, work, operand.as_ref());
                 if last {
                     let all = std::mem::take(&mut sums);

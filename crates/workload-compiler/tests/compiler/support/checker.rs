@@ -8,6 +8,8 @@ use tile_program::{
 };
 use workload_compiler::CompiledProgram;
 
+use super::on_chip::{Before, OnChip};
+
 /// What was found.
 #[derive(Debug, Default)]
 pub(crate) struct Checked {
@@ -61,11 +63,22 @@ pub(crate) struct Checker {
     kept: u64,
     /// By chip and number.
     pages: BTreeMap<(u16, u64), Page>,
+    on_chip: OnChip,
     pub(crate) found: Checked,
 }
 
-/// Checks a whole program. `thorough` follows every byte of main memory, for small programs.
+/// Checks a whole program. `thorough` follows every buffer on chip and every byte of main memory,
+/// for small programs.
 pub(crate) fn check(program: &mut CompiledProgram, thorough: bool) -> Checked {
+    check_changed(program, thorough, &mut |_| {})
+}
+
+/// Checks a program of which each instruction has been changed.
+pub(crate) fn check_changed(
+    program: &mut CompiledProgram,
+    thorough: bool,
+    change: &mut dyn FnMut(&mut Instruction),
+) -> Checked {
     let platform = program.platform().clone();
     let units = platform.units();
     let mut checker = Checker {
@@ -78,18 +91,19 @@ pub(crate) fn check(program: &mut CompiledProgram, thorough: bool) -> Checked {
         platform,
         kept: program.kept().bytes.get(),
         pages: BTreeMap::new(),
+        on_chip: OnChip::default(),
         found: Checked::default(),
     };
     let announced = program.passes();
     while let Some(pass) = program.next_pass() {
-        checker.pass(pass, announced);
+        checker.pass(pass, announced, change);
     }
     assert_eq!(checker.found.passes, announced);
     checker.found
 }
 
 impl Checker {
-    fn pass(&mut self, pass: Pass, announced: u64) {
+    fn pass(&mut self, pass: Pass, announced: u64, change: &mut dyn FnMut(&mut Instruction)) {
         let operations = pass.operations;
         let names: BTreeSet<_> = operations.iter().map(|operation| &operation.name).collect();
         assert_eq!(names.len(), operations.len(), "names are unique in a pass");
@@ -97,7 +111,8 @@ impl Checker {
         let mut moved = vec![(0_u64, 0_u64); operations.len()];
         let mut seen = vec![0_u64; operations.len()];
         let mut loaded_pages = vec![BTreeSet::new(); operations.len()];
-        for instruction in in_turn(pass.streams) {
+        for mut instruction in in_turn(pass.streams) {
+            change(&mut instruction);
             let operation = instruction.operation.index();
             seen[operation] += 1;
             self.name = operations[operation].name.to_string();
@@ -194,10 +209,13 @@ impl Checker {
         let unit = instruction.unit.index();
         let mut clock = self.latest[unit].clone();
         let mut reasons = BTreeSet::new();
+        // Instructions of arrays, and of the receiving end, overlap.
+        let overlaps = matches!(instruction.work, Work::Receive(_) | Work::Gemm(_));
+        if !overlaps {
+            clock[unit] = self.counts[unit];
+        }
         for wait in &instruction.waits {
             let other = wait.unit.index();
-            // Instructions of arrays, and of the receiving end, overlap.
-            let overlaps = matches!(instruction.work, Work::Receive(_) | Work::Gemm(_));
             assert!(other != unit || overlaps, "a unit does not wait for itself");
             assert!(
                 wait.completed <= self.counts[other],
@@ -218,13 +236,22 @@ impl Checker {
                 }
             }
         }
-        clock[unit] = self.counts[unit];
         self.counts[unit] += 1;
         if let Some(history) = &mut self.history {
             history[unit].push(clock.clone());
         }
         self.latest[unit].clone_from(&clock);
         self.occupy(instruction);
+        if self.history.is_some() {
+            let before = Before {
+                complete: &clock,
+                unit: instruction.unit,
+                overlaps,
+            };
+            let count = self.counts[unit];
+            self.on_chip
+                .instruction(instruction, count, &before, &self.name);
+        }
         let Work::Transfer(tile) = &instruction.work else {
             return 0;
         };

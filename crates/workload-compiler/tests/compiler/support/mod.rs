@@ -1,10 +1,11 @@
 //! Machines to compile for, and a reader of programs that trusts nothing.
 
 mod checker;
+mod on_chip;
 mod run;
 
-pub(crate) use checker::check;
-pub(crate) use run::run_all_ways;
+pub(crate) use checker::{check, check_changed};
+pub(crate) use run::{run_all_ways, run_all_ways_changed};
 
 use std::sync::Arc;
 
@@ -39,6 +40,19 @@ impl Laws for RoughLaws {
             next_cycles: cycles,
             total_cycles: cycles,
         })
+    }
+
+    fn side_by_side(&self, array: usize, tile: &GemmTile) -> u64 {
+        let array = &self.0[array];
+        let (rows, columns) = match array.dataflow {
+            Dataflow::OutputStationary => (tile.m, tile.n),
+            Dataflow::WeightStationary => (tile.k, tile.n),
+            Dataflow::InputStationary => (tile.k, tile.m),
+        };
+        match array.whole_tiles {
+            true => 1,
+            false => (array.rows / rows).min(array.columns / columns),
+        }
     }
 
     fn vector(&self, tile: &VectorTile) -> Option<u64> {

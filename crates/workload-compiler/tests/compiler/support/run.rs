@@ -27,12 +27,21 @@ pub(crate) enum Policy {
 }
 
 /// Runs a program in several orders: it must end each time, and no scratchpad may overflow.
-pub(crate) fn run_all_ways(mut program: CompiledProgram) {
+pub(crate) fn run_all_ways(program: CompiledProgram) {
+    run_all_ways_changed(program, &mut |_| {});
+}
+
+/// The same of a program of which each instruction has been changed.
+pub(crate) fn run_all_ways_changed(
+    mut program: CompiledProgram,
+    change: &mut dyn FnMut(&mut Instruction),
+) {
     let platform = program.platform().clone();
     let mut instructions = Vec::new();
     while let Some(pass) = program.next_pass() {
         instructions.extend(in_turn(pass.streams));
     }
+    instructions.iter_mut().for_each(change);
     for turn in 0..platform.units() {
         run(&instructions, &platform, Policy::Greedy { turn });
     }
