@@ -32,8 +32,8 @@ pub enum MachineError {
         /// How much more.
         overflow: sram::Overflow,
     },
-    /// Less was moved for an operation than its compulsory bytes: a mistake of the compiler or of the
-    /// machine, and no result of it can be believed.
+    /// Less was moved for an operation than its compulsory bytes: a mistake of the compiler or of
+    /// the machine, and no result of it can be believed.
     #[error("internal error: {0}")]
     Shortfall(#[from] tile_program::Shortfall),
     /// The run does not end within 2^64 cycles.

@@ -1,9 +1,9 @@
 //! The links between chips.
 //!
-//! A receiver pulls: when the data are there and the room for them is free, the first link of the way
-//! is asked. Data pass a link after what was asked of it before, at its rate, and are at the next chip
-//! after its latency; a chip on the way passes them on as they come. Who shares a link waits in the
-//! order of asking, so every arrival is known when the transfer begins.
+//! A receiver pulls: when the data are there and the room for them is free, the first link of the
+//! way is asked. Data pass a link after what was asked of it before, at its rate, and are at the
+//! next chip after its latency; a chip on the way passes them on as they come. Who shares a link
+//! waits in the order of asking, so every arrival is known when the transfer begins.
 
 use quantities::{Bytes, Cycle, Cycles, Frequency};
 use tile_program::Network;

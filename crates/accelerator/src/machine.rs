@@ -71,8 +71,8 @@ impl Machine {
         &self.platform
     }
 
-    /// The machine of which only the cores of `platform` are simulated, which a program is for. Each
-    /// stands for those that do the same in the same cycles, by symmetry.
+    /// The machine of which only the cores of `platform` are simulated, which a program is for.
+    /// Each stands for those that do the same in the same cycles, by symmetry.
     #[must_use]
     pub fn simulating(self, platform: Platform) -> Self {
         Self { platform, ..self }
@@ -90,8 +90,8 @@ impl Machine {
         &self.model(core).spec
     }
 
-    /// Bytes that the ports of each scratchpad's computing side carry in a cycle of the machine's clock,
-    /// those of all simulated cores together; infinite without limits.
+    /// Bytes that the ports of each scratchpad's computing side carry in a cycle of the machine's
+    /// clock, those of all simulated cores together; infinite without limits.
     #[must_use]
     pub fn port_bytes_per_cycle(&self) -> [f64; ScratchpadId::ALL.len()] {
         ScratchpadId::ALL.map(|id| {

@@ -231,8 +231,8 @@ impl<'r> Sequencer<'r> {
         self.lanes[core].stalled = Some(instruction);
     }
 
-    /// Checks that no operation of the pass moved less than it must. What must be moved follows from
-    /// the shapes of the model; what was moved is counted by the DMAs.
+    /// Checks that no operation of the pass moved less than it must. What must be moved follows
+    /// from the shapes of the model; what was moved is counted by the DMAs.
     fn check_moved(&self) -> Result<(), Shortfall> {
         let mut operations = self.operations.iter().zip(&self.moved);
         operations.try_for_each(|(operation, &moved)| {

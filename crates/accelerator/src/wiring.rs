@@ -1,5 +1,5 @@
-//! The components of a running machine in one ordered list: what each is, its number, its name and its
-//! clock.
+//! The components of a running machine in one ordered list: what each is, its number, its name and
+//! its clock.
 //!
 //! Units come first, in the order of their [`UnitId`]s, then the memories, chip after chip. Clocks,
 //! component ids, names and the state of the run are all read off this list, and whoever adds the

@@ -1,5 +1,5 @@
-//! Chips joined by links and unlike cores on one chip: what passes the links, when it can be there at the
-//! soonest, and the account of such runs.
+//! Chips joined by links and unlike cores on one chip: what passes the links, when it can be there
+//! at the soonest, and the account of such runs.
 
 use std::task::Poll;
 
@@ -148,7 +148,8 @@ fn data_take_every_link_of_their_way_and_wait_behind_what_was_asked_before() {
         what[to] = vec![(from, 100)];
         received(&nine(topology), &what).total
     };
-    // From corner to corner: four links of a mesh, two of a torus; the data pass one behind another.
+    // From corner to corner: four links of a mesh, two of a torus; the data pass one behind
+    // another.
     assert_eq!(alone("Mesh", 0, 8), Cycles(4 * 50 + 100));
     assert_eq!(alone("Torus", 0, 8), Cycles(2 * 50 + 100));
     // Chips 1 and 2 both ask for data of chip 0, over the link that joins 0 and 1: chip 1 first.
@@ -220,8 +221,8 @@ fn steps(core: &Target, steps: &[Step]) -> Vec<Instruction> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Each link is at work for the bytes whose way it is on, no run ends before its busiest link has
-    /// passed all of them, and none before its longest way could be gone.
+    /// Each link is at work for the bytes whose way it is on, no run ends before its busiest link
+    /// has passed all of them, and none before its longest way could be gone.
     #[test]
     fn links_pass_what_is_received_and_no_run_is_faster_than_they_are(
         what in exchanges(), torus: bool,

@@ -116,8 +116,8 @@ fn stream(transfers: u64, bytes: u64) -> Vec<Moved> {
 
 const WIDE: &str = "requests_in_flight: 64, request: KiB(4)";
 
-/// Cycles of the load side: data at the rate of the bus, and the part that other channels could have
-/// moved.
+/// Cycles of the load side: data at the rate of the bus, and the part that other channels could
+/// have moved.
 fn bandwidth_and_imbalance(standard: &str, channels: u64, map: &str) -> (u64, u64) {
     let memory = format!(r#"Dram(standard: "{standard}", channels: {channels}, map: "{map}")"#);
     let machine = machine(&memory, WIDE, "Unlimited", 1);
@@ -152,8 +152,8 @@ fn what_an_even_spread_would_have_avoided_is_imbalance_and_nothing_else_is() {
     }
 }
 
-/// Transfers that go by turns to different channels, many of them under way: each is on one channel,
-/// but together they are even.
+/// Transfers that go by turns to different channels, many of them under way: each is on one
+/// channel, but together they are even.
 #[test]
 fn transfers_on_one_channel_each_are_no_imbalance_while_all_channels_work() {
     let memory = r#"Dram(standard: "LPDDR5-6400", channels: 4, map: "rorabacobgch")"#;
@@ -257,8 +257,9 @@ prop_compose! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// However short the queues of the channels and however many DMAs stand before them, all that is
-    /// asked for is moved, and no DMA side is charged more bandwidth than the pins had work on average.
+    /// However short the queues of the channels and however many DMAs stand before them, all that
+    /// is asked for is moved, and no DMA side is charged more bandwidth than the pins had work on
+    /// average.
     #[test]
     fn any_transfers_end_and_their_bandwidth_is_what_the_pins_moved(
         memory in drams(), dma in dmas(),
@@ -284,8 +285,9 @@ proptest! {
         }
     }
 
-    /// The ideal memory of a DRAM's peak bandwidth, asked for the same, is never slower. (Where ports are
-    /// full, too, the order in which data come to them decides, and may be a few cycles worse.)
+    /// The ideal memory of a DRAM's peak bandwidth, asked for the same, is never slower. (Where
+    /// ports are full, too, the order in which data come to them decides, and may be a few cycles
+    /// worse.)
     #[test]
     fn an_ideal_memory_is_never_slower_than_the_dram_that_it_stands_for(
         memory in drams(), in_flight in 1u64..40, ports in 1u64..5,
@@ -303,8 +305,8 @@ proptest! {
         prop_assert!(total(&ideal) <= total(&real), "{} for {}", total(&ideal), total(&real));
     }
 
-    /// A memory without latency, rows or refresh is never said to have kept anybody by them: what keeps
-    /// a transfer is its bandwidth or a port.
+    /// A memory without latency, rows or refresh is never said to have kept anybody by them: what
+    /// keeps a transfer is its bandwidth or a port.
     #[test]
     fn an_ideal_memory_without_latency_is_never_the_cause_of_any(
         bandwidth in prop::sample::select(vec!["Unlimited", "GBps(3)", "GBps(40)"]),

@@ -1,17 +1,17 @@
 //! What faster arrays alone would buy a run.
 //!
-//! Amdahl's law takes the MatMul-free share of the makespan as a whole. Arrays that are S times faster
-//! shorten only those of its cycles in which an array is at work; where it waits for main memory, a
-//! port or another unit, they shorten nothing. So there are three answers, from the largest to the
-//! one that is nearest to the machine:
+//! Amdahl's law takes the MatMul-free share of the makespan as a whole. Arrays that are S times
+//! faster shorten only those of its cycles in which an array is at work; where it waits for main
+//! memory, a port or another unit, they shorten nothing. So there are three answers, from the
+//! largest to the one that is nearest to the machine:
 //!
 //! * [`Amdahl::ceiling`](crate::Amdahl::ceiling): the whole share takes no time, memory included;
 //! * [`FasterArrays::bound`]: bytes that must move at the memory's peak, and work that other arrays
 //!   must do at theirs. No schedule of the same work beats it;
 //! * [`FasterArrays::estimate`]: the critical path of this run with the cycles of arrays at work S
-//!   times shorter, and not shorter than their ports take or than the busiest of what stays as it is.
-//!   Other paths may be longer then, so in the same schedule the machine gains that much or less;
-//!   about, since requests meet other rows. The compiler may cut work anew for another array.
+//!   times shorter, and not shorter than their ports take or than the busiest of what stays as it
+//!   is. Other paths may be longer then, so in the same schedule the machine gains that much or
+//!   less; about, since requests meet other rows. The compiler may cut work anew for another array.
 
 use quantities::Cycles;
 use serde::Serialize;
@@ -20,8 +20,8 @@ use tile_program::{Cause, Class, ScratchpadId};
 use crate::summary::UnitSummary;
 use crate::{Limit, Peaks, Speedup, Summary};
 
-/// The MatMul-free cycles of a critical path by what would shorten them, beside what bounds a run with
-/// faster arrays.
+/// The MatMul-free cycles of a critical path by what would shorten them, beside what bounds a run
+/// with faster arrays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FasterArrays {
     /// The makespan.
@@ -29,17 +29,17 @@ pub struct FasterArrays {
     /// MatMul-free cycles of the critical path in which an array fills, computes, drains or loads
     /// weights: what faster arrays shorten.
     pub array_cycles: Cycles,
-    /// MatMul-free cycles of the critical path in which main memory moves data or is waited for: what
-    /// fewer bytes or more bandwidth shorten.
+    /// MatMul-free cycles of the critical path in which main memory moves data or is waited for:
+    /// what fewer bytes or more bandwidth shorten.
     pub memory_cycles: Cycles,
     /// All other MatMul-free cycles of the critical path: scratchpad ports, links, waits.
     pub other_cycles: Cycles,
-    /// Of `array_cycles`, what the ports of the scratchpads take for the operands and results of that
-    /// work, at its average over the run: no array is faster than its ports.
+    /// Of `array_cycles`, what the ports of the scratchpads take for the operands and results of
+    /// that work, at its average over the run: no array is faster than its ports.
     pub port_cycles: Cycles,
-    /// The most cycles that a part of the machine works on what faster arrays for MatMul-free work leave
-    /// as it is: an array on another class, the vector unit, the DMA with data on the memory's bus, the
-    /// ports of a scratchpad with all that passes them.
+    /// The most cycles that a part of the machine works on what faster arrays for MatMul-free work
+    /// leave as it is: an array on another class, the vector unit, the DMA with data on the
+    /// memory's bus, the ports of a scratchpad with all that passes them.
     pub rest_cycles: Cycles,
     /// Which part that is: a unit by its name, or `ports of weights`.
     pub rest: String,
@@ -61,8 +61,8 @@ pub struct FasterArraysBound {
 const ARRAY_AT_WORK: [Cause; 4] = [Cause::Fill, Cause::Compute, Cause::Drain, Cause::WeightLoad];
 
 impl FasterArrays {
-    /// Of a run on a machine where the ports of each scratchpad's computing side carry so many bytes in a
-    /// cycle, in the order of [`ScratchpadId`].
+    /// Of a run on a machine where the ports of each scratchpad's computing side carry so many
+    /// bytes in a cycle, in the order of [`ScratchpadId`].
     #[must_use]
     pub fn of(summary: &Summary, port_bytes_per_cycle: [f64; ScratchpadId::ALL.len()]) -> Self {
         let free = |causes: &[Cause]| -> Cycles {
@@ -98,8 +98,9 @@ impl FasterArrays {
         }
     }
 
-    /// About the most that the run gains from arrays `s` times faster for MatMul-free work, by this run's
-    /// critical path and the busiest of what stays; 1 for a run of no time, infinite only where nothing stays.
+    /// About the most that the run gains from arrays `s` times faster for MatMul-free work, by this
+    /// run's critical path and the busiest of what stays; 1 for a run of no time, infinite only
+    /// where nothing stays.
     #[must_use]
     pub fn estimate(&self, s: Speedup) -> f64 {
         let total = self.total_cycles.get() as f64;
@@ -147,8 +148,8 @@ fn at_ports(bits: u64, bytes_per_cycle: f64) -> Cycles {
     Cycles((bits as f64 / (8.0 * bytes_per_cycle)) as u64)
 }
 
-/// What ports take of the MatMul-free cycles in which arrays are at work on the critical path, at the
-/// average over all such cycles: of the scratchpad that takes most.
+/// What ports take of the MatMul-free cycles in which arrays are at work on the critical path, at
+/// the average over all such cycles: of the scratchpad that takes most.
 fn port_cycles(
     summary: &Summary,
     port_bytes_per_cycle: [f64; ScratchpadId::ALL.len()],

@@ -76,8 +76,8 @@ impl UnitLedger {
 /// * a span of a DMA side is reported when it ends, and before any wait that it ends;
 /// * an instruction's `busy` comes before its `complete`, and that before the `waiting` of whoever
 ///   waited for it;
-/// * passes do not overlap: one begins when all instructions before it are complete and every unit is
-///   accounted for up to there; an `OperationId` always belongs to the pass that began last.
+/// * passes do not overlap: one begins when all instructions before it are complete and every unit
+///   is accounted for up to there; an `OperationId` always belongs to the pass that began last.
 #[derive(Debug)]
 pub struct Ledger {
     pub(crate) units: Vec<UnitLedger>,

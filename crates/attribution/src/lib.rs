@@ -3,14 +3,15 @@
 //! A [`Ledger`] watches a run and answers two questions exactly, with memory that does not grow
 //! with the length of the run:
 //!
-//! * **of each unit**: into which bucket (class, cause) did every cycle go? Who waits for the DMA is
-//!   charged by what the DMA did in just that time, so "waiting for memory" splits into bandwidth,
-//!   latency, row conflicts, refresh and turnaround;
+//! * **of each unit**: into which bucket (class, cause) did every cycle go? Who waits for the DMA
+//!   is charged by what the DMA did in just that time, so "waiting for memory" splits into
+//!   bandwidth, latency, row conflicts, refresh and turnaround;
 //! * **of the whole run**: along the critical path, to which (class, cause) does every cycle of the
 //!   makespan belong? Work that was overlapped stands beside it as hidden, and is never added in.
 //!
-//! Both accounts are asserted to sum. The [`Summary`] is plain data; [`Amdahl`] and [`Roofline`] are
-//! read off it. How waits, pipelined units and ties are charged is set down in the crate's README.
+//! Both accounts are asserted to sum. The [`Summary`] is plain data; [`Amdahl`] and [`Roofline`]
+//! are read off it. How waits, pipelined units and ties are charged is set down in the crate's
+//! README.
 
 mod amdahl;
 mod faster_arrays;

@@ -145,7 +145,8 @@ pub struct Summary {
     /// Each operator, in the order of first appearance.
     pub operators: Vec<OperatorSummary>,
     /// Bits that the ports of each scratchpad carried for tiles of arrays, by class in the order of
-    /// `Class::ALL`, then by scratchpad. A partial sum that is read, added to and written counts once.
+    /// `Class::ALL`, then by scratchpad. A partial sum that is read, added to and written counts
+    /// once.
     pub array_port_bits: [[u64; ScratchpadId::ALL.len()]; Class::ALL.len()],
     /// Passes run.
     pub passes: u64,

@@ -1,11 +1,12 @@
-//! What the transfers of a core (the sides of its DMA, the receiving end of its links) were doing in any
-//! window that one of its other units waited through.
+//! What the transfers of a core (the sides of its DMA, the receiving end of its links) were doing
+//! in any window that one of its other units waited through.
 //!
 //! A transfer is reported when it ends, with its causes in the order of time; who waits for it
 //! began to wait at some cycle inside that transfer. Keeping every span until the wait is over
-//! would need memory that grows with the wait. Instead each side keeps one running sum for each cause, and whoever begins to wait leaves a *mark*: the value of the sums at that cycle,
-//! which becomes known when the span that contains it is reported. A window is then a difference of
-//! two sums.
+//! would need memory that grows with the wait. Instead each side keeps one running sum for each
+//! cause, and whoever begins to wait leaves a *mark*: the value of the sums at that cycle, which
+//! becomes known when the span that contains it is reported. A window is then a difference of two
+//! sums.
 
 use quantities::{Cycle, Cycles};
 use smallvec::SmallVec;

@@ -1,5 +1,5 @@
-//! Writes the trace of a made-up run to a file, to try viewers with: two arrays, a vector unit and a
-//! DMA that work through a few layers, with waits, folds, counters and flows.
+//! Writes the trace of a made-up run to a file, to try viewers with: two arrays, a vector unit and
+//! a DMA that work through a few layers, with waits, folds, counters and flows.
 //!
 //!     cargo run -p chrome-trace --example made_up_run -- FILE[.gz] [PASSES]
 

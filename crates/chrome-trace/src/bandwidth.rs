@@ -2,8 +2,8 @@
 //!
 //! A transfer is accounted for from the end of the one before it to its own end. But transfers
 //! overlap: a part of its data has moved before, while the account was at the other. What is more
-//! than the bus carries in the transfer's own span is drawn in the spans right before it, the latest
-//! first.
+//! than the bus carries in the transfer's own span is drawn in the spans right before it, the
+//! latest first.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -38,8 +38,8 @@ struct Spans {
 }
 
 impl Spans {
-    /// Takes a span, which begins no earlier than the last one ended; those that nothing is added to
-    /// any more are `done`.
+    /// Takes a span, which begins no earlier than the last one ended; those that nothing is added
+    /// to any more are `done`.
     fn push(&mut self, mut span: Span, mut done: impl FnMut(Span)) {
         if self.held.back().is_some_and(|last| last.to != span.from) {
             self.held.drain(..).for_each(&mut done);

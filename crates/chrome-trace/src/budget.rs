@@ -25,8 +25,9 @@ pub(crate) enum Detail {
 impl Detail {
     pub(crate) const ALL: [Self; 4] = [Self::Passes, Self::Operations, Self::Tiles, Self::Phases];
 
-    /// The hundredths of a part's events up to which this detail is recorded. What a part leaves goes
-    /// to the next one, so phases get all that the rest does not need, though their share is small.
+    /// The hundredths of a part's events up to which this detail is recorded. What a part leaves
+    /// goes to the next one, so phases get all that the rest does not need, though their share is
+    /// small.
     const fn share(self) -> u128 {
         match self {
             Self::Passes => 100,
@@ -102,8 +103,8 @@ impl Budget {
         used < u128::from(self.allowance) * detail.share()
     }
 
-    /// An instruction is complete at a cycle, and so many events have been written. True if a part of
-    /// the run begins there.
+    /// An instruction is complete at a cycle, and so many events have been written. True if a part
+    /// of the run begins there.
     pub(crate) fn complete(&mut self, at: Cycle, written: u64) -> bool {
         self.completed += 1;
         if self.window.is_some_and(|(from, _)| at <= from) {
@@ -137,8 +138,8 @@ impl Budget {
         by_instructions.max(by_time).min(self.parts - 1)
     }
 
-    /// Events that may be written until the end of a part: a quarter of the budget is there from the
-    /// beginning, for runs that do not need all and for dense stretches; the rest comes evenly.
+    /// Events that may be written until the end of a part: a quarter of the budget is there from
+    /// the beginning, for runs that do not need all and for dense stretches; the rest comes evenly.
     fn until(&self, part: u64) -> u64 {
         let later = u128::from(self.parts - 1 - part);
         let withheld = u128::from(self.events - self.events / 4) * later / u128::from(self.parts);
@@ -161,8 +162,8 @@ mod tests {
     }
 
     proptest! {
-        /// However many events each instruction would bring, the budget is kept, and every twentieth
-        /// of the run has some of each detail.
+        /// However many events each instruction would bring, the budget is kept, and every
+        /// twentieth of the run has some of each detail.
         #[test]
         fn every_stretch_of_a_run_has_some_of_each_detail(
             events in 20_000u64..1_000_000, count in 4_000u64..40_000, dense in 1u64..200,
@@ -194,7 +195,8 @@ mod tests {
             }
         }
 
-        /// A run of no more than a sixteenth of the budget is recorded whole, whatever was expected.
+        /// A run of no more than a sixteenth of the budget is recorded whole, whatever was
+        /// expected.
         #[test]
         fn a_small_run_is_recorded_whole(
             events in 16u64..100_000, instructions in prop::option::of(1u64..1_000_000),

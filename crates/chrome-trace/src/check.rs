@@ -24,8 +24,8 @@ pub struct Contents {
     /// The largest sample of each, in thousandths.
     pub peaks: BTreeMap<String, u64>,
     /// What each counter adds up to, as viewers show it: every sample times the cycles to the next,
-    /// rounded to a whole number. MACs of an array; bytes that moved, of the main memory and of links;
-    /// bytes times cycles, of a scratchpad.
+    /// rounded to a whole number. MACs of an array; bytes that moved, of the main memory and of
+    /// links; bytes times cycles, of a scratchpad.
     pub totals: BTreeMap<String, u128>,
     /// Arrows.
     pub flows: u64,

@@ -76,8 +76,8 @@ impl Span {
         (first, second)
     }
 
-    /// The part in a window, which it does not lie outside of. Windows that join divide the quantity
-    /// between them.
+    /// The part in a window, which it does not lie outside of. Windows that join divide the
+    /// quantity between them.
     fn within(self, (from, to): (Cycle, Cycle)) -> Self {
         let until = if to < self.to {
             self.split(to).0.quantity
@@ -98,8 +98,8 @@ impl Span {
 }
 
 impl Counter {
-    /// A counter that is written in full detail for so many samples. Nothing has been counted at the
-    /// first cycle of the window.
+    /// A counter that is written in full detail for so many samples. Nothing has been counted at
+    /// the first cycle of the window.
     pub(crate) fn new(label: Label, scale: Scale, window: Cycle, fine_samples: u64) -> Self {
         let pending = Span {
             from: window,
@@ -209,8 +209,8 @@ impl Counter {
         }
     }
 
-    /// Writes what is pending, and at `end`, or where the window ends, a last sample: what the counter
-    /// is at there. A run that ends before the window leaves no sample.
+    /// Writes what is pending, and at `end`, or where the window ends, a last sample: what the
+    /// counter is at there. A run that ends before the window leaves no sample.
     pub(crate) fn end<W: Write>(&mut self, recorder: &mut Recorder<W>, end: Cycle, last: u64) {
         let end = end.min(recorder.window().1);
         if self.pending.to < end {

@@ -5,9 +5,9 @@ use tile_program::{GemmTile, Operation, Program, Work, in_turn};
 /// Counts the instructions of a program, which is used up by it: what
 /// [`TraceOptions::instructions`](crate::TraceOptions::instructions) asks for.
 ///
-/// No more than `at_most` instructions are made. If there are more, the answer is an estimate: of the
-/// pass that was cut off, by its multiply-accumulates, and every later pass is taken to be as long
-/// as that one.
+/// No more than `at_most` instructions are made. If there are more, the answer is an estimate: of
+/// the pass that was cut off, by its multiply-accumulates, and every later pass is taken to be as
+/// long as that one.
 pub fn count_instructions(program: &mut dyn Program, at_most: u64) -> u64 {
     let passes = program.passes();
     let (mut counted, mut counted_passes) = (0_u64, 0_u64);

@@ -17,14 +17,16 @@
 //!   integers: viewers silently drop slices whose fractional times do not nest. The clock, and what
 //!   was run on what, stand in a metadata event named `otherData` at the beginning.
 //! * **Bounded.** Memory does not grow with the run; the file holds at most
-//!   [`TraceOptions::event_budget`] events (and a few more that end it). The run is divided into up to
-//!   256 parts of as many instructions each ([`TraceOptions::instructions`]), and each part may bring
-//!   its share of the events, and what those before it left: when 30 % of that is used, phases inside
-//!   tiles are no longer recorded, at 85 % tiles and waits, at 95 % operations, until the next part
-//!   begins. The track `left out` shows where, [`TraceSummary::left_out`] says how much.
+//!   [`TraceOptions::event_budget`] events (and a few more that end it). The run is divided into up
+//!   to 256 parts of as many instructions each ([`TraceOptions::instructions`]), and each part may
+//!   bring its share of the events, and what those before it left: when 30 % of that is used,
+//!   phases inside tiles are no longer recorded, at 85 % tiles and waits, at 95 % operations, until
+//!   the next part begins. The track `left out` shows where, [`TraceSummary::left_out`] says how
+//!   much.
 //! * **Exact counters.** A sample is the average from it to the next one, in a decimal with as many
-//!   places as it takes: times the cycles between them, and rounded, it is exactly what was counted.
-//!   Where a counter changes too often the spans get longer; what they add up to does not change.
+//!   places as it takes: times the cycles between them, and rounded, it is exactly what was
+//!   counted. Where a counter changes too often the spans get longer; what they add up to does not
+//!   change.
 //! * **Streamed.** The file is a JSON array, one event a line, in no particular order of time. What
 //!   a killed run leaves lacks only the end of the array and opens all the same (a compressed
 //!   file must be unpacked first: `gzip -dc`).

@@ -1,4 +1,5 @@
-//! What stands at the beginning of a trace: what was run on what, and the names of groups and tracks.
+//! What stands at the beginning of a trace: what was run on what, and the names of groups and
+//! tracks.
 
 use std::io::Write;
 
@@ -15,8 +16,8 @@ pub(crate) const SRAM: u32 = 5;
 pub(crate) const DRAM: u32 = 6;
 pub(crate) const LINKS: u32 = 7;
 
-/// The names of the processes that have a number of their own. Each is written of every run, but for
-/// [`LINKS`], which is written where a unit receives over links.
+/// The names of the processes that have a number of their own. Each is written of every run, but
+/// for [`LINKS`], which is written where a unit receives over links.
 const NUMBERED: [(u32, &str); 6] = [
     (ARRAYS, "arrays"),
     (3, "vector"),

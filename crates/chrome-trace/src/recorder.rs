@@ -86,8 +86,8 @@ impl<W: Write> Recorder<W> {
         self.budget.allows(detail, self.summary.events) && !self.sink.has_failed()
     }
 
-    /// Whether something of this detail, which begins at `at`, can be recorded. If not, the trace will
-    /// tell that the detail is missing there.
+    /// Whether something of this detail, which begins at `at`, can be recorded. If not, the trace
+    /// will tell that the detail is missing there.
     pub(crate) fn wants(&mut self, detail: Detail, at: Cycle) -> bool {
         let wanted = self.has_room(detail);
         if !wanted {

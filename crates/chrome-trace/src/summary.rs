@@ -11,8 +11,8 @@ pub struct TraceSummary {
     pub slices: u64,
     /// Of the slices, those that stand for a tile: an instruction of a unit.
     pub tiles: u64,
-    /// Tiles that took no whole cycle of the reference clock, as on an array with a faster clock: they
-    /// have no slice.
+    /// Tiles that took no whole cycle of the reference clock, as on an array with a faster clock:
+    /// they have no slice.
     pub tiles_without_length: u64,
     /// Arrows.
     pub flows: u64,

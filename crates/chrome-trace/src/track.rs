@@ -1,8 +1,8 @@
 //! The track of one unit: operations, tiles and waits in them, phases in tiles.
 //!
-//! Viewers sort slices by start; of those that start together, some take the longest for the parent,
-//! others the first in the file. An operation is written when it ends, so what starts with it (its
-//! first child, and that one's first phase) is held back and written after it.
+//! Viewers sort slices by start; of those that start together, some take the longest for the
+//! parent, others the first in the file. An operation is written when it ends, so what starts with
+//! it (its first child, and that one's first phase) is held back and written after it.
 
 use std::fmt;
 use std::io::Write;

@@ -125,8 +125,8 @@ impl Document {
     /// Reads the text as a raw type.
     ///
     /// # Errors
-    /// At the name, value or field that the type does not know or take, and at a text with a control
-    /// character.
+    /// At the name, value or field that the type does not know or take, and at a text with a
+    /// control character.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         printable::check(&self.root)
             .and_then(|()| T::deserialize(Reader::new(&self.root)))

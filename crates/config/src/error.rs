@@ -167,8 +167,8 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// A span of bytes that may begin or end inside a character, widened to all of it: whoever points at
-/// one byte need not know how long its character is.
+/// A span of bytes that may begin or end inside a character, widened to all of it: whoever points
+/// at one byte need not know how long its character is.
 fn whole_characters(text: &str, span: Span) -> Span {
     let inside = |at: &usize| *at < text.len() && !text.is_char_boundary(*at);
     let start = (0..=span.start).rev().find(|at| !inside(at));

@@ -1,8 +1,8 @@
 //! Habits from other languages, in a text that is not RON: what they are called here.
 //!
-//! `ron` says where a text stops being RON, in the terms of its grammar ("expected colon"). Most such
-//! texts are JSON, TOML, Rust or Python by habit. [`explain`] looks at the words around that place and,
-//! where it knows the habit, says what would be right.
+//! `ron` says where a text stops being RON, in the terms of its grammar ("expected colon"). Most
+//! such texts are JSON, TOML, Rust or Python by habit. [`explain`] looks at the words around that
+//! place and, where it knows the habit, says what would be right.
 
 use crate::lexer::{Kind, Token, Tokens};
 use crate::mistake::{Mistake, brief};
@@ -18,8 +18,8 @@ struct Around<'a> {
     lacks_colon: bool,
 }
 
-/// What a text that stops being RON at byte `at`, with this error, should say there, if the habit is
-/// known.
+/// What a text that stops being RON at byte `at`, with this error, should say there, if the habit
+/// is known.
 pub(crate) fn explain(text: &str, at: usize, error: &ron::Error) -> Option<Mistake> {
     let (tokens, index) = Tokens::around(text, at);
     let around = Around {

@@ -13,14 +13,14 @@
 //!   [`Area`] and [`Power`] are written `MHz(700)`, `KiB(256)`, `GBps(34)`, `Ns(100)`, `Pj(0.3)`,
 //!   `Um2(391)`, `MilliW(1)` and resolved without floating point. Where there
 //!   may be none, [`Or`] takes a word in place of a value: `Unlimited`.
-//! * **Texts are shown as they are.** A text with a control character ([`is_control`]) is refused at
-//!   its place, and errors print what they quote as [`printable()`] text.
-//! * **Numbers carry their range.** A [`Whole`] number, or a field read by [`whole()`], refuses what is out
-//!   of the range that holds for the field, and says that range.
+//! * **Texts are shown as they are.** A text with a control character ([`is_control`]) is refused
+//!   at its place, and errors print what they quote as [`printable()`] text.
+//! * **Numbers carry their range.** A [`Whole`] number, or a field read by [`whole()`], refuses
+//!   what is out of the range that holds for the field, and says that range.
 //!
 //! The grammar is RON's, and `ron` decides what is well formed. The text is then held as a tree in
-//! which every name and value has its place; serde reads from that tree. A text that is not RON by a
-//! habit from another language (quoted names, `=`, `#`) is told what would be right.
+//! which every name and value has its place; serde reads from that tree. A text that is not RON by
+//! a habit from another language (quoted names, `=`, `#`) is told what would be right.
 
 mod access;
 mod decimal;

@@ -1,6 +1,7 @@
-//! Characters that steer a terminal or a line of text instead of being shown, and what is done about
-//! them: names and descriptions are printed, drawn and compared by eye, so a file may not hold any,
-//! and where a text comes from elsewhere (a path, an argument) they are printed as escapes.
+//! Characters that steer a terminal or a line of text instead of being shown, and what is done
+//! about them: names and descriptions are printed, drawn and compared by eye, so a file may not
+//! hold any, and where a text comes from elsewhere (a path, an argument) they are printed as
+//! escapes.
 
 use std::borrow::Cow;
 

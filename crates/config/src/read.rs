@@ -26,9 +26,9 @@ impl Longest {
     }
 }
 
-/// Reads a text to its end from what was opened as `name`: a file, a pipe, standard input. No more is
-/// read than the text may be long, so that neither a pipe nor a device takes all of memory. A byte-order
-/// mark at its beginning is left out.
+/// Reads a text to its end from what was opened as `name`: a file, a pipe, standard input. No more
+/// is read than the text may be long, so that neither a pipe nor a device takes all of memory. A
+/// byte-order mark at its beginning is left out.
 ///
 /// # Errors
 /// If it could not be opened, cannot be read, is longer than that, or is not UTF-8.

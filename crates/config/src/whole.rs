@@ -5,8 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-/// A whole number from `LEAST` to `MOST`. Reading any other number is an error that names this range,
-/// not that of 64 bits.
+/// A whole number from `LEAST` to `MOST`. Reading any other number is an error that names this
+/// range, not that of 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whole<const LEAST: u64, const MOST: u64>(u64);
 

@@ -1,4 +1,5 @@
-//! Host time of the replicas: `cargo run --release -p dram-replicas --example replica -- CONFIG FAMILY PARAMETERS COUNT INTERVAL`.
+//! Host time of the replicas: `cargo run --release -p dram-replicas --example replica -- CONFIG
+//! FAMILY PARAMETERS COUNT INTERVAL`.
 use dram_replicas::request::generate;
 use dram_replicas::{ReplicaConfig, driver::RunOptions, run};
 use std::time::Instant;

@@ -12,8 +12,8 @@
 //! simulators. [`driver`] gives both one request a burst. Their parameters stand in
 //! `presets/replicas.csv` and their constraint tables in `standards/`.
 //!
-//! The crate knows the devices of [`dram`], and nothing of reference results: the crate `validation`
-//! holds those and compares.
+//! The crate knows the devices of [`dram`], and nothing of reference results: the crate
+//! `validation` holds those and compares.
 
 mod advance;
 pub mod command_trace;

@@ -1,4 +1,5 @@
-//! A replica jumps over ticks in which nothing happens; here it is held against one that visits each.
+//! A replica jumps over ticks in which nothing happens; here it is held against one that visits
+//! each.
 
 use dram_replicas::config::{ReplicaConfig, shipped};
 use dram_replicas::driver::{RunOptions, run};

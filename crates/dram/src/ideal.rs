@@ -21,8 +21,9 @@ pub struct IdealConfig {
     /// Bytes of the memory.
     #[serde(default = "unbounded")]
     pub capacity_bytes: u64,
-    /// Bytes of one access: what is asked for moves in whole accesses. `None`: a request moves its own
-    /// bytes and no more, so that the memory is never slower than a DRAM of the same peak bandwidth.
+    /// Bytes of one access: what is asked for moves in whole accesses. `None`: a request moves its
+    /// own bytes and no more, so that the memory is never slower than a DRAM of the same peak
+    /// bandwidth.
     #[serde(default)]
     pub access_bytes: Option<u64>,
 }

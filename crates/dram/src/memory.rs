@@ -113,8 +113,8 @@ impl Memory {
         }
     }
 
-    /// Bytes of one burst: what the least transfer moves. A byte in an ideal memory without accesses
-    /// of its own, which moves what it is asked for.
+    /// Bytes of one burst: what the least transfer moves. A byte in an ideal memory without
+    /// accesses of its own, which moves what it is asked for.
     #[must_use]
     pub fn access_bytes(&self) -> u64 {
         match &self.kind {
@@ -256,7 +256,8 @@ impl Channel {
     }
 
     /// The least time from a request's arrival to its last data, whatever else the channel does: a
-    /// caller that advances the channel then hears of it in time. Zero if all is decided on arrival.
+    /// caller that advances the channel then hears of it in time. Zero if all is decided on
+    /// arrival.
     #[must_use]
     pub fn least_latency(&self, bursts: u64, direction: Direction) -> Cycles {
         match &self.0 {
@@ -299,9 +300,10 @@ impl Channel {
         }
     }
 
-    /// As [`Channel::advance`] to `from`, and on from there until there is room for another request,
-    /// but not past `limit`. Returns the cycle at which there is room, so that a request that waits can
-    /// be pushed then; `None` if there is none before `limit`, up to which everything is then decided.
+    /// As [`Channel::advance`] to `from`, and on from there until there is room for another
+    /// request, but not past `limit`. Returns the cycle at which there is room, so that a request
+    /// that waits can be pushed then; `None` if there is none before `limit`, up to which
+    /// everything is then decided.
     pub fn advance_to_room(
         &mut self,
         from: Cycle,

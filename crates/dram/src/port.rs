@@ -1,4 +1,5 @@
-//! What stands in front of a channel: requests that find it full wait, in the order in which they came.
+//! What stands in front of a channel: requests that find it full wait, in the order in which they
+//! came.
 
 use std::collections::VecDeque;
 
@@ -32,8 +33,8 @@ pub enum PortEvent {
 /// A channel, and the requests that wait for room in its queue.
 ///
 /// It need not be woken when a request comes: told at what cycle each came, it has every request
-/// taken in at the cycle at which there is room, whenever it is asked, and with the same commands as
-/// if it were asked every cycle.
+/// taken in at the cycle at which there is room, whenever it is asked, and with the same commands
+/// as if it were asked every cycle.
 #[derive(Clone, Debug)]
 pub struct ChannelPort {
     channel: Channel,
@@ -54,8 +55,8 @@ impl ChannelPort {
         }
     }
 
-    /// Asks for a transfer at a cycle that is not before an earlier call's. Returns the cycle at which
-    /// [`ChannelPort::advance`] is to be called at the latest.
+    /// Asks for a transfer at a cycle that is not before an earlier call's. Returns the cycle at
+    /// which [`ChannelPort::advance`] is to be called at the latest.
     pub fn request(&mut self, now: Cycle, transfer: Transfer) -> Cycle {
         let Transfer {
             bursts, direction, ..
@@ -64,8 +65,8 @@ impl ChannelPort {
         now + self.channel.least_latency(bursts, direction)
     }
 
-    /// Makes every decision before `now`; reports in the order of time what the channel takes in, and
-    /// each request whose last command is decided, in the order of their last data.
+    /// Makes every decision before `now`; reports in the order of time what the channel takes in,
+    /// and each request whose last command is decided, in the order of their last data.
     pub fn advance(&mut self, now: Cycle, tell: &mut impl FnMut(PortEvent)) {
         while let Some(&(came, transfer)) = self.waiting.front() {
             let from = came.max(self.decided);
@@ -139,8 +140,8 @@ mod tests {
         asked.iter().enumerate().map(transfer).collect()
     }
 
-    /// The reference: asked every cycle, a command at a time, each request taken in as soon as there is
-    /// room. Returns each request's acceptance and its last command.
+    /// The reference: asked every cycle, a command at a time, each request taken in as soon as
+    /// there is room. Returns each request's acceptance and its last command.
     fn tick_by_tick(
         device: &Device,
         transfers: &[(u64, Transfer)],

@@ -63,8 +63,8 @@ struct Window {
     rule: Rule,
     /// The slot of the command that it keeps back.
     to: usize,
-    /// Its first ring, of those of the places it counts at: `rule.window` cycles, and the position of
-    /// the oldest one behind them.
+    /// Its first ring, of those of the places it counts at: `rule.window` cycles, and the position
+    /// of the oldest one behind them.
     rings: usize,
 }
 

@@ -127,8 +127,8 @@ impl ComponentEnergy {
 }
 
 impl Priced {
-    /// Where the energy of a run went. `makespan` is its cycles by class and cause, `link` the energy
-    /// of a bit on a link.
+    /// Where the energy of a run went. `makespan` is its cycles by class and cause, `link` the
+    /// energy of a bit on a link.
     #[must_use]
     pub fn account(
         &self,

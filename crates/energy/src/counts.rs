@@ -75,7 +75,8 @@ impl Counts {
     }
 }
 
-/// The observer that counts, core by core. It holds a few hundred numbers a core, however long the run.
+/// The observer that counts, core by core. It holds a few hundred numbers a core, however long the
+/// run.
 #[derive(Clone, Debug)]
 pub struct Counter {
     /// The core of each unit.

@@ -12,7 +12,8 @@ use serde::{Serialize, Serializer};
 pub struct PerEvent(u64);
 
 impl PerEvent {
-    /// The greatest energy of an event: 2^50 aJ, about a millijoule. No figure of a chip comes near.
+    /// The greatest energy of an event: 2^50 aJ, about a millijoule. No figure of a chip comes
+    /// near.
     pub const GREATEST: u64 = 1 << 50;
 
     /// So many attojoules; `None` past [`PerEvent::GREATEST`].

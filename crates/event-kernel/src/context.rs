@@ -9,9 +9,10 @@ use quantities::{Cycle, Cycles};
 pub struct ComponentId(pub(crate) u32);
 
 impl ComponentId {
-    /// The id that the `index`-th added component of a simulation has or will have, so that components
-    /// and the world can be made knowing each other. Whoever uses it before the component is added
-    /// asserts that [`Simulation::add`](crate::Simulation::add) returns the same.
+    /// The id that the `index`-th added component of a simulation has or will have, so that
+    /// components and the world can be made knowing each other. Whoever uses it before the
+    /// component is added asserts that [`Simulation::add`](crate::Simulation::add) returns the
+    /// same.
     ///
     /// # Panics
     /// If the index does not fit 32 bits.

@@ -4,8 +4,10 @@
 //!   real ones, how their cycles were counted, and how they are compared cell by cell.
 //! * [`what_if`] asks what a part made S times faster brings: by Amdahl's law, and on the machine.
 //! * [`beyond`] asks what the published account leaves out.
-//! * [`reproduce`](mod@reproduce) answers the published question for all models, contexts and machines.
-//! * [`machines`] predicts how long a workload or a list of kernels takes with the serial work around it.
+//! * [`reproduce`](mod@reproduce) answers the published question for all models, contexts and
+//!   machines.
+//! * [`machines`] predicts how long a workload or a list of kernels takes with the serial work
+//!   around it.
 //! * [`figure`] draws, as SVG and PNG.
 //!
 //! Every number comes from a simulated run. Closed forms stand in tests, beside the runs. The

@@ -43,8 +43,8 @@ pub enum Extent {
     /// All families, contexts and studies.
     Full,
     /// The smallest model of each family at two contexts; beyond the published account one model a
-    /// chapter, shortened to two blocks and a small vocabulary, and named so: to see the form of the
-    /// report in a moment.
+    /// chapter, shortened to two blocks and a small vocabulary, and named so: to see the form of
+    /// the report in a moment.
     Quick,
 }
 

@@ -34,8 +34,9 @@ fn workload(name: &str) -> Workload {
     workload
 }
 
-/// Shipped machines with shipped workloads, some bound by memory, some by their arrays, some by work
-/// that faster arrays do not reach; with one array for all, with an array for each, and with several.
+/// Shipped machines with shipped workloads, some bound by memory, some by their arrays, some by
+/// work that faster arrays do not reach; with one array for all, with an array for each, and with
+/// several.
 const PAIRS: [(&str, &str); 8] = [
     ("edge-hybrid", "bitnet-b1.58-2b-4t-decode"),
     ("edge-tpu", "gpt2-124m-prefill-int8"),
@@ -94,9 +95,9 @@ fn schedule(run: &RunRecord) -> Vec<impl PartialEq + use<>> {
     cut.collect()
 }
 
-/// The bound of a report holds for the machine simulated again at every S, whatever the compiler makes
-/// of it. Where it cuts work as before, the estimate is not beaten by more than the tolerance; where
-/// memory has most of the makespan, too, it is met within the tolerance.
+/// The bound of a report holds for the machine simulated again at every S, whatever the compiler
+/// makes of it. Where it cuts work as before, the estimate is not beaten by more than the
+/// tolerance; where memory has most of the makespan, too, it is met within the tolerance.
 #[test]
 fn a_machine_with_faster_arrays_gains_no_more_than_its_report_says() {
     let speedups = [1.0, 4.0, f64::INFINITY].map(|s| Speedup::new(s).unwrap());

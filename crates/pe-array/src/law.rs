@@ -11,8 +11,8 @@
 //!               b(t,0)  b(t,1)  b(t,2)        a fold uses r rows and c columns and
 //!                 ▼ +0    ▼ +1    ▼ +2        streams T steps; step t enters (0,0) at τ(t)
 //!              ┌─────┐ ┌─────┐ ┌─────┐
-//!   a(0,t) +0 ►│ 0,0 │►│ 0,1 │►│ 0,2 │        step t is at (i, j) in cycle  τ(t) + i + j
-//!              └──┬──┘ └──┬──┘ └──┬──┘        its sum is ready at           τ(t) + i + j + I + L − 1
+//!   a(0,t) +0 ►│ 0,0 │►│ 0,1 │►│ 0,2 │        step t is at (i, j) in cycle τ(t) + i + j
+//!              └──┬──┘ └──┬──┘ └──┬──┘        its sum is ready at  τ(t) + i + j + I + L − 1
 //!              ┌──▼──┐ ┌──▼──┐ ┌──▼──┐
 //!   a(1,t) +1 ►│ 1,0 │►│ 1,1 │►│ 1,2 │        I: initiation interval, L: pipeline latency
 //!              └──┬──┘ └──┬──┘ └──┬──┘        W = τ(T−1) + I: how long the fold streams
@@ -28,9 +28,9 @@
 //! `dataflow/output_stationary.rs`, `dataflow/weight_stationary.rs` and
 //! `dataflow/input_stationary.rs`. By itself, a fold takes the sum of its phases (`Serial`).
 //!
-//! **Overlapped.** The next fold's operands follow the last one's without a gap, unless what stays in
-//! the array stands in their way: results that have not left (OS), or a tile that is not loaded (WS,
-//! IS).
+//! **Overlapped.** The next fold's operands follow the last one's without a gap, unless what stays
+//! in the array stands in their way: results that have not left (OS), or a tile that is not loaded
+//! (WS, IS).
 //!
 //! Writing E for the cycle in which a fold's stream ends, all of this is
 //!

@@ -14,8 +14,8 @@
 //! on the size of the tile. The laws, the hardware they describe and their derivation stand in
 //! [`law`].
 //!
-//! Beside the laws stands [`grid`], which moves values from PE to PE. The crate `validation` compares
-//! both with the project's SystemVerilog, and the laws with SCALE-Sim.
+//! Beside the laws stands [`grid`], which moves values from PE to PE. The crate `validation`
+//! compares both with the project's SystemVerilog, and the laws with SCALE-Sim.
 
 mod config;
 pub mod dataflow;

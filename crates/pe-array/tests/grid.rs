@@ -194,8 +194,8 @@ fn heads() -> impl Strategy<Value = (usize, [usize; 3], [usize; 2], Dataflow, Ve
 }
 
 proptest! {
-    /// Blocks on the diagonal share neither rows nor columns: all heads are right, and take the time
-    /// of one fold as high and as wide as all of them.
+    /// Blocks on the diagonal share neither rows nor columns: all heads are right, and take the
+    /// time of one fold as high and as wide as all of them.
     #[test]
     fn heads_side_by_side_are_right_in_the_time_of_one_fold(
         (heads, [m, n, k], [rows, columns], dataflow, values) in heads()

@@ -1,5 +1,5 @@
-//! Amdahl's law for the terminal: what the law says of the MatMul-free share of the makespan, and what
-//! this machine would gain from faster arrays alone.
+//! Amdahl's law for the terminal: what the law says of the MatMul-free share of the makespan, and
+//! what this machine would gain from faster arrays alone.
 
 use attribution::{Limit, Speedup};
 use quantities::Cycles;

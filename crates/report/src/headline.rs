@@ -92,8 +92,8 @@ fn kept_weights(page: &mut Page, run: &RunRecord) {
     }
 }
 
-/// The model of a workload in lines: its shape and number of parameters, its formats, and what of its
-/// file was not run or not understood. The last line has no end.
+/// The model of a workload in lines: its shape and number of parameters, its formats, and what of
+/// its file was not run or not understood. The last line has no end.
 #[must_use]
 pub fn model_lines(workload: &Workload) -> String {
     let warnings = workload.warnings.iter();
@@ -106,8 +106,8 @@ pub fn model_lines(workload: &Workload) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A line of the headline: what it tells of, and the text, broken where it is wider than 80 columns:
-/// after a comma, or between words where no comma is near enough.
+/// A line of the headline: what it tells of, and the text, broken where it is wider than 80
+/// columns: after a comma, or between words where no comma is near enough.
 fn wrapped(what: &str, text: &str) -> String {
     const INDENT: usize = 15;
     const WIDTH: usize = 80 - INDENT;

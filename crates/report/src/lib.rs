@@ -2,8 +2,8 @@
 //!
 //! Of a [`simulator::RunRecord`] this crate makes
 //! * [`to_text`]: what an architect reads at the end of a run, legible at 100 columns;
-//! * [`to_json`]: simulated facts only, the same bytes for the same run; its fields are described in
-//!   the crate's README.
+//! * [`to_json`]: simulated facts only, the same bytes for the same run; its fields are described
+//!   in the crate's README.
 //!
 //! [`Table`] renders the other tables of a command line. Nothing here reads or writes files.
 

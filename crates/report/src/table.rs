@@ -41,8 +41,8 @@ impl Column {
     }
 }
 
-/// Rows of cells under column names, without borders: columns as wide as their widest cell, two spaces
-/// apart. Displayed, it ends with a line end.
+/// Rows of cells under column names, without borders: columns as wide as their widest cell, two
+/// spaces apart. Displayed, it ends with a line end.
 #[derive(Clone, Debug)]
 pub struct Table {
     columns: Vec<Column>,

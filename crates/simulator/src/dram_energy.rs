@@ -4,8 +4,8 @@ use accelerator::{Machine, Outcome};
 use dram::energy::Energy;
 
 /// Energy of the main memories of all simulated chips, in picojoules of floating point, as the
-/// tables of `dram` count it. Reports show the total, and the account of a technology takes the energy
-/// by command; both are sums of the same figure of each channel.
+/// tables of `dram` count it. Reports show the total, and the account of a technology takes the
+/// energy by command; both are sums of the same figure of each channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct DramEnergy {
     /// The energy by command, summed over the channels.

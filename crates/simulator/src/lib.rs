@@ -39,15 +39,16 @@
 //! ```
 //!
 //! The steps have types of their own, so that they cannot be taken in a wrong order. A
-//! [`Simulation`] is a machine, of which its technology may be told; [`Simulation::workload`] compiles
-//! a workload for it. The [`Compiled`] simulation takes an observer, a limit of cycles and a listener
-//! to its progress, and [`Compiled::run`] gives the [`RunRecord`]. The ledger of cycles, and the
-//! counter of activity where a technology is given, are observers that the run attaches itself.
-//! [`measure_all`] runs many [`Point`]s, as many at once as there are threads.
+//! [`Simulation`] is a machine, of which its technology may be told; [`Simulation::workload`]
+//! compiles a workload for it. The [`Compiled`] simulation takes an observer, a limit of cycles and
+//! a listener to its progress, and [`Compiled::run`] gives the [`RunRecord`]. The ledger of cycles,
+//! and the counter of activity where a technology is given, are observers that the run attaches
+//! itself. [`measure_all`] runs many [`Point`]s, as many at once as there are threads.
 //!
 //! Phases of a run and decisions of the compiler are told through `tracing`: the beginning and the
-//! end of a run and what is odd about its memory at `info`, passes, kept weights and chosen tilings at
-//! `debug`; what happens in simulated time has the field `cycle`. Nothing is told for each instruction.
+//! end of a run and what is odd about its memory at `info`, passes, kept weights and chosen tilings
+//! at `debug`; what happens in simulated time has the field `cycle`. Nothing is told for each
+//! instruction.
 #![doc = include_str!("../README.md")]
 
 mod dram_energy;

@@ -17,8 +17,8 @@ pub fn read_machine(
     read(name, text, |file: &MachineFile| accelerator::resolve(file))
 }
 
-/// Reads and checks the text of a workload file; `name` stands for the file in errors. A workload that
-/// names further files, as a model's `config.json`, is refused: this function opens none.
+/// Reads and checks the text of a workload file; `name` stands for the file in errors. A workload
+/// that names further files, as a model's `config.json`, is refused: this function opens none.
 ///
 /// # Errors
 /// A mistake in the text, with line and field.

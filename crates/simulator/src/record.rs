@@ -12,9 +12,9 @@ use crate::dram_energy::DramEnergy;
 use crate::pricing::EnergyRecord;
 use crate::serial::SerialTime;
 
-/// All that is known of a run: what was run on what, where the cycles went, what the machine counted,
-/// and what it cost. Figures are of the simulated cores; [`Platform::replicas`] tells how many equal
-/// chips each of their chips stands for.
+/// All that is known of a run: what was run on what, where the cycles went, what the machine
+/// counted, and what it cost. Figures are of the simulated cores; [`Platform::replicas`] tells how
+/// many equal chips each of their chips stands for.
 #[derive(Clone, Debug)]
 pub struct RunRecord {
     /// What reports call the run: the name of its workload file, or of its model.
@@ -102,8 +102,8 @@ impl RunRecord {
         self.chips() * self.cores_per_chip() > 1
     }
 
-    /// Tokens that the run adds to its results, over the whole batch; `None` for a workload that makes
-    /// none, as dense layers by themselves.
+    /// Tokens that the run adds to its results, over the whole batch; `None` for a workload that
+    /// makes none, as dense layers by themselves.
     #[must_use]
     pub fn tokens(&self) -> Option<u64> {
         self.workload.tokens_made()
@@ -115,7 +115,8 @@ impl RunRecord {
         self.clock().seconds_f64(self.summary.total)
     }
 
-    /// Tokens a second; `None` for a workload that makes no tokens, and for a run that took no time.
+    /// Tokens a second; `None` for a workload that makes no tokens, and for a run that took no
+    /// time.
     #[must_use]
     pub fn tokens_per_second(&self) -> Option<f64> {
         let (tokens, seconds) = (self.tokens()?, self.seconds());
@@ -180,8 +181,8 @@ impl RunRecord {
         }
     }
 
-    /// Multiply-accumulates that all arrays can do in a second, each two operations, in 10^12; on all
-    /// chips.
+    /// Multiply-accumulates that all arrays can do in a second, each two operations, in 10^12; on
+    /// all chips.
     #[must_use]
     pub fn peak_tops(&self) -> f64 {
         let arrays = self.arrays();
@@ -250,8 +251,8 @@ impl RunRecord {
         if total > 0.0 { busy / total } else { 0.0 }
     }
 
-    /// The share of the run in which the units of a role are busy, on average over all cores that are
-    /// simulated; 0 where there are none.
+    /// The share of the run in which the units of a role are busy, on average over all cores that
+    /// are simulated; 0 where there are none.
     #[must_use]
     pub fn busy_of(&self, role: Role) -> f64 {
         let units = self.platform().all_units();

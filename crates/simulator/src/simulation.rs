@@ -58,8 +58,8 @@ impl Simulation {
         &self.machine
     }
 
-    /// Builds the machine in a technology: its area is known, and a run counts activity and tells its
-    /// energy.
+    /// Builds the machine in a technology: its area is known, and a run counts activity and tells
+    /// its energy.
     ///
     /// # Errors
     /// At the element of an array that the technology has no figures of.
@@ -78,7 +78,8 @@ impl Simulation {
     /// Compiles a workload for the machine.
     ///
     /// # Errors
-    /// If the machine cannot run it: [`CompileError::field`] tells which field of which file to change.
+    /// If the machine cannot run it: [`CompileError::field`] tells which field of which file to
+    /// change.
     pub fn workload(self, workload: Workload) -> Result<Compiled<'static>, CompileError> {
         let _phase = info_span!("compile", model = workload.model.name).entered();
         let name = workload.model.name.clone();
@@ -126,8 +127,8 @@ struct Prepared {
 }
 
 impl<'a> Compiled<'a> {
-    /// Attaches an observer of the caller's, such as `&mut` of a trace writer. It sees the run beside
-    /// the ledger. Several observers are attached as a tuple.
+    /// Attaches an observer of the caller's, such as `&mut` of a trace writer. It sees the run
+    /// beside the ledger. Several observers are attached as a tuple.
     #[must_use]
     pub fn observe<O: Observer>(self, observer: O) -> Compiled<'a, O> {
         let Self {

@@ -55,9 +55,9 @@ struct Demand {
     rate: u128,
 }
 
-/// Grants an instruction its rates of the ports, and says how long it takes that would take `span` cycles alone, and starts at `start`, where
-/// its unit moves so many bits through the ports of each scratchpad. Instructions ask in the order
-/// of their starts.
+/// Grants an instruction its rates of the ports, and says how long it takes that would take `span`
+/// cycles alone, and starts at `start`, where its unit moves so many bits through the ports of each
+/// scratchpad. Instructions ask in the order of their starts.
 pub fn arbitrate(
     scratchpads: &mut [Scratchpad; 3],
     start: u64,

@@ -13,7 +13,8 @@ use crate::commands::{
 use crate::console::{Console, Stream, complain};
 use crate::failure::Failure;
 
-/// Where do the cycles of a language model go on this accelerator, and what would 1-bit weights buy?
+/// Where do the cycles of a language model go on this accelerator, and what would 1-bit weights
+/// buy?
 ///
 /// Ternion is a discrete-event, cycle-accurate simulator of LLM accelerators with ternary, 1-bit,
 /// INT8 and BF16 PE arrays, scratchpads and DRAM.
@@ -75,8 +76,8 @@ impl Command {
     }
 }
 
-/// Takes the arguments apart. If that ends the program, for a mistake or a question for help, what there
-/// is to say has been said, and the exit code is the error.
+/// Takes the arguments apart. If that ends the program, for a mistake or a question for help, what
+/// there is to say has been said, and the exit code is the error.
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
     let error = match Cli::try_parse() {
         Ok(cli) => return Ok(cli),

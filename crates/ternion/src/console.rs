@@ -37,7 +37,8 @@ impl Stream {
         }
     }
 
-    /// Whether to colour what goes there: on a terminal that understands it, unless `NO_COLOR` is set.
+    /// Whether to colour what goes there: on a terminal that understands it, unless `NO_COLOR` is
+    /// set.
     pub(crate) fn takes_colour(self) -> bool {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         self.is_terminal() && is_able() && !refused
@@ -54,8 +55,9 @@ fn is_able() -> bool {
     std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
-/// Writes to a stream. A reader that goes away (`| head`) has read enough: the rest is dropped, and the
-/// command goes on to its own end and exit code. Any other error is the caller's, by the stream's name.
+/// Writes to a stream. A reader that goes away (`| head`) has read enough: the rest is dropped, and
+/// the command goes on to its own end and exit code. Any other error is the caller's, by the
+/// stream's name.
 #[derive(Debug)]
 pub(crate) struct Console {
     stream: Stream,

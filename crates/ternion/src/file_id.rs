@@ -11,8 +11,8 @@ pub(crate) struct FileId {
 
 #[cfg(unix)]
 impl FileId {
-    /// The file that these are the facts of. Devices have none, for what is written to a terminal or to
-    /// `/dev/null` does not come back from there, however often it is named.
+    /// The file that these are the facts of. Devices have none, for what is written to a terminal
+    /// or to `/dev/null` does not come back from there, however often it is named.
     pub(crate) fn of(metadata: &Metadata) -> Option<Self> {
         use std::os::unix::fs::{FileTypeExt, MetadataExt};
         let id = Self {

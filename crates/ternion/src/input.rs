@@ -24,8 +24,8 @@ struct Input {
     name: String,
 }
 
-/// All files that this process has read. Standard input is one for all of the process, and so are they:
-/// no command can forget to hand one on.
+/// All files that this process has read. Standard input is one for all of the process, and so are
+/// they: no command can forget to hand one on.
 static INPUTS: Mutex<Vec<Input>> = Mutex::new(Vec::new());
 
 /// Whether standard input has been read.

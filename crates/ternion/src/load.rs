@@ -57,8 +57,8 @@ pub(crate) fn overrides(arguments: &[String]) -> Result<Vec<Override>, ConfigErr
         .collect()
 }
 
-/// Opens a file by its path, a shipped one by its name, or standard input as `-`. A file that is there
-/// wins; a folder does not.
+/// Opens a file by its path, a shipped one by its name, or standard input as `-`. A file that is
+/// there wins; a folder does not.
 pub(crate) fn open(argument: &str, kinds: &[&Kind]) -> Result<Document, ConfigError> {
     let path = Path::new(argument);
     let shipped = kinds

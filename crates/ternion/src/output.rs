@@ -35,8 +35,8 @@ enum Destination {
     Console(Console),
 }
 
-/// Opens the outputs of a command: of each the option that asks for it and where it goes, if it is asked
-/// for. That is done before anything runs, for an hour should not end in a mistyped folder.
+/// Opens the outputs of a command: of each the option that asks for it and where it goes, if it is
+/// asked for. That is done before anything runs, for an hour should not end in a mistyped folder.
 ///
 /// An output is refused if it would destroy another, or a file that was read.
 pub(crate) fn open<const N: usize>(
@@ -64,7 +64,8 @@ pub(crate) fn open<const N: usize>(
     Ok(opened)
 }
 
-/// Where the report goes: to standard output, or beside an output that goes there to standard error.
+/// Where the report goes: to standard output, or beside an output that goes there to standard
+/// error.
 pub(crate) fn report_beside(outputs: &[&Option<OutputFile>]) -> Console {
     let mut outputs = outputs.iter().copied().flatten();
     if outputs.any(OutputFile::is_stdout) {
@@ -195,7 +196,8 @@ impl Place {
             return Err(refused(&name, "it is a directory", "name a file in it"));
         }
         let id = metadata.as_ref().and_then(FileId::of);
-        // What is written to the program's own streams must not be cut off by a new file in their place.
+        // What is written to the program's own streams must not be cut off by a new file in their
+        // place.
         let mut streams = [Stream::Stdout, Stream::Stderr].into_iter();
         if let Some(stream) = streams.find(|stream| id.is_some() && stream.file_id() == id) {
             return Ok(Self::console(stream));

@@ -1,5 +1,5 @@
-//! Files under way: what will be `run.json` is written as `run.json.partial`, beside its place and in
-//! sight, and takes its name when it is complete.
+//! Files under way: what will be `run.json` is written as `run.json.partial`, beside its place and
+//! in sight, and takes its name when it is complete.
 //!
 //! A run that fails or is interrupted removes what it has under way. One that is killed outright
 //! cannot, and leaves it: the next run that writes the same file takes it away. A lock on the file,
@@ -39,8 +39,8 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    /// Begins a file that will stand at `target`, which is no link; with the permissions of the file
-    /// that it replaces, if there is one.
+    /// Begins a file that will stand at `target`, which is no link; with the permissions of the
+    /// file that it replaces, if there is one.
     pub(crate) fn create(target: PathBuf, permissions: Option<Permissions>) -> io::Result<Self> {
         let partial = Self::begin(target)?;
         if let Some(permissions) = permissions {
@@ -68,8 +68,8 @@ impl Partial {
         &mut self.file
     }
 
-    /// Moves the complete file to its place, once the disk holds it: whatever happens to the machine,
-    /// what stands there is the old file or all of the new one.
+    /// Moves the complete file to its place, once the disk holds it: whatever happens to the
+    /// machine, what stands there is the old file or all of the new one.
     pub(crate) fn complete(self) -> io::Result<()> {
         self.file.sync_all()?;
         let mut known = under_way();
@@ -133,13 +133,14 @@ fn beside(target: &Path, number: u32) -> PathBuf {
     folder(target).join(name)
 }
 
-/// Creates a file of this name, in place of one that was left. `None` if the name is taken: by a run
-/// that goes on, or by what no run has left.
+/// Creates a file of this name, in place of one that was left. `None` if the name is taken: by a
+/// run that goes on, or by what no run has left.
 fn claim(path: &Path) -> io::Result<Option<File>> {
     // Twice and more only if others claim and leave it in the same instant.
     for _ in 0..100 {
         match OpenOptions::new().write(true).create_new(true).open(path) {
-            // Another run may have found it before it was locked: that one has it, or has removed it.
+            // Another run may have found it before it was locked: that one has it, or has removed
+            // it.
             Ok(file) if !lock(&file).unwrap_or(true) => return Ok(None),
             Ok(file) if stands_at(&file, path) => return Ok(Some(file)),
             Ok(_) => {}
@@ -175,7 +176,8 @@ fn remove_left_behind(path: &Path) -> bool {
     let Ok(file) = OpenOptions::new().write(true).open(path) else {
         return false;
     };
-    // Only who holds the lock removes or renames the file: what stands there then stays until removed.
+    // Only who holds the lock removes or renames the file: what stands there then stays until
+    // removed.
     let is_ours = lock(&file).unwrap_or(false) && stands_at(&file, path);
     is_ours && fs::remove_file(path).is_ok()
 }

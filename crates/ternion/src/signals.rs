@@ -1,4 +1,5 @@
-//! Ctrl-C and its kin: what is under way is removed, and the exit code tells the signal, as shells do.
+//! Ctrl-C and its kin: what is under way is removed, and the exit code tells the signal, as shells
+//! do.
 
 use std::io;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What is said of a name that is not shipped as what was asked for: what it is instead, and how that
-//! is used.
+//! What is said of a name that is not shipped as what was asked for: what it is instead, and how
+//! that is used.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use workload_compiler::Preset;
 use crate::load;
 use crate::shipped::{ALL, KERNELS, Kind, WORKLOADS};
 
-/// Whether an argument that is no file was meant as the name of something shipped, and not as a path:
-/// names may hold dots (`bitnet-b1.58-2b-4t`), but no folders and no ending of letters.
+/// Whether an argument that is no file was meant as the name of something shipped, and not as a
+/// path: names may hold dots (`bitnet-b1.58-2b-4t`), but no folders and no ending of letters.
 pub(crate) fn is_name(argument: &str) -> bool {
     let path = Path::new(argument);
     let ending = path.extension().and_then(|ending| ending.to_str());
@@ -19,8 +19,8 @@ pub(crate) fn is_name(argument: &str) -> bool {
     path.components().count() == 1 && !ending.is_some_and(is_ending)
 }
 
-/// The error for a name that none of the kinds asked for has, with the remedy: where the name is known
-/// as something else, how that is run; else the names that there are.
+/// The error for a name that none of the kinds asked for has, with the remedy: where the name is
+/// known as something else, how that is run; else the names that there are.
 pub(crate) fn no_such(name: &str, wanted: &[&Kind]) -> ConfigError {
     known_elsewhere(name, &nouns(wanted)).unwrap_or_else(|| {
         let files = wanted.iter().flat_map(|kind| kind.files);

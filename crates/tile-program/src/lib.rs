@@ -7,11 +7,11 @@
 //!      └──────────────────────── Platform ◄───────────────────────┘
 //! ```
 //!
-//! * A [`Target`] says what a compiler must know of a core: units, scratchpads, memory. A [`Platform`]
-//!   is all cores of a machine and the [`Network`] between their chips.
+//! * A [`Target`] says what a compiler must know of a core: units, scratchpads, memory. A
+//!   [`Platform`] is all cores of a machine and the [`Network`] between their chips.
 //! * A [`Program`] is a stream of [`Pass`]es (a prefill, or one decoded token). A pass lists its
-//!   [`Operation`]s and yields the [`Instruction`]s of each core lazily, so that memory does not grow
-//!   with the length of a run.
+//!   [`Operation`]s and yields the [`Instruction`]s of each core lazily, so that memory does not
+//!   grow with the length of a run.
 //! * Every unit of the machine executes its instructions in program order. An instruction starts
 //!   when its unit is free and each of its [`Wait`]s is met: "unit `u` has completed `n`
 //!   instructions since the start of the run". Nothing else orders two units.

@@ -55,8 +55,8 @@ impl NumberFormat {
         })
     }
 
-    /// The kind of numbers that it holds. Single precision, a format of accumulators alone, counts as
-    /// what it accumulates: it holds every BF16 number.
+    /// The kind of numbers that it holds. Single precision, a format of accumulators alone, counts
+    /// as what it accumulates: it holds every BF16 number.
     #[must_use]
     pub const fn numbers(self) -> Numbers {
         match self {

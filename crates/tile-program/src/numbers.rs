@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// The kind of numbers that the multipliers of a PE take, or that an operand consists of. Numbers of
-/// one kind differ in width alone, which is told beside it.
+/// The kind of numbers that the multipliers of a PE take, or that an operand consists of. Numbers
+/// of one kind differ in width alone, which is told beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Numbers {
     /// Two's complement integers, and the values -1, 0, +1 of binary and ternary weights.

@@ -38,9 +38,9 @@ pub struct Activity<'a> {
     pub operation: OperationId,
     /// What it did.
     pub work: &'a Work,
-    /// Bits read from each scratchpad, by [`ScratchpadId`]: by an array, the vector unit or a side of
-    /// the DMA. What comes over links is read from a scratchpad of the sender, and told here by the
-    /// receiver.
+    /// Bits read from each scratchpad, by [`ScratchpadId`]: by an array, the vector unit or a side
+    /// of the DMA. What comes over links is read from a scratchpad of the sender, and told here by
+    /// the receiver.
     pub read: [Bits; 3],
     /// Bits written to each scratchpad.
     pub written: [Bits; 3],

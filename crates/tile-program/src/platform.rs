@@ -186,8 +186,8 @@ impl Network {
     }
 }
 
-/// The first link from a chip on a shortest way to each other, breadth first; the links of each chip,
-/// with where they lead, are given in the order of their numbers.
+/// The first link from a chip on a shortest way to each other, breadth first; the links of each
+/// chip, with where they lead, are given in the order of their numbers.
 fn ways(links: &[Vec<(LinkId, u16)>], from: u16) -> Vec<Option<LinkId>> {
     let mut first: Vec<Option<LinkId>> = vec![None; links.len()];
     let mut queue = VecDeque::from([(from, None)]);

@@ -63,14 +63,15 @@ impl GemmShape {
     }
 }
 
-/// What tells an operation from the others of its pass. It is stable over passes, so what operations of
-/// equal names did can be summed up.
+/// What tells an operation from the others of its pass. It is stable over passes, so what
+/// operations of equal names did can be summed up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OperationName {
-    /// What stands before the names of its core, [`Target::prefix`](crate::Target::prefix); `None` on
-    /// the only core of a machine.
+    /// What stands before the names of its core, [`Target::prefix`](crate::Target::prefix); `None`
+    /// on the only core of a machine.
     pub core: Option<Arc<str>>,
-    /// The layer of the model that it belongs to; `None` for what stands before or after all layers.
+    /// The layer of the model that it belongs to; `None` for what stands before or after all
+    /// layers.
     pub layer: Option<u64>,
     /// Which operator of the layer it is, by which reports group.
     pub operator: Operator,

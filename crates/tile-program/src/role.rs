@@ -58,8 +58,8 @@ impl Role {
         }
     }
 
-    /// The name of a unit of this kind after its core's prefix; `None` of an array, which has one of
-    /// its own.
+    /// The name of a unit of this kind after its core's prefix; `None` of an array, which has one
+    /// of its own.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         self.facts().name

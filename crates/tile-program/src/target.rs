@@ -110,8 +110,8 @@ pub struct MemoryTarget {
     pub interleave: Interleave,
 }
 
-/// How consecutive addresses are spread over the channels of a memory: so many bytes on one channel,
-/// then as many on the next, and after the last channel the first one again.
+/// How consecutive addresses are spread over the channels of a memory: so many bytes on one
+/// channel, then as many on the next, and after the last channel the first one again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interleave {
     /// Bytes that lie on one channel before the next channel's turn: a multiple of an access.
@@ -140,11 +140,12 @@ pub struct ArrayTime {
 /// How long work takes on a machine, by the machine's own laws: what a compiler weighs one way to
 /// cut an operation against another with. Cycles are those of the reference clock, rounded up.
 pub trait Laws: fmt::Debug + Send + Sync {
-    /// Of a tile on an array (by its place in [`Target::arrays`]); `None` if the array cannot run it.
+    /// Of a tile on an array (by its place in [`Target::arrays`]); `None` if the array cannot run
+    /// it.
     fn array(&self, array: usize, tile: &GemmTile) -> Option<ArrayTime>;
 
-    /// How many independent GEMMs of a tile's m, n and k run at the same time on an array, in blocks
-    /// that share neither rows nor columns; 0 if not even one is a single fold.
+    /// How many independent GEMMs of a tile's m, n and k run at the same time on an array, in
+    /// blocks that share neither rows nor columns; 0 if not even one is a single fold.
     fn side_by_side(&self, array: usize, tile: &GemmTile) -> u64;
 
     /// Of the vector unit; `None` past 64 bits.
@@ -193,7 +194,8 @@ impl CoreId {
 }
 
 /// What a compiler must know of a core: all of a machine that has one core. Each array, the vector
-/// unit, load, store and receive are distinct units; those of a core are numbered one after another.
+/// unit, load, store and receive are distinct units; those of a core are numbered one after
+/// another.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// Which core of the machine it is.
@@ -278,8 +280,8 @@ impl Target {
         found.expect("a unit of this core").1
     }
 
-    /// The name of a unit in reports and traces, after the core's prefix: an array's own, or that of
-    /// the unit's [`Role`].
+    /// The name of a unit in reports and traces, after the core's prefix: an array's own, or that
+    /// of the unit's [`Role`].
     ///
     /// # Panics
     /// If there is no such unit: a caller's mistake.

@@ -1,5 +1,5 @@
-//! `cargo run --release -p validation --example dram -- [PREFIX]`: some of the shipped results, by the
-//! beginning of their configuration or by their run.
+//! `cargo run --release -p validation --example dram -- [PREFIX]`: some of the shipped results, by
+//! the beginning of their configuration or by their run.
 
 use validation::dram::{Golden, compare_some};
 

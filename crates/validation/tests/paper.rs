@@ -1,4 +1,5 @@
-//! Files of published figures, and the shipped ones beside the machine that they were published for.
+//! Files of published figures, and the shipped ones beside the machine that they were published
+//! for.
 
 use accelerator::{Machine, MachineFile};
 use config::Document;

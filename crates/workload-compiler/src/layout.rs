@@ -5,8 +5,8 @@
 //! ```
 //!
 //! A weight matrix B\[k, n\] is packed in strips as wide as the array: strip after strip, each with
-//! all of k, each starting on a whole access, at a distance that spreads them over channels. Whatever the tile, its part of a strip is contiguous,
-//! so prefill and decode read the same copy.
+//! all of k, each starting on a whole access, at a distance that spreads them over channels.
+//! Whatever the tile, its part of a strip is contiguous, so prefill and decode read the same copy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -8,7 +8,8 @@
 //!                                    CompiledProgram (passes of instructions, made on demand)
 //! ```
 //!
-//! * [`models`] lists the shipped models; [`find`] looks one up; [`from_hugging_face`] reads others.
+//! * [`models`] lists the shipped models; [`find`] looks one up; [`from_hugging_face`] reads
+//!   others.
 //! * [`WorkloadFile`] is a workload as written, [`resolve`] checks it, [`compile`] makes a
 //!   [`tile_program::Program`] for a [`tile_program::Platform`].
 //!

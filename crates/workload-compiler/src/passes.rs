@@ -71,8 +71,8 @@ impl PassShape {
 }
 
 impl PassShape {
-    /// The pass in so many parts, whole sequences each, as equal as can be; fewer, if there are fewer
-    /// sequences.
+    /// The pass in so many parts, whole sequences each, as equal as can be; fewer, if there are
+    /// fewer sequences.
     pub(crate) fn microbatches(&self, parts: u64) -> Vec<Self> {
         let parts = parts.min(self.count()).max(1);
         if parts == 1 {

@@ -20,8 +20,8 @@ use crate::workload::Workload;
 /// A workload compiled for a machine.
 ///
 /// Passes must be run in order: the next one is given once the one before has been used up or
-/// dropped. What is left of a pass that is dropped is made, and thrown away, when the next one is asked
-/// for; a program that is given up costs no more than what was asked of it.
+/// dropped. What is left of a pass that is dropped is made, and thrown away, when the next one is
+/// asked for; a program that is given up costs no more than what was asked of it.
 #[derive(Debug)]
 pub struct CompiledProgram {
     workload: Workload,
@@ -148,8 +148,8 @@ impl CompiledProgram {
         }
     }
 
-    /// For each operation of the latest pass, those of its core whose results it reads; empty unless
-    /// they are recorded and the pass is over.
+    /// For each operation of the latest pass, those of its core whose results it reads; empty
+    /// unless they are recorded and the pass is over.
     #[must_use]
     pub fn dependencies(&self) -> Vec<BTreeSet<OperationId>> {
         let mut all: Vec<BTreeSet<OperationId>> = Vec::new();

@@ -1,16 +1,16 @@
 //! Distances between pieces of data that spread them over the channels of main memory.
 //!
-//! A tile takes a piece of each of several strips, and strips lie at an even distance, their pitch. If
-//! the pitch is a multiple of `stripe x channels`, as products of powers of two tend to be, all pieces
-//! start on the same channel: it works while the others idle. A pitch that is a stripe or a few longer
-//! lets successive pieces start on different channels.
+//! A tile takes a piece of each of several strips, and strips lie at an even distance, their pitch.
+//! If the pitch is a multiple of `stripe x channels`, as products of powers of two tend to be, all
+//! pieces start on the same channel: it works while the others idle. A pitch that is a stripe or a
+//! few longer lets successive pieces start on different channels.
 
 use tile_program::Interleave;
 
 use crate::tuning::BYTES_PER_PADDING;
 
-/// The least distance, `bytes` or some stripes more, at which pieces start on as many channels as they
-/// can: as many pieces as there are channels, one after another.
+/// The least distance, `bytes` or some stripes more, at which pieces start on as many channels as
+/// they can: as many pieces as there are channels, one after another.
 pub(crate) fn pitch(bytes: u64, interleave: Interleave) -> u64 {
     let Interleave { stripe, channels } = interleave;
     let most = (bytes / BYTES_PER_PADDING / stripe.get()).min(channels - 1);
@@ -73,7 +73,8 @@ mod tests {
             prop_assert!(channels_met(pitch, interleave) >= channels_met(bytes, interleave));
         }
 
-        /// Long strips reach all channels, or all but the few that an odd number of them leaves out.
+        /// Long strips reach all channels, or all but the few that an odd number of them leaves
+        /// out.
         #[test]
         fn pieces_of_long_strips_start_on_every_channel(
             turns in 8u64..64, extra in 0u64..4096, stripe in 0u32..8, log_channels in 0u32..7,

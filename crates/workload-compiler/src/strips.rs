@@ -4,9 +4,9 @@
 //!   rows of columns 0..strip │ rows of columns strip..2 strip │ … the last, narrower one
 //! ```
 //!
-//! A tile of a GEMM is as wide as the array, and attention reads whole heads: in strips of that width
-//! their rows follow one another, and a tile moves in few long bursts instead of a short one a row. A
-//! tensor of one row lies as if there were no strips.
+//! A tile of a GEMM is as wide as the array, and attention reads whole heads: in strips of that
+//! width their rows follow one another, and a tile moves in few long bursts instead of a short one
+//! a row. A tensor of one row lies as if there were no strips.
 
 use std::ops::Range;
 
@@ -109,8 +109,8 @@ impl Place {
         Region::contiguous(self.base, Bytes(self.bytes()))
     }
 
-    /// Every `stride`-th of the rows, of these columns. What a strip has of a row is widened to whole
-    /// accesses.
+    /// Every `stride`-th of the rows, of these columns. What a strip has of a row is widened to
+    /// whole accesses.
     pub(crate) fn regions(
         &self,
         rows: &Range<u64>,

@@ -27,8 +27,8 @@ pub(crate) const GOOD_TILE_BYTES: u64 = 64 << 10;
 /// nobody up.
 pub(crate) const GOOD_TILES_PER_SCRATCHPAD: u64 = 8;
 
-/// How much worse a byte above the good size is than a byte below it: a tile that is too long delays
-/// all that wait for it, a short one costs another request.
+/// How much worse a byte above the good size is than a byte below it: a tile that is too long
+/// delays all that wait for it, a short one costs another request.
 pub(crate) const EXCESS_WEIGHT: u64 = 4;
 
 /// Tensors that stay between stages take at most one part in so many of the activation scratchpad:
@@ -46,8 +46,8 @@ pub(crate) const ACTIVATIONS_PER_BAND: u64 = 4;
 /// A vector stage takes its rows in at least so many bands, so that the next stage begins early.
 pub(crate) const BANDS_PER_VECTOR_STAGE: u64 = 8;
 
-/// The parts of the weight scratchpad, in eighths, that are tried for matrices that stay from pass to
-/// pass. Each costs a plan of all kinds of passes.
+/// The parts of the weight scratchpad, in eighths, that are tried for matrices that stay from pass
+/// to pass. Each costs a plan of all kinds of passes.
 pub(crate) const RESIDENT_EIGHTHS: [u64; 5] = [2, 4, 6, 7, 8];
 
 /// Among choices that take about the same time, as many eighths at most are preferred: the rest is
@@ -77,8 +77,8 @@ pub(crate) const MAX_CACHED_ATTENTIONS: usize = 1024;
 /// for bounded memory.
 pub(crate) const MAX_CREDITS: usize = 512;
 
-/// Readiness of a tensor is kept for so many bands of its rows at most: bounded memory, and a reader
-/// may wait for a few rows more than it needs.
+/// Readiness of a tensor is kept for so many bands of its rows at most: bounded memory, and a
+/// reader may wait for a few rows more than it needs.
 pub(crate) const MAX_READY_BANDS: u64 = 64;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What can be known of a machine and a workload before anything runs is told then, at its place; and
-//! inputs that once ran into a mistake of the program's own.
+//! What can be known of a machine and a workload before anything runs is told then, at its place;
+//! and inputs that once ran into a mistake of the program's own.
 
 use std::time::{Duration, Instant};
 

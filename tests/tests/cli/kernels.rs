@@ -182,7 +182,8 @@ fn kernels_of_one_name_are_kept_apart() {
         .ok();
 }
 
-/// A product by itself makes no tokens; a list that says how many it makes, and a language model, do.
+/// A product by itself makes no tokens; a list that says how many it makes, and a language model,
+/// do.
 #[test]
 fn tokens_a_second_are_told_of_what_makes_tokens() {
     let folder = Folder::new();
@@ -271,13 +272,13 @@ fn weight_load_is_told_by_its_name() {
     assert!(!facts.to_string().contains("fill_and_drain"));
 }
 
-/// The critical path of a stream leads through the memory as soon as that is the slower by a hair; the
-/// array beside it is told to work nearly as long.
+/// The critical path of a stream leads through the memory as soon as that is the slower by a hair;
+/// the array beside it is told to work nearly as long.
 #[test]
 fn an_array_that_works_most_of_the_time_is_told_beside_the_memory_that_bounds_it() {
     let folder = Folder::new();
-    // An 8 x 8 array takes a tile of 8 columns of weights in k cycles: 8 bytes a cycle at 8 rows. The
-    // memory gives 5 % less.
+    // An 8 x 8 array takes a tile of 8 columns of weights in k cycles: 8 bytes a cycle at 8 rows.
+    // The memory gives 5 % less.
     folder.write(
         "unit.ron",
         machine("Int8()", "OutputStationary", "Ideal(bandwidth: MBps(760))"),

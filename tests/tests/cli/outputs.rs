@@ -1,4 +1,5 @@
-//! Where outputs go: whole or not at all, never onto each other or an input, and into what is no file.
+//! Where outputs go: whole or not at all, never onto each other or an input, and into what is no
+//! file.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};

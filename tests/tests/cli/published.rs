@@ -157,8 +157,8 @@ fn the_counters_of_a_tpu_are_held_no_further_than_they_are_known() {
         own.map(|line| line.split("within: ").last().unwrap_or_default().to_owned())
             .collect::<Vec<_>>()
     };
-    // The shipped machine, each field that was chosen at another value, and all of them. With the usual
-    // address map MLP0's stall by itself leaves its bound, which is told.
+    // The shipped machine, each field that was chosen at another value, and all of them. With the
+    // usual address map MLP0's stall by itself leaves its bound, which is told.
     let mlp = vec!["shift, active + stall, active, stall".to_owned(); 3];
     assert_eq!(lines("MLP0 "), mlp, "{}", run.stdout);
     let out_of_bounds = run.stdout.lines();

@@ -174,8 +174,8 @@ fn in_order(stdout: &str) -> usize {
         .count()
 }
 
-/// A name that is known as something else is told to be that, and how it is used, wherever a name is
-/// taken.
+/// A name that is known as something else is told to be that, and how it is used, wherever a name
+/// is taken.
 #[test]
 fn a_name_in_the_wrong_place_is_told_what_it_is() {
     let folder = Folder::new();

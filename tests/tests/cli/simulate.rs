@@ -161,15 +161,16 @@ fn without_a_machine_and_a_workload_the_defaults_run_and_leave_a_trace() {
     assert!(told.starts_with(name), "{told}");
     assert!(told.contains(" events; left out: "), "{told}");
     assert!(told.contains("--trace-budget"), "{told}");
-    // A changed run is another one: it does not take the place of this trace, nor write one unasked.
+    // A changed run is another one: it does not take the place of this trace, nor write one
+    // unasked.
     let run = folder.run(&small(&[])).ok();
     assert!(!run.stdout.contains("traces/"), "{}", run.stdout);
     assert!(trace == std::fs::read(folder.path(name)).expect("it is there"));
     assert_eq!(folder.files(), ["traces"]);
 }
 
-/// The trace of a run that needs more events than it may have: it holds details of every part of the
-/// run, and what it left out is told where the trace is.
+/// The trace of a run that needs more events than it may have: it holds details of every part of
+/// the run, and what it left out is told where the trace is.
 #[test]
 fn a_trace_with_a_small_budget_tells_what_it_left_out() {
     let folder = Folder::new();

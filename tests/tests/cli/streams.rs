@@ -1,4 +1,5 @@
-//! Standard output and error that are closed, full, left by their reader, or terminals of all kinds.
+//! Standard output and error that are closed, full, left by their reader, or terminals of all
+//! kinds.
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;

@@ -1,5 +1,5 @@
-//! Several cores and chips: what simulating one of those that do the same leaves out, what goes over
-//! links, and what more of them buy.
+//! Several cores and chips: what simulating one of those that do the same leaves out, what goes
+//! over links, and what more of them buy.
 
 use accelerator::{Machine, Outcome, RunOptions};
 use attribution::{Ledger, Summary};
@@ -73,8 +73,8 @@ const DRAM: &str = r#"Dram(standard: "LPDDR5-6400", channels: 2)"#;
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// Chips that are said to do the same in the same cycles do so when each is simulated: makespan,
-    /// causes along the critical path, and every bucket of every unit.
+    /// Chips that are said to do the same in the same cycles do so when each is simulated:
+    /// makespan, causes along the critical path, and every bucket of every unit.
     #[test]
     fn one_chip_that_stands_for_others_says_what_each_of_them_would(
         ways in prop::sample::select(vec![2_u64, 3, 4, 6]),
@@ -110,8 +110,8 @@ proptest! {
         }
     }
 
-    /// Whatever cores and chips share the work and however they are joined, every cycle of every unit
-    /// is accounted for (the ledger asserts it), all of the model is computed, and a run ends.
+    /// Whatever cores and chips share the work and however they are joined, every cycle of every
+    /// unit is accounted for (the ledger asserts it), all of the model is computed, and a run ends.
     #[test]
     fn any_split_over_cores_and_chips_does_all_of_the_work(
         chips in 1_u64..4,
@@ -151,8 +151,8 @@ proptest! {
     }
 }
 
-/// An all-reduce of so many bytes over a ring of n takes 2 (n - 1) steps, each of a latency and an n-th
-/// of the bytes; two blocks of it share the links.
+/// An all-reduce of so many bytes over a ring of n takes 2 (n - 1) steps, each of a latency and an
+/// n-th of the bytes; two blocks of it share the links.
 #[test]
 fn all_reduces_take_the_time_of_the_closed_form() {
     for ways in [2_u64, 3, 4, 6] {
@@ -176,8 +176,8 @@ fn all_reduces_take_the_time_of_the_closed_form() {
             .map(|operation| operation.bytes_received.get())
             .sum();
         assert_eq!(received, ways * 4 * 2 * (ways - 1) * bytes / ways);
-        // Every link carries its part of it, two bytes a cycle, besides the few of statistics and of
-        // logits.
+        // Every link carries its part of it, two bytes a cycle, besides the few of statistics and
+        // of logits.
         let least = 4 * 2 * (ways - 1) * bytes / ways / 2;
         for busy in &outcome.links[..1] {
             assert!(

@@ -4,8 +4,8 @@ use tile_program::Cause;
 
 use crate::support::{machine, run};
 
-/// A machine that reads through one channel at a time: a row of each channel lies behind that of the
-/// one before, and a tile's rows all begin on the same.
+/// A machine that reads through one channel at a time: a row of each channel lies behind that of
+/// the one before, and a tile's rows all begin on the same.
 fn lopsided(channels: u64, map: &str) -> String {
     format!(
         r#"Machine(name: "channels", clock: GHz(1),

@@ -243,8 +243,8 @@ proptest! {
     }
 
     /// Where no two units want more of a port than it has, no unit is later for getting its data
-    /// sooner. (A compiler that knows the bandwidth makes another program of it; this is the machine's
-    /// law: the same program.)
+    /// sooner. (A compiler that knows the bandwidth makes another program of it; this is the
+    /// machine's law: the same program.)
     #[test]
     fn more_bandwidth_never_makes_a_program_slower(draw in draws(), more in 2u64..5) {
         let bandwidth = draw.bandwidth.unwrap_or(1_000);
@@ -264,9 +264,9 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// A program that is compiled anew for twice of something is another program, and how its stages
-    /// overlap is not foreseen exactly. (Of 5,000 such doublings 7.8 % made a run slower, by 3.8 % at
-    /// most.) What costs more than a tenth is a cut that the search has misjudged.
+    /// A program that is compiled anew for twice of something is another program, and how its
+    /// stages overlap is not foreseen exactly. (Of 5,000 such doublings 7.8 % made a run slower, by
+    /// 3.8 % at most.) What costs more than a tenth is a cut that the search has misjudged.
     #[test]
     fn twice_of_anything_costs_a_recompiled_program_little(draw in draws()) {
         let bandwidth = draw.bandwidth.unwrap_or(1_000);
@@ -292,8 +292,8 @@ proptest! {
 /// Bytes of a bank's port that is never full: half of 8 ports is more than all units together want.
 const WIDE: u64 = 512;
 
-/// Ports are taken oldest first. Where they are full, data that comes sooner lets another unit be the
-/// older one, and the order of the work changes, not always for the better.
+/// Ports are taken oldest first. Where they are full, data that comes sooner lets another unit be
+/// the older one, and the order of the work changes, not always for the better.
 #[test]
 fn where_ports_are_full_more_bandwidth_may_cost_a_little() {
     let draw = |bandwidth| Draw {

@@ -1,4 +1,5 @@
-//! What the accounts of any run promise: random machines and workloads, through compiler and machine.
+//! What the accounts of any run promise: random machines and workloads, through compiler and
+//! machine.
 
 mod barrier;
 mod channels;

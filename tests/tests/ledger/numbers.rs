@@ -1,5 +1,5 @@
-//! Every number of a machine file, set to what nobody builds: it is refused at its field, with the range
-//! that holds there, or the machine runs.
+//! Every number of a machine file, set to what nobody builds: it is refused at its field, with the
+//! range that holds there, or the machine runs.
 
 use accelerator::{Machine, MachineSpec, RunOptions, resolve};
 use attribution::Ledger;
@@ -88,8 +88,8 @@ fn changed(text: &str, path: &str, value: &str) -> Result<MachineSpec, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Makes the machine, compiles for it and runs it for a while; whether that comes to an end is its own
-/// affair, as long as it is said.
+/// Makes the machine, compiles for it and runs it for a while; whether that comes to an end is its
+/// own affair, as long as it is said.
 fn try_out(spec: MachineSpec) {
     let Ok(machine) = Machine::new(spec) else {
         return;

@@ -38,7 +38,8 @@ pub(crate) fn observed<O: Observer>(
     on_another(machine, machine, text, observer)
 }
 
-/// The same of the program that is compiled for one machine, on another that differs in speed alone.
+/// The same of the program that is compiled for one machine, on another that differs in speed
+/// alone.
 pub(crate) fn on_another<O: Observer>(
     compiled_for: &Machine,
     machine: &Machine,

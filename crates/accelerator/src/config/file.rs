@@ -324,8 +324,8 @@ pub struct IdealFile {
     /// All that it can hold. Default `Unlimited`.
     #[serde(default = "Or::word")]
     pub capacity: Or<Unlimited, Size>,
-    /// Bytes of one access: what is asked for moves in whole accesses. Default `None`: what is asked
-    /// for.
+    /// Bytes of one access: what is asked for moves in whole accesses. Default `None`: what is
+    /// asked for.
     #[serde(default)]
     pub access: Option<Size>,
 }

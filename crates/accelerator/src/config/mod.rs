@@ -1,8 +1,8 @@
 //! The machine file: as written ([`MachineFile`]) and as checked ([`MachineSpec`]).
 //!
 //! A machine is a clock, any number of PE arrays, a vector unit, three scratchpads, a DMA and a
-//! memory; or several such cores on a memory, and several such chips. Everything has a default or is
-//! required; `template.ron` shows every field with its default and says what it means.
+//! memory; or several such cores on a memory, and several such chips. Everything has a default or
+//! is required; `template.ron` shows every field with its default and says what it means.
 //!
 //! `file.rs` and `costs.rs` hold the text as types, `spec.rs` what makes sense, and the other files
 //! check the one and make the other of it.

@@ -105,8 +105,8 @@ pub struct ArraySpec {
 }
 
 impl ArraySpec {
-    /// Multiply-accumulates that all its PEs can do in a cycle of another clock. A lookup PE takes a
-    /// group of products in a step.
+    /// Multiply-accumulates that all its PEs can do in a cycle of another clock. A lookup PE takes
+    /// a group of products in a step.
     #[must_use]
     pub fn peak_macs_per_cycle(&self, of: Frequency) -> f64 {
         let products = (self.array.rows * self.array.columns * self.kind.group) as f64;

@@ -105,8 +105,8 @@ fn a_vector_operator_pays_its_passes_and_its_lanes() {
     }
 }
 
-/// The names that the units of a machine have that are no arrays are the ones that no array may have,
-/// and with any other name all units have names of their own.
+/// The names that the units of a machine have that are no arrays are the ones that no array may
+/// have, and with any other name all units have names of their own.
 #[test]
 fn no_array_shares_its_name_with_another_unit() {
     let machine = |name: &str, shape: &str| {

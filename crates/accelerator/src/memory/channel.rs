@@ -34,8 +34,8 @@ pub(super) struct ChannelFrontEnd {
 /// What one side of one master has in a channel.
 #[derive(Clone, Copy, Default)]
 struct MasterAccount {
-    /// The channel's time, in memory cycles by cause, since the side's last arrival, or since it had
-    /// nothing in the channel.
+    /// The channel's time, in memory cycles by cause, since the side's last arrival, or since it
+    /// had nothing in the channel.
     causes: Causes,
     /// Requests that the channel has taken in and not done.
     under_way: u32,
@@ -51,8 +51,8 @@ impl ChannelFrontEnd {
         }
     }
 
-    /// Lets the channel decide all that it can at an edge. Returns the first arrival of each side of
-    /// each master.
+    /// Lets the channel decide all that it can at an edge. Returns the first arrival of each side
+    /// of each master.
     pub(super) fn advance(
         &mut self,
         now: Cycle,

@@ -95,8 +95,8 @@ impl ChipMemory {
         }
     }
 
-    /// For how long the data buses have moved data so far, on average over all channels, in edges of
-    /// the reference clock from the start of the run; `None` where there is one channel alone.
+    /// For how long the data buses have moved data so far, on average over all channels, in edges
+    /// of the reference clock from the start of the run; `None` where there is one channel alone.
     pub(crate) fn mean_data_time(
         &mut self,
         context: &mut Context<'_>,

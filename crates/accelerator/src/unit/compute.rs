@@ -146,9 +146,9 @@ impl Unit for Compute {
     }
 }
 
-/// What a unit did in a span that ends with the first of its flights, by cause. A cycle belongs to the flight
-/// whose operands enter the array: what the next one loads meanwhile is hidden behind it, and so
-/// is what still leaves of this one once the next one's operands enter.
+/// What a unit did in a span that ends with the first of its flights, by cause. A cycle belongs to
+/// the flight whose operands enter the array: what the next one loads meanwhile is hidden behind
+/// it, and so is what still leaves of this one once the next one's operands enter.
 fn account<'f>(
     flights: impl Iterator<Item = &'f Flight>,
     (from, to): (Cycle, Cycle),
@@ -186,8 +186,8 @@ fn account<'f>(
     parts
 }
 
-/// Tells the observer of each phase of each fold of a tile, from the cycle on up to which the unit was
-/// accounted for before it.
+/// Tells the observer of each phase of each fold of a tile, from the cycle on up to which the unit
+/// was accounted for before it.
 fn tell_folds<O: Observer>(
     unit: UnitId,
     flight: &Flight,

@@ -57,8 +57,8 @@ pub(crate) struct Dma {
     first: u64,
     /// Bytes in flight on each port.
     in_flight: Vec<Bytes>,
-    /// What the mean time of data on the memory's buses was where the side's account ended; `None` for
-    /// a memory of one channel.
+    /// What the mean time of data on the memory's buses was where the side's account ended; `None`
+    /// for a memory of one channel.
     mean_data_time: Option<Cycle>,
     /// What explains the time that nothing else does.
     remainder: Cause,
@@ -106,8 +106,8 @@ struct Cursor {
 }
 
 impl Cursor {
-    /// An even part of a region for each port. Parts are cut between two accesses, so that no access is
-    /// made twice.
+    /// An even part of a region for each port. Parts are cut between two accesses, so that no
+    /// access is made twice.
     fn split(region: Region, ports: usize, access: u64) -> SmallVec<[Self; 1]> {
         let total = region.bytes().get();
         let row_bytes = region.row_bytes.get();
@@ -176,7 +176,8 @@ impl Dma {
         }
     }
 
-    /// Issues requests of the youngest transfer as far as the window has room; true if none is left.
+    /// Issues requests of the youngest transfer as far as the window has room; true if none is
+    /// left.
     fn issue_youngest<O: Observer>(
         &mut self,
         flights: &mut Flights<Transfer>,

@@ -70,8 +70,8 @@ pub(crate) trait Unit {
     ) {
     }
 
-    /// Whether another instruction may start now, as far as the unit itself goes. What is left to do
-    /// for the youngest before that is done here.
+    /// Whether another instruction may start now, as far as the unit itself goes. What is left to
+    /// do for the youngest before that is done here.
     fn may_start<O: Observer>(
         &mut self,
         _flights: &mut Flights<Self::State>,
@@ -94,8 +94,8 @@ pub(crate) trait Unit {
         context: &mut Context<'_>,
     ) -> Result<Self::State, MachineError>;
 
-    /// The edge of the unit's clock at which an instruction is complete; `None` if that is not known
-    /// yet, and the unit will be woken by whoever decides it.
+    /// The edge of the unit's clock at which an instruction is complete; `None` if that is not
+    /// known yet, and the unit will be woken by whoever decides it.
     fn end(state: &Self::State) -> Option<Cycle>;
 
     /// Says what the oldest instruction did, which is complete; `rest` is still in flight.
@@ -108,8 +108,8 @@ pub(crate) trait Unit {
         context: &mut Context<'_>,
     ) -> Retired;
 
-    /// Called when the observer has been told of a complete instruction, whose unit was accounted for
-    /// up to `from` before and is up to `to` now.
+    /// Called when the observer has been told of a complete instruction, whose unit was accounted
+    /// for up to `from` before and is up to `to` now.
     fn retired<O: Observer>(
         &mut self,
         _unit: UnitId,

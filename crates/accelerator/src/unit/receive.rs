@@ -59,8 +59,8 @@ impl Unit for Receive {
         } = tile(&flight.instruction);
         let state = &world.units[unit.index()];
         let (accounted, here) = (state.accounted, state.core);
-        // A sender that is not simulated does what this core does, by symmetry: this core's scratchpad
-        // is read in its place.
+        // A sender that is not simulated does what this core does, by symmetry: this core's
+        // scratchpad is read in its place.
         let sender = world.cores.iter().position(|core| core.id == from);
         let (moved, none) = (bytes.to_bits(), Bits::ZERO);
         let read = world.pad(sender.unwrap_or(here), scratchpad);

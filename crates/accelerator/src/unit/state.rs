@@ -1,4 +1,5 @@
-//! What a unit shows to the rest of the machine, and what it says of an instruction that is complete.
+//! What a unit shows to the rest of the machine, and what it says of an instruction that is
+//! complete.
 
 use std::collections::VecDeque;
 
@@ -22,8 +23,8 @@ pub(crate) struct UnitState {
     /// The units that sleep until this one has completed a number of instructions, each with that
     /// number.
     pub(crate) sleepers: Vec<(u64, UnitId)>,
-    /// The cycle of the reference clock at which the wait that this unit slept on ended; `None` if it
-    /// has not ended, or if the unit has taken note of it.
+    /// The cycle of the reference clock at which the wait that this unit slept on ended; `None` if
+    /// it has not ended, or if the unit has taken note of it.
     pub(crate) wait_ended_at: Option<Cycle>,
     /// Whether the unit sleeps because its queue is empty.
     pub(crate) is_starved: bool,

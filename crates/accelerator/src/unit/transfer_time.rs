@@ -9,9 +9,9 @@ use crate::unit::pipe::Parts;
 
 /// What is known of a transfer's time when it is complete, in cycles of the reference clock.
 ///
-/// The span is charged to what stood last between the data and the scratchpad, then to the busier of
-/// the memory channel that the last data came from and the port of the DMA that they passed, then to
-/// the other one. What neither explains is the latency of the memory.
+/// The span is charged to what stood last between the data and the scratchpad, then to the busier
+/// of the memory channel that the last data came from and the port of the DMA that they passed,
+/// then to the other one. What neither explains is the latency of the memory.
 #[derive(Clone, Debug)]
 pub(crate) struct TransferTime {
     /// What is split: from the end of the side's account to the end of the transfer.

@@ -179,8 +179,8 @@ impl Counters {
         problems
     }
 
-    /// Each rate adds up to what the tiles of its unit did; `tiles` has their MACs and bytes, by track.
-    /// `instants` says that some tiles have no slice, as they took no time.
+    /// Each rate adds up to what the tiles of its unit did; `tiles` has their MACs and bytes, by
+    /// track. `instants` says that some tiles have no slice, as they took no time.
     pub(super) fn compare(
         &self,
         tiles: &BTreeMap<Track, [u128; 2]>,

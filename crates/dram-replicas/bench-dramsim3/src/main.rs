@@ -1,9 +1,9 @@
 //! The real DRAMsim3 beside this crate's replica: same traces, same results, requests a second.
 //!
-//! `cargo run --release [REQUESTS [CONFIGURATION [FAMILY]]]` in this directory (needs cmake and a C++ compiler). Both get
-//! the same requests from memory, one tick after the other; times are processor time of the
-//! simulation alone, the best of three, each over enough runs for the system's clock. Memory is the
-//! most that a run of ours has allocated at once, the trace left out.
+//! `cargo run --release [REQUESTS [CONFIGURATION [FAMILY]]]` in this directory (needs cmake and a
+//! C++ compiler). Both get the same requests from memory, one tick after the other; times are
+//! processor time of the simulation alone, the best of three, each over enough runs for the
+//! system's clock. Memory is the most that a run of ours has allocated at once, the trace left out.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write as _;

@@ -172,8 +172,8 @@ fn waits(rules: &[Rule], commands: &[Command]) -> ([Waits; Kind::COUNT], u64) {
     (waits, four_activates)
 }
 
-/// For each kind, the banks that wait with a bank: those of its group where groups keep gates of the
-/// kind, else those of its rank.
+/// For each kind, the banks that wait with a bank: those of its group where groups keep gates of
+/// the kind, else those of its rank.
 fn behind(shape: Shape, waits: &[Waits], bank: usize) -> [u64; Kind::COUNT] {
     let kept_by_groups = |kind: Kind| {
         let mut all = waits.iter().flat_map(|waits| &waits.here);

@@ -1,9 +1,9 @@
 //! LPDDR5's subtleties: an activate in two halves, and a data clock that a CAS starts.
 //!
-//! While the second half of an activate is owed, no other activate begins. It goes when nothing else
-//! can, and before all else once it is due. A column command that finds the data clock standing lets
-//! a CAS go in its place; the next command is then its own, whatever else could go. Where that would
-//! take the last tick for a second half, the half goes instead of the CAS.
+//! While the second half of an activate is owed, no other activate begins. It goes when nothing
+//! else can, and before all else once it is due. A column command that finds the data clock
+//! standing lets a CAS go in its place; the next command is then its own, whatever else could go.
+//! Where that would take the last tick for a second half, the half goes instead of the CAS.
 
 use dram::command::Command;
 

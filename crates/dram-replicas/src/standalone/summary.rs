@@ -102,9 +102,9 @@ pub struct Outcome {
 pub(super) const CONFIGURATION: &str = "# dram=";
 
 impl Outcome {
-    /// The commands as a trace: channels one after the other, each under a line that names it. Where
-    /// the configuration is not a shipped one, the first line holds it, so that the commands can be
-    /// checked under the rules that they were given by.
+    /// The commands as a trace: channels one after the other, each under a line that names it.
+    /// Where the configuration is not a shipped one, the first line holds it, so that the commands
+    /// can be checked under the rules that they were given by.
     ///
     /// # Panics
     /// Never: a configuration is plain data.

@@ -3,10 +3,10 @@
 //! It knows the device (shape, constraint table, buses, refresh), and nothing of any controller:
 //! it keeps the times of past commands and looks every rule up again for every command.
 //!
-//! Rules: a place that the device has; bank states (activate only a closed bank, columns only of the open row, refresh only
-//! closed banks); every line of the constraint table; one command a bus and cycle; bursts never
-//! overlap on the data bus; refresh neither forgotten nor postponed too often; LPDDR5's second
-//! activate and its data clock.
+//! Rules: a place that the device has; bank states (activate only a closed bank, columns only of
+//! the open row, refresh only closed banks); every line of the constraint table; one command a bus
+//! and cycle; bursts never overlap on the data bus; refresh neither forgotten nor postponed too
+//! often; LPDDR5's second activate and its data clock.
 
 mod protocol;
 
@@ -83,8 +83,8 @@ impl Checker {
         self.commands
     }
 
-    /// Passes over cycles in which nothing but refresh went, each in its time: what comes next counts
-    /// from there.
+    /// Passes over cycles in which nothing but refresh went, each in its time: what comes next
+    /// counts from there.
     pub fn pass_over(&mut self, cycles: u64) {
         for refreshed in &mut self.refreshed {
             *refreshed += cycles;

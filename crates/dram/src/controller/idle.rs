@@ -1,8 +1,8 @@
 //! Long idle stretches: their refreshes are counted, not given one by one.
 //!
-//! A channel that nothing is asked of does nothing but refresh. Once its banks are closed and all that
-//! earlier work demanded is past, each period, in which every set of banks has all its turns once, is
-//! like the one before: what one period does is done again in each that follows.
+//! A channel that nothing is asked of does nothing but refresh. Once its banks are closed and all
+//! that earlier work demanded is past, each period, in which every set of banks has all its turns
+//! once, is like the one before: what one period does is done again in each that follows.
 
 use super::refresh::RefreshState;
 use super::{Controller, Log};
@@ -64,7 +64,8 @@ impl Controller {
         }
     }
 
-    /// Moves the channel on by periods that do what the last one did: before it, `counted` was counted.
+    /// Moves the channel on by periods that do what the last one did: before it, `counted` was
+    /// counted.
     fn skip(&mut self, periods: u64, period: u64, counted: &Counters) {
         let counters = &mut self.account.counters;
         counters.refreshes += periods * (counters.refreshes - counted.refreshes);

@@ -314,9 +314,9 @@ impl Controller {
         self.decided = now;
     }
 
-    /// Makes every decision before cycle `from` and, if there is no room for a request then, goes on
-    /// until there is. Returns the first cycle with room, the one after the command that made it; or
-    /// `None` if every decision before `limit` makes none.
+    /// Makes every decision before cycle `from` and, if there is no room for a request then, goes
+    /// on until there is. Returns the first cycle with room, the one after the command that made
+    /// it; or `None` if every decision before `limit` makes none.
     pub(crate) fn advance_to_room(&mut self, from: u64, limit: u64) -> Option<u64> {
         self.advance(from);
         if self.can_accept() {

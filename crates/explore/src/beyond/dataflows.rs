@@ -109,8 +109,8 @@ fn row(case: &Case, dataflow: &str, run: &RunRecord) -> Vec<Value> {
     ])
 }
 
-/// The fastest and the slowest dataflow of a case, in words, and all of them over the slowest; `None`
-/// where none can be run.
+/// The fastest and the slowest dataflow of a case, in words, and all of them over the slowest;
+/// `None` where none can be run.
 fn compared(case: &Case, answers: &[Answer]) -> Option<(String, Group)> {
     let ends = DATAFLOWS.iter().zip(answers);
     let ends: Vec<_> = ends

@@ -125,7 +125,8 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
 struct Told {
     real: Vec<(f64, f64)>,
     ideal: Vec<(f64, f64)>,
-    /// The least bandwidth at which memory decides less than half of the token, in gigabytes a second.
+    /// The least bandwidth at which memory decides less than half of the token, in gigabytes a
+    /// second.
     halves: Option<f64>,
     refused: Vec<String>,
 }

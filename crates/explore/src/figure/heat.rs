@@ -265,8 +265,8 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever else a map holds, what is slower is orange, what is faster blue, and neither is as
-        /// white as no change: a factor below 1 never looks like no gain.
+        /// Whatever else a map holds, what is slower is orange, what is faster blue, and neither is
+        /// as white as no change: a factor below 1 never looks like no gain.
         #[test]
         fn slower_faster_and_no_gain_are_three_grounds(
             factors in prop::collection::vec(0.01_f64..100.0, 1..8),

@@ -9,8 +9,8 @@ use super::kernels::{Kernel, KernelList, KernelWork};
 /// Checks that a machine can run every kernel of a list, without running any.
 ///
 /// # Errors
-/// The first that it cannot, at the field to change and in the file to change it in: the machine's, or
-/// (`Concern::Workload`) the list's.
+/// The first that it cannot, at the field to change and in the file to change it in: the machine's,
+/// or (`Concern::Workload`) the list's.
 pub fn fit(machine: &Machine, list: &KernelList) -> Result<(), (Concern, FieldError)> {
     one_core(machine).map_err(|error| (Concern::Machine, error))?;
     for (index, kernel) in list.kernels.iter().enumerate() {
@@ -44,8 +44,8 @@ fn one_core(machine: &Machine) -> Result<(), FieldError> {
     ))
 }
 
-/// Whether a machine can run a kernel; paths of the workload are those of the one that stands for the
-/// kernel.
+/// Whether a machine can run a kernel; paths of the workload are those of the one that stands for
+/// the kernel.
 fn kernel_fits(machine: &Machine, kernel: &Kernel) -> Result<(), (Concern, FieldError)> {
     match &kernel.work {
         KernelWork::Machine { workload, .. } => {

@@ -105,8 +105,8 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// An error at a field of the kernel's workload, as one at a field of the list: formats are said
-    /// for the whole list, all else is the work of this kernel, at its place in the list.
+    /// An error at a field of the kernel's workload, as one at a field of the list: formats are
+    /// said for the whole list, all else is the work of this kernel, at its place in the list.
     pub(super) fn field(&self, index: usize, error: FieldError) -> FieldError {
         let path = if error.path.starts_with("precision") {
             error.path.clone()

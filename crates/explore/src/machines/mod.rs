@@ -1,8 +1,8 @@
 //! Predictions: how long a model or a list of kernels takes on a machine, with the serial work
 //! around it.
 //!
-//! A [`KernelsFile`] lists the matrix products, vector work and all-reduces that a program starts one
-//! by one; [`resolve`] checks it, [`fit`] holds it against a machine without running it, and
+//! A [`KernelsFile`] lists the matrix products, vector work and all-reduces that a program starts
+//! one by one; [`resolve`] checks it, [`fit`] holds it against a machine without running it, and
 //! [`predict`] runs it. The form of the file stands in the crate's README.
 
 mod fit;

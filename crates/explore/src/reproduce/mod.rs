@@ -23,8 +23,8 @@ pub use resimulated::{Resimulated, SpeedupPoint};
 /// All results: numbers first, figures and page made of them.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reproduction {
-    /// Whether the chapters beyond the published account ran whole models (`full`) or shortened ones
-    /// (`quick`).
+    /// Whether the chapters beyond the published account ran whole models (`full`) or shortened
+    /// ones (`quick`).
     pub extent: Extent,
     /// Contexts of the grid.
     pub contexts: &'static [u64],

@@ -3,7 +3,8 @@
 //! The part is made faster by giving the operators that it serves an array of their own whose clock
 //! (or width) is S times what it was. Everything else stays: memory, scratchpads and their ports,
 //! the vector unit, the other arrays. So what the law calls "made S times faster" is only the
-//! arithmetic, and where the machine falls behind the law, the [`gap`](Gap) tells what held it back.
+//! arithmetic, and where the machine falls behind the law, the [`gap`](Gap) tells what held it
+//! back.
 
 mod chart;
 mod gap;

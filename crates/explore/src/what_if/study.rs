@@ -182,8 +182,8 @@ pub fn study(
     })
 }
 
-/// All that is asked: the array split and nothing faster, each part at each speedup, and the baseline
-/// at other contexts.
+/// All that is asked: the array split and nothing faster, each part at each speedup, and the
+/// baseline at other contexts.
 fn questions(workload: &Workload, speedups: &[Speedup]) -> Vec<Question> {
     let one = Speedup::new(1.0).expect("1 is a speedup");
     let mut questions = vec![Question::Faster(Part::MatMulFree, one)];

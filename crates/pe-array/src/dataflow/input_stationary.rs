@@ -1,5 +1,5 @@
-//! Input stationary: a tile of A stays in the PEs, B streams, and sums leave. It is weight stationary
-//! with the roles of the operands exchanged, so the fold law is the same.
+//! Input stationary: a tile of A stays in the PEs, B streams, and sums leave. It is weight
+//! stationary with the roles of the operands exchanged, so the fold law is the same.
 
 use super::{Mapping, Operand, Passes, Spatial, weight_stationary};
 

@@ -1,5 +1,6 @@
-//! The dataflows: what each maps to rows, columns and time, what stays in the array, how often operands
-//! pass the ports, and what holds the next fold back. Each has a file of its own, which holds all of it.
+//! The dataflows: what each maps to rows, columns and time, what stays in the array, how often
+//! operands pass the ports, and what holds the next fold back. Each has a file of its own, which
+//! holds all of it.
 
 mod input_stationary;
 mod output_stationary;
@@ -66,7 +67,8 @@ pub struct Mapping {
     pub stays: Operand,
     /// The operand that enters from the west, row by row.
     pub west: Operand,
-    /// The operand that enters from the north: with each step, or, where it stays, before the first.
+    /// The operand that enters from the north: with each step, or, where it stays, before the
+    /// first.
     pub north: Operand,
     /// The matrices of which each step moves an element from register to register of a PE.
     pub moves: &'static [Operand],
@@ -88,8 +90,8 @@ impl Mapping {
         }
     }
 
-    /// Rows and columns of the array that a GEMM spreads over, and the steps that it streams; `k` is
-    /// counted in steps.
+    /// Rows and columns of the array that a GEMM spreads over, and the steps that it streams; `k`
+    /// is counted in steps.
     #[must_use]
     pub fn spatial(&self, dimensions: Dimensions) -> Spatial {
         (self.spatial)(dimensions)

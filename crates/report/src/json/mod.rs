@@ -1,7 +1,7 @@
 //! The JSON document of a run: simulated facts only, so that the same run gives the same bytes.
 //!
-//! The types of this module are views: they give the fields of a [`RunRecord`] their names and order
-//! in the document, which the crate's README describes.
+//! The types of this module are views: they give the fields of a [`RunRecord`] their names and
+//! order in the document, which the crate's README describes.
 
 mod energy;
 mod law;

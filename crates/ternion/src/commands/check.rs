@@ -21,9 +21,9 @@ use crate::shipped::ALL;
 /// Check machine, workload and technology files, and lists of kernels, without running them
 ///
 /// Reads each file, checks names, units and values, and prints one line for each file that can be
-/// run; of a workload also the shape of its model and its formats. Every file is checked; if any cannot
-/// be run, the exit code is 2. One machine and one workload (or list of kernels) are checked together,
-/// too: whether the machine can run it.
+/// run; of a workload also the shape of its model and its formats. Every file is checked; if any
+/// cannot be run, the exit code is 2. One machine and one workload (or list of kernels) are checked
+/// together, too: whether the machine can run it.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

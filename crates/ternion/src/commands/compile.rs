@@ -21,8 +21,8 @@ use crate::output::{self, tell};
 
 /// Compile a workload for a machine and show the program, without running it
 ///
-/// For each operator: the unit that works on it, its tiles, multiply-accumulates, bytes moved beside
-/// the least that must move, what the scratchpads hold meanwhile, and what it waits for.
+/// For each operator: the unit that works on it, its tiles, multiply-accumulates, bytes moved
+/// beside the least that must move, what the scratchpads hold meanwhile, and what it waits for.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -83,7 +83,8 @@ pub(crate) fn run(args: &Args, workload: Document) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks that a machine can run every kernel of a list: if not, at the field that is to be changed.
+/// Checks that a machine can run every kernel of a list: if not, at the field that is to be
+/// changed.
 pub(crate) fn fit<T>(
     machine: &Machine,
     list: &KernelList,

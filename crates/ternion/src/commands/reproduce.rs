@@ -19,15 +19,15 @@ use crate::progress::Bar;
 /// What can 1-bit weights buy, on which model, at which context, on which machine?
 ///
 /// Runs the GPT-2, OPT and LLaMA families at contexts from 128 to 4096 on the published edge and
-/// cloud machines, compares with the published figures, and writes tables (CSV, JSON), figures (SVG,
-/// PNG) and a report (REPORT.md, index.html) into a folder.
+/// cloud machines, compares with the published figures, and writes tables (CSV, JSON), figures
+/// (SVG, PNG) and a report (REPORT.md, index.html) into a folder.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Folder for what is written; made if it is not there
     #[arg(long, value_name = "DIR", default_value = "reproduction")]
     out: PathBuf,
-    /// Ask the smallest model of each family at two contexts, and beyond that models shortened to two
-    /// blocks, which are named so: the form of the report in a moment, not its numbers
+    /// Ask the smallest model of each family at two contexts, and beyond that models shortened to
+    /// two blocks, which are named so: the form of the report in a moment, not its numbers
     #[arg(long)]
     quick: bool,
 }

@@ -19,8 +19,8 @@ use crate::progress::Bar;
 /// Run a workload on a machine and tell where the cycles went
 ///
 /// Without --hw and --workload: a ternary model's decode step on the edge machine with two arrays,
-/// and, if nothing is changed either, its trace under traces/. A workload may be a list of kernels: each is run by itself, and
-/// the report tells of each.
+/// and, if nothing is changed either, its trace under traces/. A workload may be a list of kernels:
+/// each is run by itself, and the report tells of each.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

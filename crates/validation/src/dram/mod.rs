@@ -1,9 +1,9 @@
 //! The replicas of DRAM controllers beside golden results of DRAMsim3 and Ramulator 2.
 //!
-//! Such results are `golden.csv` (a row a run), `timings.csv` (the parameters of each configuration)
-//! and `cmdtrace/` (whole command traces of some runs); those that the project ships are part of the
-//! program. Each run's requests are generated again, and every column that a policy determines is
-//! compared.
+//! Such results are `golden.csv` (a row a run), `timings.csv` (the parameters of each
+//! configuration) and `cmdtrace/` (whole command traces of some runs); those that the project ships
+//! are part of the program. Each run's requests are generated again, and every column that a policy
+//! determines is compared.
 
 mod columns;
 mod golden;
@@ -137,7 +137,8 @@ fn traces_by_run(traces: &[(String, String)]) -> BTreeMap<&str, Traces<'_>> {
     by_run
 }
 
-/// A row compared, and the commands of our run, a list for each channel; empty unless they were kept.
+/// A row compared, and the commands of our run, a list for each channel; empty unless they were
+/// kept.
 struct Compared {
     report: RowReport,
     commands: Vec<Vec<Issued>>,

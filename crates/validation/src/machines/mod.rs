@@ -1,8 +1,9 @@
 //! Published machines, predicted: real boards, chips and RTL, described as machine files, run
 //! through the same compiler and machine as everything else, and set beside what was measured.
 //!
-//! A golden file ([`parse`]) names a machine, a workload or list of kernels, and a published value a
-//! line; [`compare`] gives prediction, ratio and verdict. The crate's README tells the form of the file.
+//! A golden file ([`parse`]) names a machine, a workload or list of kernels, and a published value
+//! a line; [`compare`] gives prediction, ratio and verdict. The crate's README tells the form of
+//! the file.
 
 mod golden;
 mod table;

@@ -1,9 +1,9 @@
 //! The laws against RTL.
 //!
-//! The project's own systolic array, in SystemVerilog (`crates/validation/rtl`), runs GEMMs; the laws say when
-//! each fold's first operand enters, when its last sum is complete and when its last result is out,
-//! and the functional arithmetic says what the results are. [`Case::expect`] is the one side,
-//! [`Answer`] the other.
+//! The project's own systolic array, in SystemVerilog (`crates/validation/rtl`), runs GEMMs; the
+//! laws say when each fold's first operand enters, when its last sum is complete and when its last
+//! result is out, and the functional arithmetic says what the results are. [`Case::expect`] is the
+//! one side, [`Answer`] the other.
 //!
 //! ```text
 //!   Case ──► law, arithmetic ──► Answer ──┐

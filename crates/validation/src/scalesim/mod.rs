@@ -7,8 +7,8 @@
 //! ```
 //!
 //! All functions take the text of a file and know nothing of paths. A [`ReadError`] names line and
-//! column of the tool's own files, which have forms of their own; golden rows are a table as all others
-//! here. Where the tool and hardware differ stands in the README of `pe-array`.
+//! column of the tool's own files, which have forms of their own; golden rows are a table as all
+//! others here. Where the tool and hardware differ stands in the README of `pe-array`.
 
 mod cfg;
 mod figures;

@@ -29,8 +29,8 @@ pub use golden::{App, Counters, SHIPPED, parse};
 pub const TPU_MACHINE: &str = "tpu-v1";
 
 /// Fields of the machine that no source gives and that were chosen with the counters in sight, each
-/// with a value that was not: that of the other shipped machines (`map`), the default (`window`), and
-/// what the latency of the memory needs (`requests_in_flight`).
+/// with a value that was not: that of the other shipped machines (`map`), the default (`window`),
+/// and what the latency of the memory needs (`requests_in_flight`).
 pub const CHOSEN: [(&str, &str); 3] = [
     ("memory.map", "\"rorabachbgco\""),
     ("memory.policy.window", "12"),

@@ -85,8 +85,8 @@ impl CoreProgram {
         self.layout.kept = best.addresses;
     }
 
-    /// The matrices of which keeping saves loads: first those whose bytes would be loaded most often,
-    /// then the larger ones.
+    /// The matrices of which keeping saves loads: first those whose bytes would be loaded most
+    /// often, then the larger ones.
     fn matrices_worth_keeping(&self, warm: bool) -> Vec<Matrix> {
         let (passes, with_head) = (self.passes.count(), self.passes.with_head());
         let matrices = self.layout.matrices().map(|(name, region)| {
@@ -159,9 +159,9 @@ struct ResidencyOption {
 }
 
 impl ResidencyOption {
-    /// The best of some options: of those whose time is within [`COST_PER_TIE`] of the least, the one
-    /// that keeps most bytes. It leaves a quarter of the scratchpad to the tiles of other matrices, unless
-    /// that costs time.
+    /// The best of some options: of those whose time is within [`COST_PER_TIE`] of the least, the
+    /// one that keeps most bytes. It leaves a quarter of the scratchpad to the tiles of other
+    /// matrices, unless that costs time.
     fn best(choices: Vec<Self>) -> Self {
         let least = choices
             .iter()

@@ -27,8 +27,8 @@ pub(crate) enum Key {
         step: u32,
         from: u64,
     },
-    /// A piece of what a rank of a stage hands on to the next stage is there, counted from the start
-    /// of the run.
+    /// A piece of what a rank of a stage hands on to the next stage is there, counted from the
+    /// start of the run.
     Handed { piece: u64, stage: u64, rank: u64 },
     /// It has been read.
     Taken { piece: u64, stage: u64, rank: u64 },

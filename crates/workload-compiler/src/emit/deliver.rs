@@ -31,7 +31,8 @@ impl Context {
         let loaded = operand.and_then(|operand| operand.buffer);
         let mut staged = None;
         match chip {
-            // A residual on chip is updated where it is; what is overwritten holds its bytes already.
+            // A residual on chip is updated where it is; what is overwritten holds its bytes
+            // already.
             Some(_) if operand_tensor == Some(out) || self.tensors[out.0].is_full(bytes) => {
                 step.overwrites.merge(&self.tensors[out.0].users);
             }

@@ -149,9 +149,9 @@ impl Step {
         self
     }
 
-    /// Comes after these instructions: those of other units are complete by then, of those of its own
-    /// it is enough that they have begun. An array adds to its own sums in order, however closely
-    /// its instructions follow one another.
+    /// Comes after these instructions: those of other units are complete by then, of those of its
+    /// own it is enough that they have begun. An array adds to its own sums in order, however
+    /// closely its instructions follow one another.
     pub(crate) fn in_order_after(mut self, after: &After) -> Self {
         for stamp in after.stamps().filter(|(unit, _)| *unit != self.unit) {
             self.data.add(stamp);
@@ -478,8 +478,8 @@ impl Emitter {
         stamp
     }
 
-    /// Gives a buffer back with the last instruction that was appended; whatever has taken its bytes
-    /// has started by then, though it be on another of several arrays.
+    /// Gives a buffer back with the last instruction that was appended; whatever has taken its
+    /// bytes has started by then, though it be on another of several arrays.
     pub(crate) fn give_with_last(&mut self, buffer: Buffer) {
         if buffer.bytes == 0 {
             return;

@@ -2,8 +2,8 @@
 //!
 //! Each core emits its own side. What a move needs of the other side (when the data are there, when
 //! they have been read) stands on the board, or will: until then the core is asked again later.
-//! Over links a receiver pulls from the sender's scratchpad; on one chip the sender stores to memory and
-//! the receiver loads from there.
+//! Over links a receiver pulls from the sender's scratchpad; on one chip the sender stores to
+//! memory and the receiver loads from there.
 
 use std::ops::Range;
 use std::task::Poll;

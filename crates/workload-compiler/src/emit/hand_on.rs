@@ -16,7 +16,8 @@ use crate::graph::{Exchange, Slot};
 const THANKS: Bytes = Bytes(8);
 
 impl ExchangeRun {
-    /// Says where the next rows are to be had; then waits for thanks, where they lie in a scratchpad.
+    /// Says where the next rows are to be had; then waits for thanks, where they lie in a
+    /// scratchpad.
     pub(super) fn hand_on(&mut self, context: &mut Context) -> Poll<bool> {
         if let Some(buffer) = self.handed.take() {
             return self.thanked(context, buffer);

@@ -1,9 +1,9 @@
 //! Weights that stay on chip from pass to pass.
 //!
 //! Their bytes are set aside for the whole run and lent to nobody else: the first instruction that
-//! loads (or, where they are there already, uses) a matrix takes its share, and the last that uses it
-//! in the last pass gives all of it back. So the claims of a program prove its capacity with them as
-//! without.
+//! loads (or, where they are there already, uses) a matrix takes its share, and the last that uses
+//! it in the last pass gives all of it back. So the claims of a program prove its capacity with
+//! them as without.
 
 use std::collections::BTreeMap;
 

@@ -33,8 +33,8 @@ pub(crate) struct ExchangeStage {
 }
 
 impl ExchangeStage {
-    /// Bytes of activations that so many rows take, beside what the tensor itself holds on chip: the
-    /// rows, and what comes to them.
+    /// Bytes of activations that so many rows take, beside what the tensor itself holds on chip:
+    /// the rows, and what comes to them.
     pub(crate) fn bytes(&self, rows: u64, tensors: &[Tensor]) -> u64 {
         let row = |id: TensorId| (tensors[id.0].width * tensors[id.0].bits).div_ceil(8);
         rows * match self.exchange {

@@ -17,8 +17,8 @@ pub(crate) struct Mask {
 }
 
 impl Mask {
-    /// The keys that a block of queries is computed against. Where blocks of so many keys are shared
-    /// with other queries, these are whole blocks from `from` on.
+    /// The keys that a block of queries is computed against. Where blocks of so many keys are
+    /// shared with other queries, these are whole blocks from `from` on.
     pub(crate) fn keys(&self, queries: &Range<u64>, shared_block: Option<u64>) -> Range<u64> {
         if !self.skips {
             return self.from..self.to;

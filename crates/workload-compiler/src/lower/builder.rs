@@ -117,8 +117,8 @@ impl<'a> Builder<'a> {
         Ok(id)
     }
 
-    /// Checks that the accumulators of all arrays that share an operation hold a sum of `k` products,
-    /// however it is cut: parts of it are added up in the same format.
+    /// Checks that the accumulators of all arrays that share an operation hold a sum of `k`
+    /// products, however it is cut: parts of it are added up in the same format.
     fn check_sums(
         &self,
         operation: OperationId,

@@ -50,8 +50,8 @@ impl Builder<'_> {
             let steps = 2 * self.shard.ways;
             let bytes = stage.bytes(rows, &self.graph.tensors);
             let part = (bytes + self.shard.ways).next_multiple_of(self.layout.access());
-            // Each part is sent twice at most around a ring; down a tree the whole is, at each step. Two
-            // blocks are under way.
+            // Each part is sent twice at most around a ring; down a tree the whole is, at each
+            // step. Two blocks are under way.
             let block = match self.shard.algorithm {
                 Algorithm::Ring => 2 * part + steps * self.layout.access(),
                 Algorithm::Tree => steps * (part + self.layout.access()),

@@ -32,8 +32,8 @@ struct Arrival {
     quantised: bool,
 }
 
-/// The family's array, checked against the formats of its operands: the first that serves the family
-/// and computes with them.
+/// The family's array, checked against the formats of its operands: the first that serves the
+/// family and computes with them.
 pub(crate) fn operands(
     workload: &Workload,
     target: &Target,
@@ -73,7 +73,8 @@ fn operand(workload: &Workload, family: Family) -> (&'static str, Format) {
     }
 }
 
-/// The first array that serves a family and computes with its operands, and how vectors arrive there.
+/// The first array that serves a family and computes with its operands, and how vectors arrive
+/// there.
 fn computing(
     workload: &Workload,
     target: &Target,
@@ -130,8 +131,8 @@ fn computing(
     })
 }
 
-/// What the PEs of an array multiply: `8-bit integers`, `BF16 numbers`; by ternary and binary weights
-/// alone, where their weights are narrower than their activations.
+/// What the PEs of an array multiply: `8-bit integers`, `BF16 numbers`; by ternary and binary
+/// weights alone, where their weights are narrower than their activations.
 fn computes(array: &ArrayTarget) -> String {
     let (activation, weight) = (array.activation.get(), array.weight.get());
     match array.numbers {
@@ -151,8 +152,8 @@ fn multiplies(array: &ArrayTarget, format: Format, family: Family) -> bool {
     narrow_enough && array.numbers.take(format.numbers())
 }
 
-/// How vectors of a format reach an array that multiplies them by operands of another; `None` if the
-/// array's PEs cannot compute with what would arrive.
+/// How vectors of a format reach an array that multiplies them by operands of another; `None` if
+/// the array's PEs cannot compute with what would arrive.
 fn activations(
     array: &ArrayTarget,
     family: Family,

@@ -1,8 +1,8 @@
 //! How large a model may be.
 //!
-//! Each number of a model is bounded where it is read, so that no product of them leaves 64 bits later:
-//! with dimensions of at most 2^24 and 2^50 weights in all, sizes in bits stay below 2^60. The bounds
-//! are far above every model that is known.
+//! Each number of a model is bounded where it is read, so that no product of them leaves 64 bits
+//! later: with dimensions of at most 2^24 and 2^50 weights in all, sizes in bits stay below 2^60.
+//! The bounds are far above every model that is known.
 
 use config::FieldError;
 
@@ -83,8 +83,8 @@ pub(super) fn products(model: &Model) -> Result<(), FieldError> {
     }
 }
 
-/// Checks what a pass of so many tokens over all sequences, the longest context of which is `context`,
-/// makes of a model.
+/// Checks what a pass of so many tokens over all sequences, the longest context of which is
+/// `context`, makes of a model.
 pub(crate) fn pass(model: &Model, tokens: u64, context: u64) -> Result<(), FieldError> {
     let widest = match &model.mixer {
         Mixer::Dense(layers) => {

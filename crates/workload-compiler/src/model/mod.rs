@@ -179,8 +179,8 @@ pub struct Model {
     pub sliding_window: Option<u64>,
     /// With a sliding window: every n-th layer is global; `None` or 0: none is.
     pub global_every: Option<u64>,
-    /// With a sliding window: further layers that are global, in order. Empty where `global_every` says
-    /// it all.
+    /// With a sliding window: further layers that are global, in order. Empty where `global_every`
+    /// says it all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub global_layers: Vec<u64>,
     /// Layers that do not rotate queries and keys, in order (SmolLM3).

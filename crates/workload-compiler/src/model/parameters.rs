@@ -4,8 +4,8 @@ use super::hugging_face::family;
 use super::{FeedForward, Mixer, Model, Norm, NormPlacement, Position};
 
 impl Model {
-    /// All parameters: weights, biases, norms and learned positions, as the published models count them.
-    /// `None` past 64 bits.
+    /// All parameters: weights, biases, norms and learned positions, as the published models count
+    /// them. `None` past 64 bits.
     #[must_use]
     pub fn parameters(&self) -> Option<u64> {
         let weights = self.weights()?;

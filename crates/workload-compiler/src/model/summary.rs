@@ -3,8 +3,8 @@
 use super::{Mixer, Model};
 
 impl Model {
-    /// The shape and the number of parameters in one line: "gpt2: 12 layers, width 768, 12 heads (12 KV)
-    /// of 64, FFN 3072, vocabulary 50257, 124 M parameters".
+    /// The shape and the number of parameters in one line: "gpt2: 12 layers, width 768, 12 heads
+    /// (12 KV) of 64, FFN 3072, vocabulary 50257, 124 M parameters".
     #[must_use]
     pub fn summary(&self) -> String {
         let mut parts = Vec::new();

@@ -309,8 +309,8 @@ impl AttentionProblem {
             makespan(&work)
         };
         if plan.pipelined || plan.lanes > 1 {
-            // Scores of the next block are computed while softmax is at the present ones; else array
-            // and vector unit take turns.
+            // Scores of the next block are computed while softmax is at the present ones; else
+            // array and vector unit take turns.
             cost.results = u64::MAX;
         }
         // Other arrays work beside it from its first whole rows on.

@@ -1,5 +1,6 @@
 //! Compulsory bytes of activations: what no scratchpad holds is read and written once at least, by
-//! the operations that must move it. (Weights, caches and tables are charged when they are lowered.)
+//! the operations that must move it. (Weights, caches and tables are charged when they are
+//! lowered.)
 
 use quantities::Bytes;
 use tile_program::OperationId;

@@ -35,7 +35,8 @@ pub(crate) struct SectionProblem {
     pub(crate) parts: u64,
     /// Parts whose weights are loaded; those of the others are on chip.
     pub(crate) streamed: u64,
-    /// What moves to or from main memory with each tile of C: bits of an element, columns of a strip.
+    /// What moves to or from main memory with each tile of C: bits of an element, columns of a
+    /// strip.
     pub(crate) passing: Vec<(u64, u64)>,
     /// Bits an element of the tile that passes through the activation scratchpad.
     pub(crate) staging_bits: u64,
@@ -366,8 +367,8 @@ impl GemmProblem {
         let bytes = a
             .saturating_add(self.bytes_of_b(section, shape))
             .saturating_add(self.passing_bytes(section, n));
-        // Where a memory without limits feeds a scratchpad without limits, there is nothing to overlap,
-        // and every further tile is but one more to run.
+        // Where a memory without limits feeds a scratchpad without limits, there is nothing to
+        // overlap, and every further tile is but one more to run.
         let free = self.weights >= UNLIMITED && target.laws.memory(Bytes(UNLIMITED)) == 0;
         let array = self.array_cycles(section, shape, n, clockwork);
         Columns {

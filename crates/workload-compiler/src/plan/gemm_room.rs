@@ -46,8 +46,8 @@ impl GemmProblem {
         once.saturating_mul(self.passes_of_b(shape))
     }
 
-    /// Bytes of results, and of what is added to them, that move in tiles of so many columns: what a
-    /// tile has of a row of a strip is widened to whole accesses.
+    /// Bytes of results, and of what is added to them, that move in tiles of so many columns: what
+    /// a tile has of a row of a strip is widened to whole accesses.
     pub(super) fn passing_bytes(&self, section: &SectionProblem, n: u64) -> u64 {
         let row =
             |columns: u64, bits: u64| (columns * bits).div_ceil(8).next_multiple_of(self.access);

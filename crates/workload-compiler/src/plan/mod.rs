@@ -230,9 +230,9 @@ impl PassPlan {
         self.push(Stage::Gemm(stage), StagePlan::Gemm(plan));
     }
 
-    /// About the cycles of its GEMMs and its attention: no more than they take one after another, and
-    /// no less than the busiest kind of unit over all of them, since memory runs ahead of the arrays
-    /// from stage to stage as far as there is room. The mean of both.
+    /// About the cycles of its GEMMs and its attention: no more than they take one after another,
+    /// and no less than the busiest kind of unit over all of them, since memory runs ahead of the
+    /// arrays from stage to stage as far as there is room. The mean of both.
     pub(crate) fn cycles(&self) -> u64 {
         let costs = self.plans.iter().filter_map(|plan| match plan {
             StagePlan::Gemm(plan) => Some(plan.cost),

@@ -2,8 +2,8 @@
 //!
 //! A tensor that stays is held from the stage that makes it to the last that reads it. Half of the
 //! activation scratchpad may be held so; the other half is for what streams. New keys and values
-//! may stay beside the streams of weights, in a quarter of their scratchpad. Where the smallest tile
-//! of some stage does not fit beside what is held, nothing stays but what must.
+//! may stay beside the streams of weights, in a quarter of their scratchpad. Where the smallest
+//! tile of some stage does not fit beside what is held, nothing stays but what must.
 
 use quantities::Bytes;
 use tile_program::{ScratchpadId, Target};

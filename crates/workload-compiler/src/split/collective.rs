@@ -1,9 +1,10 @@
 //! Collectives as moves: who sends which part to whom, step by step.
 //!
-//! What is reduced or gathered is cut into as many parts as there are ranks. Ring: each rank talks to the
-//! next one only; an all-reduce moves 2 (n - 1) / n of the data in 2 (n - 1) steps (Patarasuk and Yuan,
-//! "Bandwidth optimal all-reduce algorithms", JPDC 2009). Tree: halves of the ranks meet in pairs, and
-//! the result goes back the same way: 2 ⌈log2 n⌉ steps, all of the data in each.
+//! What is reduced or gathered is cut into as many parts as there are ranks. Ring: each rank talks
+//! to the next one only; an all-reduce moves 2 (n - 1) / n of the data in 2 (n - 1) steps
+//! (Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms", JPDC 2009). Tree: halves of the
+//! ranks meet in pairs, and the result goes back the same way: 2 ⌈log2 n⌉ steps, all of the data in
+//! each.
 
 use std::ops::Range;
 
@@ -48,8 +49,8 @@ pub(crate) fn moves(algorithm: Algorithm, collective: Collective, ranks: u64) ->
     }
 }
 
-/// Each rank sends a part to the next, then what it has received, until all but its own have passed;
-/// rank r begins with part r + `lead`.
+/// Each rank sends a part to the next, then what it has received, until all but its own have
+/// passed; rank r begins with part r + `lead`.
 fn around(ranks: u64, lead: u64, from_step: u64, add: bool) -> Vec<Move> {
     let steps = 0..ranks - 1;
     let each = steps.flat_map(|step| (0..ranks).map(move |from| (step, from)));

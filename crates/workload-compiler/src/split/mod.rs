@@ -1,10 +1,10 @@
 //! How a model is split over the cores of a machine.
 //!
-//! Tensor parallelism (Shoeybi et al., "Megatron-LM", 2019): each core has a part of the heads and of the
-//! feed-forward network, all of the residual stream, and an all-reduce follows the output and the down
-//! projection. Pipeline parallelism: each group of cores has a part of the layers, and hands the
-//! residual stream on. The embedding table lies whole on each core that needs it; the LM head is split by
-//! vocabulary, and its results are gathered.
+//! Tensor parallelism (Shoeybi et al., "Megatron-LM", 2019): each core has a part of the heads and
+//! of the feed-forward network, all of the residual stream, and an all-reduce follows the output
+//! and the down projection. Pipeline parallelism: each group of cores has a part of the layers, and
+//! hands the residual stream on. The embedding table lies whole on each core that needs it; the LM
+//! head is split by vocabulary, and its results are gathered.
 
 mod check;
 mod collective;
@@ -125,8 +125,8 @@ impl Division {
 }
 
 /// Whether the ranks of each stage do the same in the same cycles: each alone on a chip, and each
-/// with a link of its own to whomever it sends to. Equal parts of equal chips then differ in nothing
-/// that time depends on.
+/// with a link of its own to whomever it sends to. Equal parts of equal chips then differ in
+/// nothing that time depends on.
 fn ranks_are_alike(platform: &Platform, ways: u64, stages: u64, algorithm: Algorithm) -> bool {
     let chips: BTreeSet<_> = platform.cores.iter().map(|core| core.chip).collect();
     if ways < 2 || algorithm != Algorithm::Ring || chips.len() != platform.cores.len() {

@@ -89,8 +89,8 @@ pub enum Fusion {
     None,
 }
 
-/// What a prefill does about keys that the mask hides from a whole block of queries: positions after
-/// its last one, and those that have left its sliding window.
+/// What a prefill does about keys that the mask hides from a whole block of queries: positions
+/// after its last one, and those that have left its sliding window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MaskedKeys {
     /// They are left out: the triangle, to within a block.
@@ -175,8 +175,8 @@ impl Workload {
         self.run.tokens() * self.batch
     }
 
-    /// The tokens that the run adds to its results, over the whole batch; `None` for dense layers by
-    /// themselves, whose results are no tokens.
+    /// The tokens that the run adds to its results, over the whole batch; `None` for dense layers
+    /// by themselves, whose results are no tokens.
     #[must_use]
     pub fn tokens_made(&self) -> Option<u64> {
         (!matches!(self.model.mixer, Mixer::Dense(_))).then(|| self.tokens())

@@ -113,8 +113,8 @@ fn refused(workload: Workload, target: &Target) -> Option<String> {
     }
 }
 
-/// Every format of weights, of attention and of vectors on every kind of PE, with work of the vector
-/// unit and without.
+/// Every format of weights, of attention and of vectors on every kind of PE, with work of the
+/// vector unit and without.
 #[test]
 fn an_array_computes_a_format_or_the_field_is_refused() {
     let base = single(16, [256, 512, 128], 16);

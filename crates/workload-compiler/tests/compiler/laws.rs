@@ -196,8 +196,8 @@ proptest! {
             }
             Err(CompileError::TileDoesNotFit { operation, scratchpad, needed, capacity }) => {
                 prop_assert!(needed > capacity, "{needed} of {capacity}");
-                // The remedy helps: with so much, that operation finds room there. (A later pass may
-                // need more.)
+                // The remedy helps: with so much, that operation finds room there. (A later pass
+                // may need more.)
                 let mut target = target;
                 target.scratchpads[scratchpad as usize].capacity = needed;
                 let again = compile(workload.clone(), &target);
@@ -274,8 +274,8 @@ prop_compose! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
-    /// The same of several cores, those that share a memory and those that exchange over links: what a
-    /// core reads of another's, it waits for.
+    /// The same of several cores, those that share a memory and those that exchange over links:
+    /// what a core reads of another's, it waits for.
     #[test]
     fn every_program_for_several_cores_is_sound(
         (workload, platform) in any_case().prop_flat_map(|(workload, target)| {

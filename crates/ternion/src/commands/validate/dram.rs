@@ -11,7 +11,8 @@ use crate::failure::Failure;
 /// DRAM controllers against DRAMsim3 and Ramulator 2, command by command
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A folder in the form of crates/validation/data/dram [default: the shipped results, which are built in]
+    /// A folder in the form of crates/validation/data/dram [default: the shipped results, which are
+    /// built in]
     #[arg(long, value_name = "DIR")]
     golden: Option<PathBuf>,
 }

@@ -19,8 +19,8 @@ use crate::unknown;
 /// Published machines, predicted: boards, chips and RTL beside what was measured on them
 ///
 /// Runs every machine and workload of the file through the same compiler and machine as every other
-/// run, and prints simulated beside published, with the ratio. Results whose machine was calibrated by
-/// them, or restates them, are marked and not counted as predictions. A file is a table of
+/// run, and prints simulated beside published, with the ratio. Results whose machine was calibrated
+/// by them, or restates them, are marked and not counted as predictions. A file is a table of
 /// comma-separated values with the columns machine, workload, set, quantity, of, published, unit,
 /// tolerance_percent, mark, kind, basis and note. The exit code is 1 if any result is beyond its
 /// tolerance.

@@ -12,7 +12,8 @@ use crate::input;
 /// PE arrays against SCALE-Sim's results, in the ScaleSim convention
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Results in the form of crates/validation/data/scalesim/golden.csv [default: the shipped ones]
+    /// Results in the form of crates/validation/data/scalesim/golden.csv [default: the shipped
+    /// ones]
     #[arg(long, value_name = "FILE")]
     golden: Option<PathBuf>,
 }

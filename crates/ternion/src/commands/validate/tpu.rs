@@ -15,12 +15,12 @@ use crate::load;
 /// The account of cycles against the hardware counters of Google's TPU v1
 ///
 /// Runs the dense layers of each application on the machine tpu-v1, through the same compiler and
-/// machine as every other run, and compares the shares of cycles in which the array is active, waits
-/// for weights, and shifts them in. Activations of 8 and of 16 bits are the two ends between which an
-/// application that mixes them lies: only where all have 8 bits are active and stall held by
-/// themselves, else their sum. Three fields of the machine are in no source and were chosen with the
-/// counters in sight; what other values of them give is printed beside. A file is a table of comma-separated values in the form of
-/// crates/validation/data/tpu-v1/apps.csv.
+/// machine as every other run, and compares the shares of cycles in which the array is active,
+/// waits for weights, and shifts them in. Activations of 8 and of 16 bits are the two ends between
+/// which an application that mixes them lies: only where all have 8 bits are active and stall held
+/// by themselves, else their sum. Three fields of the machine are in no source and were chosen with
+/// the counters in sight; what other values of them give is printed beside. A file is a table of
+/// comma-separated values in the form of crates/validation/data/tpu-v1/apps.csv.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Counters to compare with [default: the published ones, which are built in]

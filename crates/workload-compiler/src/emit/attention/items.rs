@@ -92,8 +92,8 @@ impl Items {
         self.batch * self.head_blocks() * self.query_blocks() * keys
     }
 
-    /// The first item of a unit: heads turn first, so that rows of the context are whole early; then
-    /// blocks of queries, then sequences.
+    /// The first item of a unit: heads turn first, so that rows of the context are whole early;
+    /// then blocks of queries, then sequences.
     pub(super) fn first(&self, unit: u64) -> Item {
         let (block, head) = (unit / self.head_blocks(), unit % self.head_blocks());
         let (sequence, block) = (block / self.blocks_apart(), block % self.blocks_apart());

@@ -1,10 +1,10 @@
 //! Attention, item by item.
 //!
 //! An item is a block of queries of some heads of a sequence against all keys (whole rows) or one
-//! block of keys (online). Its scores go through softmax; its context is summed up over the items of
-//! the block of queries. With pipelining the next item's scores stand before this item's context in
-//! program order, so that the array has work while the vector unit does softmax. Arrays that share
-//! the work each have items of their own.
+//! block of keys (online). Its scores go through softmax; its context is summed up over the items
+//! of the block of queries. With pipelining the next item's scores stand before this item's context
+//! in program order, so that the array has work while the vector unit does softmax. Arrays that
+//! share the work each have items of their own.
 
 mod items;
 mod layer;

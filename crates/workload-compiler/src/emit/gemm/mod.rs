@@ -177,9 +177,9 @@ impl GemmRun {
         }
     }
 
-    /// The entry of the next block is run while the present one is in the array: behind what follows
-    /// on the block's first tile, which else would wait for it, but before that if there is no other
-    /// tile.
+    /// The entry of the next block is run while the present one is in the array: behind what
+    /// follows on the block's first tile, which else would wait for it, but before that if there is
+    /// no other tile.
     fn look_ahead(&mut self, context: &mut Context, tile: &Tile) {
         let row = tile.rows.end;
         let ahead = self.plan.double && self.a_stays() && !self.stage.prologue.is_empty();

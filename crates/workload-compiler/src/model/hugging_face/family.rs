@@ -74,8 +74,8 @@ const DRAFTS: [&str; 6] = ["eagle", "medusa", "draft", "speculat", "mtp", "hydra
 /// Checks what the file says its classes are.
 ///
 /// # Errors
-/// At `architectures`, if a class is a draft model or has another head than that of a language model.
-/// A class of another name is warned about.
+/// At `architectures`, if a class is a draft model or has another head than that of a language
+/// model. A class of another name is warned about.
 pub(super) fn check_classes(
     object: &Object<'_>,
     family: &Family,

@@ -1,5 +1,5 @@
-//! The keys of a `config.json`, by name: which are read, which change nothing, and which make the model
-//! another. The table is `data/config-keys.csv`.
+//! The keys of a `config.json`, by name: which are read, which change nothing, and which make the
+//! model another. The table is `data/config-keys.csv`.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;

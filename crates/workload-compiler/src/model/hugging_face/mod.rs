@@ -22,16 +22,16 @@ pub struct ModelFile {
     pub model: Model,
     /// What the file says that the model does not hold, and what in it is not known.
     pub warnings: Vec<FieldError>,
-    /// If the weights are stored in a format that the model's `published_precision` does not say: an
-    /// error that stands unless the workload says what format its projections have.
+    /// If the weights are stored in a format that the model's `published_precision` does not say:
+    /// an error that stands unless the workload says what format its projections have.
     pub quantised: Option<FieldError>,
 }
 
-/// Reads the text of a `config.json`. `name` is how the file is called in errors, and the model if the
-/// file does not say.
+/// Reads the text of a `config.json`. `name` is how the file is called in errors, and the model if
+/// the file does not say.
 ///
-/// The text is read as the Python library reads it: it may hold `NaN` and `Infinity` and begin with a
-/// byte-order mark, and what a nested `text_config` leaves out has the default of its class.
+/// The text is read as the Python library reads it: it may hold `NaN` and `Infinity` and begin with
+/// a byte-order mark, and what a nested `text_config` leaves out has the default of its class.
 ///
 /// # Errors
 /// If the text is not JSON, the architecture is unknown or no language model, a size is missing or

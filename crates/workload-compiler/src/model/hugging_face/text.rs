@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 pub(super) struct File {
     name: String,
     text: Arc<str>,
-    /// The text with every `NaN` and `Infinity`, which Python writes and JSON does not have, replaced by
-    /// a text of the same length.
+    /// The text with every `NaN` and `Infinity`, which Python writes and JSON does not have,
+    /// replaced by a text of the same length.
     plain: String,
 }
 
