@@ -13,7 +13,7 @@ use tile_program::{GemmTile, LoopOrder, Reuse, Target, Tiling, VectorKind, Vecto
 
 use crate::graph::{AttentionPhase, Mask};
 
-use super::choice::{Candidate, Contest, Cost, Verdict};
+use super::search::{Candidate, Contest, Cost, Verdict};
 use super::sizes::{UNLIMITED, distance, sizes};
 use super::team::{Clockwork, Times, makespan};
 use crate::tuning::{HIDEABLE_PER_CHARGE, MOST_EARLY_BLOCKS, SAMPLED_BLOCKS};

@@ -20,8 +20,8 @@ use std::cmp::Reverse;
 use quantities::Bytes;
 use tile_program::{LoopOrder, Packed, Reuse, Target, Tiling};
 
-use super::choice::{Candidate, Contest, Cost, Verdict};
-use super::entry::Entry;
+use super::prologue::Entry;
+use super::search::{Candidate, Contest, Cost, Verdict};
 use super::sizes::{UNLIMITED, distance, sizes};
 use super::team::Clockwork;
 use crate::layout::WeightRegion;

@@ -5,8 +5,8 @@ use tile_program::{GemmTile, Target, VectorKind, VectorTile};
 
 use crate::graph::VectorStep;
 
-use super::choice::Cost;
 use super::gemm::{GemmProblem, SectionProblem, Shape};
+use super::search::Cost;
 use super::team::{Clockwork, Times, makespan};
 
 impl GemmProblem {

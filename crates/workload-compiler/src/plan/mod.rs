@@ -1,18 +1,18 @@
 //! How a pass is run: what stays on chip, and the tiles of each stage.
 
 mod attention;
-mod beside;
-mod charge;
-mod choice;
-mod entry;
-mod fusion;
+mod compulsory;
 mod gemm;
 mod gemm_room;
 mod gemm_time;
+mod overlap;
+mod prologue;
 mod residency;
 mod rows;
+mod search;
 mod sizes;
 mod team;
+mod unfuse;
 
 use std::collections::BTreeMap;
 
@@ -28,15 +28,15 @@ use crate::workload::Fusion;
 use crate::tuning::MAX_CACHED_ATTENTIONS;
 pub(crate) use attention::AttentionPlan;
 use attention::{AttentionChoice, AttentionProblem};
-use beside::beside;
-use choice::Cost;
-use entry::Entry;
 pub(crate) use gemm::GemmPlan;
 use gemm::{GemmChoice, GemmProblem, SectionProblem};
 use gemm_time::step_cycles;
+use overlap::beside;
+use prologue::Entry;
 pub(crate) use residency::Home;
 use residency::Residency;
 use rows::{rows_that_fit, vector_rows};
+use search::Cost;
 pub(crate) use team::{Times, assign, packed, times};
 
 /// How a stage is run.
@@ -92,7 +92,7 @@ impl Planner {
         fusion: Fusion,
         target: &Target,
     ) -> Result<PassPlan, CompileError> {
-        let graph = fusion::unfuse(graph, fusion, target);
+        let graph = unfuse::unfuse(graph, fusion, target);
         let residency = Residency::of(&graph, target, true)?;
         let mut pass = match self.plan_with(graph.clone(), target, &residency) {
             Err(CompileError::TileDoesNotFit { .. }) => {
@@ -262,7 +262,7 @@ impl PassPlan {
                 self.last_touched[stage].push(TensorId(tensor));
             }
         }
-        charge::charge(&mut self.graph, &self.homes);
+        compulsory::charge(&mut self.graph, &self.homes);
     }
 }
 
