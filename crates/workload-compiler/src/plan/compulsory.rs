@@ -1,6 +1,6 @@
 //! Compulsory bytes of activations: what no scratchpad holds is read and written once at least, by
-//! the operations that must move it. (Weights, caches and tables are charged when they are
-//! lowered.)
+//! the operations that must move it. Those of weights, caches and tables are counted when a model
+//! is lowered.
 
 use quantities::Bytes;
 use tile_program::OperationId;
@@ -8,125 +8,153 @@ use tile_program::OperationId;
 use super::residency::Home;
 use crate::graph::{
     AttentionPhase, AttentionStage, Backing, Exchange, ExchangeStage, GemmStage, Graph, Stage,
-    TensorId, VectorStage,
+    TensorId, VectorStage, VectorStep,
 };
 
-/// Adds them to the operations.
-pub(super) fn charge(graph: &mut Graph, homes: &[Home]) {
-    let mut ledger = Ledger {
-        reads: Vec::new(),
-        writes: Vec::new(),
-    };
+/// Adds the compulsory bytes of activations to the operations of a graph.
+pub(super) fn add_activations(graph: &mut Graph, homes: &[Home]) {
+    let mut ledger = Ledger::default();
     for stage in &graph.stages {
         match stage {
             Stage::Gemm(stage) => ledger.gemm(stage),
             Stage::Vector(stage) => ledger.vector(stage),
             Stage::Attention(stage) => ledger.attention(stage),
-            Stage::Fetch(stage) => ledger.writes.push((stage.operation, stage.out, None)),
+            Stage::Fetch(stage) => ledger.write(stage.operation, stage.out, Extent::Whole),
             Stage::Move(_) => {}
             Stage::Exchange(stage) => ledger.exchange(stage),
         }
     }
-    let in_memory = |id: TensorId| homes[id.0] == Home::Memory;
-    let bytes = |id: TensorId, rows: Option<u64>| {
-        let tensor = &graph.tensors[id.0];
-        Bytes(rows.map_or_else(
-            || super::residency::bytes(tensor),
-            |rows| rows * super::row_bytes(tensor, tensor.bits),
-        ))
-    };
-    let mut charges = Vec::new();
-    for (operation, id, rows) in ledger.reads {
-        if in_memory(id) {
-            charges.push((operation, bytes(id, rows), Bytes::ZERO));
+    for access in ledger.accesses {
+        let tensor = &graph.tensors[access.tensor.0];
+        let in_memory = homes[access.tensor.0] == Home::Memory;
+        let cache = matches!(tensor.backing, Backing::Cache(_));
+        let bytes = match access.extent {
+            Extent::Whole => super::residency::bytes(tensor),
+            Extent::Rows(rows) => Bytes(rows * super::row_bytes(tensor, tensor.bits).get()),
+        };
+        let operation = &mut graph.operations[access.operation.index()];
+        match access.direction {
+            Direction::Read if in_memory => operation.compulsory_read += bytes,
+            // New rows of a cache count for the append.
+            Direction::Write if in_memory && !cache => operation.compulsory_write += bytes,
+            Direction::Read | Direction::Write => {}
         }
-    }
-    for (operation, id, rows) in ledger.writes {
-        // New rows of a cache are charged to the append.
-        let cache = matches!(graph.tensors[id.0].backing, Backing::Cache(_));
-        if in_memory(id) && !cache {
-            charges.push((operation, Bytes::ZERO, bytes(id, rows)));
-        }
-    }
-    for (operation, read, written) in charges {
-        let operation = &mut graph.operations[operation.index()];
-        operation.compulsory_read += read;
-        operation.compulsory_write += written;
     }
 }
 
-/// Who reads a tensor and who writes it: all rows, or so many.
+/// Whether an operation reads a tensor or writes it.
+#[derive(Clone, Copy, Debug)]
+enum Direction {
+    Read,
+    Write,
+}
+
+/// How much of a tensor an operation touches.
+#[derive(Clone, Copy, Debug)]
+enum Extent {
+    Whole,
+    Rows(u64),
+}
+
+/// What an operation reads or writes of a tensor.
+#[derive(Clone, Copy, Debug)]
+struct Access {
+    operation: OperationId,
+    tensor: TensorId,
+    direction: Direction,
+    extent: Extent,
+}
+
+/// Who reads and writes which tensors.
+#[derive(Debug, Default)]
 struct Ledger {
-    reads: Vec<(OperationId, TensorId, Option<u64>)>,
-    writes: Vec<(OperationId, TensorId, Option<u64>)>,
+    accesses: Vec<Access>,
 }
 
 impl Ledger {
+    fn read(&mut self, operation: OperationId, tensor: TensorId, extent: Extent) {
+        self.accesses.push(Access {
+            operation,
+            tensor,
+            direction: Direction::Read,
+            extent,
+        });
+    }
+
+    fn write(&mut self, operation: OperationId, tensor: TensorId, extent: Extent) {
+        self.accesses.push(Access {
+            operation,
+            tensor,
+            direction: Direction::Write,
+            extent,
+        });
+    }
+
+    /// Reads of the second operands of vector steps.
+    fn second_operands<'a>(&mut self, steps: impl Iterator<Item = &'a VectorStep>) {
+        for step in steps {
+            if let Some(with) = step.with {
+                self.read(step.operation, with, Extent::Whole);
+            }
+        }
+    }
+
     fn gemm(&mut self, stage: &GemmStage) {
         let first = &stage.sections[0].parts[0];
         let reader = stage
             .prologue
             .first()
             .map_or(first.operation, |step| step.operation);
-        self.reads.push((reader, stage.input, Some(stage.m)));
-        for step in &stage.prologue {
-            self.reads
-                .extend(step.with.map(|with| (step.operation, with, None)));
-        }
+        self.read(reader, stage.input, Extent::Rows(stage.m));
+        self.second_operands(stage.prologue.iter());
         for section in &stage.sections {
-            self.writes.push((section.stored_by, section.out, None));
-            for step in section.parts.iter().flat_map(|part| &part.epilogue) {
-                self.reads
-                    .extend(step.with.map(|with| (step.operation, with, None)));
-            }
+            self.write(section.stored_by, section.out, Extent::Whole);
+            self.second_operands(section.parts.iter().flat_map(|part| &part.epilogue));
         }
     }
 
     fn vector(&mut self, stage: &VectorStage) {
         let (first, last) = (&stage.steps[0], &stage.steps[stage.steps.len() - 1]);
-        let rows = Some(stage.out_rows.end - stage.out_rows.start);
+        let rows = Extent::Rows(stage.out_rows.end - stage.out_rows.start);
         if stage.stride == 1 {
-            self.reads.push((first.operation, stage.input, rows));
+            self.read(first.operation, stage.input, rows);
         }
-        for step in &stage.steps {
-            self.reads
-                .extend(step.with.map(|with| (step.operation, with, None)));
-        }
+        self.second_operands(stage.steps.iter());
         let writer = stage.stored_by.unwrap_or(last.operation);
-        self.writes.push((writer, stage.out, rows));
+        self.write(writer, stage.out, rows);
     }
 
     fn exchange(&mut self, stage: &ExchangeStage) {
-        let read = (stage.operation, stage.tensor, None);
+        let (operation, tensor) = (stage.operation, stage.tensor);
         match stage.exchange {
             Exchange::Sum => {
-                self.reads.push(read);
-                self.writes.push(read);
+                self.read(operation, tensor, Extent::Whole);
+                self.write(operation, tensor, Extent::Whole);
             }
             Exchange::Gather(whole) => {
-                self.reads.push(read);
-                self.writes.push((stage.operation, whole, None));
+                self.read(operation, tensor, Extent::Whole);
+                self.write(operation, whole, Extent::Whole);
             }
-            Exchange::TakeOver => self.writes.push(read),
+            Exchange::TakeOver => self.write(operation, tensor, Extent::Whole),
             // On one chip, whoever takes over reads it.
             Exchange::HandOn | Exchange::Statistics(_) => {}
         }
     }
 
     fn attention(&mut self, stage: &AttentionStage) {
-        let rows = Some(stage.sequences.rows());
+        let rows = Extent::Rows(stage.sequences.rows());
         if let AttentionPhase::Context(probabilities) = stage.phase {
-            self.reads.push((stage.context, probabilities, None));
+            self.read(stage.context, probabilities, Extent::Whole);
         } else {
-            self.reads.push((stage.scores, stage.query, rows));
-            self.reads.push((stage.scores, stage.key, rows));
+            self.read(stage.scores, stage.query, rows);
+            self.read(stage.scores, stage.key, rows);
         }
         if let AttentionPhase::Scores(scores) = stage.phase {
-            self.writes.push((stage.scores, scores, None));
+            self.write(stage.scores, scores, Extent::Whole);
         } else {
-            self.reads.push((stage.context, stage.value, rows));
+            self.read(stage.context, stage.value, rows);
             let writer = stage.dequantise.unwrap_or(stage.context);
-            self.writes.push((writer, stage.out, rows));
+            self.write(writer, stage.out, rows);
         }
     }
 }

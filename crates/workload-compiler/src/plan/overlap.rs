@@ -1,30 +1,35 @@
-//! What other arrays can do beside attention.
+//! What other arrays can do while attention runs.
 
+use quantities::Cycles;
 use tile_program::{GemmTile, OperationId, Target};
 
 use super::team::times;
 use crate::graph::{AttentionPhase, AttentionStage, GemmStage, Graph, Stage, team};
 
-/// Array cycles of the projections right before or right after an attention stage, whichever are
-/// more, if they run on arrays of their own: where rows of one are whole block by block, the other
-/// runs beside it. 0 for other stages.
-pub(super) fn beside(graph: &Graph, place: usize, target: &Target) -> u64 {
+/// The cycles that other arrays can work while an attention stage runs; 0 for other stages.
+///
+/// They are those of the projections right before or right after it, whichever are more, if these
+/// run on arrays of their own: the rows of one become whole block by block, so the other can follow.
+pub(super) fn overlappable_cycles(graph: &Graph, place: usize, target: &Target) -> Cycles {
     let stages = &graph.stages;
     let Stage::Attention(stage) = &stages[place] else {
-        return 0;
+        return Cycles::ZERO;
     };
     if stage.phase != AttentionPhase::Fused {
-        return 0;
+        return Cycles::ZERO;
     }
-    let before = nearest(stages[..place].iter().rev());
-    let after = nearest(stages[place + 1..].iter());
+    let before = nearest_gemm(stages[..place].iter().rev());
+    let after = nearest_gemm(stages[place + 1..].iter());
     let near = before.into_iter().chain(after);
-    let apart = near.filter(|gemm| are_apart(graph, stage, gemm, target));
-    apart.map(|gemm| cycles(gemm, target)).max().unwrap_or(0)
+    let apart = near.filter(|gemm| share_no_array(graph, stage, gemm, target));
+    apart
+        .map(|gemm| cycles(gemm, target))
+        .max()
+        .unwrap_or(Cycles::ZERO)
 }
 
-/// The first GEMM stage, past vector work and attention of other sequences.
-fn nearest<'a>(mut stages: impl Iterator<Item = &'a Stage>) -> Option<&'a GemmStage> {
+/// The first GEMM stage if only vector work and attention of other sequences stand before it.
+fn nearest_gemm<'a>(mut stages: impl Iterator<Item = &'a Stage>) -> Option<&'a GemmStage> {
     let passed = |stage: &&Stage| matches!(stage, Stage::Vector(_) | Stage::Attention(_));
     match stages.find(|stage| !passed(stage))? {
         Stage::Gemm(stage) => Some(stage),
@@ -32,8 +37,13 @@ fn nearest<'a>(mut stages: impl Iterator<Item = &'a Stage>) -> Option<&'a GemmSt
     }
 }
 
-/// Whether the two share no array.
-fn are_apart(graph: &Graph, stage: &AttentionStage, gemm: &GemmStage, target: &Target) -> bool {
+/// Whether the two stages share no array.
+fn share_no_array(
+    graph: &Graph,
+    stage: &AttentionStage,
+    gemm: &GemmStage,
+    target: &Target,
+) -> bool {
     let arrays = |array: usize, operation: OperationId| {
         let family = graph.operations[operation.index()].family;
         team(target, array, family)
@@ -44,16 +54,17 @@ fn are_apart(graph: &Graph, stage: &AttentionStage, gemm: &GemmStage, target: &T
 }
 
 /// About the cycles of a GEMM stage on its first array.
-fn cycles(stage: &GemmStage, target: &Target) -> u64 {
-    let parts = |n| {
+fn cycles(stage: &GemmStage, target: &Target) -> Cycles {
+    let part = |n| {
         let tile = GemmTile {
             packed: stage.packed,
             ..GemmTile::one(stage.m, n, stage.k)
         };
-        times(target, &[stage.array], &tile)[0]
+        times(target, &[stage.array], &tile)
+            .on_first()
+            .unwrap_or(Cycles::MAX)
     };
     let sections = stage.sections.iter();
-    let cycles =
-        sections.map(|section| parts(section.n).saturating_mul(section.parts.len() as u64));
-    cycles.fold(0, u64::saturating_add)
+    let cycles = sections.map(|section| part(section.n).saturating_mul(section.parts.len() as u64));
+    cycles.fold(Cycles::ZERO, Cycles::saturating_add)
 }
