@@ -20,19 +20,19 @@ pub enum Packing {
 /// A number format and how its elements are packed in memory, as a workload file has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Format {
-    /// −1 and +1: one bit.
+    /// The numbers −1 and +1, one bit each.
     Binary,
-    /// −1, 0 and +1.
+    /// The numbers −1, 0 and +1.
     Ternary {
-        /// Bits a weight.
+        /// How many bits a weight takes.
         #[serde(default)]
         packing: Packing,
     },
-    /// Four-bit integers.
+    /// Signed integers of four bits.
     Int4,
-    /// Eight-bit integers.
+    /// Signed integers of eight bits.
     Int8,
-    /// bfloat16.
+    /// bfloat16: the upper half of IEEE single precision.
     Bf16,
     /// IEEE half precision.
     Fp16,

@@ -20,11 +20,14 @@ use crate::format::Format;
 use crate::passes::Sequences;
 use crate::spread;
 
-/// Where the weights of a GEMM lie, and how.
+/// Where the weights B\[k, n\] of a GEMM lie in main memory, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct WeightRegion {
+    /// The address of the first byte.
     pub(crate) base: u64,
+    /// Rows of the matrix.
     pub(crate) k: u64,
+    /// Columns of the matrix.
     pub(crate) n: u64,
     pub(crate) format: Format,
     /// Columns of a strip.
@@ -37,13 +40,14 @@ pub(crate) struct WeightRegion {
     width: u64,
     /// Rows of k that always lie together, the last ones padded: 1, or those of a whole tile.
     pub(crate) tile_rows: u64,
-    /// Weights lie, and move, in whole tiles.
+    /// Whether weights lie, and move, in whole tiles.
     whole: bool,
+    /// Bytes of an access to main memory.
     access: u64,
 }
 
 impl WeightRegion {
-    /// The same packing, wherever it lies.
+    /// The same region at address 0: two matrices that are packed alike are then equal.
     pub(crate) const fn without_address(mut self) -> Self {
         self.base = 0;
         self
@@ -59,6 +63,7 @@ impl WeightRegion {
         self.strips(columns) * self.row_bytes(k)
     }
 
+    /// Bytes of so many rows of k of one strip.
     fn row_bytes(&self, k: u64) -> u64 {
         if k == self.k {
             return self.strip_bytes;
@@ -77,16 +82,18 @@ impl WeightRegion {
         quantities::lcm(unit, self.tile_rows).unwrap_or(u64::MAX)
     }
 
-    /// Columns `from..from + columns`, rows `k_from..k_from + k`.
-    pub(crate) fn region(&self, from: u64, columns: u64, k_from: u64, k: u64) -> Region {
-        let first = self.base + from / self.strip * self.pitch;
-        let offset = self.format.bytes(k_from * self.width);
+    /// Where some columns of some rows of k lie.
+    pub(crate) fn region(&self, columns: &Range<u64>, k: &Range<u64>) -> Region {
+        let first = self.base + columns.start / self.strip * self.pitch;
+        let offset = self.format.bytes(k.start * self.width);
         let offset = offset.expect("a part of a matrix that was placed");
-        let rows = self.strips(columns);
-        if k == self.k {
-            return region(first, self.strip_bytes, rows, self.pitch);
-        }
-        region(first + offset, self.row_bytes(k), rows, self.pitch)
+        let strips = Region {
+            address: first + offset,
+            row_bytes: Bytes(self.row_bytes(k.end - k.start)),
+            rows: self.strips(columns.end - columns.start),
+            pitch: Bytes(self.pitch),
+        };
+        joined(strips)
     }
 
     /// Whether weights lie, and move, in whole tiles: one at a time, or as many side by side as a
@@ -100,7 +107,7 @@ impl WeightRegion {
         self.strips(self.n) * self.strip_bytes
     }
 
-    /// Least bytes that hold these weights.
+    /// The least bytes that hold these weights, without padding.
     pub(crate) fn compulsory(&self) -> u64 {
         self.format
             .bytes(self.k * self.n)
@@ -108,35 +115,37 @@ impl WeightRegion {
     }
 }
 
-/// Rows and columns of the tiles in which weights lie whole, padded, where an array wants them so.
-pub(crate) type WholeTile = Option<(u64, u64)>;
+/// The tile to which weights are padded for an array that takes whole tiles.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WholeTile {
+    pub(crate) rows: u64,
+    pub(crate) columns: u64,
+}
 
-/// A region; one row if rows join.
-pub(crate) const fn region(address: u64, row_bytes: u64, rows: u64, pitch: u64) -> Region {
-    if rows == 1 || pitch == row_bytes {
-        return Region::contiguous(address, Bytes(row_bytes * rows));
+/// The same region as one row, if its rows follow one another without a gap.
+pub(crate) const fn joined(region: Region) -> Region {
+    if region.rows == 1 || region.pitch.get() == region.row_bytes.get() {
+        let bytes = Bytes(region.row_bytes.get() * region.rows);
+        return Region::contiguous(region.address, bytes);
     }
-    Region {
-        address,
-        row_bytes: Bytes(row_bytes),
-        rows,
-        pitch: Bytes(pitch),
-    }
+    region
 }
 
 /// The cache of keys (or values) of one layer: sequence by sequence, head by head, position after
 /// position, each position's vector padded to whole accesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cache {
+    /// The address of the first byte.
     pub(crate) base: u64,
     pub(crate) heads: u64,
+    /// Elements of a position's vector.
     pub(crate) head_dim: u64,
     /// Bytes from one position to the next.
     pub(crate) stride: u64,
 }
 
 impl Cache {
-    /// The part that some sequences have.
+    /// The part of the cache that some sequences have.
     pub(crate) const fn of(&self, sequences: &Sequences) -> CacheRegion {
         CacheRegion {
             base: self.base + sequences.before * self.heads * self.stride,
@@ -154,8 +163,7 @@ impl Cache {
         rows: Range<u64>,
         columns: &Range<u64>,
     ) -> SmallVec<[Region; 1]> {
-        let first = columns.start / self.head_dim;
-        let heads = columns.end.div_ceil(self.head_dim) - first;
+        let heads = columns.start / self.head_dim..columns.end.div_ceil(self.head_dim);
         let mut regions = SmallVec::new();
         let from = sequences.partition_point(|group| group.row + group.rows() <= rows.start);
         for group in &sequences[from..] {
@@ -166,8 +174,8 @@ impl Cache {
                 let sequence = (row - group.row) / group.tokens;
                 let start = group.row + sequence * group.tokens;
                 let end = within.end.min(start + group.tokens);
-                let (from, to) = (group.past + row - start, group.past + end - start);
-                regions.push(cache.region(sequence, first, heads, from, to));
+                let positions = group.past + row - start..group.past + end - start;
+                regions.push(cache.region(sequence, &heads, &positions));
                 row = end;
             }
             if within.end == rows.end {
@@ -181,9 +189,10 @@ impl Cache {
 /// The cache of sequences that are equal, numbered from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CacheRegion {
+    /// The address of the first byte.
     base: u64,
     heads: u64,
-    /// Positions that it has room for.
+    /// Positions that each head of a sequence has room for.
     positions: u64,
     /// Bytes from one position to the next.
     pub(crate) stride: u64,
@@ -192,25 +201,24 @@ pub(crate) struct CacheRegion {
 }
 
 impl CacheRegion {
+    /// The address of a position.
     fn address(&self, sequence: u64, head: u64, position: u64) -> u64 {
         self.base + ((sequence * self.heads + head) * self.positions + position) * self.stride
     }
 
-    /// Positions `from..to` of `heads` heads of a sequence.
+    /// Where some positions of some heads of a sequence lie.
     pub(crate) fn region(
         &self,
         sequence: u64,
-        head: u64,
-        heads: u64,
-        from: u64,
-        to: u64,
+        heads: &Range<u64>,
+        positions: &Range<u64>,
     ) -> Region {
-        region(
-            self.address(sequence, head, from),
-            (to - from) * self.stride,
-            heads,
-            self.positions * self.stride,
-        )
+        joined(Region {
+            address: self.address(sequence, heads.start, positions.start),
+            row_bytes: Bytes((positions.end - positions.start) * self.stride),
+            rows: heads.end - heads.start,
+            pitch: Bytes(self.positions * self.stride),
+        })
     }
 }
 
@@ -225,14 +233,15 @@ pub(crate) struct MatrixName {
 /// The shape of a matrix of weights, and how it lies in memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MatrixLayout {
-    /// Rows.
+    /// Rows of the matrix.
     pub(crate) k: u64,
-    /// Columns.
+    /// Columns of the matrix.
     pub(crate) n: u64,
     pub(crate) format: Format,
-    /// Columns of a strip, at most.
+    /// The most columns of a strip.
     pub(crate) strip: u64,
-    pub(crate) whole: WholeTile,
+    /// The tile to which weights are padded, if the array takes whole tiles.
+    pub(crate) whole: Option<WholeTile>,
 }
 
 /// A region of memory that holds no weights of a layer, by which its place is found again.
@@ -257,19 +266,22 @@ pub(crate) enum RegionName {
 /// Hands out addresses, each aligned to whole accesses.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
+    /// Bytes of an access to main memory.
     access: u64,
     interleave: Interleave,
+    /// The first free address.
     next: u64,
     weights: BTreeMap<MatrixName, WeightRegion>,
+    /// The addresses of all other regions.
     places: BTreeMap<RegionName, u64>,
     /// Bytes of all caches and recurrent states.
     cached: u64,
-    /// Where the matrices begin that stay on chip from pass to pass.
+    /// The addresses of the matrices that stay on chip from pass to pass.
     pub(crate) kept: BTreeSet<u64>,
 }
 
 impl Layout {
-    /// Addresses from a first one on.
+    /// A layout that begins at a first address.
     pub(crate) fn new(memory: &MemoryTarget, first: u64) -> Self {
         let access = memory.access.get().max(1);
         Self {
@@ -283,11 +295,12 @@ impl Layout {
         }
     }
 
+    /// Bytes of an access to main memory.
     pub(crate) const fn access(&self) -> u64 {
         self.access
     }
 
-    /// Bytes handed out so far.
+    /// The address after all that was handed out so far.
     pub(crate) const fn footprint(&self) -> u64 {
         self.next
     }
@@ -302,11 +315,12 @@ impl Layout {
         self.weights.iter()
     }
 
-    /// So many bytes without a name.
+    /// The address of so many bytes that are asked for once.
     pub(crate) fn take(&mut self, bytes: u64) -> Result<u64, CompileError> {
         self.allocate(Some(bytes))
     }
 
+    /// The address of so many bytes; `None` stands for more than 64 bits count.
     fn allocate(&mut self, bytes: Option<u64>) -> Result<u64, CompileError> {
         let at = self.next;
         self.next = bytes
@@ -318,7 +332,7 @@ impl Layout {
         Ok(at)
     }
 
-    /// The place of a matrix, the same whenever it is asked for.
+    /// The place of a matrix. It is the same whenever it is asked for.
     pub(crate) fn weights(
         &mut self,
         name: MatrixName,
@@ -335,13 +349,16 @@ impl Layout {
             whole,
         } = layout;
         let strip = strip.min(n);
-        let (tile_rows, tile_columns) = whole.unwrap_or((1, 1));
-        let width = strip.next_multiple_of(tile_columns);
+        let tile = whole.unwrap_or(WholeTile {
+            rows: 1,
+            columns: 1,
+        });
+        let width = strip.next_multiple_of(tile.columns);
         let too_many = CompileError::Overflow {
             what: "the bytes of a weight matrix",
         };
         let strip_bytes = k
-            .checked_next_multiple_of(tile_rows)
+            .checked_next_multiple_of(tile.rows)
             .and_then(|rows| rows.checked_mul(width))
             .and_then(|elements| format.bytes(elements))
             .and_then(|bytes| bytes.checked_next_multiple_of(self.access))
@@ -356,7 +373,7 @@ impl Layout {
             strip_bytes,
             pitch,
             width,
-            tile_rows,
+            tile_rows: tile.rows,
             whole: whole.is_some(),
             access: self.access,
         };
@@ -366,8 +383,8 @@ impl Layout {
         Ok(region)
     }
 
-    /// The place of so many bytes under a name, the same whenever it is asked for; the first
-    /// asking decides the size.
+    /// The address of so many bytes under a name. It is the same whenever it is asked for; the
+    /// first call decides the size.
     pub(crate) fn place(
         &mut self,
         name: RegionName,
@@ -381,7 +398,7 @@ impl Layout {
         Ok(at)
     }
 
-    /// The place of what sequences leave from pass to pass.
+    /// The address of what sequences leave from pass to pass: a cache or a recurrent state.
     pub(crate) fn cache(
         &mut self,
         name: RegionName,

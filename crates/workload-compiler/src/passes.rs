@@ -5,42 +5,45 @@ use std::rc::Rc;
 
 use crate::workload::{Run, Workload};
 
-/// Sequences of a pass that are equal in all that matters, side by side.
+/// Sequences of a pass that are of one length and do the same. Their rows follow one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sequences {
+    /// How many sequences these are.
     pub(crate) count: u64,
-    /// New tokens of each.
+    /// New tokens of each sequence.
     pub(crate) tokens: u64,
-    /// Positions in the caches of each before.
+    /// Positions that are in the caches of each sequence before the pass.
     pub(crate) past: u64,
-    /// Rows go sequence by sequence; the first of these.
+    /// The first of their rows in the residual stream of the pass.
     pub(crate) row: u64,
-    /// Positions that the caches of each have room for.
+    /// Positions that the caches of each sequence have room for.
     pub(crate) room: u64,
     /// Positions that the caches of all sequences before these have room for.
     pub(crate) before: u64,
-    /// The last token of each goes through the LM head.
+    /// Whether the last token of each sequence goes through the LM head.
     pub(crate) logits: bool,
 }
 
 impl Sequences {
+    /// Rows of the residual stream: new tokens of all these sequences.
     pub(crate) const fn rows(&self) -> u64 {
         self.count * self.tokens
     }
 }
 
-/// What one pass is.
+/// The sequences of one pass, and what the pass does with them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PassShape {
+    /// The name in reports: `decode@2048`.
     pub(crate) name: String,
     pub(crate) sequences: Rc<[Sequences]>,
-    /// Sequences of the pass before these.
+    /// How many sequences of the pass stand before these, in a microbatch.
     pub(crate) before: u64,
     /// Positions that the caches of all sequences of the run have room for.
     pub(crate) positions: u64,
-    /// No pass before this one has used the weights of the blocks.
+    /// Whether no earlier pass has used the weights of the blocks.
     pub(crate) first: bool,
-    /// No pass before this one has used the weights of the LM head.
+    /// Whether no earlier pass has used the weights of the LM head.
     pub(crate) first_head: bool,
     /// Tokens that the pass adds to the result, over the whole batch.
     pub(crate) counted: u64,
@@ -52,12 +55,12 @@ impl PassShape {
         self.sequences.iter().map(Sequences::rows).sum()
     }
 
-    /// Sequences that take part.
+    /// How many sequences take part.
     pub(crate) fn count(&self) -> u64 {
         self.sequences.iter().map(|group| group.count).sum()
     }
 
-    /// Sequences whose last token goes through the LM head.
+    /// How many sequences have their last token go through the LM head.
     pub(crate) fn logits(&self) -> u64 {
         let groups = self.sequences.iter().filter(|group| group.logits);
         groups.map(|group| group.count).sum()
@@ -71,8 +74,8 @@ impl PassShape {
 }
 
 impl PassShape {
-    /// The pass in so many parts, whole sequences each, as equal as can be; fewer, if there are
-    /// fewer sequences.
+    /// The pass in so many microbatches of whole sequences, as equal as can be; in fewer if there
+    /// are fewer sequences.
     pub(crate) fn microbatches(&self, parts: u64) -> Vec<Self> {
         let parts = parts.min(self.count()).max(1);
         if parts == 1 {
@@ -108,7 +111,7 @@ impl PassShape {
     }
 }
 
-/// Sequences of the run that are of one length.
+/// Sequences of the run that are of one length, one after another.
 #[derive(Clone, Copy, Debug)]
 struct Member {
     count: u64,
@@ -157,7 +160,7 @@ impl Passes {
         lengths.max().unwrap_or(0)
     }
 
-    /// Tokens of a prompt that a pass takes.
+    /// The most tokens of a prompt that a pass takes.
     fn chunk(&self) -> u64 {
         match self.run {
             Run::Prefill { chunk, .. } | Run::Generate { chunk, .. } => {
@@ -167,7 +170,7 @@ impl Passes {
         }
     }
 
-    /// Passes that prefill, before those that decode.
+    /// How many passes prefill. They come before those that decode.
     fn prefills(&self) -> u64 {
         match self.run {
             Run::Prefill { .. } | Run::Generate { .. } => self.longest().div_ceil(self.chunk()),
@@ -175,6 +178,7 @@ impl Passes {
         }
     }
 
+    /// How many passes there are.
     pub(crate) fn count(&self) -> u64 {
         match self.run {
             Run::Prefill { .. } => self.prefills(),
@@ -183,7 +187,7 @@ impl Passes {
         }
     }
 
-    /// The passes that prefill in which prompts end, and how many.
+    /// For each pass in which prompts end, how many do.
     fn ends(&self) -> BTreeMap<u64, u64> {
         let mut ends = BTreeMap::new();
         if self.prefills() > 0 {
@@ -195,13 +199,13 @@ impl Passes {
         ends
     }
 
-    /// Passes that use the weights of the LM head.
+    /// How many passes use the weights of the LM head.
     pub(crate) fn with_head(&self) -> u64 {
         self.ends().len() as u64 + self.count() - self.prefills()
     }
 
-    /// Passes of which the others are lesser copies: the longest of each kind, the last whole
-    /// chunk, and the one with the most logits. With each, for how many it stands.
+    /// Passes that stand for all: the longest of each kind, the last whole chunk, and the one with
+    /// the most logits. Each comes with the number of passes that it stands for.
     pub(crate) fn representatives(&self) -> BTreeMap<u64, u64> {
         let (count, prefills) = (self.count(), self.prefills());
         let mut stand_for = BTreeMap::new();
@@ -223,7 +227,7 @@ impl Passes {
         stand_for
     }
 
-    /// What the pass of a number is.
+    /// The shape of the pass of a number.
     pub(crate) fn shape(&self, index: u64) -> PassShape {
         let (chunk, prefills) = (self.chunk(), self.prefills());
         let mut sequences = Vec::with_capacity(self.members.len() + 1);

@@ -9,8 +9,8 @@ use tile_program::Interleave;
 
 use crate::tuning::BYTES_PER_PADDING;
 
-/// The least distance, `bytes` or some stripes more, at which pieces start on as many channels as
-/// they can: as many pieces as there are channels, one after another.
+/// The least distance, `bytes` or some stripes more, at which as many pieces as there are channels
+/// start on the most channels.
 pub(crate) fn pitch(bytes: u64, interleave: Interleave) -> u64 {
     let Interleave { stripe, channels } = interleave;
     let most = (bytes / BYTES_PER_PADDING / stripe.get()).min(channels - 1);
@@ -30,7 +30,7 @@ pub(crate) fn pitch(bytes: u64, interleave: Interleave) -> u64 {
     best.1
 }
 
-/// On how many channels so many pieces as there are channels start, at this distance.
+/// On how many channels the first pieces start at a distance, of as many as there are channels.
 fn channels_met(pitch: u64, Interleave { stripe, channels }: Interleave) -> u64 {
     let turn = u128::from(stripe.get()) * u128::from(channels);
     let step = u128::from(pitch) % turn;

@@ -14,16 +14,17 @@ use quantities::{Bytes, gcd};
 use smallvec::SmallVec;
 use tile_program::{MemoryTarget, Region};
 
-use crate::layout::region;
+use crate::layout::joined;
 use crate::spread;
 
-/// How wide strips are.
+/// How many columns the strips of each kind of tensor have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Strips {
-    /// Columns of a tile, and of a head.
+    /// Columns of a tile of a GEMM.
     pub(crate) tile: u64,
+    /// Columns of a head of attention.
     pub(crate) head: u64,
-    /// Bytes of an access: a row of a strip is a whole number of them.
+    /// Bytes of an access to main memory: a row of a strip is a whole number of accesses.
     pub(crate) access: u64,
 }
 
@@ -56,7 +57,7 @@ impl Strips {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extent {
     pub(crate) rows: u64,
-    /// Columns.
+    /// Columns of the whole tensor.
     pub(crate) width: u64,
     /// Bits of an element.
     pub(crate) bits: u64,
@@ -64,17 +65,21 @@ pub(crate) struct Extent {
     pub(crate) strip: u64,
 }
 
-/// A tensor in memory.
+/// Where a tensor lies in main memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
+    /// The address of the first byte.
     base: u64,
     rows: u64,
+    /// Columns of the whole tensor.
     width: u64,
+    /// Bits of an element.
     bits: u64,
     /// Columns of a strip.
     strip: u64,
     /// From the start of a strip to that of the next, in bytes.
     pitch: u64,
+    /// Bytes of an access to main memory.
     access: u64,
 }
 
@@ -96,21 +101,21 @@ impl Place {
         }
     }
 
-    /// How many bytes it takes, with what lies between its strips.
+    /// The bytes that the tensor takes, with those between its strips.
     pub(crate) fn bytes(&self) -> u64 {
         let last = self.width.saturating_sub(1) / self.strip.max(1) * self.strip;
         let of_last = self.rows.saturating_mul(self.row_bytes(last..self.width));
         self.strip_base(last).saturating_add(of_last)
     }
 
-    /// All of a tensor of one strip.
+    /// The region of a whole tensor, which must be of one strip.
     pub(crate) fn all(&self) -> Region {
         assert_eq!(self.strip, self.width, "strips lie apart");
         Region::contiguous(self.base, Bytes(self.bytes()))
     }
 
-    /// Every `stride`-th of the rows, of these columns. What a strip has of a row is widened to
-    /// whole accesses.
+    /// The regions of some columns of every `stride`-th of some rows. What a strip has of a row is
+    /// widened to whole accesses.
     pub(crate) fn regions(
         &self,
         rows: &Range<u64>,
@@ -128,7 +133,12 @@ impl Place {
             // Whole strips that move alike are one region.
             let whole = (columns.end - first) / self.strip;
             if column == first && whole > 1 && (stride == 1 || count == 1) {
-                regions.push(region(base, count * row_bytes, whole, self.pitch));
+                regions.push(joined(Region {
+                    address: base,
+                    row_bytes: Bytes(count * row_bytes),
+                    rows: whole,
+                    pitch: Bytes(self.pitch),
+                }));
                 column += whole * self.strip;
                 continue;
             }
@@ -137,18 +147,23 @@ impl Place {
             let offset = part.start * self.bits / 8 / self.access * self.access;
             let bytes = (part.end * self.bits).div_ceil(8);
             let bytes = bytes.next_multiple_of(self.access) - offset;
-            regions.push(region(base + offset, bytes, count, row_bytes * stride));
+            regions.push(joined(Region {
+                address: base + offset,
+                row_bytes: Bytes(bytes),
+                rows: count,
+                pitch: Bytes(row_bytes * stride),
+            }));
             column = end;
         }
         regions
     }
 
-    /// From the tensor's first byte to the first one of the strip that begins with a column.
+    /// The bytes from the start of the tensor to that of the strip that begins with a column.
     fn strip_base(&self, column: u64) -> u64 {
         (column / self.strip.max(1)).saturating_mul(self.pitch)
     }
 
-    /// Bytes of a row of some columns of a strip, or of whole strips.
+    /// The bytes of a row of some columns of a strip, in whole accesses.
     fn row_bytes(&self, columns: Range<u64>) -> u64 {
         let bits = (columns.end - columns.start) * self.bits;
         bits.div_ceil(8).next_multiple_of(self.access)

@@ -101,6 +101,7 @@ mod tests {
             ("WEIGHTS_PER_RESIDENT", WEIGHTS_PER_RESIDENT),
             ("ACTIVATIONS_PER_BAND", ACTIVATIONS_PER_BAND),
             ("BANDS_PER_VECTOR_STAGE", BANDS_PER_VECTOR_STAGE),
+            ("PREFERRED_EIGHTHS", PREFERRED_EIGHTHS),
             ("ACTIVATIONS_PER_PIECE", ACTIVATIONS_PER_PIECE),
             ("BYTES_PER_PADDING", BYTES_PER_PADDING),
             ("SAMPLED_BLOCKS", SAMPLED_BLOCKS),
@@ -109,6 +110,14 @@ mod tests {
             ("MAX_CREDITS", MAX_CREDITS as u64),
             ("MAX_READY_BANDS", MAX_READY_BANDS),
         ];
+        let eighths = RESIDENT_EIGHTHS
+            .map(|eighths| eighths.to_string())
+            .join(", ");
+        let not_varied = format!("| `RESIDENT_EIGHTHS` | {eighths} |");
+        assert!(
+            readme.contains(&not_varied),
+            "no row begins with {not_varied}"
+        );
         for (name, value) in numbers {
             let row = format!("| `{name}` | {value} |");
             assert!(readme.contains(&row), "no row begins with {row}");

@@ -11,15 +11,16 @@ use crate::emit::{Emitter, PassEmitter};
 /// The instructions of a core's part of a pass. When they end, the emitter goes back to the core's
 /// program, for the next pass.
 pub(crate) struct Instructions {
+    /// What makes them; `None` when they have ended.
     pub(super) pass: Option<PassEmitter>,
-    /// The number of the first operation among those of all cores.
+    /// What is added to the number of an operation to tell it from those of other cores.
     pub(super) first: u32,
     /// Where the emitter goes at the end.
     pub(super) emitter: Rc<RefCell<Option<Emitter>>>,
 }
 
 impl Instructions {
-    /// Whether they have all been given.
+    /// Whether all instructions have been handed out.
     pub(crate) const fn is_over(&self) -> bool {
         self.pass.is_none()
     }

@@ -31,6 +31,7 @@ use kept_weights::RunCost;
 pub(crate) struct CoreProgram {
     /// The workload as this core sees it.
     workload: Workload,
+    /// The part of the model that this core holds.
     shard: Shard,
     seat: Seat,
     target: Target,
@@ -109,10 +110,12 @@ impl CoreProgram {
         self.footprint
     }
 
+    /// The weights that stay on chip from pass to pass.
     pub(crate) const fn kept(&self) -> KeptWeights {
         self.kept
     }
 
+    /// From now on, notes which operations read the results of which.
     pub(crate) fn record_dependencies(&self) {
         let mut emitter = self.emitter.borrow_mut();
         let emitter = emitter.as_mut().expect("no pass is in use");
@@ -126,8 +129,8 @@ impl CoreProgram {
         known.map(<[_]>::to_vec).unwrap_or_default()
     }
 
-    /// This core's operations of a pass, and their instructions; its operations are numbered from
-    /// `first` on.
+    /// This core's operations of a pass, and their instructions. Its operations are numbered from
+    /// `first` on; `last` tells whether no pass follows.
     pub(crate) fn pass(
         &mut self,
         shape: &PassShape,
@@ -154,7 +157,7 @@ impl CoreProgram {
         (operations, instructions)
     }
 
-    /// The graph of this core's part of a pass, and its plan.
+    /// The plan of this core's part of a pass.
     fn plan_on(&mut self, shape: &PassShape, room: WeightRoom) -> Result<PassPlan, CompileError> {
         let target = match room {
             WeightRoom::Whole => &self.target,
@@ -214,7 +217,7 @@ impl CoreProgram {
         })
     }
 
-    /// The room that each slot needs, so that it holds what it did and the tensors of a pass.
+    /// The bytes that each slot needs to hold what it held so far, and the tensors of a pass.
     fn measure(&self, graph: &Graph) -> [u64; Slot::COUNT] {
         let mut sizes = self.sizes;
         for tensor in &graph.tensors {

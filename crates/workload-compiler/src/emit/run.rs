@@ -2,7 +2,8 @@
 
 use std::task::Poll;
 
-use tile_program::{ScratchpadId, TransferTile, Work};
+use quantities::Bytes;
+use tile_program::{Region, ScratchpadId, TransferTile, Work};
 
 use super::attention::AttentionRun;
 use super::chain::VectorRun;
@@ -102,12 +103,12 @@ fn fetch(stage: &FetchStage, rows: u64, next: &mut u64, context: &mut Context) -
     let bytes = out.piece(count, width);
     let tile = context.emitter.tile(stage.operation);
     let work = Work::Transfer(TransferTile {
-        region: crate::layout::region(
-            stage.table + range.start % per_round * stage.stride * stage.row_bytes,
-            stage.row_bytes,
-            count,
-            stage.stride * stage.row_bytes,
-        ),
+        region: crate::layout::joined(Region {
+            address: stage.table + range.start % per_round * stage.stride * stage.row_bytes,
+            row_bytes: Bytes(stage.row_bytes),
+            rows: count,
+            pitch: Bytes(stage.stride * stage.row_bytes),
+        }),
         scratchpad: ScratchpadId::Activations,
     });
     let mut buffer = match chip {

@@ -20,7 +20,7 @@ pub(crate) struct Operands {
     /// How its weights lie, if they must be unpacked.
     pub(crate) packed: Option<Packed>,
     /// The whole tiles in which it wants weights, if it does.
-    pub(crate) whole: WholeTile,
+    pub(crate) whole: Option<WholeTile>,
 }
 
 /// How an element of a vector arrives at an array.
@@ -59,7 +59,10 @@ pub(crate) fn operands(
         quantised: arrival.quantised,
         columns: array.columns,
         packed: packed.then_some(lies),
-        whole: array.whole_tiles.then_some((array.rows, array.columns)),
+        whole: array.whole_tiles.then_some(WholeTile {
+            rows: array.rows,
+            columns: array.columns,
+        }),
     })
 }
 

@@ -17,14 +17,15 @@
 
 use std::cmp::Reverse;
 
-use quantities::{Bytes, Cycles, gcd, lcm};
+use quantities::{Bytes, Cycles};
 use tile_program::{LoopOrder, Packed, Reuse, Target, Tiling};
 
-use super::cost::{Buffering, Cost, VectorOverlap, memory_cycles};
+use super::cost::{Buffering, Cost, memory_cycles};
+use super::gemm_shapes::Shape;
 use super::prologue::Prologue;
 use super::room::{Capacity, ScratchpadNeeds, ScratchpadRoom};
 use super::search::{Candidate, SearchResult, TilingSearch};
-use super::sizes::{distance_from_good_size, sizes};
+use super::sizes::distance_from_good_size;
 use super::team::TileTimeCache;
 use crate::layout::WeightRegion;
 
@@ -155,157 +156,34 @@ impl GemmPlan {
 pub(super) type GemmChoice = SearchResult<GemmPlan>;
 
 impl GemmProblem {
-    /// Rows of k between legal cuts.
-    pub(super) fn k_unit(&self) -> u64 {
-        let a_unit = 8 * self.access / gcd(8 * self.access, self.a_bits);
-        self.sections
-            .iter()
-            .try_fold(a_unit, |unit, section| lcm(unit, section.weights.k_unit()))
-            .unwrap_or(self.k)
-            .min(self.k)
-    }
-
-    /// Rows of k in a cut: one tile's where weights come in whole tiles.
-    fn cut_sizes(&self) -> Vec<u64> {
-        if self.sections.iter().any(|s| s.weights.is_whole()) {
-            vec![self.k_unit()]
-        } else {
-            sizes(self.k, self.k_unit())
-        }
-    }
-
-    /// Columns of a tile: one strip where weights come in whole tiles.
-    fn column_sizes(section: &SectionProblem) -> Vec<u64> {
-        if section.weights.is_whole() {
-            vec![Self::n_unit(section)]
-        } else {
-            sizes(section.n, Self::n_unit(section))
-        }
-    }
-
-    /// Columns between legal cuts of a section.
-    pub(super) fn n_unit(section: &SectionProblem) -> u64 {
-        lcm(section.weights.strip, section.unit_columns)
-            .unwrap_or(section.n)
-            .min(section.n)
-    }
-
-    /// Rows of a block: whole heights of the array while there are several.
-    fn row_sizes(&self) -> Vec<u64> {
-        let mut rows = sizes(self.m, 1);
-        for size in &mut rows {
-            if *size > self.rows && *size < self.m {
-                *size = size.next_multiple_of(self.rows).min(self.m);
-            }
-        }
-        rows.dedup();
-        rows
-    }
-
     /// The best tiles, or `None` if nothing fits.
     pub(super) fn solve(&self, target: &Target) -> Option<GemmChoice> {
         let times = TileTimeCache::new(target, &self.team);
-        let search = self.search(target, &times);
+        let search = self.search(&times);
         let unlimited = Self {
             room: ScratchpadRoom::UNLIMITED,
             ..self.clone()
         };
-        search.finish(unlimited.search(target, &times).least_cost())
+        search.finish(unlimited.search(&times).least_cost())
     }
 
-    fn search(
-        &self,
-        target: &Target,
-        times: &TileTimeCache<'_>,
-    ) -> TilingSearch<TieBreaker, GemmPlan> {
+    fn search(&self, times: &TileTimeCache<'_>) -> TilingSearch<TieBreaker, GemmPlan> {
         let mut search = TilingSearch::new();
         for shape in self.shapes() {
-            if let Some((plan, tie_breaker)) = self.candidate(&shape, target, times) {
+            if let Some((plan, tie_breaker)) = self.candidate(&shape, times) {
                 search.consider(plan, tie_breaker);
             }
         }
         search
     }
 
-    /// All combinations of loop order, m, k, parts of k and number of buffers.
-    fn shapes(&self) -> Vec<Shape> {
-        let loops = self.loops();
-        let depths = self.buffer_depths();
-        let mut shapes = Vec::new();
-        for m in self.row_sizes() {
-            for k in self.cut_sizes() {
-                for splits in self.splits(k) {
-                    for &(order, stays) in &loops {
-                        shapes.extend(depths.iter().map(|depth| Shape {
-                            order,
-                            stays,
-                            m,
-                            k,
-                            splits,
-                            inputs: depth.inputs,
-                            sums: depth.sums,
-                        }));
-                    }
-                }
-            }
-        }
-        shapes
-    }
-
-    /// The orders of loops, each with whether the operand of the outer loop stays. A prologue needs
-    /// whole rows, once.
-    fn loops(&self) -> Vec<(LoopOrder, bool)> {
-        if self.prologue.is_some() {
-            return vec![(LoopOrder::RowsOuter, true)];
-        }
-        vec![
-            (LoopOrder::RowsOuter, true),
-            (LoopOrder::RowsOuter, false),
-            (LoopOrder::ColumnsOuter, true),
-            (LoopOrder::ColumnsOuter, false),
-        ]
-    }
-
-    /// The numbers of buffers to try: operands of two tiles for each array, or of one more than
-    /// there are arrays, or of one; sums of as many, or of one for each array.
-    fn buffer_depths(&self) -> Vec<BufferDepth> {
-        let arrays = self.team.len() as u64;
-        let depth = |inputs, sums| BufferDepth { inputs, sums };
-        let mut depths = vec![
-            depth(2 * arrays, 2 * arrays),
-            depth(2 * arrays, arrays),
-            depth(arrays + 1, arrays + 1),
-            depth(1, 1),
-        ];
-        if arrays == 1 {
-            depths.remove(2);
-        }
-        depths
-    }
-
-    /// In how many parts k may be summed: at most one for each array, of whole cuts.
-    fn splits(&self, k: u64) -> Vec<u64> {
-        let cuts = self.k.div_ceil(k);
-        let arrays = self.team.len() as u64;
-        let mut splits = vec![1];
-        let mut parts = 2;
-        while parts <= arrays.min(cuts) {
-            splits.push(parts);
-            parts *= 2;
-        }
-        if arrays > 1 && arrays <= cuts && !arrays.is_power_of_two() {
-            splits.push(arrays);
-        }
-        splits
-    }
-
     /// The best plan of a shape with its tie-breaker, or `None` if none fits.
     fn candidate(
         &self,
         shape: &Shape,
-        target: &Target,
         times: &TileTimeCache<'_>,
     ) -> Option<(GemmPlan, TieBreaker)> {
+        let target = times.target();
         let room = self.room.activations.checked_sub(self.a_bytes(shape))?;
         let mut cost = Cost {
             buffering: shape.buffering(),
@@ -316,7 +194,7 @@ impl GemmProblem {
         let mut bytes = Bytes::ZERO;
         let mut n = Vec::with_capacity(self.sections.len());
         for section in &self.sections {
-            let best = self.columns(section, shape, room, target, times)?;
+            let best = self.columns(section, shape, room, times)?;
             cost.array = cost.array.saturating_add(best.cost.array);
             cost.vector = cost.vector.saturating_add(best.cost.vector);
             cost.buffer_occupancy = cost
@@ -374,13 +252,12 @@ impl GemmProblem {
         section: &SectionProblem,
         shape: &Shape,
         room: Capacity,
-        target: &Target,
         times: &TileTimeCache<'_>,
     ) -> Option<Columns> {
         let sizes = Self::column_sizes(section).into_iter();
         let fitting = sizes.filter(|&n| self.fits(section, shape, n, room));
         let found: Vec<Columns> = fitting
-            .filter_map(|n| self.columns_of(section, shape, n, target, times))
+            .filter_map(|n| self.columns_of(section, shape, n, times))
             .collect();
         let least = found.iter().map(|columns| columns.cost.cycles()).min()?;
         let cheap = found.into_iter();
@@ -394,9 +271,9 @@ impl GemmProblem {
         section: &SectionProblem,
         shape: &Shape,
         n: u64,
-        target: &Target,
         times: &TileTimeCache<'_>,
     ) -> Option<Columns> {
+        let target = times.target();
         let a = if self.a_on_chip || shape.a_stays() {
             Bytes::ZERO
         } else {
@@ -432,61 +309,6 @@ impl GemmProblem {
     }
 }
 
-/// For how many tiles there is room at once.
-#[derive(Clone, Copy, Debug)]
-struct BufferDepth {
-    /// Tiles whose operands there is room for.
-    inputs: u64,
-    /// Tiles whose sums there is room for.
-    sums: u64,
-}
-
-/// A choice of loop order and sizes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
-    pub(super) order: LoopOrder,
-    /// Whether the operand of the outer loop stays, all of its k.
-    pub(super) stays: bool,
-    /// Rows of a tile.
-    pub(super) m: u64,
-    /// Rows of B in a tile.
-    pub(super) k: u64,
-    /// Parts of k that are summed apart.
-    pub(super) splits: u64,
-    /// Tiles whose operands there is room for at once.
-    pub(super) inputs: u64,
-    /// Tiles whose sums there is room for at once.
-    pub(super) sums: u64,
-}
-
-impl Shape {
-    /// Whether a block of rows of A stays for all columns.
-    pub(super) fn a_stays(&self) -> bool {
-        self.stays && self.order == LoopOrder::RowsOuter
-    }
-
-    /// Whether a block of columns of B stays for all rows.
-    pub(super) fn b_stays(&self) -> bool {
-        self.stays && self.order == LoopOrder::ColumnsOuter
-    }
-
-    /// How arrays and memory overlap.
-    const fn buffering(&self) -> Buffering {
-        match self.inputs {
-            1 => Buffering::Single,
-            _ => Buffering::Double,
-        }
-    }
-
-    /// How arrays and the vector unit overlap over so many tiles of C.
-    const fn vector_overlap(&self, tiles: u64) -> VectorOverlap {
-        match self.sums {
-            1 => VectorOverlap::Turns,
-            _ => VectorOverlap::Tiles(tiles),
-        }
-    }
-}
-
 /// Columns of a tile of a section.
 struct Columns {
     n: u64,
@@ -495,8 +317,8 @@ struct Columns {
     size_distance: u64,
 }
 
-/// What decides between plans of about the same cost; the first field that differs does, and less is
-/// better.
+/// What decides between plans of about the same cost; the first field that differs does, and less
+/// is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct TieBreaker {
     /// More buffers are better.

@@ -3,7 +3,8 @@
 use quantities::Bytes;
 use tile_program::LoopOrder;
 
-use super::gemm::{GemmProblem, MovedTensor, SectionProblem, Shape};
+use super::gemm::{GemmProblem, MovedTensor, SectionProblem};
+use super::gemm_shapes::Shape;
 use super::prologue::Prologue;
 use super::room::{Capacity, ScratchpadNeeds};
 use crate::tuning::ACTIVATIONS_PER_BAND;

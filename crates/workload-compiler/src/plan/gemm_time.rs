@@ -4,7 +4,8 @@ use quantities::{Bytes, Cycles};
 use tile_program::{GemmTile, Target, VectorKind, VectorTile};
 
 use super::cost::{Cost, memory_cycles, vector_cycles};
-use super::gemm::{GemmProblem, SectionProblem, Shape};
+use super::gemm::{GemmProblem, SectionProblem};
+use super::gemm_shapes::Shape;
 use super::team::{TileTimeCache, TileTimes, Work, makespan};
 use crate::graph::VectorStep;
 

@@ -1,10 +1,12 @@
 //! How a pass is run: what stays on chip, and the tiles of each stage.
 
 mod attention;
+mod attention_time;
 mod compulsory;
 mod cost;
 mod gemm;
 mod gemm_room;
+mod gemm_shapes;
 mod gemm_time;
 mod overlap;
 mod problems;

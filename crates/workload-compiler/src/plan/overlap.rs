@@ -9,7 +9,8 @@ use crate::graph::{AttentionPhase, AttentionStage, GemmStage, Graph, Stage, team
 /// The cycles that other arrays can work while an attention stage runs; 0 for other stages.
 ///
 /// They are those of the projections right before or right after it, whichever are more, if these
-/// run on arrays of their own: the rows of one become whole block by block, so the other can follow.
+/// run on arrays of their own: the rows of one become whole block by block, so the other can
+/// follow.
 pub(super) fn overlappable_cycles(graph: &Graph, place: usize, target: &Target) -> Cycles {
     let stages = &graph.stages;
     let Stage::Attention(stage) = &stages[place] else {

@@ -9,8 +9,8 @@ use tile_program::{GemmTile, Target};
 
 use crate::tuning::MAX_EXACT_SCHEDULE;
 
-/// The cycles that a piece of work takes on each array of a team; `None` on an array that cannot run
-/// it.
+/// The cycles that a piece of work takes on each array of a team; `None` on an array that cannot
+/// run it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TileTimes(SmallVec<[Option<Cycles>; 4]>);
 
@@ -74,6 +74,11 @@ impl<'a> TileTimeCache<'a> {
         }
     }
 
+    /// The core that the tiles are for.
+    pub(super) const fn target(&self) -> &'a Target {
+        self.target
+    }
+
     /// The times of a tile on the arrays of the team.
     pub(super) fn tile(&self, tile: &GemmTile) -> TileTimes {
         let key = [tile.m, tile.n, tile.k, tile.repeat, tile.side_by_side];
@@ -129,8 +134,8 @@ pub(crate) fn assign(loads: &mut [Cycles], times: &TileTimes) -> usize {
     index
 }
 
-/// The cycles until all work is done, each piece given to the array that ends it first; `None` if no
-/// array can run one of them.
+/// The cycles until all work is done, each piece given to the array that ends it first; `None` if
+/// no array can run one of them.
 pub(super) fn makespan(work: &[Work]) -> Option<Cycles> {
     let least: Option<Vec<Cycles>> = work.iter().map(|work| work.times.least()).collect();
     let least = least?;

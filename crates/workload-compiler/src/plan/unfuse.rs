@@ -1,4 +1,4 @@
-//! Takes apart what a workload does not want fused.
+//! Takes stages apart that a workload does not want fused.
 
 use tile_program::{Target, VectorKind};
 
@@ -14,7 +14,7 @@ pub(super) fn unfuse(graph: Graph, fusion: Fusion, target: &Target) -> Graph {
     if fusion == Fusion::Full {
         return graph;
     }
-    let mut parts = Parts {
+    let mut unfused = Unfused {
         tensors: graph.tensors,
         stages: Vec::new(),
         target,
@@ -23,17 +23,17 @@ pub(super) fn unfuse(graph: Graph, fusion: Fusion, target: &Target) -> Graph {
     };
     for stage in graph.stages {
         let microbatches = stage.tensors().into_iter();
-        let microbatches = microbatches.map(|tensor| parts.tensors[tensor.0].microbatch);
-        parts.microbatch = microbatches.max().unwrap_or(0);
+        let microbatches = microbatches.map(|tensor| unfused.tensors[tensor.0].microbatch);
+        unfused.microbatch = microbatches.max().unwrap_or(0);
         match stage {
-            Stage::Attention(stage) => parts.attention(&stage),
-            Stage::Gemm(stage) if fusion == Fusion::None => parts.gemm(&stage),
-            Stage::Vector(stage) if fusion == Fusion::None => parts.vector(stage),
-            stage => parts.stages.push(stage),
+            Stage::Attention(stage) => unfused.attention(&stage),
+            Stage::Gemm(stage) if fusion == Fusion::None => unfused.gemm(&stage),
+            Stage::Vector(stage) if fusion == Fusion::None => unfused.vector(stage),
+            stage => unfused.stages.push(stage),
         }
     }
     if fusion == Fusion::None {
-        for tensor in &mut parts.tensors {
+        for tensor in &mut unfused.tensors {
             if tensor.placement == Placement::Any {
                 tensor.placement = Placement::Memory;
             }
@@ -43,22 +43,54 @@ pub(super) fn unfuse(graph: Graph, fusion: Fusion, target: &Target) -> Graph {
         sequences: graph.sequences,
         strips: graph.strips,
         operations: graph.operations,
-        tensors: parts.tensors,
-        stages: parts.stages,
+        tensors: unfused.tensors,
+        stages: unfused.stages,
     }
 }
 
-struct Parts<'a> {
+/// The shape of a tensor that lies between two stages.
+#[derive(Clone, Copy, Debug)]
+struct TensorShape {
+    rows: u64,
+    /// Columns of the whole tensor.
+    width: u64,
+    /// Bits of an element.
+    bits: u64,
+}
+
+/// The rows that a vector stage reads.
+#[derive(Clone, Copy, Debug)]
+struct RowSource {
+    tensor: TensorId,
+    /// The first row.
+    first: u64,
+    /// Every `stride`-th row from there on.
+    stride: u64,
+}
+
+/// Which of the parts of a section a part is.
+#[derive(Clone, Copy, Debug)]
+enum PartPosition {
+    /// A further part takes in its result.
+    Inner,
+    /// It makes the result of the section, and takes in the result of the part before it.
+    Last { before: Option<TensorId> },
+}
+
+/// The stages and tensors of a graph whose stages are taken apart.
+struct Unfused<'a> {
     tensors: Vec<Tensor>,
     stages: Vec<Stage>,
     target: &'a Target,
     strips: Strips,
-    /// Of the stage that is taken apart.
+    /// The microbatch of the stage that is taken apart.
     microbatch: usize,
 }
 
-impl Parts<'_> {
-    fn tensor(&mut self, (rows, width, bits): (u64, u64, u64), slot: Slot) -> TensorId {
+impl Unfused<'_> {
+    /// A new tensor in main memory.
+    fn tensor(&mut self, shape: TensorShape, slot: Slot) -> TensorId {
+        let TensorShape { rows, width, bits } = shape;
         self.tensors.push(Tensor {
             microbatch: self.microbatch,
             rows,
@@ -71,38 +103,22 @@ impl Parts<'_> {
         TensorId(self.tensors.len() - 1)
     }
 
-    /// Scores to memory; softmax from there and back; context from there.
+    /// Takes attention apart: scores go to memory, softmax reads them there and writes
+    /// probabilities, and the context is computed from those.
     fn attention(&mut self, stage: &AttentionStage) {
-        let rows = stage.batch * stage.kv_heads * stage.tokens * stage.group;
-        let span = stage.to - stage.from;
-        let steps = [
-            (stage.softmax, VectorKind::Softmax),
-            (stage.quantise, VectorKind::Quantise),
-        ];
-        let steps: Vec<VectorStep> = steps
-            .into_iter()
-            .filter_map(|(operation, kind)| {
-                Some(VectorStep {
-                    operation: operation?,
-                    kind,
-                    with: None,
-                    state: None,
-                    group: None,
-                    share: (1, 1),
-                    bits: stage.a_bits,
-                })
-            })
-            .collect();
-        let bits = if steps.is_empty() {
-            stage.a_bits
-        } else {
-            self.tensors[stage.out.0].bits
+        let steps = softmax_steps(stage);
+        let shape = TensorShape {
+            rows: stage.batch * stage.kv_heads * stage.tokens * stage.group,
+            width: stage.to - stage.from,
+            bits: stage.a_bits,
         };
-        let scores = self.tensor((rows, span, bits), Slot::Scores);
-        let probabilities = if steps.is_empty() {
-            scores
+        let (scores, probabilities) = if steps.is_empty() {
+            let scores = self.tensor(shape, Slot::Scores);
+            (scores, scores)
         } else {
-            self.tensor((rows, span, stage.a_bits), Slot::Probabilities)
+            let bits = self.tensors[stage.out.0].bits;
+            let scores = self.tensor(TensorShape { bits, ..shape }, Slot::Scores);
+            (scores, self.tensor(shape, Slot::Probabilities))
         };
         self.stages.push(Stage::Attention(AttentionStage {
             phase: AttentionPhase::Scores(scores),
@@ -117,7 +133,7 @@ impl Parts<'_> {
                 stride: 1,
                 steps,
                 out: probabilities,
-                out_rows: 0..rows,
+                out_rows: 0..shape.rows,
                 stored_by: None,
             }));
         }
@@ -128,7 +144,7 @@ impl Parts<'_> {
         }));
     }
 
-    /// Each step a stage of its own.
+    /// Takes vector work apart: each step becomes a stage of its own.
     fn vector(&mut self, stage: VectorStage) {
         let VectorStage {
             input,
@@ -142,33 +158,46 @@ impl Parts<'_> {
         let shape = &self.tensors[out.0];
         let (rows, width) = (shape.rows, shape.width);
         let last = steps.len() - 1;
-        let mut from = (input, first, stride);
+        let mut source = RowSource {
+            tensor: input,
+            first,
+            stride,
+        };
 
         for (index, step) in steps.into_iter().enumerate() {
             let to = if index == last {
                 out
             } else {
                 let slot = [Slot::Even, Slot::Odd][index % 2];
-                self.tensor((rows, width, step.bits), slot)
+                let bits = step.bits;
+                self.tensor(TensorShape { rows, width, bits }, slot)
             };
             self.stages.push(Stage::Vector(VectorStage {
-                input: from.0,
-                first: from.1,
-                stride: from.2,
+                input: source.tensor,
+                first: source.first,
+                stride: source.stride,
                 steps: vec![step],
                 out: to,
                 out_rows: out_rows.clone(),
                 stored_by: stored_by.filter(|_| index == last),
             }));
-            from = (to, out_rows.start, 1);
+            source = RowSource {
+                tensor: to,
+                first: out_rows.start,
+                stride: 1,
+            };
         }
     }
 
-    /// Each matrix and each step a stage of its own.
+    /// Takes a GEMM stage apart: each matrix and each step becomes a stage of its own.
     fn gemm(&mut self, stage: &GemmStage) {
         let mut input = stage.input;
         if let Some(last) = stage.prologue.last() {
-            let shape = (stage.m, stage.k, last.bits);
+            let shape = TensorShape {
+                rows: stage.m,
+                width: stage.k,
+                bits: last.bits,
+            };
             let entered = self.tensor(shape, stage.prologue_slot);
             self.vector(VectorStage {
                 input,
@@ -185,29 +214,37 @@ impl Parts<'_> {
             let mut before = None;
             let parts = section.parts.len();
             for (index, part) in section.parts.iter().enumerate() {
-                let last = index + 1 == parts;
-                before = Some(self.part(stage, input, section, part, (last, before)));
+                let position = if index + 1 == parts {
+                    PartPosition::Last { before }
+                } else {
+                    PartPosition::Inner
+                };
+                before = Some(self.part(stage, input, section, part, position));
             }
         }
     }
 
-    /// A matrix, then what followed on its tiles; the last step takes in the part before.
+    /// Takes a part of a section apart: its matrix, then the steps that followed on its tiles, the
+    /// last of which takes in the part before. Returns the tensor of its result.
     fn part(
         &mut self,
         stage: &GemmStage,
         input: TensorId,
         section: &Section,
         part: &Part,
-        (last, before): (bool, Option<TensorId>),
+        position: PartPosition,
     ) -> TensorId {
-        let out = self.tensors[section.out.0];
-        let mut steps = part.epilogue.clone();
-        let result = if last {
-            section.out
-        } else {
-            self.tensor((stage.m, section.n, out.bits), Slot::SiblingSums)
+        let shape = TensorShape {
+            rows: stage.m,
+            width: section.n,
+            bits: self.tensors[section.out.0].bits,
         };
-        if let (true, Some(step)) = (last, steps.last_mut())
+        let mut steps = part.epilogue.clone();
+        let result = match position {
+            PartPosition::Last { .. } => section.out,
+            PartPosition::Inner => self.tensor(shape, Slot::SiblingSums),
+        };
+        if let (PartPosition::Last { before }, Some(step)) = (position, steps.last_mut())
             && step.with.is_none()
         {
             step.with = before;
@@ -218,12 +255,13 @@ impl Parts<'_> {
                 let sums = self.target.arrays[stage.array].accumulator.get();
                 sums.next_multiple_of(8)
             }
-            _ => out.bits,
+            _ => shape.bits,
         };
-        let sums = if steps.is_empty() {
-            result
+        let (sums, stored_by) = if steps.is_empty() {
+            (result, section.stored_by)
         } else {
-            self.tensor((stage.m, section.n, bits), Slot::Sums)
+            let sums = self.tensor(TensorShape { bits, ..shape }, Slot::Sums);
+            (sums, part.operation)
         };
         self.stages.push(Stage::Gemm(GemmStage {
             input,
@@ -236,16 +274,13 @@ impl Parts<'_> {
                     ..part.clone()
                 }],
                 out: sums,
-                stored_by: if steps.is_empty() {
-                    section.stored_by
-                } else {
-                    part.operation
-                },
+                stored_by,
             }],
             ..stage.clone()
         }));
-        if !steps.is_empty() {
-            let writer = steps[steps.len() - 1].operation;
+        if let Some(last) = steps.last() {
+            let is_last = matches!(position, PartPosition::Last { .. });
+            let stores = is_last && section.stored_by != last.operation;
             self.vector(VectorStage {
                 input: sums,
                 first: 0,
@@ -253,9 +288,29 @@ impl Parts<'_> {
                 steps,
                 out: result,
                 out_rows: 0..stage.m,
-                stored_by: Some(section.stored_by).filter(|&other| last && other != writer),
+                stored_by: stores.then_some(section.stored_by),
             });
         }
         result
     }
+}
+
+/// Softmax of an attention stage and the quantisation of its result, as far as it has them.
+fn softmax_steps(stage: &AttentionStage) -> Vec<VectorStep> {
+    let steps = [
+        (stage.softmax, VectorKind::Softmax),
+        (stage.quantise, VectorKind::Quantise),
+    ];
+    let steps = steps.into_iter().filter_map(|(operation, kind)| {
+        Some(VectorStep {
+            operation: operation?,
+            kind,
+            with: None,
+            state: None,
+            group: None,
+            share: (1, 1),
+            bits: stage.a_bits,
+        })
+    });
+    steps.collect()
 }

@@ -73,7 +73,7 @@ impl Layer {
             let heads = item.heads.end - item.heads.start;
             let bytes = heads * (end - block.start) * cache.stride;
             buffer = context.emitter.buffer(ScratchpadId::Weights, bytes);
-            let region = cache.region(item.sequence, item.heads.start, heads, block.start, end);
+            let region = cache.region(item.sequence, &item.heads, &(block.start..end));
             let work = Work::Transfer(TransferTile {
                 region,
                 scratchpad: ScratchpadId::Weights,

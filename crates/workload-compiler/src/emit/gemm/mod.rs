@@ -30,7 +30,7 @@ pub(super) struct GemmRun {
     row: u64,
     section: usize,
     column: u64,
-    /// The present block of A, where it stays: cut by cut, or (after an entry) all k in one. And
+    /// The present block of A, where it stays: cut by cut, or (after a prologue) all k in one. And
     /// the next one, once its entry has been run.
     block: Vec<Buffer>,
     ahead: Option<Buffer>,
@@ -100,7 +100,7 @@ impl GemmRun {
         columns * self.stage.m.div_ceil(self.plan.m)
     }
 
-    /// Rows of A that the next tile reads, with those of the block whose entry is run ahead.
+    /// Rows of A that the next tile reads, with those of the block whose prologue is run ahead.
     pub(super) fn rows_needed(&self) -> u64 {
         let blocks = if self.stage.prologue.is_empty() { 1 } else { 2 };
         let rows = self.row.saturating_add(blocks * self.plan.m);
@@ -178,7 +178,7 @@ impl GemmRun {
         }
     }
 
-    /// The entry of the next block is run while the present one is in the array: behind what
+    /// The prologue of the next block is run while the present one is in the array: behind what
     /// follows on the block's first tile, which else would wait for it, but before that if there is
     /// no other tile.
     fn look_ahead(&mut self, context: &mut Context, tile: &Tile) {
@@ -192,7 +192,7 @@ impl GemmRun {
         }
     }
 
-    /// Runs the entry over a block of rows of A.
+    /// Runs the prologue over a block of rows of A.
     fn enter(&self, context: &mut Context, rows: &Range<u64>) -> Buffer {
         let mut block = Buffer::empty(ScratchpadId::Activations);
         let mut from = rows.start;

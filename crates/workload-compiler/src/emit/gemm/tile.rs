@@ -242,7 +242,7 @@ impl GemmRun {
             buffer.ready = matrix.ready.clone();
         } else {
             let work = Work::Transfer(TransferTile {
-                region: part.weights.region(tile.columns.start, n, cut.k.start, k),
+                region: part.weights.region(&tile.columns, &cut.k),
                 scratchpad: ScratchpadId::Weights,
             });
             let step = Step::new(context.units.load, at.0, at.1, work).write(&buffer);
