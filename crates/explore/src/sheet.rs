@@ -22,7 +22,7 @@ pub(crate) fn columns(pairs: &[(&'static str, &'static str)]) -> Vec<Column> {
 /// A cell of a [`Sheet`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Words.
+    /// Text that is not computed.
     Text(String),
     /// A whole number.
     Count(u64),

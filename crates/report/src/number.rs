@@ -43,7 +43,7 @@ pub(crate) fn share(part: u64, whole: u64) -> f64 {
     }
 }
 
-/// `612.3 MiB`.
+/// Bytes with a binary unit and three digits: `612.3 MiB`.
 pub(crate) fn bytes(number: u64) -> String {
     if number < 1024 {
         return format!("{number} B");
@@ -51,7 +51,7 @@ pub(crate) fn bytes(number: u64) -> String {
     scaled(number as f64, 1024.0, &["KiB", "MiB", "GiB", "TiB", "PiB"])
 }
 
-/// `34.1 GB/s`.
+/// A bandwidth with a decimal unit: `34.1 GB/s`.
 pub(crate) fn bytes_per_second(rate: f64) -> String {
     if rate.is_infinite() {
         return "unlimited".to_owned();
@@ -67,7 +67,7 @@ pub(crate) fn si(number: u64) -> String {
     scaled(number as f64, 1000.0, &["k", "M", "G", "T", "P"])
 }
 
-/// `24.69 ms`.
+/// Seconds with a unit that suits them: `24.69 ms`.
 pub(crate) fn seconds(seconds: f64) -> String {
     let (scale, unit) = match seconds {
         s if s <= 0.0 || s >= 1.0 => (1.0, "s"),

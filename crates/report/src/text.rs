@@ -15,7 +15,7 @@ const TOP_OPERATORS: usize = 12;
 /// How the text may look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// Plain characters.
+    /// Plain characters, for files and pipes.
     Plain,
     /// With ANSI escapes, for a terminal.
     Terminal,

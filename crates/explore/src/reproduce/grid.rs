@@ -17,11 +17,11 @@ pub const FAMILIES: [&str; 3] = ["gpt2", "opt", "llama"];
 /// One model in one form at one context on one machine, as simulated.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GridCell {
-    /// The machine.
+    /// The name of the machine that it ran on.
     pub machine: String,
     /// The model's short name.
     pub model: String,
-    /// Its family.
+    /// The family that the model belongs to.
     pub family: String,
     /// As published or true.
     pub form: &'static str,

@@ -37,10 +37,10 @@ pub struct Reproduction {
     /// Published figures beside ours.
     #[serde(skip)]
     pub checked: Vec<Checked>,
-    /// Figures.
+    /// All figures of the report.
     #[serde(skip)]
     pub figures: Vec<Drawn>,
-    /// The report.
+    /// The report itself, to be written as Markdown or HTML.
     #[serde(skip)]
     pub page: Page,
 }

@@ -34,7 +34,7 @@ pub struct Resimulated {
     pub total_cycles: u64,
     /// Of them, MatMul-free.
     pub matmul_free_cycles: u64,
-    /// By S.
+    /// The runs with faster projections, in the order of S.
     pub points: Vec<SpeedupPoint>,
 }
 

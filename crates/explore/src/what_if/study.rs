@@ -34,7 +34,7 @@ pub struct Answer {
 pub struct ContextPoint {
     /// Positions that the new token sees, or tokens of the prompt.
     pub context: u64,
-    /// Cycles.
+    /// Cycles of the whole run.
     pub total_cycles: u64,
     /// Of them, MatMul-free.
     pub matmul_free_cycles: u64,
@@ -47,7 +47,7 @@ pub struct ContextPoint {
 /// All that was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Study {
-    /// The machine.
+    /// The name of the machine.
     pub machine: String,
     /// How parts were made faster.
     #[serde(flatten)]
@@ -58,7 +58,7 @@ pub struct Study {
     pub matmul_free_cycles: u64,
     /// Of them, attention.
     pub attention_cycles: u64,
-    /// F.
+    /// The share F of the cycles that becomes faster, from 0 to 1.
     pub fraction: f64,
     /// 1 / (1 − F); `None` where there is no limit.
     pub ceiling: Option<f64>,

@@ -178,9 +178,9 @@ impl RowKind {
 /// Columns in which cells of a line begin, from 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Columns {
-    /// The machine's.
+    /// The column where the name of the machine begins.
     pub machine: usize,
-    /// The workload's.
+    /// The column where the name of the workload begins.
     pub workload: usize,
     /// That of what a value is of.
     pub of: usize,
