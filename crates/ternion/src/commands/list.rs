@@ -4,7 +4,7 @@ use std::io::Write;
 
 use accelerator::{MachineSpec, TEMPLATE, VectorSpec};
 
-use explore::machines::{KernelList, KernelWork};
+use explore::prediction::{KernelList, KernelWork};
 use report::{Table, grouped};
 use workload_compiler::{Model, Workload, models as presets};
 

@@ -1,6 +1,6 @@
 //! Golden files: published results of machines, one a line.
 
-use explore::machines::{KernelTime, Prediction};
+use explore::prediction::{KernelTime, Prediction};
 use strum::VariantNames;
 
 use crate::table::{Form, GoldenError, Line, Table};
