@@ -1,20 +1,8 @@
 //! Numbers for people.
 
-/// A number with its digits in groups of three: `12,345,678`.
-#[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 /// `71.3 %`; `<0.1 %` for what is not nothing but would round to it.
+use quantities::grouped;
+
 pub(crate) fn percent(share: f64) -> String {
     if share <= 0.0 {
         return "0 %".to_owned();
@@ -108,9 +96,6 @@ mod tests {
 
     #[test]
     fn numbers_read_as_an_engineer_writes_them() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(12_345_678), "12,345,678");
         assert_eq!(percent(0.7134), "71.3 %");
         assert_eq!(percent(0.0001), "<0.1 %");
         assert_eq!(bare_percent(0.0), "-");

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use quantities::grouped;
 use simulator::{ArrayOfRun, RunRecord};
 use tile_program::{Cause, Class};
 
-use crate::number::{bare_percent, bytes, grouped, percent, share, si};
+use crate::number::{bare_percent, bytes, percent, share, si};
 use crate::table::{Column, Table, WIDTH};
 use crate::{amdahl, energy, headline, memory};
 

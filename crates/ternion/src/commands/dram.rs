@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use config::ConfigError;
 use dram::{DramConfig, Memory};
 use dram_replicas::standalone::{CheckReport, Summary, Target, check, names};
-use report::grouped;
+use quantities::grouped;
 
 use crate::console::Console;
 use crate::failure::Failure;

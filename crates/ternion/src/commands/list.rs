@@ -5,7 +5,8 @@ use std::io::Write;
 use accelerator::{MachineSpec, TEMPLATE, VectorSpec};
 
 use explore::prediction::{KernelList, KernelWork};
-use report::{Table, grouped};
+use quantities::grouped;
+use report::Table;
 use workload_compiler::{Model, Workload, models as presets};
 
 use crate::console::Console;
