@@ -16,7 +16,7 @@ use crate::lab::Lab;
 use crate::published::{self, Cell, Checked};
 use crate::setting::{Extent, Machines, ReproduceError};
 
-pub use grid::{FAMILIES, GridCell, csv, find, presets};
+pub use grid::{GridCell, csv, find, presets};
 pub use page::{Block, Page};
 pub use resimulated::{Resimulated, SpeedupPoint};
 

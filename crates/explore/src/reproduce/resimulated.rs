@@ -27,7 +27,7 @@ pub struct Resimulated {
     /// The model's short name.
     pub model: String,
     /// In which form: as published, or true.
-    pub form: &'static str,
+    pub form: Form,
     /// Positions that the new token sees.
     pub context: u64,
     /// Cycles with S = 1.
@@ -83,7 +83,7 @@ pub(super) fn resimulated(
         });
         Resimulated {
             model: (*model).into(),
-            form: Form::AsPublished.name(),
+            form: Form::AsPublished,
             context: CONTEXT,
             total_cycles: amdahl.total.get(),
             matmul_free_cycles: amdahl.reachable.get(),
