@@ -13,9 +13,9 @@ pub enum ReplicaError {
     /// A parameter is missing or no number.
     #[error("configuration `{config}`: `{parameter}` {message}")]
     Parameter {
-        /// The configuration.
+        /// The name of the configuration that was read.
         config: String,
-        /// The parameter.
+        /// The name of the parameter as the file writes it.
         parameter: String,
         /// What is wrong.
         message: String,

@@ -111,7 +111,7 @@ pub struct ChannelStatistics {
     pub latency_sum: u64,
     /// The greatest of them.
     pub latency_max: u64,
-    /// Their distribution.
+    /// The distribution of the latencies of all requests.
     pub latencies: LatencyHistogram,
     /// When the last read returned.
     pub last_read_done: Option<u64>,
@@ -161,7 +161,7 @@ pub struct RunStatistics {
     pub writes: u64,
     /// When the last request was accepted.
     pub last_accept: u64,
-    /// Each channel.
+    /// The statistics of each channel, in order of their numbers.
     pub channels: Vec<ChannelStatistics>,
     /// Picoseconds of a tick.
     pub tick_ps: f64,

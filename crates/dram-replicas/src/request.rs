@@ -114,9 +114,9 @@ pub enum GenerateError {
     /// A parameter is missing, zero where it divides, or no number.
     #[error("the family `{family}` needs the parameter `{parameter}` as a whole number above zero")]
     Parameter {
-        /// The family.
+        /// The name of the request family.
         family: String,
-        /// The parameter.
+        /// The name of the parameter that was given.
         parameter: String,
     },
 }

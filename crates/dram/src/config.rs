@@ -224,11 +224,11 @@ pub struct Device {
     pub config: DramConfig,
     /// The numbers in force.
     pub preset: Preset,
-    /// The standard.
+    /// The standard that the preset belongs to.
     pub standard: Standard,
     /// Its constraint table in cycles.
     pub rules: Vec<Rule>,
-    /// Channel units.
+    /// The number of channels of the memory, at least 1.
     pub channels: u64,
     /// The address map.
     pub map: AddressMap,

@@ -34,13 +34,13 @@ pub struct EnergyTable {
 pub struct Energy {
     /// Opening and closing rows.
     pub activate_pj: f64,
-    /// Reading bursts.
+    /// Energy of the bursts that were read, in picojoules.
     pub read_pj: f64,
-    /// Writing bursts.
+    /// Energy of the bursts that were written, in picojoules.
     pub write_pj: f64,
-    /// Refreshing.
+    /// Energy of the refresh commands, in picojoules.
     pub refresh_pj: f64,
-    /// Standby.
+    /// Energy of the standby currents over the whole time, in picojoules.
     pub background_pj: f64,
 }
 

@@ -31,7 +31,7 @@ pub enum CommandBus {
     RowAndColumn,
 }
 
-/// Refresh rules.
+/// How a standard refreshes its banks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefreshRules {
@@ -109,7 +109,7 @@ pub struct Standard {
     /// Whether the data clock stops between bursts and needs a CAS to start (LPDDR5).
     #[serde(default)]
     pub data_clock_stops: bool,
-    /// Refresh rules.
+    /// How the standard refreshes its banks.
     pub refresh: RefreshRules,
     /// The constraint table.
     pub constraints: Vec<Constraint>,

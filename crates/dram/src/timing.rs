@@ -83,7 +83,7 @@ struct Effects {
 #[derive(Debug)]
 struct Law {
     shape: Shape,
-    /// By command.
+    /// The constraints that a command puts on later ones, indexed by command.
     effects: Vec<Effects>,
     /// The group and the rank of each bank.
     places: Vec<(u16, u16)>,

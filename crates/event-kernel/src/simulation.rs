@@ -29,11 +29,11 @@ pub struct WaitsFor {
 /// One line of a deadlock report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiter {
-    /// Who waits.
+    /// The name of the component that waits.
     pub name: String,
     /// For whom, if known.
     pub whom: Option<String>,
-    /// For what.
+    /// What the component waits for, as it describes it.
     pub what: String,
 }
 
@@ -65,7 +65,7 @@ pub enum RunError {
     /// A component asked for a wake-up in the past.
     #[error("{by} asked to wake {whom} at its {edge} ({phase:?}), which has passed")]
     PastWake {
-        /// Who asked.
+        /// The name of the component that asked for the wake-up.
         by: String,
         /// Who was to be woken.
         whom: String,

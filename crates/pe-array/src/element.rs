@@ -73,7 +73,7 @@ pub enum Element {
         #[serde(default, deserialize_with = "given")]
         accumulator: Option<NumberFormat>,
     },
-    /// Half-precision operands.
+    /// IEEE half-precision operands of 16 bits.
     Fp16 {
         /// NumberFormat of partial sums.
         #[serde(default, deserialize_with = "given")]

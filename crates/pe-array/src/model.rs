@@ -118,13 +118,13 @@ impl ArrayModel {
         Ok(Self { array })
     }
 
-    /// PE rows.
+    /// The number of PE rows.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.array.rows
     }
 
-    /// PE columns.
+    /// The number of PE columns.
     #[must_use]
     pub fn columns(&self) -> u64 {
         self.array.columns

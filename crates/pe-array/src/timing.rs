@@ -48,7 +48,7 @@ pub struct TileTiming {
 pub struct FoldPhase {
     /// What it is.
     pub cause: Cause,
-    /// First cycle.
+    /// The first cycle of the phase.
     pub from: Cycle,
     /// The cycle after the last.
     pub to: Cycle,

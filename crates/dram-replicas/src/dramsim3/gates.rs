@@ -132,7 +132,7 @@ pub(super) struct Gates {
     first_rank: usize,
     windows: Vec<FourActivates>,
     groups: Vec<Group>,
-    /// By bank.
+    /// The group that each bank belongs to, indexed by bank.
     group_of: Vec<u8>,
 }
 

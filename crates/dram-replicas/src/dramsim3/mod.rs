@@ -48,7 +48,7 @@ enum Moved {
     HeldUp,
 }
 
-/// One channel.
+/// One channel of DRAMsim3: its queues, banks and refresh.
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
     shape: Shape,

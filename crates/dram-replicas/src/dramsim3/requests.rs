@@ -20,7 +20,7 @@ pub(super) struct Entry {
 /// The number of a slot.
 pub(super) type Id = u32;
 
-/// No slot.
+/// Stands for no slot where an [`Id`] is expected.
 pub(super) const NO_ID: Id = Id::MAX;
 
 /// The slots. As many as were ever in use at once: queues bound them.

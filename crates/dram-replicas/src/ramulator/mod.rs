@@ -77,7 +77,7 @@ impl Bus {
     }
 }
 
-/// One channel.
+/// One channel of Ramulator: its queues, timing and refresh.
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
     kind: Kind,

@@ -156,7 +156,7 @@ pub fn parse_memory(text: &str) -> Result<MemoryConfig, ron::error::SpannedError
 pub struct CheckReport {
     /// The configuration whose rules were checked.
     pub config: String,
-    /// Commands seen.
+    /// The number of commands that the checker has seen.
     pub commands: u64,
     /// The first rules broken; at most 1000.
     pub violations: Vec<Violation>,

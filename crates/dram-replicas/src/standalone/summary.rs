@@ -20,15 +20,15 @@ use super::own::Latencies;
 /// A run's results.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// What ran.
+    /// The name of the configuration that ran.
     pub config: String,
     /// Cycles (ticks) from the first to the end of the last data.
     pub cycles: u64,
-    /// Their time.
+    /// The time that these cycles take, in seconds.
     pub seconds: f64,
     /// Read requests, and write requests.
     pub reads: u64,
-    /// Write requests.
+    /// The number of write requests that were served.
     pub writes: u64,
     /// Bytes moved over the data buses.
     pub bytes: u64,
@@ -40,7 +40,7 @@ pub struct Summary {
     pub row_hits: u64,
     /// Column commands that were.
     pub row_misses: u64,
-    /// Rows opened.
+    /// The number of activates, each of which opens a row.
     pub activates: u64,
     /// Precharges of single banks and of whole ranks.
     pub precharges: u64,
@@ -55,9 +55,9 @@ pub struct Summary {
 /// A distribution of latencies in cycles.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Latency {
-    /// The mean.
+    /// The mean latency, in memory clock cycles.
     pub mean: f64,
-    /// The greatest.
+    /// The greatest latency, in memory clock cycles.
     pub max: u64,
     /// Counts by powers of two: those below the first number, not counted before.
     pub histogram: Vec<(u64, u64)>,
@@ -68,15 +68,15 @@ pub struct Latency {
 pub struct EnergySummary {
     /// Opening and closing rows.
     pub activate_pj: f64,
-    /// Reading bursts.
+    /// Energy of the bursts that were read, in picojoules.
     pub read_pj: f64,
-    /// Writing bursts.
+    /// Energy of the bursts that were written, in picojoules.
     pub write_pj: f64,
-    /// Refreshing.
+    /// Energy of the refresh commands, in picojoules.
     pub refresh_pj: f64,
-    /// Standby.
+    /// Energy of the standby currents over the whole run, in picojoules.
     pub background_pj: f64,
-    /// Everything.
+    /// The sum of all these energies, in picojoules.
     pub total_pj: f64,
     /// Everything, by bits moved.
     pub pj_per_bit: f64,
@@ -89,7 +89,7 @@ pub struct EnergySummary {
 /// A run's results, and its commands if they were kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// The results.
+    /// The counts, times and energies of the run.
     pub summary: Summary,
     /// The commands of each channel.
     pub commands: Vec<Vec<Issued>>,

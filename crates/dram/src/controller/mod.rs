@@ -106,7 +106,7 @@ pub(crate) struct Controller {
     geometry: Arc<Geometry>,
     timing: Timing,
     banks: Vec<Bank>,
-    /// Reads, writes.
+    /// The queue of reads and the queue of writes, indexed by [`Direction`].
     queues: [Queue; 2],
     direction: Direction,
     /// Column commands since the direction last turned.

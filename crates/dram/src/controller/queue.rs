@@ -14,7 +14,7 @@ pub(super) struct Visit {
     pub(super) row: u32,
     /// The next column.
     pub(super) column: u32,
-    /// Bursts left.
+    /// Bursts that have no column command yet.
     pub(super) left: u32,
 }
 

@@ -4,7 +4,7 @@ use crate::{NumberFormat, PeKind};
 
 /// Multiply and accumulate as a PE does it.
 pub trait Arithmetic {
-    /// An operand.
+    /// The type of an operand, as the PE receives it.
     type Operand: Copy;
     /// A partial sum.
     type Sum: Copy;
