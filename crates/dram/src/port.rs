@@ -146,7 +146,7 @@ mod tests {
         device: &Device,
         transfers: &[(u64, Transfer)],
     ) -> (Vec<(u64, u64)>, Vec<Done>) {
-        let mut controller = Controller::plain(device);
+        let mut controller = Controller::on_reference_path(device);
         let (mut accepted, mut done) = (Vec::new(), Vec::new());
         let mut waiting = transfers.iter().peekable();
         let mut now = 0;

@@ -29,7 +29,7 @@ impl Controller {
     /// Passes over as many periods of an idle stretch that ends at `end` as are all alike. Commands
     /// that are recorded are wanted one by one, so nothing is passed over then.
     pub(super) fn skip_idle_refreshes(&mut self, end: u64) {
-        if self.plain || self.busy() || matches!(self.log, Log::Record(_)) {
+        if self.reference_path || self.busy() || matches!(self.log, Log::Record(_)) {
             return;
         }
         let Some(period) = self.refresh.period() else {
@@ -60,7 +60,8 @@ impl Controller {
         IdleState {
             refresh: self.refresh.seen_from(self.decided),
             binding: self.timing.binding_after(self.decided),
-            buses: [self.row_bus, self.column_bus].map(|bus| bus.saturating_sub(self.decided)),
+            buses: [self.buses.row_free, self.buses.column_free]
+                .map(|bus| bus.saturating_sub(self.decided)),
         }
     }
 
@@ -73,7 +74,7 @@ impl Controller {
         let cycles = periods * period;
         self.timing.shift_after(self.decided, cycles);
         self.refresh.shift(cycles);
-        for bus in [&mut self.row_bus, &mut self.column_bus] {
+        for bus in [&mut self.buses.row_free, &mut self.buses.column_free] {
             if *bus > self.decided {
                 *bus += cycles;
             }
@@ -127,7 +128,7 @@ mod tests {
 
     fn same(device: &Device, requests: &[Request]) {
         let quick = run(Controller::new(device), requests);
-        assert_eq!(quick, run(Controller::plain(device), requests));
+        assert_eq!(quick, run(Controller::on_reference_path(device), requests));
     }
 
     proptest! {
