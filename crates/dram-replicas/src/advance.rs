@@ -10,6 +10,7 @@
 //! tests hold one against the other.
 
 use crate::request::Request;
+use dram::Direction;
 
 use super::config::ReplicaError;
 use super::driver::{Arrived, Locate, RequestChannel};
@@ -29,9 +30,11 @@ impl Accepted {
     }
 
     #[inline]
-    fn note(&mut self, tick: u64, write: bool) {
-        self.reads += u64::from(!write);
-        self.writes += u64::from(write);
+    fn note(&mut self, tick: u64, direction: Direction) {
+        match direction {
+            Direction::Read => self.reads += 1,
+            Direction::Write => self.writes += 1,
+        }
         self.last = tick;
     }
 }
@@ -146,7 +149,7 @@ impl<I: Iterator<Item = Request>, L: Locate> Feed<I, L> {
             if next.arrival > tick {
                 return Some(next.arrival);
             }
-            if !channel.has_room(next.write) {
+            if !channel.has_room(next.direction) {
                 return Some(u64::MAX);
             }
         }
@@ -181,7 +184,7 @@ impl<I: Iterator<Item = Request>, L: Locate> Feed<I, L> {
                 return Some(u64::MAX);
             }
             self.offered += 1;
-            self.accepted.note(tick, self.next.write);
+            self.accepted.note(tick, self.next.direction);
             self.fetch();
         }
     }

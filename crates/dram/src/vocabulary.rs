@@ -4,9 +4,10 @@
 use quantities::{Cycle, Cycles};
 
 /// The direction of a transfer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// Data moves from memory to the accelerator.
+    #[default]
     Read,
     /// Data moves from the accelerator to memory.
     Write,

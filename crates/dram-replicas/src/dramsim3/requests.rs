@@ -1,6 +1,7 @@
 //! Requests under way: each has one slot from its acceptance to its command.
 
 use crate::driver::Arrived;
+use dram::Direction;
 
 /// A request's slot.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,7 +15,7 @@ pub(super) struct Entry {
     pub(super) next: Id,
     pub(super) column: u32,
     pub(super) bank: u8,
-    pub(super) write: bool,
+    pub(super) direction: Direction,
 }
 
 /// The number of a slot.
@@ -66,7 +67,7 @@ impl Requests {
         slot.row = request.row;
         slot.column = request.column;
         slot.bank = request.bank as u8;
-        slot.write = request.write;
+        slot.direction = request.direction;
         id
     }
 

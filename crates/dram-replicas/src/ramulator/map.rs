@@ -143,7 +143,7 @@ impl Locate for &Map {
             channel: channel as u32,
             bank: (group * self.shape.banks + bank as usize) as u16,
             unit: unit as u8,
-            write: request.write,
+            direction: request.direction,
         };
     }
 }

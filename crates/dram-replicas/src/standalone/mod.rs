@@ -8,7 +8,7 @@ use config::FieldError;
 
 use crate::command_trace;
 use crate::config::{ReplicaConfig, ReplicaError, shipped};
-use crate::driver::{RunOptions, run};
+use crate::driver::{Recording, RunOptions, run};
 use crate::protocol;
 use crate::request::{Request, TraceError};
 use dram::checker::{Checker, Protocol, Violation};
@@ -101,16 +101,16 @@ impl Target {
         }
     }
 
-    /// Runs a trace; with `record`, keeps every command.
+    /// Runs a trace.
     ///
     /// # Errors
     /// If a simulator's parameter cannot stand.
-    pub fn run(&self, requests: &[Request], record: bool) -> Result<Outcome, TargetError> {
+    pub fn run(&self, requests: &[Request], recording: Recording) -> Result<Outcome, TargetError> {
         match self {
-            Self::Own(memory) => Ok(run_own(memory, requests, record)),
+            Self::Own(memory) => Ok(run_own(memory, requests, recording)),
             Self::Replica(config) => {
                 let options = RunOptions {
-                    record,
+                    recording,
                     ..RunOptions::default()
                 };
                 let result = run(config, requests.iter().copied(), options)?;
@@ -259,7 +259,7 @@ mod tests {
         let requests = generate("mix_2r1w", 300, 64, 7, "seed=9;span=1048576").unwrap();
         for name in names() {
             let target = Target::named(&name).unwrap();
-            let outcome = target.run(&requests, true).unwrap();
+            let outcome = target.run(&requests, Recording::Commands).unwrap();
             let summary = &outcome.summary;
             assert_eq!((summary.reads, summary.writes), (200, 100), "{name}");
             assert!(summary.bytes > 0 && summary.cycles > 0);
@@ -316,7 +316,7 @@ mod tests {
             let memory = Memory::dram(&config).unwrap();
             let target = Target::Own(Box::new(memory));
             let requests = generate("mix_2r1w", 120, 64, 7, "seed=9;span=16777216").unwrap();
-            let outcome = target.run(&requests, true).unwrap();
+            let outcome = target.run(&requests, Recording::Commands).unwrap();
             prop_assert_eq!(outcome.summary.reads + outcome.summary.writes, 120);
             let report = check(&outcome.command_trace(), None).unwrap();
             prop_assert_eq!(report.violations, []);
@@ -332,7 +332,7 @@ mod tests {
         for name in preset::names() {
             let target = Target::named(&name).unwrap();
             let requests = crate::request::parse_trace(far, u64::MAX).unwrap();
-            let summary = target.run(&requests, false).unwrap().summary;
+            let summary = target.run(&requests, Recording::Off).unwrap().summary;
             assert!(summary.cycles > 1_000_000_000_000, "{name}");
             assert!(summary.refreshes > 1_000_000, "{name}");
         }

@@ -13,7 +13,7 @@ use dram::command::{Command, Issued};
 use dram::energy::EnergyTable;
 use dram::memory::{Channel, Memory};
 use dram::preset;
-use dram::{Counters, DramConfig};
+use dram::{Counters, Direction, DramConfig};
 
 use super::own::Latencies;
 
@@ -26,7 +26,7 @@ pub struct Summary {
     pub cycles: u64,
     /// The time that these cycles take, in seconds.
     pub seconds: f64,
-    /// Read requests, and write requests.
+    /// The number of read requests that were served.
     pub reads: u64,
     /// The number of write requests that were served.
     pub writes: u64,
@@ -38,7 +38,7 @@ pub struct Summary {
     pub bus_utilisation: f64,
     /// Column commands that were not the first of their open row.
     pub row_hits: u64,
-    /// Column commands that were.
+    /// Column commands that were the first of their open row.
     pub row_misses: u64,
     /// The number of activates, each of which opens a row.
     pub activates: u64,
@@ -245,7 +245,10 @@ pub(super) fn outcome_of_own(
         total.add(&channel.counters());
     }
     let seconds = latencies.end as f64 / memory.frequency().as_hertz_f64();
-    let writes = requests.iter().filter(|request| request.write).count() as u64;
+    let writes = requests
+        .iter()
+        .filter(|request| request.direction == Direction::Write)
+        .count() as u64;
     let table = memory
         .energy()
         .zip(memory.device().map(|device| device.preset.clone()));
