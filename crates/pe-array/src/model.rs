@@ -306,12 +306,14 @@ impl ArrayModel {
         let a = product([tile.m, tile.k, tile.repeat])?;
         let b = product([tile.k, tile.n, tile.repeat])?;
         let c = product([tile.m, tile.n, tile.repeat])?;
-        let times = Mapping::of(self.array.dataflow).passes(blocks);
+        let mapping = Mapping::of(self.array.dataflow);
+        let passes = |operand| mapping.passes(operand, blocks);
+        let sums = passes(Operand::C);
         Some(Traffic {
-            a_reads: a.checked_mul(times.a)?,
-            b_reads: b.checked_mul(times.b)?,
-            c_reads: c.checked_mul(times.c - u64::from(!tile.accumulate))?,
-            c_writes: c.checked_mul(times.c)?,
+            a_reads: a.checked_mul(passes(Operand::A))?,
+            b_reads: b.checked_mul(passes(Operand::B))?,
+            c_reads: c.checked_mul(sums - u64::from(!tile.accumulate))?,
+            c_writes: c.checked_mul(sums)?,
         })
     }
 

@@ -18,7 +18,7 @@
 //!   wait = max(0, drain(f) + max(0, r − r′) − W(f+1))
 //! ```
 
-use super::{Mapping, Operand, Passes, Spatial};
+use super::{Axes, Dimension, Mapping, Operand};
 use crate::law::{Stall, Succession};
 
 pub(super) const MAPPING: Mapping = Mapping {
@@ -26,16 +26,10 @@ pub(super) const MAPPING: Mapping = Mapping {
     west: Operand::A,
     north: Operand::B,
     moves: &[Operand::A, Operand::B, Operand::C],
-    spatial: |of| Spatial {
-        rows: of.m,
-        columns: of.n,
-        steps: of.k,
-    },
-    // A meets each block of columns, B each block of rows; a sum leaves when it is complete.
-    passes: |blocks| Passes {
-        a: blocks.columns,
-        b: blocks.rows,
-        c: 1,
+    axes: Axes {
+        rows: Dimension::M,
+        columns: Dimension::N,
+        steps: Dimension::K,
     },
     stall,
 };

@@ -21,7 +21,7 @@
 //!   wait = max(0, τ(0) + load(f+1) − W(f), r − r′ − I + 1 if r > r′)
 //! ```
 
-use super::{Mapping, Operand, Passes, Spatial};
+use super::{Axes, Dimension, Mapping, Operand};
 use crate::law::{Stall, Succession};
 
 pub(super) const MAPPING: Mapping = Mapping {
@@ -29,16 +29,10 @@ pub(super) const MAPPING: Mapping = Mapping {
     west: Operand::A,
     north: Operand::B,
     moves: &[Operand::A, Operand::C],
-    spatial: |of| Spatial {
-        rows: of.k,
-        columns: of.n,
-        steps: of.m,
-    },
-    // Each block of rows adds to the sums of the one before.
-    passes: |blocks| Passes {
-        a: blocks.columns,
-        b: 1,
-        c: blocks.rows,
+    axes: Axes {
+        rows: Dimension::K,
+        columns: Dimension::N,
+        steps: Dimension::M,
     },
     stall,
 };
