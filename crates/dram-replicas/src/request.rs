@@ -198,14 +198,6 @@ enum Pattern {
     Tiles(Tile),
 }
 
-const fn write_if(writes: bool) -> Direction {
-    if writes {
-        Direction::Write
-    } else {
-        Direction::Read
-    }
-}
-
 impl Pattern {
     fn of(parameters: Parameters<'_>, request_bytes: u64) -> Result<Self, GenerateError> {
         let family = parameters.family;
@@ -220,21 +212,15 @@ impl Pattern {
                 stride: parameters.need("stride")?,
                 span: parameters.above_zero("span")?,
             },
-            "rand_rd" | "mix_2r1w" => {
-                let random = Lcg(parameters.need("seed")?);
-                let places = parameters.above_zero("span")? / request_bytes;
-                if places == 0 {
-                    return Err(parameters.missing("span"));
-                }
-                Self::Random {
-                    random,
-                    places,
-                    third: write_if(family == "mix_2r1w"),
-                }
-            }
-            "two_rd" | "two_rdwr" => Self::Two {
+            "rand_rd" => Self::random(parameters, request_bytes, Direction::Read)?,
+            "mix_2r1w" => Self::random(parameters, request_bytes, Direction::Write)?,
+            "two_rd" => Self::Two {
                 offset: parameters.need("offset")?,
-                second: write_if(family == "two_rdwr"),
+                second: Direction::Read,
+            },
+            "two_rdwr" => Self::Two {
+                offset: parameters.need("offset")?,
+                second: Direction::Write,
             },
             "tile_rd" => Self::Tiles(Tile::of(parameters, request_bytes, None)?),
             "tile_rdwr" => {
@@ -242,6 +228,23 @@ impl Pattern {
                 Self::Tiles(Tile::of(parameters, request_bytes, Some(offset))?)
             }
             _ => return Err(GenerateError::Family(family.to_owned())),
+        })
+    }
+
+    fn random(
+        parameters: Parameters<'_>,
+        request_bytes: u64,
+        third: Direction,
+    ) -> Result<Self, GenerateError> {
+        let random = Lcg(parameters.need("seed")?);
+        let places = parameters.above_zero("span")? / request_bytes;
+        if places == 0 {
+            return Err(parameters.missing("span"));
+        }
+        Ok(Self::Random {
+            random,
+            places,
+            third,
         })
     }
 

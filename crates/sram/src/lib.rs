@@ -13,6 +13,9 @@
 //!
 //! A scratchpad of a single bank is shared in time: each side gets every other cycle. How the units
 //! of a side share its ports is set down at [`arbitrate`].
+//!
+//! The crate counts bytes and rates. It does not know programs, the units that use a scratchpad,
+//! main memory, clocks or energy.
 
 mod port;
 
@@ -25,11 +28,11 @@ use quantities::{Bits, Bytes, Ratio};
 /// How a scratchpad is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
-    /// All that it can hold.
+    /// The number of bytes that the scratchpad can hold.
     pub capacity: Bytes,
-    /// Equal banks, at least one.
+    /// The number of equal banks, at least one.
     pub banks: u64,
-    /// Width of a bank's one port.
+    /// The width of a bank's one port, in bytes a cycle.
     pub port: Bytes,
 }
 
@@ -37,11 +40,11 @@ pub struct Geometry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{asked} asked of a scratchpad of {capacity} that already holds {held}")]
 pub struct Overflow {
-    /// Bytes asked for.
+    /// The number of bytes that the claim asked for.
     pub asked: Bytes,
-    /// Bytes held already.
+    /// The number of bytes that were held already.
     pub held: Bytes,
-    /// All that it can hold.
+    /// The number of bytes that the scratchpad can hold.
     pub capacity: Bytes,
 }
 

@@ -88,6 +88,32 @@ struct DeviceTimings {
     row_hits: u32,
 }
 
+impl DeviceTimings {
+    fn of(device: &Device) -> Self {
+        let timing = |name| device.timing(name);
+        let (cl, cwl, burst) = (timing("CL"), timing("CWL"), timing("nBL"));
+        Self {
+            read_latency: cl,
+            write_latency: cwl,
+            burst,
+            activate_bus: device.standard.bus_cycles(Command::Activate),
+            to_read: cl + timing("tWTR_S"),
+            to_write: (timing("tRTW") + cwl).saturating_sub(cl + burst),
+            data_clock: device.standard.data_clock_stops.then(|| timing("tWCKPST")),
+            access_bytes: device.preset.organisation.access_bytes,
+            precharge: timing("tRP").saturating_sub(1),
+            read_after_activate: timing("tRCD_RD"),
+            write_after_activate: timing("tRCD_WR"),
+            spacing: [Command::Read, Command::Write].map(|command| spacing(&device.rules, command)),
+            two_buses: device.standard.command_bus == CommandBus::RowAndColumn,
+            row_hits: match device.policy.page {
+                Page::Open { row_hits } | Page::Adaptive { row_hits } => row_hits,
+                Page::Closed => u32::MAX,
+            },
+        }
+    }
+}
+
 /// Where commands are noted.
 #[derive(Clone, Debug, Default)]
 enum Log {
@@ -144,19 +170,13 @@ pub(crate) struct Controller {
 }
 
 impl Log {
-    fn note(&mut self, shape: Shape, cycle: u64, command: Command, at: (usize, u32, u32)) {
-        let (bank, row, column) = at;
-        let issued = || Issued {
-            cycle,
-            command,
-            place: shape.place(bank, row, column),
-        };
+    fn note(&mut self, issued: Issued) {
         match self {
             Self::Off => {}
-            Self::Record(commands) => commands.push(issued()),
+            Self::Record(commands) => commands.push(issued),
             Self::Check(checker) => {
                 let panics = &mut |violation| panic!("the controller broke a rule: {violation}");
-                checker.check(&issued(), panics);
+                checker.check(&issued, panics);
             }
         }
     }
@@ -174,34 +194,13 @@ impl Controller {
             Scheduler::FirstReady => device.policy.window as usize,
             Scheduler::FirstCome => 1,
         };
-        let timing = |name| device.timing(name);
-        let (cl, cwl, burst) = (timing("CL"), timing("CWL"), timing("nBL"));
-        let timings = DeviceTimings {
-            read_latency: cl,
-            write_latency: cwl,
-            burst,
-            activate_bus: device.standard.bus_cycles(Command::Activate),
-            to_read: cl + timing("tWTR_S"),
-            to_write: (timing("tRTW") + cwl).saturating_sub(cl + burst),
-            data_clock: device.standard.data_clock_stops.then(|| timing("tWCKPST")),
-            access_bytes: organisation.access_bytes,
-            precharge: timing("tRP").saturating_sub(1),
-            read_after_activate: timing("tRCD_RD"),
-            write_after_activate: timing("tRCD_WR"),
-            spacing: [Command::Read, Command::Write].map(|command| spacing(&device.rules, command)),
-            two_buses: device.standard.command_bus == CommandBus::RowAndColumn,
-            row_hits: match device.policy.page {
-                Page::Open { row_hits } | Page::Adaptive { row_hits } => row_hits,
-                Page::Closed => u32::MAX,
-            },
-        };
         let timing = Timing::new(
             shape,
             &device.rules,
             &tracked_commands(device.policy.refresh),
         );
         Self {
-            device: Arc::new(timings),
+            device: Arc::new(DeviceTimings::of(device)),
             policy: Arc::new(device.policy),
             geometry: Arc::new(Geometry::new(&device.map, organisation)),
             row_spacing: RowSpacing::of(&timing),
@@ -433,8 +432,12 @@ impl Controller {
     #[inline]
     fn note(&mut self, cycle: u64, command: Command, bank: usize, row: u32, column: u32) {
         if !matches!(self.log, Log::Off) {
-            let shape = self.timing.shape();
-            self.log.note(shape, cycle, command, (bank, row, column));
+            let place = self.timing.shape().place(bank, row, column);
+            self.log.note(Issued {
+                cycle,
+                command,
+                place,
+            });
         }
     }
 
