@@ -35,9 +35,9 @@ pub(super) const MAPPING: Mapping = Mapping {
 };
 
 fn stall(pair: &Succession) -> Stall {
-    let leaving = pair.spans.whole_drain() + pair.fewer_rows();
-    let cycles = leaving.saturating_sub(pair.next_spans.stream());
-    let port = cycles.min(pair.spans.drain_stall);
+    let leaving = pair.previous.spans.whole_drain() + pair.fewer_rows();
+    let cycles = leaving.saturating_sub(pair.next.spans.stream());
+    let port = cycles.min(pair.previous.spans.drain_stall);
     Stall {
         load: 0,
         drain: cycles - port,

@@ -38,8 +38,8 @@ pub(super) const MAPPING: Mapping = Mapping {
 };
 
 pub(super) fn stall(pair: &Succession) -> Stall {
-    let loading = pair.spans.lead + pair.next_spans.whole_load();
-    let load = loading.saturating_sub(pair.spans.stream());
+    let loading = pair.previous.spans.lead + pair.next.spans.whole_load();
+    let load = loading.saturating_sub(pair.previous.spans.stream());
     let tap = match pair.fewer_rows() {
         0 => 0,
         fewer => (fewer + 1).saturating_sub(pair.interval),
@@ -51,7 +51,7 @@ pub(super) fn stall(pair: &Succession) -> Stall {
             port: 0,
         };
     }
-    let port = load.min(pair.next_spans.load_stall);
+    let port = load.min(pair.next.spans.load_stall);
     Stall {
         load: load - port,
         drain: 0,
