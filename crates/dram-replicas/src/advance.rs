@@ -20,7 +20,7 @@ use super::driver::{Arrived, Locate, RequestChannel};
 pub(super) struct Accepted {
     pub(super) reads: u64,
     pub(super) writes: u64,
-    /// The tick of the last one.
+    /// The tick of the last accepted request.
     pub(super) last: u64,
 }
 
@@ -39,7 +39,7 @@ impl Accepted {
     }
 }
 
-/// Notices a policy that is held up for ever.
+/// Notices a policy that can never make progress again.
 #[derive(Default)]
 pub(crate) struct Watch {
     steps: u64,
@@ -84,7 +84,7 @@ pub(super) fn end<C: RequestChannel>(channels: &[C]) -> u64 {
     ends.max().unwrap_or(0)
 }
 
-/// Requests on their way to their channels.
+/// The requests that are on their way to their channels, in order.
 pub(crate) struct Feed<I, L> {
     requests: I,
     places: L,
@@ -92,7 +92,7 @@ pub(crate) struct Feed<I, L> {
     /// The next request, if there is one.
     next: Arrived,
     left: bool,
-    /// The tick of the last offer, and how many were accepted in it.
+    /// The tick of the last offer, and the number of requests accepted in it.
     tick: u64,
     offered: u64,
     accepted: Accepted,
@@ -128,7 +128,7 @@ impl<I: Iterator<Item = Request>, L: Locate> Feed<I, L> {
         self.left.then_some(self.next.channel as usize)
     }
 
-    /// From which tick on it is its turn.
+    /// The tick from which on the next request can be offered.
     fn due(&self) -> u64 {
         let tick = self.tick + u64::from(self.offered == self.width);
         tick.max(self.next.arrival)
@@ -224,7 +224,7 @@ pub(super) fn apart<C: RequestChannel>(
     Ok(feed.accepted)
 }
 
-/// Does the same, tick by tick.
+/// Does the same as [`apart`], but visits every tick of all channels together.
 pub(super) fn together<C: RequestChannel>(
     channels: &mut [C],
     mut feed: Feed<impl Iterator<Item = Request>, impl Locate>,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// Why a configuration cannot run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplicaError {
-    /// No such configuration.
+    /// There is no configuration of that name.
     #[error("no configuration is called `{0}`")]
     Unknown(String),
     /// A parameter is missing or no number.
@@ -32,7 +32,7 @@ pub struct Parameter {
     pub config: String,
     /// The parameter's name.
     pub param: String,
-    /// Its value as text.
+    /// The value of a parameter as the file writes it.
     pub value: String,
 }
 

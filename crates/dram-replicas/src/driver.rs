@@ -25,13 +25,13 @@ pub(crate) struct Arrived {
     pub(crate) direction: Direction,
 }
 
-/// Finds the places of requests.
+/// Finds the channel, bank, row and column of requests.
 pub(crate) trait Locate {
     /// Fills in a request's place, where the last request's is.
     fn locate(&self, request: &Request, at: &mut Arrived);
 }
 
-/// One channel of a simulator.
+/// The interface of one channel of a simulator.
 pub(crate) trait RequestChannel: Sized {
     /// Whether there can be room for a request of a direction, before its address is known.
     fn has_room(&self, direction: Direction) -> bool;
@@ -102,15 +102,15 @@ pub type LatencyHistogram = [u64; 32];
 /// What a channel did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChannelStatistics {
-    /// Commands by their number.
+    /// The number of commands of each kind, indexed by [`Command`].
     pub commands: [u64; Command::COUNT],
     /// Column commands that were the first after their activate.
     pub row_misses: u64,
     /// Read requests returned, however they were answered.
     pub reads_returned: u64,
-    /// Sum of their latencies, in ticks.
+    /// The sum of the latencies of those reads, in ticks.
     pub latency_sum: u64,
-    /// The greatest of them.
+    /// The greatest of those latencies, in ticks.
     pub latency_max: u64,
     /// The distribution of the latencies of all requests.
     pub latencies: LatencyHistogram,
@@ -138,13 +138,13 @@ impl ChannelStatistics {
         self.commands[command as usize]
     }
 
-    /// Read commands, with or without precharge.
+    /// The number of read commands, with or without precharge.
     #[must_use]
     pub const fn reads(&self) -> u64 {
         self.count(Command::Read) + self.count(Command::ReadAuto)
     }
 
-    /// Write commands, with or without precharge.
+    /// The number of write commands, with or without precharge.
     #[must_use]
     pub const fn writes(&self) -> u64 {
         self.count(Command::Write) + self.count(Command::WriteAuto)
@@ -156,21 +156,21 @@ impl ChannelStatistics {
 pub struct RunStatistics {
     /// The run's length: until the last read's return and the last write's data.
     pub cycles: u64,
-    /// Read requests offered.
+    /// The number of read requests that were accepted.
     pub reads: u64,
-    /// Write requests offered.
+    /// The number of write requests that were accepted.
     pub writes: u64,
-    /// When the last request was accepted.
+    /// The tick in which the last request was accepted.
     pub last_accept: u64,
     /// The statistics of each channel, in order of their numbers.
     pub channels: Vec<ChannelStatistics>,
-    /// Picoseconds of a tick.
+    /// The length of a tick, in picoseconds.
     pub tick_ps: f64,
-    /// Bytes of a burst.
+    /// The number of bytes of a burst.
     pub request_bytes: u64,
-    /// Ticks of a burst.
+    /// The number of ticks that a burst occupies the data bus.
     pub burst_ticks: u64,
-    /// Pseudo channels of a channel.
+    /// The number of pseudo channels of a channel.
     pub pseudo_channels: u64,
     /// The commands of each channel, if they were kept.
     pub commands: Vec<Vec<Issued>>,
@@ -183,13 +183,13 @@ impl RunStatistics {
         self.channels.iter().map(of).sum()
     }
 
-    /// Column commands over all channels.
+    /// The number of column commands over all channels.
     #[must_use]
     pub fn column_commands(&self) -> u64 {
         self.sum(|channel| channel.reads() + channel.writes())
     }
 
-    /// Bytes moved a second, in 1e9.
+    /// The bandwidth achieved, in 1e9 bytes a second.
     #[must_use]
     pub fn bandwidth_gbps(&self) -> f64 {
         (self.column_commands() * self.request_bytes) as f64 / (self.cycles as f64 * self.tick_ps)

@@ -113,7 +113,7 @@ pub fn trace_text(requests: &[Request]) -> String {
 /// Why a generator cannot run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GenerateError {
-    /// No such family.
+    /// There is no request family of that name.
     #[error("`{0}` is no family of requests")]
     Family(String),
     /// A parameter is missing, zero where it divides, or no number.
@@ -181,9 +181,9 @@ struct Access {
 
 /// The order in which the requests of a family go over addresses.
 enum Pattern {
-    /// One after another.
+    /// Requests follow one another in address order.
     Sequential { direction: Direction },
-    /// At a stride, within a span of bytes.
+    /// Requests lie at a stride, within a span of bytes.
     Stride { stride: u64, span: u64 },
     /// Anywhere among so many places; every third in a direction of its own, the others reads.
     Random {
@@ -194,7 +194,7 @@ enum Pattern {
     /// Two streams by turns, so many bytes apart: the first of reads, the second in a direction of
     /// its own.
     Two { offset: u64, second: Direction },
-    /// Tile by tile.
+    /// Requests cover a matrix tile by tile.
     Tiles(Tile),
 }
 

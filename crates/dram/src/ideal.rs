@@ -33,7 +33,7 @@ pub struct IdealConfig {
 pub enum Bandwidth {
     /// Every request's data moves at once.
     Unlimited,
-    /// So many bytes a second.
+    /// The memory moves this number of bytes a second.
     BytesPerSecond(u64),
 }
 

@@ -97,9 +97,9 @@ pub struct Counters {
     pub bytes: u64,
     /// The number of activates, each of which opens a row.
     pub activates: u64,
-    /// Banks closed one by one.
+    /// The number of precharges of single banks.
     pub precharges: u64,
-    /// Ranks closed as a whole.
+    /// The number of precharges of all banks of a rank.
     pub precharges_all: u64,
     /// The number of refresh commands to all banks of a rank.
     pub refreshes: u64,

@@ -29,9 +29,9 @@ pub struct Grid<X> {
 /// The registers of one PE.
 #[derive(Clone, Copy, Debug)]
 struct Pe<X: Arithmetic> {
-    /// Operand on its way east.
+    /// The operand on its way east.
     east: Option<X::Operand>,
-    /// Operand or stationary operand on its way south.
+    /// The streaming or stationary operand on its way south.
     south: Option<X::Operand>,
     /// The stationary operand (WS, IS).
     kept: Option<X::Operand>,
@@ -247,7 +247,8 @@ impl<X: Arithmetic + Copy> Grid<X> {
     }
 
     /// One operand is loaded from the north and stays, the other streams from the west; sums move
-    /// south. Returns the sums in the order in which they leave, and the cycles that the fold takes.
+    /// south. Returns the sums in the order in which they leave, and the cycles that the fold
+    /// takes.
     fn stationary(&self, wave: &Wave<'_, X::Operand>) -> (Vec<Leaving<X::Sum>>, Cycles) {
         let mut pes = self.pes();
         let mut results = Vec::new();

@@ -59,13 +59,13 @@ pub(crate) struct Spans {
     pub(crate) fill: u64,
     /// Before the first step's operands are there.
     pub(crate) lead: u64,
-    /// T steps at the initiation interval.
+    /// The stream of T steps at the initiation interval.
     pub(crate) steps: u64,
     /// What the ports add to that, `lead` included.
     pub(crate) stall: u64,
     /// The rest of the PE's pipeline: L − 1.
     pub(crate) pipeline: u64,
-    /// Results shift out.
+    /// The cycles in which results shift out.
     pub(crate) drain: u64,
     /// What the port of the results adds to that.
     pub(crate) drain_stall: u64,
@@ -94,11 +94,11 @@ impl Spans {
 /// Cycles for which a fold's stream is held back behind the one before, and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stall {
-    /// The stationary tile is not there.
+    /// Cycles in which the stationary tile is not loaded yet.
     pub(crate) load: u64,
-    /// Results are in the way.
+    /// Cycles in which results of the fold before have not left yet.
     pub(crate) drain: u64,
-    /// Of either, what a port is the reason for.
+    /// Cycles of either kind that a slow port causes.
     pub(crate) port: u64,
 }
 

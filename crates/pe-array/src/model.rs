@@ -14,13 +14,13 @@ use crate::{ArrayConfig, Convention, Feed, NumberFormat, PeKind, TileTiming, Til
 /// Elements that a tile moves through the ports of the scratchpads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Traffic {
-    /// Reads of operand A.
+    /// The number of elements of operand A that are read.
     pub a_reads: u64,
-    /// Reads of operand B.
+    /// The number of elements of operand B that are read.
     pub b_reads: u64,
-    /// Reads of partial sums, to add to them.
+    /// The number of partial sums that are read to add to them.
     pub c_reads: u64,
-    /// Writes of results and partial sums.
+    /// The number of results and partial sums that are written.
     pub c_writes: u64,
 }
 
@@ -45,7 +45,7 @@ pub enum TileError {
         n: u64,
         /// Columns of A.
         k: u64,
-        /// Number of such GEMMs.
+        /// The number of such GEMMs.
         repeat: u64,
     },
     /// GEMMs that are to run side by side do not fit the array at once.
@@ -59,7 +59,7 @@ pub enum TileError {
         n: u64,
         /// Columns of A.
         k: u64,
-        /// Number of such GEMMs.
+        /// The number of such GEMMs.
         repeat: u64,
         /// How many were to run at a time.
         side_by_side: u64,
@@ -71,11 +71,11 @@ pub enum TileError {
     Accumulator {
         /// The PE kind.
         kind: &'static str,
-        /// Width of the accumulator.
+        /// The width of the accumulator, in bits.
         accumulator: u64,
-        /// Reduction length asked for.
+        /// The reduction length that was asked for.
         k: u64,
-        /// Reduction length that always fits.
+        /// The greatest reduction length that always fits.
         greatest: u64,
     },
 }

@@ -31,7 +31,7 @@ pub struct TileTiming {
     pub parts: Parts,
     /// Of `parts`, what lies in the first `occupied` cycles.
     pub occupied_parts: Parts,
-    /// Folds of the tile.
+    /// The number of folds of the tile.
     pub folds: u64,
     /// Multiply-accumulates that the tile asked for.
     pub macs: u64,
@@ -46,20 +46,20 @@ pub struct TileTiming {
 /// One phase of a fold, in cycles since the tile's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FoldPhase {
-    /// What it is.
+    /// What the phase is spent on.
     pub cause: Cause,
     /// The first cycle of the phase.
     pub from: Cycle,
-    /// The cycle after the last.
+    /// The cycle after the last one of the phase.
     pub to: Cycle,
 }
 
 /// The stamps of one fold, in cycles since the tile's start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoldTiming {
-    /// Its number in the tile.
+    /// The number of the fold in the tile, from 0.
     pub index: u64,
-    /// What it uses of the array.
+    /// The rows and columns of the array that the fold uses.
     pub fold: Fold,
     /// The cycle in which the first stationary row may enter (WS, IS).
     pub load: Option<Cycle>,
@@ -124,7 +124,7 @@ impl TileTiming {
     }
 }
 
-/// Walks the folds.
+/// Yields the stamps of the folds one after the other.
 struct FoldWalk<'a> {
     timing: &'a TileTiming,
     index: u64,
@@ -239,7 +239,7 @@ impl FoldWalk<'_> {
     }
 }
 
-/// Phases that join.
+/// A list of phases, each of which begins where the one before ends.
 struct Phases {
     at: u64,
     list: Vec<FoldPhase>,

@@ -260,8 +260,8 @@ proptest! {
 }
 
 proptest! {
-    /// An array that takes whole tiles shifts in the padding, too: its time is that of the grid with
-    /// zeros around the weights, and the results are those without.
+    /// An array that takes whole tiles shifts in the padding, too: its time is that of the grid
+    /// with zeros around the weights, and the results are those without.
     #[test]
     fn whole_tiles_take_the_time_of_weights_padded_with_zeros(
         [rows, columns] in [1usize..6, 1usize..6], [m, n, k] in [1usize..9, 1usize..9, 1usize..9],

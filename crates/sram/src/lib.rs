@@ -91,7 +91,7 @@ impl Scratchpad {
         Ratio::new(banks * port.get(), 2)
     }
 
-    /// Takes bytes.
+    /// Claims bytes of the scratchpad.
     ///
     /// # Errors
     /// [`Overflow`] if they do not fit; nothing is taken then.
@@ -111,7 +111,7 @@ impl Scratchpad {
         Ok(())
     }
 
-    /// Gives bytes back.
+    /// Releases bytes that were claimed before.
     ///
     /// # Panics
     /// If more is given back than is held: a program's mistake.
@@ -156,7 +156,7 @@ impl Scratchpad {
         self.accesses
     }
 
-    /// Bytes held now.
+    /// The number of bytes held now.
     #[must_use]
     pub fn held(&self) -> Bytes {
         self.held
@@ -168,13 +168,13 @@ impl Scratchpad {
         self.peak
     }
 
-    /// Bytes that the DMA wrote into it.
+    /// The number of bytes that the DMA wrote into it.
     #[must_use]
     pub fn filled(&self) -> Bytes {
         self.filled
     }
 
-    /// Bytes that the DMA read from it.
+    /// The number of bytes that the DMA read from it.
     #[must_use]
     pub fn drained(&self) -> Bytes {
         self.drained

@@ -10,10 +10,10 @@ use super::requests::{Entry, Id, Requests};
 /// Column commands of a row after which its bank's oldest request may close it.
 const ROW_HITS: u32 = 4;
 
-/// No entry of a queue.
+/// Stands for no entry where the place of an entry in a queue is expected.
 const NONE: u16 = u16::MAX;
 
-/// What a bank's queue can give: at most one command of each kind can ever be the first that is
+/// The commands that a bank's queue can issue: at most one of each kind can be the first that is
 /// ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Choices {
@@ -63,10 +63,10 @@ impl Choices {
 pub(super) struct Bank {
     queue: Queue,
     pub(super) row: Option<u32>,
-    /// Column commands since the activate.
+    /// The number of column commands since the activate.
     pub(super) hits: u32,
     pub(super) choices: Choices,
-    /// Writes in the queue.
+    /// The number of writes in the queue.
     writes: u32,
     /// The tick of the last hit in a run of hits.
     pub(super) last_hit: u64,

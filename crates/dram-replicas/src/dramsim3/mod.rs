@@ -38,9 +38,9 @@ const NEVER: u64 = u64::MAX;
 /// When a row closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PagePolicy {
-    /// When another row of its bank is needed, or a refresh.
+    /// A row closes when its bank needs another row or a refresh.
     Open,
-    /// After each column command.
+    /// A row closes after each column command.
     Closed,
 }
 
@@ -56,9 +56,9 @@ struct IssuedCommand {
 /// What has become of a request that was to move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moved {
-    /// All queues can give what they could.
+    /// All queues can issue what they could before.
     Same,
-    /// A queue can give something else.
+    /// A queue can issue something else than before.
     Changed,
     /// A write waits for a read of its burst, and ends the drain.
     HeldUp,
@@ -76,14 +76,14 @@ pub(crate) struct Channel {
     writes: Waiting,
     reads_under_way: Filter,
     writes_under_way: Filter,
-    /// Banks whose queue is full.
+    /// The banks whose queue is full, one bit a bank.
     full: u64,
     /// The commands of each kind, by the page policy.
     commands: [Command; Kind::COUNT],
     /// Reads merged with an earlier one of the same burst: burst, accepted.
     merged: Vec<(u64, u64)>,
     draining: usize,
-    /// The queue that gave the last command.
+    /// The queue that issued the last command.
     pointer: usize,
     queued: usize,
     refreshes: Refreshes,

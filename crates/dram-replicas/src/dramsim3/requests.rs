@@ -8,7 +8,7 @@ use dram::Direction;
 pub(super) struct Entry {
     pub(super) burst: u64,
     pub(super) accepted: u64,
-    /// Counts the requests of its direction.
+    /// The number of requests of the same direction before it.
     pub(super) order: u64,
     pub(super) row: u32,
     /// The slot of the next request that waits for the same bank, or the next free slot.

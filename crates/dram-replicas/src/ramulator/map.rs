@@ -6,7 +6,7 @@ use dram::timing::Shape;
 use crate::config::{ReplicaConfig, ReplicaError};
 use crate::driver::{Arrived, Locate};
 
-/// Bits of each level.
+/// The number of address bits of each level.
 #[derive(Clone, Copy, Debug)]
 struct Levels {
     rank: u32,

@@ -38,7 +38,7 @@ struct Bank {
     /// LPDDR5: the first half of the activate has gone, the second has not.
     half_open: bool,
     hits: u32,
-    /// Requests in the active buffer.
+    /// The number of its requests in the active buffer.
     active: u32,
 }
 
@@ -47,9 +47,9 @@ struct Bank {
 struct Unit {
     timing: Timing,
     banks: Vec<Bank>,
-    /// LPDDR5: until when the data clock runs.
+    /// The tick at which LPDDR5's data clock stops, if it runs.
     clock_until: Option<u64>,
-    /// HBM3: the last command on the row bus.
+    /// The tick of the last command on the row bus, which HBM3 spaces.
     last_row_command: Option<u64>,
 }
 
@@ -87,7 +87,7 @@ pub(crate) struct Channel {
     reads: Vec<Entry>,
     writes: Vec<Entry>,
     active: Vec<Entry>,
-    /// Refreshes: unit and rank.
+    /// The refreshes that go before requests: the unit and rank of each.
     priority: VecDeque<(usize, usize)>,
     /// The tick from which the row bus is free of the last activate.
     row_bus_free: u64,

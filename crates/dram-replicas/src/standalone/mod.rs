@@ -33,7 +33,7 @@ pub enum Target {
 /// Why a target cannot run.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TargetError {
-    /// No preset, no configuration.
+    /// The name is neither a preset nor a configuration.
     #[error("`{0}` is no preset, no simulator configuration and no file; one of {known}", known = .1.join(", "))]
     Unknown(String, Vec<String>),
     /// The file does not parse.
@@ -160,7 +160,7 @@ pub struct CheckReport {
     pub commands: u64,
     /// The first rules broken; at most 1000.
     pub violations: Vec<Violation>,
-    /// All rules broken.
+    /// All violations of rules, in the order of the trace.
     pub violation_count: u64,
 }
 
@@ -176,7 +176,7 @@ pub enum CheckError {
     /// No configuration was given or found.
     #[error("the trace names no configuration: begin it with `# config=NAME`, or name one")]
     NoConfig,
-    /// There is nothing to check.
+    /// The trace holds no command to check.
     #[error("the trace holds no commands")]
     NoCommands,
 }

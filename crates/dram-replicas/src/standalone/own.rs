@@ -9,17 +9,17 @@ use dram::{Direction, Done};
 
 use super::summary::{Outcome, outcome_of_own};
 
-/// No cycle is later.
+/// A cycle that no event reaches.
 const NEVER: Cycle = Cycle(u64::MAX);
 
-/// Latencies of the reads of a run.
+/// The latencies of the reads of a run, in cycles.
 #[derive(Default)]
 pub(super) struct Latencies {
     pub(super) returned: u64,
     pub(super) sum: u64,
     pub(super) max: u64,
     pub(super) histogram: LatencyHistogram,
-    /// The end of the last data.
+    /// The cycle in which the last data has moved.
     pub(super) end: u64,
 }
 

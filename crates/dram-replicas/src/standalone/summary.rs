@@ -30,9 +30,9 @@ pub struct Summary {
     pub reads: u64,
     /// The number of write requests that were served.
     pub writes: u64,
-    /// Bytes moved over the data buses.
+    /// The number of bytes moved over the data buses.
     pub bytes: u64,
-    /// Bytes a second, in 1e9.
+    /// The bandwidth achieved, in 1e9 bytes a second.
     pub bandwidth_gbps: f64,
     /// The share of the time in which the data buses moved data.
     pub bus_utilisation: f64,
@@ -42,9 +42,9 @@ pub struct Summary {
     pub row_misses: u64,
     /// The number of activates, each of which opens a row.
     pub activates: u64,
-    /// Precharges of single banks and of whole ranks.
+    /// The number of precharges of single banks and of whole ranks.
     pub precharges: u64,
-    /// Refreshes of all banks and of single ones.
+    /// The number of refreshes of all banks and of single ones.
     pub refreshes: u64,
     /// Read latencies from acceptance to the end of the data, in cycles.
     pub read_latency: Option<Latency>,
@@ -63,10 +63,10 @@ pub struct Latency {
     pub histogram: Vec<(u64, u64)>,
 }
 
-/// Energy in picojoules.
+/// The energy of a run in picojoules, by what it was spent on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EnergySummary {
-    /// Opening and closing rows.
+    /// Energy of opening and closing rows, in picojoules.
     pub activate_pj: f64,
     /// Energy of the bursts that were read, in picojoules.
     pub read_pj: f64,
@@ -78,7 +78,7 @@ pub struct EnergySummary {
     pub background_pj: f64,
     /// The sum of all these energies, in picojoules.
     pub total_pj: f64,
-    /// Everything, by bits moved.
+    /// The total energy for each bit moved, in picojoules.
     pub pj_per_bit: f64,
     /// How sure the figures are.
     pub mark: String,

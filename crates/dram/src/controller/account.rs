@@ -1,4 +1,4 @@
-//! Where a channel's time goes, and what it did.
+//! The account of what a channel spent its time on, and of what it did.
 
 use quantities::{Cycle, Cycles};
 
@@ -10,7 +10,7 @@ use super::refresh::RefreshSpan;
 /// What the data of a column command waited for, as far as the controller knows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BurstDelay {
-    /// When the data of the command begins to move.
+    /// The cycle in which the data of the command begins to move.
     pub(super) data: u64,
     /// The last refresh that held its rank.
     pub(super) refresh: RefreshSpan,
@@ -22,10 +22,10 @@ pub(super) struct BurstDelay {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Account {
-    /// Up to where time is split: the end of the last data.
+    /// The cycle up to which time is accounted for: the end of the last data.
     pub(super) bus_end: u64,
     pub(super) last_direction: Option<Direction>,
-    /// When work last arrived at an idle channel.
+    /// The cycle at which work last arrived at an idle channel.
     pub(super) busy_since: u64,
     pub(super) counters: Counters,
     causes: Causes,
@@ -33,7 +33,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Splits the time up to the begin of a burst's data.
+    /// Attributes the time up to the beginning of a burst's data to its causes.
     pub(super) fn gap(&mut self, delay: &BurstDelay) {
         let mut rest = delay.data - self.bus_end;
         let mut begin = self.bus_end;

@@ -1,9 +1,9 @@
-//! What each bank of the window needs next: one command a bank.
+//! The command that each bank of the window needs next.
 //!
 //! A bank whose open row a visit hits needs a column command for the oldest such visit; any other
-//! needs an activate or a precharge for its oldest visit. What a command, a visit that comes or one
-//! that goes changes is mended in place; turns, refreshes and automatic precharges have all looked
-//! up again.
+//! needs an activate or a precharge for its oldest visit. Commands and visits that enter or leave
+//! the window update the candidates in place. After a turn of the direction, a refresh or an
+//! automatic precharge all candidates are looked up again.
 
 use crate::command::Command;
 use crate::timing::{Shape, Timing};
@@ -40,9 +40,10 @@ impl RowKind {
 /// A visit whose row is open, the oldest of its bank.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Hit {
-    /// When its next command can go, but for the column commands given since it is a hit.
+    /// The cycle at which its next command can go, regardless of the column commands issued since
+    /// the look-up.
     pub(super) ready: u64,
-    /// Its place in the window.
+    /// The place of the visit in the window.
     pub(super) index: u32,
     pub(super) bank: u16,
     pub(super) group: u16,
@@ -50,7 +51,8 @@ pub(super) struct Hit {
     pub(super) precedence: Precedence,
     /// The number of its commands that a train may still issue.
     pub(super) budget: u32,
-    /// Commands of a train that only the train knows of, and when the first and the last went.
+    /// The number of commands that a train has issued and not yet reported, and the cycles of the
+    /// first and the last of them.
     pub(super) count: u32,
     pub(super) first: u64,
     pub(super) last: u64,
@@ -73,7 +75,8 @@ pub(super) struct Candidates {
     pub(super) valid: bool,
     pub(super) hits: Vec<Hit>,
     rows: Vec<RowCommand>,
-    /// Until when the column commands given since the look-up keep hits by group, and by rank.
+    /// The cycle until which the column commands issued since the look-up hold back hits, by group
+    /// and by rank.
     groups: Vec<u64>,
     pub(super) ranks: Vec<u64>,
     /// The number of look-ups so far, which marks the banks that the present one has come across.
@@ -122,12 +125,13 @@ impl Candidates {
         }
     }
 
-    /// The direction turned, or a refresh or an automatic precharge changed banks.
+    /// Has candidates looked up again, because the direction turned, or a refresh or an automatic
+    /// precharge changed banks.
     pub(super) fn forget(&mut self) {
         self.valid = false;
     }
 
-    /// When the column commands given since the look-up let a hit go.
+    /// The cycle from which on the column commands issued since the look-up let a hit go.
     #[inline]
     pub(super) fn spaced(&self, hit: &Hit) -> u64 {
         let group = self.groups[usize::from(hit.group)];
@@ -150,7 +154,7 @@ impl Candidates {
         best
     }
 
-    /// Every hit waits for a column command of one of them.
+    /// Has all hits wait for a column command of one of them.
     #[inline]
     pub(super) fn space(&mut self, at: usize, cycle: u64, spacing: Spacing) {
         let Hit { group, rank, .. } = self.hits[at];
@@ -195,7 +199,7 @@ impl Candidates {
         self.rows.insert(place, command);
     }
 
-    /// A visit has left the window: those behind it move up.
+    /// Moves up the visits behind one that has left the window.
     fn close_up(&mut self, gone: u32) {
         for hit in &mut self.hits {
             hit.index -= u32::from(hit.index > gone);
@@ -284,7 +288,7 @@ impl Controller {
         }
     }
 
-    /// Takes in the visits of the window from the `known`-th on: they are new.
+    /// Adds the new visits of the window, from the `known`-th on, to the candidates.
     pub(super) fn admit(&mut self, known: usize) {
         if !self.candidates.valid {
             return;
@@ -319,8 +323,8 @@ impl Controller {
         }
     }
 
-    /// The visit of a hit has gone: its bank needs something else, and visits may have come in
-    /// behind the `known` ones.
+    /// Replaces a hit whose visit has left the window by what its bank needs next. Visits behind
+    /// the first `known` ones are new.
     pub(super) fn replace_visit(&mut self, at: usize, known: usize) {
         let gone = self.candidates.hits.remove(at);
         self.candidates.close_up(gone.index);
@@ -328,7 +332,7 @@ impl Controller {
         self.admit(known);
     }
 
-    /// The hit may no longer pass an older visit.
+    /// Replaces a hit that may no longer pass an older visit by what its bank needs next.
     pub(super) fn end_passing(&mut self, at: usize) {
         let gone = self.candidates.hits.remove(at);
         let visits = self.queues[self.turn.direction as usize].visits.len();
@@ -366,7 +370,7 @@ impl Controller {
         }
     }
 
-    /// Gives a row command.
+    /// Issues a row command.
     pub(super) fn issue_row(&mut self, cycle: u64, at: usize) {
         let RowCommand {
             kind,
@@ -427,7 +431,8 @@ impl Controller {
         }
     }
 
-    /// The bank's precharge, if the activate followed as soon as it could; else the activate.
+    /// The cycle of the bank's precharge, if the activate followed it as soon as it could; else the
+    /// cycle of the activate.
     fn timing_since_precharge(&self, bank: usize, cycle: u64) -> u64 {
         let state = &self.banks[bank];
         if state.wait_from > 0 && cycle - state.wait_from <= 2 * (self.device.precharge + 1) {

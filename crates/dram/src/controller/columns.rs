@@ -10,7 +10,7 @@ use super::queue::Visit;
 use super::refresh::RefreshSpan;
 use super::{Controller, NEVER};
 
-/// The next column command: of a hit, by its place among the candidates.
+/// The next column command: its cycle, and the place of its hit among the candidates.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ColumnCommand {
     pub(super) cycle: u64,

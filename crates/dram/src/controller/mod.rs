@@ -36,8 +36,8 @@ use trains::Spacing;
 
 const NEVER: u64 = u64::MAX;
 
-/// Commands whose earliest cycles [`Timing`] keeps. Column commands with automatic precharge are not
-/// among them: they can go when those without can.
+/// Commands whose earliest cycles [`Timing`] keeps. Column commands with automatic precharge are
+/// not among them: they can go when those without can.
 fn tracked_commands(refresh: RefreshPolicy) -> Vec<Command> {
     use Command::{Activate, Precharge, PrechargeAll, Read, RefreshAll, RefreshBank, Write};
     let mut tracked = vec![Activate, Precharge, Read, Write];

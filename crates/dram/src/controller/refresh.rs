@@ -1,4 +1,4 @@
-//! Refresh: when it is due, what it holds, and its commands.
+//! Refreshes: when they are due, the banks that they block, and their commands.
 
 use crate::command::Command;
 use crate::config::{Device, RefreshPolicy};
@@ -21,9 +21,9 @@ struct Set {
     banks: usize,
     due: u64,
     owed: u32,
-    /// Whose turn it is: the bank of this number, and every [`Refresh::turns`]th from it.
+    /// The banks whose turn it is: the bank of this number, and every [`Refresh::turns`]th from it.
     turn: usize,
-    /// Whether the refresh has taken the banks, and since when.
+    /// The cycle since which a refresh has taken the banks, if one has.
     draining: Option<u64>,
     /// Whether it has taken all banks of the set.
     whole: bool,
@@ -35,14 +35,14 @@ struct Set {
 pub(super) struct Refresh {
     sets: Vec<Set>,
     per_bank: bool,
-    /// How many commands refresh a set once.
+    /// The number of commands that refresh a set once.
     turns: usize,
     interval: u64,
     duration: u64,
     postpone: u32,
-    /// When the next refresh becomes owed.
+    /// The cycle at which the next refresh becomes owed.
     next_due: u64,
-    /// Refreshes owed, over all sets.
+    /// The number of refreshes owed, over all sets.
     owed: u32,
 }
 
@@ -115,7 +115,7 @@ impl Refresh {
         self.owed > 0
     }
 
-    /// The earliest due refresh becomes owed; its set.
+    /// Has the earliest due refresh be owed, and returns its set.
     fn note_due(&mut self) -> usize {
         let earliest = (0..self.sets.len()).min_by_key(|&set| self.sets[set].due);
         let earliest = earliest.unwrap_or(0);
@@ -132,7 +132,7 @@ impl Refresh {
         (self.next_due < NEVER).then(|| self.interval * self.turns as u64)
     }
 
-    /// Refresh commands of a set in a period.
+    /// The number of refresh commands of a set in a period.
     pub(super) fn turns_of_period(&self) -> u64 {
         self.turns as u64
     }
@@ -194,7 +194,7 @@ impl Refresh {
 }
 
 impl Controller {
-    /// The earliest due refresh becomes owed. Activates of other banks can delay a refresh of
+    /// Has the earliest due refresh be owed. Activates of other banks can delay a refresh of
     /// single banks again and again: one that still waits when the next is due takes all banks.
     pub(super) fn note_refresh_due(&mut self) {
         let set = self.refresh.note_due();
@@ -251,7 +251,7 @@ impl Controller {
         self.candidates.forget();
     }
 
-    /// What a set's refresh needs next, and a bank it goes to.
+    /// The command that a set's refresh needs next, and a bank that it goes to.
     fn refresh_command(&self, set: usize) -> (Command, usize) {
         let open = self.refresh.taken(set).find(|&bank| self.banks[bank].open);
         let Set {

@@ -281,8 +281,8 @@ impl Controller {
     }
 
     /// The number of a visit's commands that a train may issue: those that are neither the first of
-    /// the row, nor the visit's last, nor reach the cap after which an older visit to another row of
-    /// the bank goes first.
+    /// the row, nor the visit's last, nor reach the cap after which an older visit to another row
+    /// of the bank goes first.
     pub(super) fn train_budget(&self, visit: &Visit, precedence: Precedence) -> u32 {
         let hits = self.banks[visit.bank].hits;
         match precedence {
