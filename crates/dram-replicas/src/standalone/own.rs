@@ -52,12 +52,12 @@ pub(super) fn run_own(memory: &Memory, requests: &[Request], recording: Recordin
     let mut now = Cycle::ZERO;
     for (index, request) in requests.iter().enumerate() {
         now = now.max(Cycle(request.arrival));
-        for share in memory.split(request.address, 1) {
-            let channel = &mut channels[share.channel as usize];
+        for slice in memory.split(request.address, 1) {
+            let channel = &mut channels[slice.channel as usize];
             let hear = &mut |done: Done| latencies.hear(done, requests, &accepted);
             let room = channel.advance_to_room(now, NEVER, hear);
             now = room.expect("a full channel has work, and ends it");
-            let (first, bursts) = (share.first, share.bursts);
+            let (first, bursts) = (slice.first, slice.bursts);
             channel.push(now, first, bursts, request.direction, index as u64);
             accepted[index] = now;
         }
