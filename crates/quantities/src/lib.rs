@@ -7,6 +7,8 @@
 //!
 //! All of them are integers or fractions of integers. Floating-point numbers come out of them for
 //! reports alone.
+//!
+//! The crate does not know what is counted: no unit, file format or machine has a name here.
 
 mod cycle;
 mod frequency;

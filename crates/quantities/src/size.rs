@@ -16,7 +16,7 @@ macro_rules! size {
         pub struct $name(pub u64);
 
         impl $name {
-            /// Nothing.
+            /// The size of nothing: zero.
             pub const ZERO: Self = Self(0);
 
             /// The bare number.
