@@ -369,7 +369,7 @@ fn a_run_past_its_limit_and_one_past_64_bits_end_as_errors() {
     );
     // Work of 2^40 operations an element on 2^30 elements.
     let mut spec = machine.spec().clone();
-    let VectorSpec::Lanes(lanes) = &mut spec.vector else {
+    let VectorSpec::Lanes(lanes) = &mut spec.cores.first_mut().vector else {
         panic!("a vector unit of lanes")
     };
     lanes.costs[VectorKind::Add as usize].operations = 1 << 40;
