@@ -89,25 +89,25 @@ pub struct CoreSpec {
     /// Indexed by [`ScratchpadId`]; `None` has no limits.
     #[serde(serialize_with = "by_name")]
     pub scratchpads: [Option<ScratchpadSpec>; 3],
-    /// The DMA.
+    /// The DMA of the core.
     pub dma: DmaSpec,
 }
 
 /// One PE array.
 #[derive(Clone, Debug, Serialize)]
 pub struct ArraySpec {
-    /// What it is called.
+    /// The name of the array, which no unit of the core shares.
     pub name: String,
-    /// Its clock.
+    /// The clock of the array, which may differ from the reference clock.
     #[serde(rename = "clock_hertz", serialize_with = "hertz")]
     pub clock: Frequency,
-    /// The operator families that it takes: at least one, each once.
+    /// The operator families that the array takes: at least one, each once.
     pub serves: Vec<Family>,
     /// Dimensions, element, dataflow and convention, as its crate takes them; checked.
     pub array: ArrayConfig,
     /// How large the tiles of weights are that it takes.
     pub tiles: Tiles,
-    /// What unpacks its weights.
+    /// The unit that unpacks the weights of the array.
     pub unpack: UnpackSpec,
     /// The PE with its kind's defaults filled in, and the array's own interval and latency.
     pub kind: PeKind,
@@ -168,7 +168,7 @@ pub struct VectorLanes {
 /// What one operator costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VectorCost {
-    /// The operator.
+    /// The work that the cost is of.
     pub kind: VectorKind,
     /// Lane operations per element, over all passes.
     pub operations: u64,
@@ -223,7 +223,7 @@ impl From<ScratchpadSpec> for sram::Geometry {
     }
 }
 
-/// The DMA.
+/// The DMA of a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct DmaSpec {
     /// Requests under way at once, on each port.
@@ -252,11 +252,11 @@ pub struct SerialSpec {
 /// A link to machines equal to this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct LinkSpec {
-    /// In each direction.
+    /// Bytes a second that the link moves, in each direction.
     pub bytes_per_second: u64,
-    /// Of one step from machine to machine.
+    /// The latency of one step from machine to machine, in picoseconds.
     pub latency_picoseconds: u64,
-    /// How far it goes.
+    /// How far the link reaches, which decides its energy.
     pub reach: Reach,
 }
 

@@ -11,9 +11,9 @@ use crate::config::VectorSpec;
 /// How long an instruction takes on a unit, in cycles of the unit's clock.
 #[derive(Clone, Debug)]
 pub(crate) struct Timing {
-    /// From the start until the results are there.
+    /// The time from the start until the results are there.
     pub(crate) total: Cycles,
-    /// From the start until another instruction's operands may follow; the rest of `total` is
+    /// The time from the start until another instruction's operands may follow; the rest of `total` is
     /// hidden if they do.
     pub(crate) occupied: Cycles,
     /// `total` by cause, in the order of time as far as folds can be told apart: what may be hidden
@@ -180,7 +180,7 @@ impl Engine {
         traffic.ok_or(MachineError::TooLong)
     }
 
-    /// From the start of an instruction until the next may start, which is `next` if it is known.
+    /// The time from the start of an instruction until the next may start, which is `next` if it is known.
     pub(crate) fn next_start(
         &self,
         timing: &Timing,
