@@ -60,7 +60,7 @@ fn more_arrays_never_make_a_run_from_ideal_memory_slower() {
         let totals: Vec<u64> = (1..=4)
             .map(|arrays| {
                 let mut spec = tpu_v4i(true);
-                spec.arrays.truncate(arrays);
+                spec.cores.first_mut().arrays.truncate(arrays);
                 measure(spec, run).summary.total.get()
             })
             .collect();

@@ -96,16 +96,14 @@ impl Scratchpad {
     /// # Errors
     /// [`Overflow`] if they do not fit; nothing is taken then.
     pub fn take(&mut self, bytes: Bytes) -> Result<(), Overflow> {
-        let held = self.held + bytes;
-        if let Some(Geometry { capacity, .. }) = self.geometry
-            && held > capacity
-        {
-            return Err(Overflow {
-                asked: bytes,
-                held: self.held,
-                capacity,
-            });
-        }
+        // Without limits, as much as 64 bits count.
+        let capacity = self.geometry.map_or(Bytes(u64::MAX), |pad| pad.capacity);
+        let held = self.held.checked_add(bytes);
+        let held = held.filter(|&held| held <= capacity).ok_or(Overflow {
+            asked: bytes,
+            held: self.held,
+            capacity,
+        })?;
         self.held = held;
         self.peak = self.peak.max(held);
         Ok(())
@@ -135,11 +133,14 @@ impl Scratchpad {
     }
 
     /// Records what a computing unit read from it and wrote to it, and what of that its ports
-    /// carried: a partial sum that is added to is read and written in one access.
-    pub fn count_used(&mut self, read: Bits, written: Bits, accesses: Bits) {
-        self.read += read;
-        self.written += written;
-        self.accesses += accesses;
+    /// carried: a partial sum that is added to is read and written in one access. `None` if one of
+    /// the sums leaves 64 bits; it then stays as it was.
+    #[must_use]
+    pub fn count_used(&mut self, read: Bits, written: Bits, accesses: Bits) -> Option<()> {
+        self.read = self.read.checked_add(read)?;
+        self.written = self.written.checked_add(written)?;
+        self.accesses = self.accesses.checked_add(accesses)?;
+        Some(())
     }
 
     /// The first cycle at which data of the DMA that is there at a cycle has passed the ports.
@@ -228,6 +229,20 @@ mod tests {
         assert_eq!(pad.held(), Bytes(60));
         pad.take(Bytes(40)).unwrap();
         assert_eq!(pad.peak(), Bytes(100));
+    }
+
+    #[test]
+    fn a_claim_or_a_count_past_64_bits_is_refused_whatever_the_limits() {
+        for mut pad in [scratchpad(100), Scratchpad::new(None)] {
+            pad.take(Bytes(60)).unwrap();
+            let error = pad.take(Bytes(u64::MAX)).unwrap_err();
+            assert_eq!((error.asked, error.held), (Bytes(u64::MAX), Bytes(60)));
+            assert_eq!(pad.held(), Bytes(60));
+            let half = Bits(1 << 63);
+            assert!(pad.count_used(half, Bits::ZERO, half).is_some());
+            assert!(pad.count_used(half, Bits::ZERO, half).is_none());
+            assert_eq!(pad.accesses(), half);
+        }
     }
 
     #[test]

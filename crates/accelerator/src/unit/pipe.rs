@@ -38,7 +38,7 @@ pub(crate) struct Retired {
     pub(crate) read: [Bits; 3],
     /// Bits written to each scratchpad.
     pub(crate) written: [Bits; 3],
-    /// Multiply-accumulates done.
+    /// The multiply-accumulates that the instruction did.
     pub(crate) macs: u64,
     /// Payload bytes moved to or from main memory, or over links.
     pub(crate) bytes: Bytes,

@@ -36,7 +36,7 @@ pub(super) fn with_element(
     element: Element,
 ) -> Result<MachineSpec, FieldError> {
     let mut spec = spec.clone();
-    for array in &mut spec.arrays {
+    for array in spec.cores.iter_mut().flat_map(|core| &mut core.arrays) {
         if array.serves.contains(&family) {
             array.array.element = element;
             array.kind = ArrayModel::new(&array.array)?.kind();

@@ -157,6 +157,8 @@ impl Bench {
     ) -> Result<Workload, ReproduceError> {
         let wide = |family| {
             let array = spec
+                .cores
+                .first()
                 .arrays
                 .iter()
                 .find(|array| array.serves.contains(&family));

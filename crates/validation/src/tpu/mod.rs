@@ -259,7 +259,7 @@ fn workload(app: &App, side: u64) -> Result<Workload, String> {
 /// The machine, its arrays taking activations of a width.
 fn with_activations(spec: &MachineSpec, width: Activations) -> MachineSpec {
     let mut spec = spec.clone();
-    for array in &mut spec.arrays {
+    for array in spec.cores.iter_mut().flat_map(|core| &mut core.arrays) {
         if width == Activations::Sixteen {
             array.kind.initiation_interval *= 2;
             array.array.initiation_interval = Some(array.kind.initiation_interval);
