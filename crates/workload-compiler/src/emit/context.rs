@@ -9,7 +9,7 @@ use tile_program::{
 };
 
 use super::emitter::{After, Buffer, Emitter, Step};
-use super::seat::Seat;
+use super::rank::Seat;
 use super::tensor::{Live, Slots};
 use crate::graph::{Backing, Graph, Slot, Stage, Tensor, TensorId, VectorStep};
 use crate::plan::{Home, packed};

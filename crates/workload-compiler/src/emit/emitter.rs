@@ -21,9 +21,9 @@ use tile_program::{
     UnitId, Wait, WaitReason, Waits, Work,
 };
 
-use super::kept::Kept;
 use super::log::DependencyLog;
 use super::pool::Pool;
+use super::resident::Kept;
 use super::tensor::Live;
 
 /// A set of completions: for each unit in it, so many of its instructions.

@@ -15,10 +15,10 @@ use tile_program::{
     VectorKind, VectorTile, Work,
 };
 
-use super::board::{Key, Posted};
 use super::context::Context;
 use super::emitter::{After, Buffer, Step};
-use super::seat::Mate;
+use super::rank::Mate;
+use super::rendezvous::{Key, Posted};
 use crate::graph::{Exchange, ExchangeStage, STATISTIC_BYTES, Slot};
 use crate::split::{Collective, Move, moves};
 

@@ -7,9 +7,9 @@ use tile_program::{Instruction, Operation};
 
 use super::context::{Context, Units};
 use super::emitter::Emitter;
-use super::seat::Seat;
+use super::interleave::Window;
+use super::rank::Seat;
 use super::tensor::Slots;
-use super::window::Window;
 use crate::graph::{Stage, TensorId};
 use crate::plan::{PassPlan, StagePlan};
 

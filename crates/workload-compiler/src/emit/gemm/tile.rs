@@ -7,9 +7,9 @@ use tile_program::{
 
 use super::{GemmRun, Tile};
 use crate::emit::context::{Context, Streams};
-use crate::emit::cuts::{Cut, cuts};
 use crate::emit::emitter::{Buffer, Step};
-use crate::emit::kept::KeptMatrix;
+use crate::emit::k_slice::{Cut, cuts};
+use crate::emit::resident::KeptMatrix;
 use crate::graph::{Part, Section};
 
 /// The sums of a part of a section, one for each part of k.

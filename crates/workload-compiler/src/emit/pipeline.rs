@@ -6,10 +6,10 @@ use quantities::Bytes;
 use smallvec::smallvec;
 use tile_program::{TransferTile, Work};
 
-use super::board::{Key, Posted};
 use super::context::Context;
 use super::emitter::{Buffer, Step};
 use super::exchange::{ExchangeRun, PAD, Pulled, pull};
+use super::rendezvous::{Key, Posted};
 use crate::graph::{Exchange, Slot};
 
 /// Bytes of the message that says that a piece has been taken over.

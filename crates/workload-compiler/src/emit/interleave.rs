@@ -12,7 +12,7 @@ use std::task::Poll;
 use tile_program::ScratchpadId;
 
 use super::context::Context;
-use super::run::Run;
+use super::stage::Run;
 use crate::graph::{AttentionPhase, Backing, Slot, Stage, TensorId};
 use crate::plan::{Home, StagePlan};
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use tile_program::{CoreId, Platform, Target};
 
-use super::board::{Key, Posted, SharedBoard};
+use super::rendezvous::{Key, Posted, SharedBoard};
 use crate::split::Division;
 use crate::workload::Algorithm;
 
