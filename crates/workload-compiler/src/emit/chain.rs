@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use smallvec::SmallVec;
-use tile_program::{Operand, OperationId, ScratchpadId, Stream, UnitId};
+use tile_program::{Operand, OperationId, ScratchpadId, Stream};
 
+use super::buffer::Buffer;
 use super::context::{Context, Streams};
-use super::emitter::{After, Buffer, Step};
+use super::dependencies::{Completion, Dependencies};
+use super::step::Step;
 use crate::graph::{TensorId, VectorStage, VectorStep};
 
 /// Where the result of a chain goes.
@@ -36,7 +38,7 @@ impl Band {
 
 /// A second operand of vector work.
 pub(super) struct SecondOperand {
-    pub(super) ready: After,
+    pub(super) ready: Dependencies,
     pub(super) operands: SmallVec<[Operand; 1]>,
     /// The tensor, if it is on chip.
     pub(super) tensor: Option<TensorId>,
@@ -66,8 +68,8 @@ impl Context {
         columns: &Range<u64>,
     ) -> Option<SecondOperand> {
         let id = step.with?;
-        if self.tensors[id.0].on_chip().is_some() {
-            let live = &self.tensors[id.0];
+        if self.tensors[id].on_chip().is_some() {
+            let live = &self.tensors[id];
             return Some(SecondOperand {
                 ready: live.ready(rows),
                 operands: live.operand(rows, columns).into_iter().collect(),
@@ -95,7 +97,7 @@ impl Context {
             step = step.after(&operand.ready).read_operands(&operand.operands);
         }
         if let Some(state) = work.state {
-            let state = &self.tensors[state.0];
+            let state = &self.tensors[state];
             step = step.read_tensor(state, &(0..state.spec.rows), &state.columns());
         }
         step
@@ -106,16 +108,16 @@ impl Context {
         &mut self,
         mut step: Step,
         operand: Option<SecondOperand>,
-    ) -> (UnitId, u64) {
+    ) -> Completion {
         let tensor = operand.as_ref().and_then(|operand| operand.tensor);
         if let Some(buffer) = operand.and_then(|operand| operand.buffer) {
             step = step.give(buffer);
         }
-        let stamp = self.emitter.issue(step);
+        let completion = self.emitter.issue(step);
         if let Some(tensor) = tensor {
-            self.tensors[tensor.0].read(stamp);
+            self.tensors[tensor].read(completion);
         }
-        stamp
+        completion
     }
 
     /// A step writes its state, if it has one.
@@ -123,15 +125,15 @@ impl Context {
         let Some(state) = work.state else {
             return step;
         };
-        let state = &self.tensors[state.0];
+        let state = &self.tensors[state];
         step.write_tensor(state, &(0..state.spec.rows), &state.columns())
     }
 
     /// A step has updated its state, if it has one.
-    fn updated(&mut self, step: &VectorStep, stamp: (UnitId, u64)) {
+    fn updated(&mut self, step: &VectorStep, completion: Completion) {
         if let Some(state) = step.state {
-            let all = 0..self.tensors[state.0].spec.rows;
-            self.tensor(state).written(&all, stamp);
+            let all = 0..self.tensors[state].spec.rows;
+            self.tensors[state].written(&all, completion);
         }
     }
 
@@ -148,13 +150,13 @@ impl Context {
         let tile = self.emitter.tile(first.operation);
         let columns = 0..band.width;
         // What is worked on: a buffer, or (none) the input where it is held.
-        let mut current = if self.tensors[input.0].on_chip().is_some() {
+        let mut current = if self.tensors[input].on_chip().is_some() {
             None
         } else {
             let load = (first.operation, tile);
             Some(self.load_piece(load, input, &band.rows, band.stride, &columns))
         };
-        let mut bits = self.tensors[input.0].spec.bits;
+        let mut bits = self.tensors[input].spec.bits;
         for (index, work) in steps.iter().enumerate() {
             let tile = if index == 0 {
                 tile
@@ -188,14 +190,14 @@ impl Context {
             };
             step = self.update(step, work);
             bits = if current.is_none() { work.bits } else { bits };
-            let stamp = self.issue_with(step, reads.operand);
-            self.updated(work, stamp);
+            let completion = self.issue_with(step, reads.operand);
+            self.updated(work, completion);
             if current.is_none() {
-                self.tensors[input.0].read(stamp);
+                self.tensors[input].read(completion);
             }
             let buffer = current.or(made);
             current = buffer.map(|mut buffer| {
-                buffer.written(stamp);
+                buffer.written(completion);
                 buffer
             });
         }
@@ -211,7 +213,7 @@ impl Context {
         band: &Band,
         result: Stream,
     ) -> Step {
-        let input = &self.tensors[reads.input.0];
+        let input = &self.tensors[reads.input];
         let source = match &reads.current {
             Some(buffer) => Stream::new(buffer.scratchpad, reads.bits),
             None => self.home(reads.input),
@@ -253,7 +255,7 @@ impl Context {
         let bytes = (band.count() * band.width * work.bits).div_ceil(8);
         let (operation, tile) = (step.operation, step.tile);
         let target = match goal {
-            Goal::Tensor(out) => Some((out, self.tensors[out.0].on_chip())),
+            Goal::Tensor(out) => Some((out, self.tensors[out].on_chip())),
             Goal::Buffer => None,
         };
         step = self.update(step, work);
@@ -261,12 +263,12 @@ impl Context {
         if let Some((out, Some(scratchpad))) = target {
             let in_place = (held_input && out == input) || operand_tensor == Some(out);
             if in_place {
-                step.overwrites.merge(&self.tensors[out.0].users);
+                step.overwrites.merge(&self.tensors[out].users);
             } else {
                 let buffer = self.hold(out, scratchpad, bytes);
                 step = step.take(&buffer);
             }
-            step = step.write_tensor(&self.tensors[out.0], &band.out_rows, &(0..band.width));
+            step = step.write_tensor(&self.tensors[out], &band.out_rows, &(0..band.width));
             if let Some(buffer) = current {
                 step = step.give(buffer);
             }
@@ -286,28 +288,28 @@ impl Context {
         if let Some(buffer) = &result {
             step = step.write(buffer);
         }
-        let stamp = self.emitter.issue(step);
-        self.updated(work, stamp);
+        let completion = self.emitter.issue(step);
+        self.updated(work, completion);
         if held_input {
-            self.tensors[input.0].read(stamp);
+            self.tensors[input].read(completion);
         }
         if let Some(tensor) = operand_tensor {
-            self.tensors[tensor.0].read(stamp);
+            self.tensors[tensor].read(completion);
         }
         match (target, result) {
             (Some((out, Some(_))), _) => {
-                self.tensors[out.0].written(&band.out_rows, stamp);
+                self.tensors[out].written(&band.out_rows, completion);
                 None
             }
             (Some((out, None)), Some(mut buffer)) => {
-                buffer.written(stamp);
+                buffer.written(completion);
                 let columns = 0..band.width;
                 let writer = (stored_by.unwrap_or(operation), tile);
                 self.store_piece(writer, buffer, out, &band.out_rows, &columns);
                 None
             }
             (None, Some(mut buffer)) => {
-                buffer.written(stamp);
+                buffer.written(completion);
                 Some(buffer)
             }
             (_, None) => unreachable!("a result is held or in a buffer"),
@@ -316,13 +318,13 @@ impl Context {
 }
 
 /// A vector stage in the course of being emitted, band by band.
-pub(super) struct VectorRun {
+pub(super) struct VectorEmitter {
     stage: VectorStage,
     rows: u64,
     next: u64,
 }
 
-impl VectorRun {
+impl VectorEmitter {
     pub(super) const fn new(stage: VectorStage, rows: u64) -> Self {
         Self {
             next: stage.out_rows.start,
@@ -343,7 +345,7 @@ impl VectorRun {
 
     pub(super) fn step(&mut self, context: &mut Context) -> bool {
         let stage = &self.stage;
-        let width = context.tensors[stage.out.0].spec.width;
+        let width = context.tensors[stage.out].spec.width;
         let all = &stage.out_rows;
         let out_rows = self.next..(self.next + self.rows).min(all.end);
         let first = stage.first + (out_rows.start - all.start) * stage.stride;

@@ -12,18 +12,18 @@ use std::task::Poll;
 use tile_program::ScratchpadId;
 
 use super::context::Context;
-use super::stage::Run;
+use super::stage::StageEmitter;
 use crate::graph::{AttentionPhase, Backing, Slot, Stage, TensorId};
 use crate::plan::{Home, StagePlan};
 
 /// Stages under way, the earliest first.
 #[derive(Default)]
-pub(super) struct Window {
+pub(super) struct Interleaver {
     active: VecDeque<Active>,
 }
 
 struct Active {
-    run: Run,
+    emitter: StageEmitter,
     /// Its number in the pass.
     index: usize,
     footprint: Option<Footprint>,
@@ -47,7 +47,7 @@ impl Footprint {
     /// `None` if a stage is not made row by row.
     fn of(stage: &Stage, plan: &StagePlan, context: &Context) -> Option<Self> {
         let tensors = stage.tensors();
-        let spec = |id: &TensorId| context.tensors[id.0].spec;
+        let spec = |id: &TensorId| context.tensors[*id].spec;
         let (rows, arrays, bytes) = match (stage, plan) {
             (Stage::Gemm(stage), StagePlan::Gemm(plan)) => {
                 let operation = stage.sections[0].parts[0].operation;
@@ -83,7 +83,7 @@ impl Footprint {
 
     /// Memory that a tensor shares with others of its role.
     fn slot(context: &Context, id: TensorId) -> Option<Slot> {
-        let live = &context.tensors[id.0];
+        let live = &context.tensors[id];
         match (live.home, live.spec.backing) {
             (Home::Memory, Backing::Slot(slot)) => Some(slot),
             _ => None,
@@ -91,7 +91,7 @@ impl Footprint {
     }
 }
 
-impl Window {
+impl Interleaver {
     pub(super) fn is_empty(&self) -> bool {
         self.active.is_empty()
     }
@@ -136,8 +136,8 @@ impl Window {
         }
         let footprints = others.iter().copied().chain([new]);
         let touched = footprints.flat_map(|footprint| &footprint.tensors);
-        let tensors: BTreeSet<TensorId> = touched.chain(context.held()).copied().collect();
-        for live in tensors.iter().map(|id| &context.tensors[id.0]) {
+        let tensors: BTreeSet<TensorId> = touched.chain(context.tensors.held()).copied().collect();
+        for live in tensors.iter().map(|id| &context.tensors[*id]) {
             if let Some(scratchpad) = live.on_chip() {
                 let bytes = live.piece(live.spec.rows, live.spec.width);
                 taken[scratchpad as usize] = taken[scratchpad as usize].saturating_add(bytes);
@@ -160,12 +160,12 @@ impl Window {
             StagePlan::Attention(plan) => plan.cost.array,
             StagePlan::Rows(_) => 0,
         };
-        context.stage = index;
-        let run = Run::begin(stage, plan, context);
+        context.resident_uses.stage = index;
+        let emitter = StageEmitter::begin(stage, plan, context);
         self.active.push_back(Active {
-            step_cycles: cycles / run.steps().max(1),
+            step_cycles: cycles / emitter.steps().max(1),
             spent: self.active.front().map_or(0, |first| first.spent),
-            run,
+            emitter,
             index,
             footprint,
         });
@@ -176,8 +176,8 @@ impl Window {
     pub(super) fn step(&mut self, context: &mut Context) -> Poll<Option<usize>> {
         let next = self.next();
         let active = &mut self.active[next];
-        context.stage = active.index;
-        let Poll::Ready(more) = active.run.step(context) else {
+        context.resident_uses.stage = active.index;
+        let Poll::Ready(more) = active.emitter.step(context) else {
             return Poll::Pending;
         };
         active.spent = active.spent.saturating_add(active.step_cycles);
@@ -194,13 +194,13 @@ impl Window {
         let mut done = u64::MAX;
         let mut next = (now, 0);
         for (place, active) in self.active.iter_mut().enumerate() {
-            if active.run.rows_needed() > done {
+            if active.emitter.rows_needed() > done {
                 // It waits, while time goes on.
                 active.spent = active.spent.max(now);
             } else if place > 0 {
                 next = next.min((active.spent, place));
             }
-            done = done.min(active.run.rows_done());
+            done = done.min(active.emitter.rows_done());
         }
         next.1
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// A cut of k.
-pub(super) struct Cut {
+pub(super) struct KSlice {
     pub(super) k: Range<u64>,
     /// Its number, in the order in which cuts are emitted.
     pub(super) index: usize,
@@ -17,7 +17,7 @@ pub(super) struct Cut {
 
 /// The cuts of `all` rows of k, `size` at a time: those of the parts that are summed apart, at most
 /// `splits_wanted`, turn by turn.
-pub(super) fn cuts(all: u64, size: u64, splits_wanted: u64) -> impl Iterator<Item = Cut> {
+pub(super) fn k_slices(all: u64, size: u64, splits_wanted: u64) -> impl Iterator<Item = KSlice> {
     let cuts = all.div_ceil(size);
     let length = cuts.div_ceil(splits_wanted);
     let splits = cuts.div_ceil(length);
@@ -27,7 +27,7 @@ pub(super) fn cuts(all: u64, size: u64, splits_wanted: u64) -> impl Iterator<Ite
     });
     order
         .enumerate()
-        .map(move |(index, (split, turn, number))| Cut {
+        .map(move |(index, (split, turn, number))| KSlice {
             k: number * size..((number + 1) * size).min(all),
             index,
             split: usize::try_from(split).expect("no more parts than arrays"),

@@ -4,41 +4,41 @@ use std::task::Poll;
 
 use tile_program::{ScratchpadId, TransferTile, Work};
 
-use super::attention::AttentionRun;
-use super::chain::VectorRun;
+use super::attention::AttentionEmitter;
+use super::chain::VectorEmitter;
 use super::context::Context;
-use super::emitter::Step;
-use super::exchange::ExchangeRun;
-use super::gemm::GemmRun;
+use super::exchange::ExchangeEmitter;
+use super::gemm::GemmEmitter;
+use super::step::Step;
 use crate::graph::{FetchStage, MoveDirection, MoveStage, Stage};
 use crate::plan::StagePlan;
 
 /// A stage of which some pieces are emitted.
-pub(super) enum Run {
-    Gemm(Box<GemmRun>),
-    Vector(VectorRun),
-    Attention(Box<AttentionRun>),
+pub(super) enum StageEmitter {
+    Gemm(Box<GemmEmitter>),
+    Vector(VectorEmitter),
+    Attention(Box<AttentionEmitter>),
     Fetch(FetchStage, u64, u64),
     Move(MoveStage),
-    Exchange(Box<ExchangeRun>),
+    Exchange(Box<ExchangeEmitter>),
 }
 
-impl Run {
+impl StageEmitter {
     pub(super) fn begin(stage: Stage, plan: StagePlan, context: &mut Context) -> Self {
         match (stage, plan) {
             (Stage::Gemm(stage), StagePlan::Gemm(plan)) => {
-                Self::Gemm(Box::new(GemmRun::new(stage, plan, context)))
+                Self::Gemm(Box::new(GemmEmitter::new(stage, plan, context)))
             }
             (Stage::Attention(stage), StagePlan::Attention(plan)) => {
-                Self::Attention(Box::new(AttentionRun::new(stage, plan, context)))
+                Self::Attention(Box::new(AttentionEmitter::new(stage, plan, context)))
             }
             (Stage::Vector(stage), StagePlan::Rows(rows)) => {
-                Self::Vector(VectorRun::new(stage, rows))
+                Self::Vector(VectorEmitter::new(stage, rows))
             }
             (Stage::Fetch(stage), StagePlan::Rows(rows)) => Self::Fetch(stage, rows, 0),
             (Stage::Move(stage), StagePlan::Rows(_)) => Self::Move(stage),
             (Stage::Exchange(stage), StagePlan::Rows(_)) => {
-                Self::Exchange(Box::new(ExchangeRun::new(stage, context)))
+                Self::Exchange(Box::new(ExchangeEmitter::new(stage, context)))
             }
             (stage, plan) => unreachable!("{stage:?} is not planned by {plan:?}"),
         }
@@ -92,7 +92,7 @@ impl Run {
 
 /// Rows of a table, as many as fit at a time.
 fn fetch(stage: &FetchStage, rows: u64, next: &mut u64, context: &mut Context) -> bool {
-    let out = &context.tensors[stage.out.0];
+    let out = &context.tensors[stage.out];
     let (total, width, chip) = (out.spec.rows, out.spec.width, out.on_chip());
     // Where the table ends, the rows start over.
     let per_round = stage.available.div_ceil(stage.stride);
@@ -115,15 +115,15 @@ fn fetch(stage: &FetchStage, rows: u64, next: &mut u64, context: &mut Context) -
         None => context.emitter.buffer(ScratchpadId::Activations, bytes),
     };
     let step = Step::new(context.units.load, stage.operation, tile, work)
-        .after(&context.token)
+        .after(&context.history.token)
         .write(&buffer)
-        .write_tensor(&context.tensors[stage.out.0], &range, &(0..width))
+        .write_tensor(&context.tensors[stage.out], &range, &(0..width))
         .take(&buffer);
-    let stamp = context.emitter.issue(step);
+    let completion = context.emitter.issue(step);
     if chip.is_some() {
-        context.tensor(stage.out).written(&range, stamp);
+        context.tensors[stage.out].written(&range, completion);
     } else {
-        buffer.written(stamp);
+        buffer.written(completion);
         context.store_piece(
             (stage.operation, tile),
             buffer,
@@ -138,7 +138,7 @@ fn fetch(stage: &FetchStage, rows: u64, next: &mut u64, context: &mut Context) -
 
 /// A whole tensor on chip, to or from its place in memory. What is in memory is there already.
 fn transfer(stage: &MoveStage, context: &mut Context) {
-    let live = &context.tensors[stage.tensor.0];
+    let live = &context.tensors[stage.tensor];
     let Some(scratchpad) = live.on_chip() else {
         return;
     };
@@ -152,18 +152,18 @@ fn transfer(stage: &MoveStage, context: &mut Context) {
         });
         let buffer = context.hold(stage.tensor, scratchpad, bytes);
         let step = Step::new(context.units.load, stage.operation, tile, work)
-            .after(&context.past)
-            .write_tensor(&context.tensors[stage.tensor.0], &rows, &columns)
+            .after(&context.history.stored)
+            .write_tensor(&context.tensors[stage.tensor], &rows, &columns)
             .take(&buffer);
-        let stamp = context.emitter.issue(step);
-        context.tensor(stage.tensor).written(&rows, stamp);
+        let completion = context.emitter.issue(step);
+        context.tensors[stage.tensor].written(&rows, completion);
         return;
     }
     for region in live.regions(&rows, 1, &columns) {
         let work = Work::Transfer(TransferTile { region, scratchpad });
         let step = Step::new(context.units.store, stage.operation, tile, work);
-        let step = step.read_tensor(&context.tensors[stage.tensor.0], &rows, &columns);
-        let stamp = context.emitter.issue(step);
-        context.tensor(stage.tensor).read(stamp);
+        let step = step.read_tensor(&context.tensors[stage.tensor], &rows, &columns);
+        let completion = context.emitter.issue(step);
+        context.tensors[stage.tensor].read(completion);
     }
 }

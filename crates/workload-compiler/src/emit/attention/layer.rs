@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
-use tile_program::{GemmTile, ScratchpadId, Stream, UnitId, VectorKind, VectorTile, Work};
+use tile_program::{GemmTile, ScratchpadId, Stream, VectorKind, VectorTile, Work};
 
 use super::Lane;
 use super::items::{Item, Items};
 use super::operands::Side;
+use crate::emit::buffer::Buffer;
 use crate::emit::context::Context;
-use crate::emit::emitter::{Buffer, Step};
+use crate::emit::dependencies::Completion;
+use crate::emit::step::Step;
 use crate::graph::{AttentionPhase, AttentionStage};
 use crate::layout::CacheRegion;
 use crate::plan::{AttentionPlan, times};
@@ -125,7 +127,7 @@ impl Layer {
             step = match &lane.query {
                 Some(query) => step.read(query),
                 None => {
-                    let live = &context.tensors[self.stage.query.0];
+                    let live = &context.tensors[self.stage.query];
                     step.read_tensor(live, &rows, &self.items.columns(&item))
                 }
             };
@@ -151,21 +153,21 @@ impl Layer {
             } else {
                 step = step.write(&piece);
             }
-            let stamp = context.emitter.issue(step);
-            self.used(context, lane, Side::Keys, &block, stamp);
+            let completion = context.emitter.issue(step);
+            self.used(context, lane, Side::Keys, &block, completion);
             match &mut lane.query {
-                Some(query) => query.read(stamp),
-                None => context.tensor(self.stage.query).read(stamp),
+                Some(query) => query.read(completion),
+                None => context.tensors[self.stage.query].read(completion),
             }
             if let Some(scores) = to_memory {
-                piece.written(stamp);
+                piece.written(completion);
                 let (rows, columns) = self.in_memory(&item, &block);
                 context.store_piece(at, piece, scores, &rows, &columns);
             } else if let Some(mut buffer) = drained {
-                buffer.written(stamp);
+                buffer.written(completion);
                 probabilities.push(buffer);
             } else {
-                piece.written(stamp);
+                piece.written(completion);
                 sums.join(&piece);
             }
         }
@@ -214,9 +216,9 @@ impl Layer {
         let step = Step::new(vector, operation, tile, softmax);
         let mut step = step.read(&sums);
         if let Some(operation) = self.stage.quantise {
-            let stamp = context.emitter.issue(step.write(&sums));
+            let completion = context.emitter.issue(step.write(&sums));
             let mut sums = sums;
-            sums.written(stamp);
+            sums.written(completion);
             let tile = context.emitter.tile(operation);
             let quantise = work(VectorKind::Quantise, probabilities);
             step = Step::new(vector, operation, tile, quantise);
@@ -224,8 +226,8 @@ impl Layer {
         } else {
             step = step.give(sums);
         }
-        let stamp = context.emitter.issue(step.write(&result).take(&result));
-        result.written(stamp);
+        let completion = context.emitter.issue(step.write(&result).take(&result));
+        result.written(completion);
         result
     }
 
@@ -259,9 +261,9 @@ impl Layer {
             let step = Step::new(context.units.vector, softmax, tile, work)
                 .read(&sums)
                 .write(&sums);
-            let stamp = context.emitter.issue(step);
-            sums.ready.add(stamp);
-            sums.read(stamp);
+            let completion = context.emitter.issue(step);
+            sums.ready.add(completion);
+            sums.read(completion);
         }
         let whole = probabilities.len() == 1;
         let blocks: Vec<_> = self.items.blocks(&item).collect();
@@ -294,17 +296,17 @@ impl Layer {
                 let empty = Buffer::empty(ScratchpadId::Activations);
                 step = step.give(std::mem::replace(&mut probabilities[source], empty));
             }
-            let stamp = if last && last_keys && self.stage.dequantise.is_none() {
+            let completion = if last && last_keys && self.stage.dequantise.is_none() {
                 self.drain(context, step, &item, &mut sums)
             } else {
                 context.emitter.issue(step.write(&sums))
             };
-            self.used(context, lane, Side::Values, block, stamp);
-            probabilities[source].read(stamp);
-            sums.written(stamp);
+            self.used(context, lane, Side::Values, block, completion);
+            probabilities[source].read(completion);
+            sums.written(completion);
         }
         if last_keys {
-            self.leave(context, &item, sums);
+            self.epilogue(context, &item, sums);
         } else {
             lane.context = Some(sums);
         }
@@ -317,25 +319,24 @@ impl Layer {
         mut step: Step,
         item: &Item,
         sums: &mut Buffer,
-    ) -> (UnitId, u64) {
+    ) -> Completion {
         let out = self.stage.out;
-        let Some(scratchpad) = context.tensors[out.0].on_chip() else {
+        let Some(scratchpad) = context.tensors[out].on_chip() else {
             return context.emitter.issue(step.write(sums));
         };
         let (rows, columns) = (self.items.rows(item), self.items.columns(item));
-        let bytes =
-            context.tensors[out.0].piece(rows.end - rows.start, columns.end - columns.start);
+        let bytes = context.tensors[out].piece(rows.end - rows.start, columns.end - columns.start);
         let buffer = context.hold(out, scratchpad, bytes);
         let empty = Buffer::empty(ScratchpadId::Outputs);
-        step = step.write_tensor(&context.tensors[out.0], &rows, &columns);
+        step = step.write_tensor(&context.tensors[out], &rows, &columns);
         step = step.take(&buffer).give(std::mem::replace(sums, empty));
-        let stamp = context.emitter.issue(step);
-        context.tensor(out).written(&rows, stamp);
-        stamp
+        let completion = context.emitter.issue(step);
+        context.tensors[out].written(&rows, completion);
+        completion
     }
 
     /// The context leaves the output scratchpad, scaled back where integers were summed.
-    fn leave(&self, context: &mut Context, item: &Item, sums: Buffer) {
+    fn epilogue(&self, context: &mut Context, item: &Item, sums: Buffer) {
         if sums.bytes == 0 {
             return;
         }
@@ -357,8 +358,8 @@ impl Layer {
             operand: None,
             result: context.home(out),
         });
-        let bytes = context.tensors[out.0].piece(count, width);
-        let chip = context.tensors[out.0].on_chip();
+        let bytes = context.tensors[out].piece(count, width);
+        let chip = context.tensors[out].on_chip();
         let mut buffer = match chip {
             Some(scratchpad) => context.hold(out, scratchpad, bytes),
             None => context.emitter.buffer(ScratchpadId::Activations, bytes),
@@ -366,14 +367,14 @@ impl Layer {
         let step = Step::new(context.units.vector, operation, tile, work)
             .read(&sums)
             .write(&buffer)
-            .write_tensor(&context.tensors[out.0], &rows, &columns)
+            .write_tensor(&context.tensors[out], &rows, &columns)
             .give(sums)
             .take(&buffer);
-        let stamp = context.emitter.issue(step);
+        let completion = context.emitter.issue(step);
         if chip.is_some() {
-            context.tensor(out).written(&rows, stamp);
+            context.tensors[out].written(&rows, completion);
         } else {
-            buffer.written(stamp);
+            buffer.written(completion);
             context.store_piece((operation, tile), buffer, out, &rows, &columns);
         }
     }

@@ -12,15 +12,15 @@ mod operands;
 
 use tile_program::UnitId;
 
+use super::buffer::Buffer;
 use super::context::Context;
-use super::emitter::Buffer;
 use crate::graph::{AttentionStage, Backing, TensorId};
 use crate::plan::{AttentionPlan, accumulator_bytes};
 use items::{Item, Items};
 use layer::{Layer, Pending};
 
 /// Attention of a layer in the course of being emitted.
-pub(super) struct AttentionRun {
+pub(super) struct AttentionEmitter {
     layer: Layer,
     /// Those that still have work.
     lanes: Vec<Lane>,
@@ -45,9 +45,9 @@ struct Lane {
     kept: [Vec<Buffer>; 2],
 }
 
-impl AttentionRun {
+impl AttentionEmitter {
     pub(super) fn new(stage: AttentionStage, plan: AttentionPlan, context: &Context) -> Self {
-        let cache = |id: TensorId| match context.tensors[id.0].spec.backing {
+        let cache = |id: TensorId| match context.tensors[id].spec.backing {
             Backing::Cache(cache) => cache.of(&stage.sequences),
             Backing::Slot(_) | Backing::Rows(_) => unreachable!("keys are backed by a cache"),
         };

@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
-use tile_program::{OperationId, ScratchpadId, TransferTile, UnitId, Work};
+use tile_program::{OperationId, ScratchpadId, TransferTile, Work};
 
 use super::Lane;
 use super::items::Item;
 use super::layer::Layer;
+use crate::emit::buffer::Buffer;
 use crate::emit::context::Context;
-use crate::emit::emitter::{After, Buffer, Step};
+use crate::emit::dependencies::{Completion, Dependencies};
+use crate::emit::step::Step;
 use crate::graph::TensorId;
 
 /// Keys or values.
@@ -49,8 +51,8 @@ impl Layer {
         }
         let tensor = self.tensor(side);
         let cache = &self.cache[place];
-        let live = &context.tensors[tensor.0];
-        let mut ready = After::default();
+        let live = &context.tensors[tensor];
+        let mut ready = Dependencies::default();
         let base = self.stage.sequences.row + item.sequence * self.stage.tokens;
         let new = |position: u64| base + position.saturating_sub(cache.past);
         let new_rows = new(block.start)..new(block.end);
@@ -79,14 +81,14 @@ impl Layer {
                 scratchpad: ScratchpadId::Weights,
             });
             let mut step = Step::new(context.units.load, at.0, at.1, work)
-                .after(&context.past)
+                .after(&context.history.stored)
                 .write(&buffer)
                 .take(&buffer);
             if !on_chip {
                 step = step.after(&ready);
             }
-            let stamp = context.emitter.issue(step);
-            buffer.written(stamp);
+            let completion = context.emitter.issue(step);
+            buffer.written(completion);
         }
         ready.merge(&buffer.ready);
         buffer.ready = ready;
@@ -107,7 +109,7 @@ impl Layer {
         lane: &mut Lane,
         side: Side,
         block: &Range<u64>,
-        stamp: (UnitId, u64),
+        completion: Completion,
     ) {
         let index = (block.start - self.stage.from) / self.plan.keys;
         if self.plan.kept
@@ -115,11 +117,11 @@ impl Layer {
                 .ok()
                 .and_then(|index| lane.kept[side as usize].get_mut(index))
         {
-            buffer.read(stamp);
+            buffer.read(completion);
         }
         let tensor = self.tensor(side);
-        if context.tensors[tensor.0].on_chip().is_some() {
-            context.tensor(tensor).read(stamp);
+        if context.tensors[tensor].on_chip().is_some() {
+            context.tensors[tensor].read(completion);
         }
     }
 
@@ -130,7 +132,7 @@ impl Layer {
         item: &Item,
     ) -> Option<Buffer> {
         let tensor = self.stage.query;
-        if context.tensors[tensor.0].on_chip().is_some() {
+        if context.tensors[tensor].on_chip().is_some() {
             return None;
         }
         let (rows, columns) = (self.items.rows(item), self.items.columns(item));

@@ -7,15 +7,15 @@ use std::ops::Range;
 use smallvec::{SmallVec, smallvec};
 use tile_program::{GemmTile, LoopOrder, ScratchpadId, UnitId};
 
+use super::buffer::Buffer;
 use super::chain::{Band, Goal};
 use super::context::Context;
-use super::emitter::Buffer;
 use crate::graph::{GemmStage, Section};
 use crate::plan::{GemmPlan, Times, accumulator_bytes, assign, times};
 
 /// A GEMM stage in the course of being emitted. One step is one tile of C of one section, with all
 /// of its k.
-pub(super) struct GemmRun {
+pub(super) struct GemmEmitter {
     stage: GemmStage,
     plan: GemmPlan,
     /// The arrays that share the work, the cycles that each has been given, and those of a tile.
@@ -56,14 +56,13 @@ impl Tile {
     }
 }
 
-impl GemmRun {
+impl GemmEmitter {
     pub(super) fn new(stage: GemmStage, plan: GemmPlan, context: &mut Context) -> Self {
         let parts = stage.sections.iter().flat_map(|section| &section.parts);
         for part in parts.filter(|part| part.kept) {
-            context.emitter.kept.begin_stage(part.weights.base);
+            context.emitter.resident.begin_stage(part.weights.base);
         }
-        let a_held =
-            context.tensors[stage.input.0].on_chip().is_some() && stage.prologue.is_empty();
+        let a_held = context.tensors[stage.input].on_chip().is_some() && stage.prologue.is_empty();
         let team = context.team(stage.array, stage.sections[0].parts[0].operation);
         Self {
             accumulator_bytes: accumulator_bytes(&context.units.target, &team),
@@ -185,12 +184,12 @@ impl GemmRun {
         let ahead = self.plan.double && self.a_stays() && !self.stage.prologue.is_empty();
         if ahead && row < self.stage.m {
             let rows = row..(row + self.plan.m).min(self.stage.m);
-            self.ahead = Some(self.enter(context, &rows));
+            self.ahead = Some(self.prologue(context, &rows));
         }
     }
 
     /// Runs the entry over a block of rows of A.
-    fn enter(&self, context: &mut Context, rows: &Range<u64>) -> Buffer {
+    fn prologue(&self, context: &mut Context, rows: &Range<u64>) -> Buffer {
         let mut block = Buffer::empty(ScratchpadId::Activations);
         let mut from = rows.start;
         while from < rows.end {
