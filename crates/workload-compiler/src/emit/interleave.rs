@@ -22,17 +22,19 @@ pub(super) struct Interleaver {
     active: VecDeque<Active>,
 }
 
+/// A stage under way.
 struct Active {
     emitter: StageEmitter,
-    /// Its number in the pass.
+    /// The stage's number in the pass.
     index: usize,
     footprint: Option<Footprint>,
-    /// Array cycles that have been emitted since it began, and at a step.
+    /// The array cycles emitted since it began, plus those of the earliest stage at that time.
     spent: u64,
+    /// The array cycles of one of its pieces.
     step_cycles: u64,
 }
 
-/// What a stage takes of the machine: it decides whether others may be under way beside it.
+/// What a stage takes of the machine. It decides whether other stages may be under way meanwhile.
 struct Footprint {
     /// Rows of all tensors; a piece reads and makes whole rows of them, from the first on.
     rows: u64,
@@ -44,7 +46,7 @@ struct Footprint {
 }
 
 impl Footprint {
-    /// `None` if a stage is not made row by row.
+    /// The footprint of a stage; `None` if it is not made row by row.
     fn of(stage: &Stage, plan: &StagePlan, context: &Context) -> Option<Self> {
         let tensors = stage.tensors();
         let spec = |id: &TensorId| context.tensors[*id].spec;
@@ -92,11 +94,12 @@ impl Footprint {
 }
 
 impl Interleaver {
+    /// Whether no stage is under way.
     pub(super) fn is_empty(&self) -> bool {
         self.active.is_empty()
     }
 
-    /// Whether a stage may begin although those of the window have not ended.
+    /// Whether a stage may begin although those under way have not ended.
     pub(super) fn admits(&self, stage: &Stage, plan: &StagePlan, context: &Context) -> bool {
         let Some(new) = Footprint::of(stage, plan, context) else {
             return false;
@@ -147,6 +150,7 @@ impl Interleaver {
         ScratchpadId::ALL.iter().all(fits)
     }
 
+    /// Begins a stage.
     pub(super) fn begin(
         &mut self,
         index: usize,
@@ -188,7 +192,7 @@ impl Interleaver {
         Poll::Ready(ended)
     }
 
-    /// Which stage is next.
+    /// The place of the stage whose piece comes next.
     fn next(&mut self) -> usize {
         let now = self.active[0].spent;
         let mut done = u64::MAX;

@@ -16,15 +16,15 @@ use crate::plan::{PassPlan, StagePlan};
 pub(crate) struct PassEmitter {
     context: Context,
     stages: Peekable<std::vec::IntoIter<(Stage, StagePlan)>>,
-    /// The stage that begins next.
+    /// The number of the stage that begins next.
     index: usize,
-    /// Those that have begun.
+    /// The stages that have begun and not ended.
     interleaver: Interleaver,
-    /// A stage begins when the one before it has ended.
+    /// Whether a stage begins only when the one before it has ended.
     one_after_another: bool,
-    /// Of each stage, the tensors that no later stage touches.
+    /// For each stage, the tensors that no later stage touches.
     last_touched: Vec<Vec<TensorId>>,
-    /// Multiply-accumulates that each operation must come to.
+    /// For each operation, the multiply-accumulates that its tiles must sum up to.
     macs: Vec<u64>,
 }
 
@@ -79,7 +79,7 @@ impl PassEmitter {
         }
     }
 
-    /// Ends the pass and hands the books on.
+    /// Ends the pass, and returns the emitter for the next one.
     pub(crate) fn finish(self) -> Emitter {
         let mut emitter = self.context.emitter;
         emitter.slot_readers = self.context.slot_readers;

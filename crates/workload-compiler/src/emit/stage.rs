@@ -1,4 +1,4 @@
-//! A stage in the course of being emitted.
+//! A stage of which some pieces are emitted: its kind, and how far emission is.
 
 use std::task::Poll;
 
@@ -18,7 +18,7 @@ pub(super) enum StageEmitter {
     Gemm(Box<GemmEmitter>),
     Vector(VectorEmitter),
     Attention(Box<AttentionEmitter>),
-    Fetch(FetchStage, u64, u64),
+    Fetch(FetchEmitter),
     Move(MoveStage),
     Exchange(Box<ExchangeEmitter>),
 }
@@ -35,7 +35,11 @@ impl StageEmitter {
             (Stage::Vector(stage), StagePlan::Rows(rows)) => {
                 Self::Vector(VectorEmitter::new(stage, rows))
             }
-            (Stage::Fetch(stage), StagePlan::Rows(rows)) => Self::Fetch(stage, rows, 0),
+            (Stage::Fetch(stage), StagePlan::Rows(rows)) => Self::Fetch(FetchEmitter {
+                stage,
+                rows,
+                next: 0,
+            }),
             (Stage::Move(stage), StagePlan::Rows(_)) => Self::Move(stage),
             (Stage::Exchange(stage), StagePlan::Rows(_)) => {
                 Self::Exchange(Box::new(ExchangeEmitter::new(stage, context)))
@@ -48,95 +52,108 @@ impl StageEmitter {
     /// part of an exchange first.
     pub(super) fn step(&mut self, context: &mut Context) -> Poll<bool> {
         Poll::Ready(match self {
-            Self::Gemm(run) => run.step(context),
-            Self::Vector(run) => run.step(context),
-            Self::Attention(run) => run.step(context),
-            Self::Fetch(stage, rows, next) => fetch(stage, *rows, next, context),
+            Self::Gemm(emitter) => emitter.step(context),
+            Self::Vector(emitter) => emitter.step(context),
+            Self::Attention(emitter) => emitter.step(context),
+            Self::Fetch(emitter) => emitter.step(context),
             Self::Move(stage) => {
                 transfer(stage, context);
                 false
             }
-            Self::Exchange(run) => return run.step(context),
+            Self::Exchange(emitter) => return emitter.step(context),
         })
     }
 
-    /// About how many pieces there are of work for arrays.
+    /// About the number of its pieces that are work for arrays.
     pub(super) fn steps(&self) -> u64 {
         match self {
-            Self::Gemm(run) => run.steps(),
-            Self::Attention(run) => run.steps(),
-            Self::Vector(_) | Self::Fetch(..) | Self::Move(_) | Self::Exchange(_) => 1,
+            Self::Gemm(emitter) => emitter.steps(),
+            Self::Attention(emitter) => emitter.steps(),
+            Self::Vector(_) | Self::Fetch(_) | Self::Move(_) | Self::Exchange(_) => 1,
         }
     }
 
-    /// Rows, from the first on, that the next piece reads of what stages before it make.
+    /// The number of rows, from the first on, that the next piece reads of earlier stages' results.
     pub(super) fn rows_needed(&self) -> u64 {
         match self {
-            Self::Gemm(run) => run.rows_needed(),
-            Self::Vector(run) => run.rows_needed(),
-            Self::Attention(run) => run.rows_needed(),
-            Self::Fetch(..) | Self::Move(_) | Self::Exchange(_) => u64::MAX,
+            Self::Gemm(emitter) => emitter.rows_needed(),
+            Self::Vector(emitter) => emitter.rows_needed(),
+            Self::Attention(emitter) => emitter.rows_needed(),
+            Self::Fetch(_) | Self::Move(_) | Self::Exchange(_) => u64::MAX,
         }
     }
 
-    /// Rows, from the first on, of which all is emitted.
+    /// The number of rows of its result, from the first on, of which all is emitted.
     pub(super) fn rows_done(&self) -> u64 {
         match self {
-            Self::Gemm(run) => run.rows_done(),
-            Self::Vector(run) => run.rows_done(),
-            Self::Attention(run) => run.rows_done(),
-            Self::Fetch(..) | Self::Move(_) | Self::Exchange(_) => 0,
+            Self::Gemm(emitter) => emitter.rows_done(),
+            Self::Vector(emitter) => emitter.rows_done(),
+            Self::Attention(emitter) => emitter.rows_done(),
+            Self::Fetch(_) | Self::Move(_) | Self::Exchange(_) => 0,
         }
     }
 }
 
-/// Rows of a table, as many as fit at a time.
-fn fetch(stage: &FetchStage, rows: u64, next: &mut u64, context: &mut Context) -> bool {
-    let out = &context.tensors[stage.out];
-    let (total, width, chip) = (out.spec.rows, out.spec.width, out.on_chip());
-    // Where the table ends, the rows start over.
-    let per_round = stage.available.div_ceil(stage.stride);
-    let left = per_round - *next % per_round;
-    let range = *next..(*next + rows.min(left)).min(total);
-    let count = range.end - range.start;
-    let bytes = out.piece(count, width);
-    let tile = context.emitter.tile(stage.operation);
-    let work = Work::Transfer(TransferTile {
-        region: crate::layout::region(
-            stage.table + range.start % per_round * stage.stride * stage.row_bytes,
-            stage.row_bytes,
-            count,
-            stage.stride * stage.row_bytes,
-        ),
-        scratchpad: ScratchpadId::Activations,
-    });
-    let mut buffer = match chip {
-        Some(scratchpad) => context.hold(stage.out, scratchpad, bytes),
-        None => context.emitter.buffer(ScratchpadId::Activations, bytes),
-    };
-    let step = Step::new(context.units.load, stage.operation, tile, work)
-        .after(&context.history.token)
-        .write(&buffer)
-        .write_tensor(&context.tensors[stage.out], &range, &(0..width))
-        .take(&buffer);
-    let completion = context.emitter.issue(step);
-    if chip.is_some() {
-        context.tensors[stage.out].written(&range, completion);
-    } else {
-        buffer.written(completion);
-        context.store_piece(
-            (stage.operation, tile),
-            buffer,
-            stage.out,
-            &range,
-            &(0..width),
-        );
-    }
-    *next = range.end;
-    *next < total
+/// A fetch of rows of a table, of which some are emitted.
+pub(super) struct FetchEmitter {
+    stage: FetchStage,
+    /// The number of rows at a time.
+    rows: u64,
+    /// The row that comes next.
+    next: u64,
 }
 
-/// A whole tensor on chip, to or from its place in memory. What is in memory is there already.
+impl FetchEmitter {
+    /// Emits the next rows; false after the last ones.
+    fn step(&mut self, context: &mut Context) -> bool {
+        let stage = &self.stage;
+        let out = &context.tensors[stage.out];
+        let (total, width, chip) = (out.spec.rows, out.spec.width, out.on_chip());
+        // Where the table ends, the rows start over.
+        let per_round = stage.available.div_ceil(stage.stride);
+        let left = per_round - self.next % per_round;
+        let range = self.next..(self.next + self.rows.min(left)).min(total);
+        let count = range.end - range.start;
+        let bytes = out.piece(count, width);
+        let tile = context.emitter.tile(stage.operation);
+        let work = Work::Transfer(TransferTile {
+            region: crate::layout::region(
+                stage.table + range.start % per_round * stage.stride * stage.row_bytes,
+                stage.row_bytes,
+                count,
+                stage.stride * stage.row_bytes,
+            ),
+            scratchpad: ScratchpadId::Activations,
+        });
+        let mut buffer = match chip {
+            Some(scratchpad) => context.hold(stage.out, scratchpad, bytes),
+            None => context.emitter.buffer(ScratchpadId::Activations, bytes),
+        };
+        let step = Step::new(context.units.load, stage.operation, tile, work)
+            .after(&context.history.token)
+            .write(&buffer)
+            .write_tensor(&context.tensors[stage.out], &range, &(0..width))
+            .take(&buffer);
+        let completion = context.emitter.issue(step);
+        if chip.is_some() {
+            context.tensors[stage.out].written(&range, completion);
+        } else {
+            buffer.written(completion);
+            context.store_piece(
+                (stage.operation, tile),
+                buffer,
+                stage.out,
+                &range,
+                &(0..width),
+            );
+        }
+        self.next = range.end;
+        self.next < total
+    }
+}
+
+/// Moves a whole tensor on chip to or from its place in main memory. A tensor that is not on chip
+/// needs no instruction.
 fn transfer(stage: &MoveStage, context: &mut Context) {
     let live = &context.tensors[stage.tensor];
     let Some(scratchpad) = live.on_chip() else {

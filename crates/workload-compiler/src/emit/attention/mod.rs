@@ -22,18 +22,18 @@ use layer::{Layer, Pending};
 /// Attention of a layer in the course of being emitted.
 pub(super) struct AttentionEmitter {
     layer: Layer,
-    /// Those that still have work.
+    /// The lanes that still have work.
     lanes: Vec<Lane>,
     /// The unit of items that no lane has taken yet.
     next_unit: u64,
 }
 
-/// What one array is at.
+/// The items of one array, and what it holds for them.
 struct Lane {
     /// The array's place in the target.
     array: usize,
     unit: UnitId,
-    /// Cycles that it has been given.
+    /// The array cycles of the items that it has been given.
     load: u64,
     next: Option<Item>,
     pending: Option<Pending>,
@@ -76,7 +76,7 @@ impl AttentionEmitter {
         }
     }
 
-    /// Items.
+    /// The number of items.
     pub(super) const fn steps(&self) -> u64 {
         self.layer.items.count()
     }

@@ -13,14 +13,17 @@ use crate::emit::dependencies::{Completion, Dependencies};
 use crate::emit::step::Step;
 use crate::graph::TensorId;
 
-/// Keys or values.
+/// The operand of an item besides its queries or probabilities.
 #[derive(Clone, Copy)]
 pub(super) enum Side {
+    /// The keys, which scores are computed with.
     Keys,
+    /// The values, which the context is computed with.
     Values,
 }
 
 impl Layer {
+    /// The tensor of new keys or values.
     const fn tensor(&self, side: Side) -> TensorId {
         match side {
             Side::Keys => self.stage.key,
@@ -28,7 +31,8 @@ impl Layer {
         }
     }
 
-    /// A block of keys or values: what is loaded of it, to be given back, and what is held of it.
+    /// A block of keys or values: what is loaded of it, to be given back, and what the tensor holds
+    /// of it on chip.
     pub(super) fn operand(
         &self,
         context: &mut Context,
@@ -49,8 +53,28 @@ impl Layer {
         {
             return buffer.clone();
         }
+        let buffer = self.load_or_hold(context, side, at, item, block);
+        if keep {
+            if first_queries && index == 0 {
+                lane.kept[place].clear();
+            }
+            lane.kept[place].push(buffer.clone());
+        }
+        buffer
+    }
+
+    /// A block of keys or values that no lane holds: loads the positions that are in main memory,
+    /// and names those that the tensor holds on chip.
+    fn load_or_hold(
+        &self,
+        context: &mut Context,
+        side: Side,
+        at: (OperationId, u32),
+        item: &Item,
+        block: &Range<u64>,
+    ) -> Buffer {
         let tensor = self.tensor(side);
-        let cache = &self.cache[place];
+        let cache = &self.cache[side as usize];
         let live = &context.tensors[tensor];
         let mut ready = Dependencies::default();
         let base = self.stage.sequences.row + item.sequence * self.stage.tokens;
@@ -93,16 +117,10 @@ impl Layer {
         ready.merge(&buffer.ready);
         buffer.ready = ready;
         buffer.operands.extend(held);
-        if keep {
-            if first_queries && index == 0 {
-                lane.kept[place].clear();
-            }
-            lane.kept[place].push(buffer.clone());
-        }
         buffer
     }
 
-    /// Gives a block back, or notes who used it.
+    /// Records a use of a block of keys or values.
     pub(super) fn used(
         &self,
         context: &mut Context,
@@ -125,6 +143,7 @@ impl Layer {
         }
     }
 
+    /// The queries of an item, loaded; `None` where their tensor is held on chip.
     pub(super) fn load_query(
         &self,
         context: &mut Context,

@@ -8,7 +8,7 @@ use smallvec::{SmallVec, smallvec};
 use tile_program::{GemmTile, LoopOrder, ScratchpadId, UnitId};
 
 use super::buffer::Buffer;
-use super::chain::{Band, Goal};
+use super::chain::{Band, ChainEnd, Goal};
 use super::context::Context;
 use crate::graph::{GemmStage, Section};
 use crate::plan::{GemmPlan, Times, accumulator_bytes, assign, times};
@@ -29,11 +29,12 @@ pub(super) struct GemmEmitter {
     row: u64,
     section: usize,
     column: u64,
-    /// The present block of A, where it stays: cut by cut, or (after an entry) all k in one. And
-    /// the next one, once its entry has been run.
+    /// The present block of A, where it stays: slice of k by slice of k, or (after a prologue) all
+    /// k in one.
     block: Vec<Buffer>,
+    /// The next block of A, once its prologue has been emitted.
     ahead: Option<Buffer>,
-    /// Weights that stay while A passes: part by part, cut by cut.
+    /// Weights that stay while A passes: part by part, slice of k by slice of k.
     stay: Vec<Vec<Buffer>>,
 }
 
@@ -49,7 +50,7 @@ pub(super) struct Tile {
 }
 
 impl Tile {
-    /// Rows and columns.
+    /// The numbers of rows and of columns.
     pub(super) const fn shape(&self) -> (u64, u64) {
         let (rows, columns) = (&self.rows, &self.columns);
         (rows.end - rows.start, columns.end - columns.start)
@@ -91,14 +92,14 @@ impl GemmEmitter {
         self.plan.stays && self.plan.order == LoopOrder::ColumnsOuter && self.plan.m < self.stage.m
     }
 
-    /// Tiles of C.
+    /// The number of tiles of C.
     pub(super) fn steps(&self) -> u64 {
         let sections = self.stage.sections.iter().zip(&self.plan.n);
         let columns: u64 = sections.map(|(section, n)| section.n.div_ceil(*n)).sum();
         columns * self.stage.m.div_ceil(self.plan.m)
     }
 
-    /// Rows of A that the next tile reads, with those of the block whose entry is run ahead.
+    /// Rows of A that the next tile reads, with those of the block whose prologue is emitted ahead.
     pub(super) fn rows_needed(&self) -> u64 {
         let blocks = if self.stage.prologue.is_empty() { 1 } else { 2 };
         let rows = self.row.saturating_add(blocks * self.plan.m);
@@ -142,6 +143,7 @@ impl GemmEmitter {
         self.advance(&tile)
     }
 
+    /// Moves on to the next tile; false after the last one.
     fn advance(&mut self, tile: &Tile) -> bool {
         let all = self.stage.sections[self.section].n;
         match self.plan.order {
@@ -176,9 +178,9 @@ impl GemmEmitter {
         }
     }
 
-    /// The entry of the next block is run while the present one is in the array: behind what
-    /// follows on the block's first tile, which else would wait for it, but before that if there is
-    /// no other tile.
+    /// Emits the prologue of the next block, which runs while the present block is in the array: it
+    /// stands behind the epilogue of the block's first tile, which would wait for it otherwise, but
+    /// before that epilogue if the block has no other tile.
     fn look_ahead(&mut self, context: &mut Context, tile: &Tile) {
         let row = tile.rows.end;
         let ahead = self.plan.double && self.a_stays() && !self.stage.prologue.is_empty();
@@ -188,7 +190,7 @@ impl GemmEmitter {
         }
     }
 
-    /// Runs the entry over a block of rows of A.
+    /// Emits the prologue of a block of rows of A.
     fn prologue(&self, context: &mut Context, rows: &Range<u64>) -> Buffer {
         let mut block = Buffer::empty(ScratchpadId::Activations);
         let mut from = rows.start;
@@ -201,7 +203,11 @@ impl GemmEmitter {
                 width: self.stage.k,
             };
             let steps = &self.stage.prologue;
-            let piece = context.chain(self.stage.input, steps, &band, Goal::Buffer, None);
+            let end = ChainEnd {
+                goal: Goal::Buffer,
+                stored_by: None,
+            };
+            let piece = context.chain(self.stage.input, steps, &band, end);
             if let Some(piece) = piece {
                 block.join(&piece);
             }
@@ -210,8 +216,9 @@ impl GemmEmitter {
         block
     }
 
-    /// The arrays that sum the parts of k of a tile: each time the one that is done with it first.
-    fn share(
+    /// The arrays that sum the parts of k of a tile: for each part the one that is done with it
+    /// first.
+    fn assign_arrays(
         &mut self,
         context: &Context,
         section: &Section,

@@ -1,4 +1,4 @@
-//! A tile of C: its cuts of k, the weights and activations of each, and what follows on the sums.
+//! A tile of C: its slices of k, the weights and activations of each, and the epilogue on the sums.
 
 use smallvec::SmallVec;
 use tile_program::{
@@ -21,11 +21,11 @@ struct Sums {
 }
 
 impl GemmEmitter {
-    /// One tile of C, all of k, and what follows on it.
+    /// Emits one tile of C: all of k, and its epilogue.
     pub(super) fn tile(&mut self, context: &mut Context, section: &Section, tile: &Tile) {
         let (rows, columns) = tile.shape();
         let bytes = rows * columns * self.accumulator_bytes;
-        let units = self.share(context, section, tile);
+        let units = self.assign_arrays(context, section, tile);
         let mut sums: SmallVec<[Sums; 2]> = section
             .parts
             .iter()
@@ -45,7 +45,7 @@ impl GemmEmitter {
         }
         for slice in k_slices(self.stage.k, self.plan.k, self.plan.splits) {
             let unit = units[slice.split];
-            self.cut(context, section, tile, &mut sums, (unit, &slice));
+            self.slice(context, section, tile, &mut sums, (unit, &slice));
         }
         if tile.first_of_block && tile.last_of_block {
             self.look_ahead(context, tile);
@@ -91,8 +91,8 @@ impl GemmEmitter {
         }
     }
 
-    /// One cut of k for all parts of a tile.
-    fn cut(
+    /// Emits one slice of k for all parts of a tile, on one array.
+    fn slice(
         &mut self,
         context: &mut Context,
         section: &Section,
@@ -100,32 +100,19 @@ impl GemmEmitter {
         sums: &mut [Sums],
         (unit, slice): (UnitId, &KSlice),
     ) {
-        let (m, n) = tile.shape();
         let mut a: Option<Buffer> = None;
-        let parts = section.parts.len();
         for (index, part) in section.parts.iter().enumerate() {
             let at = (part.operation, sums[index].tile);
-            let last_part = index + 1 == parts;
+            let last_part = index + 1 == section.parts.len();
             // Weights come before A: they wait for nobody's result.
             let b = self.operand_b(context, at, (index, part), tile, slice);
             if index == 0 {
                 a = self.operand_a(context, at, tile, slice);
             }
-            let work = Work::Gemm(GemmTile {
-                accumulate: !slice.first,
-                packed: self.stage.packed,
-                ..GemmTile::one(m, n, slice.k.end - slice.k.start)
-            });
-            let step = Step::new(unit, at.0, at.1, work).read(&b);
-            let mut step = match &a {
-                Some(buffer) => step.read(buffer),
-                None => {
-                    let live = &context.tensors[self.stage.input];
-                    step.read_tensor(live, &tile.rows, &slice.k)
-                }
-            };
             let apart = sums[index].buffers.len() > 1;
             let sum = &mut sums[index].buffers[slice.split];
+            let mut step = self.gemm_step(unit, at, tile, slice).read(&b);
+            step = self.read_a(context, step, a.as_ref(), tile, slice);
             step = match slice.first {
                 true => step.take(sum),
                 // The array adds to its own sums in order.
@@ -140,7 +127,7 @@ impl GemmEmitter {
                 step = step.give(b);
             }
             if last_part
-                && self.a_ends(tile, slice.end)
+                && self.a_ends(tile, slice)
                 && let Some(buffer) = a.take()
             {
                 step = step.give(buffer);
@@ -150,18 +137,7 @@ impl GemmEmitter {
             } else {
                 context.emitter.issue(step.write(sum))
             };
-            if self.a_held {
-                context.tensors[self.stage.input].read(completion);
-            }
-            if let Some(buffer) = &mut a {
-                buffer.read(completion);
-            }
-            if self.b_stays() {
-                self.stay[index][slice.index].read(completion);
-            }
-            if part.kept {
-                context.emitter.resident.used(part.weights.base, completion);
-            }
+            self.record_use(context, &mut a, (index, part), slice, completion);
             sum.written(completion);
         }
         if let Some(buffer) = a {
@@ -170,13 +146,66 @@ impl GemmEmitter {
         }
     }
 
-    /// Whether the buffer of A is used for the last time in this cut of this tile.
-    fn a_ends(&self, tile: &Tile, last_cut: bool) -> bool {
-        let all_k_in_one = !self.stage.prologue.is_empty();
-        !self.a_stays() || (tile.last_of_block && (last_cut || !all_k_in_one))
+    /// The instruction of a tile and a slice of k, without its operands.
+    fn gemm_step(&self, unit: UnitId, at: (OperationId, u32), tile: &Tile, slice: &KSlice) -> Step {
+        let (m, n) = tile.shape();
+        let work = Work::Gemm(GemmTile {
+            accumulate: !slice.first,
+            packed: self.stage.packed,
+            ..GemmTile::one(m, n, slice.k.end - slice.k.start)
+        });
+        Step::new(unit, at.0, at.1, work)
     }
 
-    /// Where the block keeps a cut.
+    /// Lets an instruction read A: from a buffer, or where the tensor is held.
+    fn read_a(
+        &self,
+        context: &Context,
+        step: Step,
+        a: Option<&Buffer>,
+        tile: &Tile,
+        slice: &KSlice,
+    ) -> Step {
+        match a {
+            Some(buffer) => step.read(buffer),
+            None => {
+                let live = &context.tensors[self.stage.input];
+                step.read_tensor(live, &tile.rows, &slice.k)
+            }
+        }
+    }
+
+    /// Records that an instruction has used A and the weights of a part.
+    fn record_use(
+        &mut self,
+        context: &mut Context,
+        a: &mut Option<Buffer>,
+        (index, part): (usize, &Part),
+        slice: &KSlice,
+        completion: Completion,
+    ) {
+        if self.a_held {
+            context.tensors[self.stage.input].read(completion);
+        }
+        if let Some(buffer) = a {
+            buffer.read(completion);
+        }
+        if self.b_stays() {
+            self.stay[index][slice.index].read(completion);
+        }
+        if part.kept {
+            let resident = &mut context.emitter.resident;
+            resident.used(part.weights.base, completion);
+        }
+    }
+
+    /// Whether the buffer of A is used for the last time in this slice of this tile.
+    fn a_ends(&self, tile: &Tile, slice: &KSlice) -> bool {
+        let all_k_in_one = !self.stage.prologue.is_empty();
+        !self.a_stays() || (tile.last_of_block && (slice.end || !all_k_in_one))
+    }
+
+    /// The place in the block of A that holds a slice.
     fn block_index(&self, slice: &KSlice) -> usize {
         if self.stage.prologue.is_empty() {
             slice.index
@@ -185,7 +214,7 @@ impl GemmEmitter {
         }
     }
 
-    /// A for this cut: held by the tensor (none), the block that stays, or loaded.
+    /// A for this slice: held by the tensor (none), the block that stays, or loaded.
     fn operand_a(
         &mut self,
         context: &mut Context,
@@ -212,7 +241,7 @@ impl GemmEmitter {
         Some(buffer)
     }
 
-    /// B for this cut: weights that stay, or loaded.
+    /// B for this slice: weights that stay, or loaded.
     fn operand_b(
         &mut self,
         context: &mut Context,
@@ -313,7 +342,8 @@ impl GemmEmitter {
         completion
     }
 
-    /// What follows on a tile: scale, bias, rotation, activation, residual; then it leaves.
+    /// Emits the epilogue of a tile: scale, bias, rotation, activation and residual. Its last step
+    /// moves the result out of the output scratchpad.
     fn epilogue(
         &self,
         context: &mut Context,
