@@ -14,7 +14,7 @@ use tile_program::ScratchpadId;
 use super::context::Context;
 use super::stage::StageEmitter;
 use crate::graph::{AttentionPhase, Backing, Slot, Stage, TensorId};
-use crate::plan::{Home, StagePlan};
+use crate::plan::{Home, ScratchpadNeeds, StagePlan};
 
 /// Stages under way, the earliest first.
 #[derive(Default)]
@@ -50,17 +50,18 @@ impl Footprint {
     fn of(stage: &Stage, plan: &StagePlan, context: &Context) -> Option<Self> {
         let tensors = stage.tensors();
         let spec = |id: &TensorId| context.tensors[*id].spec;
+        let bytes = |needs: &ScratchpadNeeds| ScratchpadId::ALL.map(|id| needs.of(id).get());
         let (rows, arrays, bytes) = match (stage, plan) {
             (Stage::Gemm(stage), StagePlan::Gemm(plan)) => {
                 let operation = stage.sections[0].parts[0].operation;
                 let team = context.team(stage.array, operation);
-                (stage.m, team, plan.needs)
+                (stage.m, team, bytes(&plan.needs))
             }
             (Stage::Attention(stage), StagePlan::Attention(plan))
                 if stage.phase == AttentionPhase::Fused =>
             {
                 let team = context.team(stage.array, stage.scores);
-                (spec(&stage.query).rows, team, plan.needs)
+                (spec(&stage.query).rows, team, bytes(&plan.needs))
             }
             (Stage::Vector(stage), StagePlan::Rows(rows))
                 if (stage.first, stage.stride, stage.out_rows.start) == (0, 1, 0) =>
@@ -160,8 +161,8 @@ impl Interleaver {
     ) {
         let footprint = Footprint::of(&stage, &plan, context);
         let cycles = match &plan {
-            StagePlan::Gemm(plan) => plan.cost.array,
-            StagePlan::Attention(plan) => plan.cost.array,
+            StagePlan::Gemm(plan) => plan.cost.array.get(),
+            StagePlan::Attention(plan) => plan.cost.array.get(),
             StagePlan::Rows(_) => 0,
         };
         context.resident_uses.stage = index;

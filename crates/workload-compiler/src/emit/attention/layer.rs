@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use quantities::Cycles;
 use tile_program::{GemmTile, OperationId, ScratchpadId, Stream, VectorKind, VectorTile, Work};
 
 use super::Lane;
@@ -87,7 +88,8 @@ impl Layer {
                 repeat,
                 ..GemmTile::one(m, n, k)
             };
-            times(&context.units.target, &[array], &tile)[0]
+            let cycles = times(&context.units.target, &[array], &tile).on_first();
+            cycles.map_or(u64::MAX, Cycles::get)
         };
         cycles(span, depth).saturating_add(cycles(depth, span))
     }

@@ -4,6 +4,7 @@ mod tile;
 
 use std::ops::Range;
 
+use quantities::Cycles;
 use smallvec::{SmallVec, smallvec};
 use tile_program::{GemmTile, LoopOrder, ScratchpadId, UnitId};
 
@@ -11,7 +12,7 @@ use super::buffer::Buffer;
 use super::chain::{Band, ChainEnd, Goal};
 use super::context::Context;
 use crate::graph::{GemmStage, Section};
-use crate::plan::{GemmPlan, Times, accumulator_bytes, assign, times};
+use crate::plan::{Buffering, GemmPlan, TileTimes, accumulator_bytes, assign, times};
 
 /// A GEMM stage in the course of being emitted. One step is one tile of C of one section, with all
 /// of its k.
@@ -20,8 +21,8 @@ pub(super) struct GemmEmitter {
     plan: GemmPlan,
     /// The arrays that share the work, the cycles that each has been given, and those of a tile.
     team: Vec<usize>,
-    loads: Vec<u64>,
-    known: Vec<((u64, u64, u64), Times)>,
+    loads: Vec<Cycles>,
+    known: Vec<((u64, u64, u64), TileTimes)>,
     accumulator_bytes: u64,
     /// A is held where the tensor is held.
     a_held: bool,
@@ -67,7 +68,7 @@ impl GemmEmitter {
         let team = context.team(stage.array, stage.sections[0].parts[0].operation);
         Self {
             accumulator_bytes: accumulator_bytes(&context.units.target, &team),
-            loads: vec![0; team.len()],
+            loads: vec![Cycles::ZERO; team.len()],
             known: Vec::new(),
             team,
             stage,
@@ -183,7 +184,9 @@ impl GemmEmitter {
     /// before that epilogue if the block has no other tile.
     fn look_ahead(&mut self, context: &mut Context, tile: &Tile) {
         let row = tile.rows.end;
-        let ahead = self.plan.double && self.a_stays() && !self.stage.prologue.is_empty();
+        let ahead = self.plan.buffering == Buffering::Double
+            && self.a_stays()
+            && !self.stage.prologue.is_empty();
         if ahead && row < self.stage.m {
             let rows = row..(row + self.plan.m).min(self.stage.m);
             self.ahead = Some(self.prologue(context, &rows));
@@ -195,7 +198,7 @@ impl GemmEmitter {
         let mut block = Buffer::empty(ScratchpadId::Activations);
         let mut from = rows.start;
         while from < rows.end {
-            let to = (from + self.plan.entry_rows).min(rows.end);
+            let to = (from + self.plan.prologue_rows).min(rows.end);
             let band = Band {
                 rows: from..to,
                 stride: 1,
@@ -244,10 +247,8 @@ impl GemmEmitter {
                     packed: self.stage.packed,
                     ..GemmTile::one(key.0, key.1, key.2)
                 };
-                let mut cycles = times(target, &self.team, &tile);
-                for cycles in &mut cycles {
-                    *cycles = cycles.saturating_mul(section.parts.len() as u64);
-                }
+                let parts = section.parts.len() as u64;
+                let cycles = times(target, &self.team, &tile).times(parts);
                 self.known.push((key, cycles));
                 self.known.len() - 1
             });
