@@ -13,8 +13,8 @@ use crate::config::VectorSpec;
 pub(crate) struct Timing {
     /// The time from the start until the results are there.
     pub(crate) total: Cycles,
-    /// The time from the start until another instruction's operands may follow; the rest of `total` is
-    /// hidden if they do.
+    /// The time from the start until another instruction's operands may follow; the rest of `total`
+    /// is hidden if they do.
     pub(crate) occupied: Cycles,
     /// `total` by cause, in the order of time as far as folds can be told apart: what may be hidden
     /// behind the instruction before comes first, what may be hidden behind the next one last.
@@ -180,7 +180,8 @@ impl Engine {
         traffic.ok_or(MachineError::TooLong)
     }
 
-    /// The time from the start of an instruction until the next may start, which is `next` if it is known.
+    /// The time from the start of an instruction until the next may start, which is `next` if it is
+    /// known.
     pub(crate) fn next_start(
         &self,
         timing: &Timing,

@@ -78,11 +78,11 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum By {
-    /// Its clock
+    /// Its clock frequency
     Clock,
-    /// Its columns
+    /// Its number of columns
     Columns,
-    /// Its rows
+    /// Its number of rows
     Rows,
     /// Products that a PE does in a step, from a lookup table: ternary, binary and integer PEs
     Lookup,
