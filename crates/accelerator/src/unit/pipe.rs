@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use tile_program::{Activity, Bound, Cause, Instruction, Observer, UnitId};
 
 use crate::MachineError;
-use crate::unit::issue::Issue;
+use crate::unit::issue::{Issue, Pipeline};
 use crate::unit::state::Completion;
 use crate::world::World;
 
@@ -154,8 +154,11 @@ impl<U: Unit> Pipe<U> {
         if world.fault.is_some() || !self.unit.may_start(&mut self.flights, world, context) {
             return false;
         }
-        let drained = self.flights.is_empty();
-        let Some((instruction, bound)) = self.issue.next(world, context, drained) else {
+        let pipeline = match self.flights.is_empty() {
+            true => Pipeline::Drained,
+            false => Pipeline::Working,
+        };
+        let Some((instruction, bound)) = self.issue.next(world, context, pipeline) else {
             return false;
         };
         let before = self.flights.back().map(|flight| &flight.state);

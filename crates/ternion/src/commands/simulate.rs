@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use chrome_trace::{DEFAULT_EVENT_BUDGET, TraceOptions, TraceSummary, TraceWriter};
+use chrome_trace::{DEFAULT_EVENT_BUDGET, Encoding, TraceOptions, TraceSummary, TraceWriter};
 use quantities::{Cycle, grouped};
 use report::Style;
 use simulator::{Chips, RunRecord};
@@ -168,7 +168,10 @@ impl Job {
             event_budget: args.trace_budget,
             instructions: self.count_instructions(args.chips()),
             window: args.trace_window.map(|(from, to)| (Cycle(from), Cycle(to))),
-            gzip: path.extension().is_some_and(|ending| ending == "gz"),
+            encoding: match path.extension() {
+                Some(ending) if ending == "gz" => Encoding::Gzip,
+                _ => Encoding::Plain,
+            },
             ..TraceOptions::new(&self.spec.value.name, &self.workload.name(), clock)
         }
     }
