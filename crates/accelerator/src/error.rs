@@ -27,16 +27,17 @@ pub enum MachineError {
     /// The program holds more in a scratchpad than it can.
     #[error("scratchpad {}: {overflow}", .scratchpad.name())]
     Scratchpad {
-        /// Which.
+        /// The scratchpad that cannot hold the claim.
         scratchpad: ScratchpadId,
-        /// How much more.
+        /// The bytes claimed, held and available.
         overflow: sram::Overflow,
     },
     /// Less was moved for an operation than its compulsory bytes: a mistake of the compiler or of
     /// the machine, and no result of it can be believed.
     #[error("internal error: {0}")]
     Shortfall(#[from] tile_program::Shortfall),
-    /// The run does not end within 2^64 cycles.
-    #[error("the run takes more than 2^64 cycles")]
+    /// The run does not end within 2^64 cycles, or moves 2^64 bits through the ports of a
+    /// scratchpad.
+    #[error("the run takes more than 2^64 cycles, or moves more than 2^64 bits")]
     TooLong,
 }

@@ -1,4 +1,5 @@
-//! The machine: its description, its wiring, and the run of a program on it.
+//! The machine: its description, its wiring, and the run of a program on it. The crate does not
+//! know how a program is made, nor who watches a run.
 //!
 //! A [`MachineSpec`] is a checked machine file; a [`Machine`] is made of it and runs any
 //! [`Program`](tile_program::Program) compiled for its [`Target`](tile_program::Target).

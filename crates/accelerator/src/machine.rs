@@ -51,8 +51,9 @@ impl Machine {
     /// A field that cannot stand after all, with its path in the machine file.
     pub fn new(spec: MachineSpec) -> Result<Self, config::FieldError> {
         let cores = spec
-            .cores()
-            .into_iter()
+            .cores
+            .iter()
+            .cloned()
             .map(CoreModel::new)
             .collect::<Result<Vec<_>, _>>()?;
         let memory = Memory::new(&spec.memory, spec.clock).map_err(|e| e.inside("memory"))?;

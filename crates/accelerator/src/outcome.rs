@@ -16,7 +16,7 @@ pub struct Outcome {
     /// Cycles that each link was at work, in the order of [`Network`](tile_program::Network). Links
     /// from and to chips that are not simulated stay at zero.
     pub links: Vec<Cycles>,
-    /// Instructions executed.
+    /// The number of instructions that the machine executed.
     pub instructions: u64,
 }
 

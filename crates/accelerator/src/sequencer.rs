@@ -16,7 +16,7 @@ use crate::MachineError;
 pub struct Progress {
     /// Cycles of the reference clock simulated so far.
     pub cycles: u64,
-    /// Passes complete.
+    /// The number of passes that are complete.
     pub passes_done: u64,
     /// Passes in all.
     pub passes: u64,

@@ -3,7 +3,7 @@
 
 use std::task::Poll;
 
-use accelerator::{Machine, MachineFile, Outcome, RunOptions, resolve};
+use accelerator::{Machine, MachineError, MachineFile, Outcome, RunOptions, resolve};
 use attribution::{Ledger, Summary};
 use config::Document;
 use proptest::prelude::*;
@@ -126,6 +126,22 @@ fn nine(topology: &str) -> Machine {
     machine(&format!(
         "chips: 9, link: (bandwidth: GBps(1), latency: Ns(50), topology: {topology}(3))"
     ))
+}
+
+#[test]
+fn bytes_over_links_whose_bits_64_bits_do_not_count_end_as_an_error() {
+    let machine = nine("Torus");
+    let platform = machine.platform();
+    let mut work = vec![Vec::new(); platform.cores.len()];
+    work[0] = vec![receive(&platform.cores[0], 1, 1 << 62)];
+    let options = RunOptions {
+        cycle_limit: None,
+        progress: &mut |_| (),
+    };
+    let mut program = Script::new(platform, work);
+    let result = machine.run(&mut program, Ledger::new(platform), options);
+    let error = result.map(|_| ()).unwrap_err();
+    assert!(matches!(error, MachineError::TooLong), "{error}");
 }
 
 /// What each chip receives: from which chip, how many bytes.

@@ -369,13 +369,39 @@ fn a_run_past_its_limit_and_one_past_64_bits_end_as_errors() {
     );
     // Work of 2^40 operations an element on 2^30 elements.
     let mut spec = machine.spec().clone();
-    let VectorSpec::Lanes(lanes) = &mut spec.vector else {
+    let VectorSpec::Lanes(lanes) = &mut spec.cores.first_mut().vector else {
         panic!("a vector unit of lanes")
     };
     lanes.costs[VectorKind::Add as usize].operations = 1 << 40;
     let slow = Machine::new(spec).unwrap();
     let error = run(&slow, vec![vec![norm(1 << 30, &[])]]).unwrap_err();
     assert!(matches!(error, MachineError::TooLong), "{error}");
+}
+
+#[test]
+fn vector_work_that_moves_more_than_64_bits_count_ends_as_an_error() {
+    // A lane for each element keeps the time short.
+    let mut spec = machine("MHz(1000)", IDEAL).spec().clone();
+    let VectorSpec::Lanes(lanes) = &mut spec.cores.first_mut().vector else {
+        panic!("a vector unit of lanes")
+    };
+    lanes.lanes = u64::MAX;
+    let wide = Machine::new(spec).unwrap();
+    let moved = |elements| {
+        let mut work = norm(elements, &[]);
+        if let Work::Vector(tile) = &mut work.work {
+            tile.operand = Some(tile.source);
+        }
+        work
+    };
+    let too_long = |scripts: Vec<Instruction>| {
+        let result = run(&wide, vec![scripts]).map(|_| ());
+        assert!(matches!(result, Err(MachineError::TooLong)), "{result:?}");
+    };
+    too_long(vec![moved(u64::MAX)]);
+    // Each alone can be counted, and their sum cannot.
+    assert!(run(&wide, vec![vec![moved(1 << 57)]]).is_ok());
+    too_long((0..16).map(|_| moved(1 << 57)).collect());
 }
 
 /// A program whose stream waits for what nobody gives.

@@ -4,7 +4,7 @@ use quantities::Cycles;
 use serde::Serialize;
 use tile_program::Class;
 
-use crate::Summary;
+use crate::summary::Summary;
 
 /// How many times faster a part is made: at least 1, possibly infinitely.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -56,12 +56,12 @@ impl std::str::FromStr for Speedup {
 pub struct Amdahl {
     /// Cycles of the critical path charged to [`Class::MatMulFree`].
     pub reachable: Cycles,
-    /// The makespan.
+    /// The makespan, in cycles.
     pub total: Cycles,
 }
 
 impl Amdahl {
-    /// Of a run.
+    /// What Amdahl's law says of a run.
     #[must_use]
     pub fn of(summary: &Summary) -> Self {
         let cells = summary.makespan.iter();

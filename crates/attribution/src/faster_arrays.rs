@@ -5,7 +5,7 @@
 //! memory, a port or another unit, they shorten nothing. So there are three answers, from the
 //! largest to the one that is nearest to the machine:
 //!
-//! * [`Amdahl::ceiling`](crate::Amdahl::ceiling): the whole share takes no time, memory included;
+//! * [`Amdahl::ceiling`](crate::amdahl::Amdahl::ceiling): the whole share takes no time, memory included;
 //! * [`FasterArrays::bound`]: bytes that must move at the memory's peak, and work that other arrays
 //!   must do at theirs. No schedule of the same work beats it;
 //! * [`FasterArrays::estimate`]: the critical path of this run with the cycles of arrays at work S
@@ -17,14 +17,15 @@ use quantities::Cycles;
 use serde::Serialize;
 use tile_program::{Cause, Class, ScratchpadId};
 
-use crate::summary::UnitSummary;
-use crate::{Limit, Peaks, Speedup, Summary};
+use crate::amdahl::Speedup;
+use crate::roofline::{Limit, Peaks};
+use crate::summary::{Bucket, Summary, UnitSummary};
 
 /// The MatMul-free cycles of a critical path by what would shorten them, beside what bounds a run
 /// with faster arrays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FasterArrays {
-    /// The makespan.
+    /// The makespan, in cycles.
     pub total_cycles: Cycles,
     /// MatMul-free cycles of the critical path in which an array fills, computes, drains or loads
     /// weights: what faster arrays shorten.
@@ -155,7 +156,7 @@ fn port_cycles(
     port_bytes_per_cycle: [f64; ScratchpadId::ALL.len()],
     array_cycles: Cycles,
 ) -> Cycles {
-    let at_work = |bucket: &&crate::Bucket| {
+    let at_work = |bucket: &&Bucket| {
         bucket.class == Some(Class::MatMulFree) && ARRAY_AT_WORK.contains(&bucket.cause)
     };
     let buckets = summary.units.iter().flat_map(|unit| &unit.buckets);
@@ -185,7 +186,7 @@ fn rest_of(unit: &UnitSummary) -> Cycles {
 }
 
 fn works_on_matmul_free_alone(unit: &UnitSummary) -> bool {
-    let works = |bucket: &&crate::Bucket| ARRAY_AT_WORK.contains(&bucket.cause);
+    let works = |bucket: &&Bucket| ARRAY_AT_WORK.contains(&bucket.cause);
     let mut at_work = unit.buckets.iter().filter(works).peekable();
     at_work.peek().is_some() && at_work.all(|bucket| bucket.class == Some(Class::MatMulFree))
 }

@@ -7,8 +7,7 @@ use tile_program::{
 };
 
 use crate::operations::OperationTable;
-use crate::path::{Charge, UnitPath};
-use crate::summary::Summary;
+use crate::path::{Charge, Path, UnitPath};
 use crate::transfers::{CauseCycles, TransferLog};
 
 /// Buckets of one unit: by class, and last those of no class (nothing at hand).
@@ -90,7 +89,8 @@ pub struct Ledger {
     pub(crate) array_port_bits: [[u64; ScratchpadId::ALL.len()]; Class::ALL.len()],
     /// The unit that completed last, and on what.
     last: Option<(UnitId, Charge)>,
-    end: Option<Cycle>,
+    /// The last cycle of the run, once it is over.
+    pub(crate) end: Option<Cycle>,
 }
 
 impl Ledger {
@@ -112,22 +112,12 @@ impl Ledger {
         }
     }
 
-    /// The account of a run that is over.
-    ///
-    /// # Panics
-    /// If the run is not over, or if the account does not sum: our own mistakes.
-    #[must_use]
-    pub fn summary(&self) -> Summary {
-        let end = self.end.expect("the run is over");
-        Summary::of(self, end)
-    }
-
     /// The critical path of the whole run, summing to `end`: that of the completion that came
     /// last. Should the run end later than that, the rest is idle time of the same class.
-    pub(crate) fn critical_path(&self, end: Cycle) -> crate::path::Path {
+    pub(crate) fn critical_path(&self, end: Cycle) -> Path {
         let Some((unit, charge)) = self.last else {
             // Nothing ever completed.
-            let mut path = crate::path::Path {
+            let mut path = Path {
                 at: end,
                 operators: vec![0; self.operations.operators.len()],
                 ..Default::default()

@@ -19,6 +19,7 @@ mod ledger;
 mod operations;
 mod path;
 mod roofline;
+mod summarise;
 mod summary;
 mod transfers;
 

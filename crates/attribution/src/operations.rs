@@ -27,7 +27,7 @@ pub(crate) struct Entry {
     pub(crate) bytes_received: u64,
     pub(crate) compulsory_read: u64,
     pub(crate) compulsory_write: u64,
-    /// Of the latest pass.
+    /// The tiling of the latest pass in which the operation ran.
     pub(crate) tiling: Option<TileChoice>,
 }
 
@@ -63,7 +63,7 @@ impl Entry {
 /// as long as the run.
 #[derive(Debug)]
 pub(crate) struct OperationTable {
-    /// By unit.
+    /// The role of each unit, indexed by `UnitId`.
     roles: Vec<Role>,
     pub(crate) entries: Vec<Entry>,
     /// Operator and class, by which operations group.

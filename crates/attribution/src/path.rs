@@ -47,7 +47,7 @@ pub(crate) struct UnitPath {
     pub(crate) last: Path,
     /// To the completion, by another unit, that ended its last wait.
     captured: Path,
-    /// From that completion to the end of the wait.
+    /// The cycles from that completion to the end of the wait.
     late: u64,
     /// Its own time since its last completed instruction.
     pub(crate) since: Since,

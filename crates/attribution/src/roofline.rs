@@ -5,7 +5,7 @@
 use serde::Serialize;
 use tile_program::UnitId;
 
-use crate::Summary;
+use crate::summary::Summary;
 
 /// What the machine could do at best, per cycle of the reference clock.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +50,7 @@ pub struct Roofline {
 }
 
 impl Roofline {
-    /// Of a run on a machine with these peaks.
+    /// The roofline of a run on a machine with these peaks.
     ///
     /// # Panics
     /// If the run took less time than its floor, rounding aside: our own mistake.

@@ -18,7 +18,7 @@ pub(crate) type CauseCycles = [u64; Cause::COUNT];
 /// The running sums of one unit at the cycle where somebody began to wait.
 #[derive(Clone, Copy, Debug)]
 enum Mark {
-    /// Nobody waits.
+    /// Nobody waits for this unit.
     Unset,
     /// The span that contains this cycle has not been reported yet.
     Open(Cycle),
@@ -33,9 +33,9 @@ struct Side {
     /// Every cycle before this one is in `sums`.
     through: Cycle,
     sums: CauseCycles,
-    /// By the unit of the core that waits.
+    /// The mark of each unit of the core, by its place in the core.
     marks: Vec<Mark>,
-    /// How many marks are open.
+    /// The number of marks that are open.
     open: usize,
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::File;
 
-use chrome_trace::{TraceOptions, TraceWriter};
+use chrome_trace::{Encoding, TraceOptions, TraceWriter};
 use quantities::{Bits, Bytes, Cycle, Cycles, Frequency};
 use tile_program::{
     ArrayTarget, Bound, Busy, Cause, Class, CoreId, Dataflow, FoldSpan, MemoryTarget, Observer,
@@ -250,7 +250,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = arguments.next().ok_or("usage: made_up_run FILE [PASSES]")?;
     let passes: u64 = arguments.next().map_or(Ok(2), |passes| passes.parse())?;
     let mut options = TraceOptions::new("made up", "made up", Frequency::from_megahertz(500)?);
-    options.gzip = path.ends_with(".gz");
+    if path.ends_with(".gz") {
+        options.encoding = Encoding::Gzip;
+    }
     let tiles: u64 = LAYER.iter().map(|step| u64::from(step.3)).sum();
     // A load and a tile for most of them, in four layers.
     options.instructions = Some(passes * 4 * 2 * tiles);

@@ -12,7 +12,7 @@ use crate::TraceOptions;
 /// How much is recorded; it falls as the events of a part are used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Detail {
-    /// Passes only.
+    /// The slices of passes alone.
     Passes,
     /// Operations of each unit, and counters.
     Operations,

@@ -27,7 +27,7 @@ pub struct Contents {
     /// rounded to a whole number. MACs of an array; bytes that moved, of the main memory and of
     /// links; bytes times cycles, of a scratchpad.
     pub totals: BTreeMap<String, u128>,
-    /// Arrows.
+    /// The number of arrows from one slice to another.
     pub flows: u64,
     /// Names of the tracks.
     pub tracks: BTreeSet<String>,

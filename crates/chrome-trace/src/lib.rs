@@ -77,8 +77,18 @@ pub struct TraceOptions {
     pub instructions: Option<u64>,
     /// The cycles recorded: first, and the one after the last. `None` is the whole run.
     pub window: Option<(Cycle, Cycle)>,
-    /// Whether to compress, for a file named `.gz`.
-    pub gzip: bool,
+    /// The form in which the trace is written.
+    pub encoding: Encoding,
+}
+
+/// The form in which a trace is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// Plain JSON.
+    #[default]
+    Plain,
+    /// JSON compressed by gzip, for a file named `.gz`.
+    Gzip,
 }
 
 impl TraceOptions {
@@ -93,7 +103,7 @@ impl TraceOptions {
             event_budget: DEFAULT_EVENT_BUDGET,
             instructions: None,
             window: None,
-            gzip: false,
+            encoding: Encoding::Plain,
         }
     }
 }

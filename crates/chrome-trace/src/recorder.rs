@@ -53,7 +53,7 @@ pub(crate) struct Recorder<W: Write> {
 
 impl<W: Write> Recorder<W> {
     pub(crate) fn new(writer: W, options: &TraceOptions, missing_track: TrackId) -> Self {
-        let mut sink = Sink::new(writer, options.gzip);
+        let mut sink = Sink::new(writer, options.encoding);
         sink.put(b"[");
         Self {
             sink,

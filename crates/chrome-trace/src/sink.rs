@@ -5,6 +5,8 @@ use std::io::{self, BufWriter, Write};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::Encoding;
+
 /// A writer that an observer can use: errors do not interrupt the run, they are kept until the end.
 pub(crate) struct Sink<W: Write> {
     out: Out<W>,
@@ -17,12 +19,11 @@ enum Out<W: Write> {
 }
 
 impl<W: Write> Sink<W> {
-    pub(crate) fn new(writer: W, gzip: bool) -> Self {
+    pub(crate) fn new(writer: W, encoding: Encoding) -> Self {
         let buffered = BufWriter::with_capacity(1 << 16, writer);
-        let out = if gzip {
-            Out::Gzip(Box::new(GzEncoder::new(buffered, Compression::fast())))
-        } else {
-            Out::Plain(buffered)
+        let out = match encoding {
+            Encoding::Plain => Out::Plain(buffered),
+            Encoding::Gzip => Out::Gzip(Box::new(GzEncoder::new(buffered, Compression::fast()))),
         };
         Self { out, error: None }
     }

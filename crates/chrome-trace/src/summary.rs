@@ -7,14 +7,14 @@ use std::fmt;
 pub struct TraceSummary {
     /// Events in all, metadata included.
     pub events: u64,
-    /// Slices.
+    /// The number of slices, each a span of time on a track.
     pub slices: u64,
     /// Of the slices, those that stand for a tile: an instruction of a unit.
     pub tiles: u64,
     /// Tiles that took no whole cycle of the reference clock, as on an array with a faster clock:
     /// they have no slice.
     pub tiles_without_length: u64,
-    /// Arrows.
+    /// The number of arrows from one slice to another.
     pub flows: u64,
     /// Samples of counters.
     pub counter_samples: u64,
@@ -28,7 +28,7 @@ pub struct TraceSummary {
 /// the window of the trace is not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Passes.
+    /// The number of passes.
     pub passes: u64,
     /// Stretches of operations on units.
     pub operations: u64,

@@ -54,9 +54,9 @@ struct Open {
 
 /// The names that slices refer to, escaped for JSON.
 pub(crate) struct Names {
-    /// Of the units.
+    /// The tracks of the units.
     pub(crate) units: Vec<String>,
-    /// Of the operations of the current pass, with their classes.
+    /// The names of the operations of the current pass, with their classes.
     pub(crate) operations: Vec<(String, &'static str)>,
 }
 

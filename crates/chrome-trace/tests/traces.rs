@@ -7,7 +7,7 @@ mod toy;
 use std::io::{self, Write};
 
 use chrome_trace::check::{CheckError, Contents, check};
-use chrome_trace::{LeftOut, TraceOptions, TraceSummary, TraceWriter};
+use chrome_trace::{Encoding, LeftOut, TraceOptions, TraceSummary, TraceWriter};
 use proptest::prelude::*;
 use quantities::{Cycle, Frequency};
 use tile_program::{Busy, Cause, Observer, Operation, Waiting};
@@ -240,7 +240,7 @@ fn a_compressed_trace_holds_the_same() {
     let ran = sample();
     let (plain, _) = trace(&ran, &options());
     let mut options = options();
-    options.gzip = true;
+    options.encoding = Encoding::Gzip;
     let (compressed, _) = trace(&ran, &options);
     assert_eq!(good(&compressed), good(&plain));
     assert!(compressed.starts_with(&[0x1f, 0x8b]));
@@ -333,9 +333,13 @@ impl Write for Full {
 
 #[test]
 fn a_full_disk_is_an_error_at_the_end_and_no_panic() {
-    for (room, gzip) in [(0, false), (100_000, false), (0, true)] {
+    for (room, encoding) in [
+        (0, Encoding::Plain),
+        (100_000, Encoding::Plain),
+        (0, Encoding::Gzip),
+    ] {
         let mut options = options();
-        options.gzip = gzip;
+        options.encoding = encoding;
         let mut writer = TraceWriter::new(Full(room), &toy::platform(), &options);
         let ran = fetched_tiles(1_000);
         toy::tell(&ran, end_of(&ran), &mut writer);

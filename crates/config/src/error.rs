@@ -33,6 +33,15 @@ enum Severity {
 /// Longer messages than that are cut: whatever a file holds can stand in one.
 const LONGEST_MESSAGE_BYTES: usize = 2000;
 
+/// How an error is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paint {
+    /// As plain text.
+    Plain,
+    /// With the colours of a terminal.
+    Coloured,
+}
+
 impl ConfigError {
     /// An error that stands at no place of a text.
     #[must_use]
@@ -98,7 +107,7 @@ impl ConfigError {
     /// The error as it is shown: with the line it points at, coloured for a terminal or plain. What
     /// it quotes is printable, whatever was in the file.
     #[must_use]
-    pub fn render(&self, colour: bool) -> String {
+    pub fn render(&self, paint: Paint) -> String {
         let Content {
             severity,
             message,
@@ -131,13 +140,12 @@ impl ConfigError {
         if let Some(help) = help {
             group = group.element(Level::HELP.message(printable_lines(help)));
         }
-        let renderer = if colour {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
+        let renderer = match paint {
+            Paint::Plain => Renderer::plain(),
+            Paint::Coloured => Renderer::styled(),
         };
         // The line of the file: the renderer replaces most of what is not to be printed, not all.
-        let colours = |c| colour && c == '\u{1b}';
+        let colours = |c| paint == Paint::Coloured && c == '\u{1b}';
         escaped(&renderer.render(&[group]), |c| c == '\n' || colours(c)).into_owned()
     }
 }
@@ -178,6 +186,6 @@ fn whole_characters(text: &str, span: Span) -> Span {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(false))
+        f.write_str(&self.render(Paint::Plain))
     }
 }

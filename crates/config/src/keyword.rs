@@ -31,7 +31,7 @@ pub enum Or<K, T> {
 }
 
 impl<K, T> Or<K, T> {
-    /// The word.
+    /// The value that stands for the word.
     #[must_use]
     pub const fn word() -> Self {
         Self::Word(PhantomData)

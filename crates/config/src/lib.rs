@@ -44,7 +44,7 @@ mod whole;
 
 pub use decimal::Decimal;
 pub use document::Document;
-pub use error::ConfigError;
+pub use error::{ConfigError, Paint};
 pub use field::{FieldError, OtherFile};
 pub use keyword::{Keyword, Or, Unlimited};
 pub use overrides::Override;

@@ -48,7 +48,7 @@ pub(crate) fn parse(text: &str) -> Result<Path, Mistake> {
 
 /// What a path leads to.
 pub(crate) enum Place<'a> {
-    /// A value.
+    /// The value at the path.
     Found(&'a Node),
     /// The value that this step would have to be in, and does not hold it.
     Absent {

@@ -27,9 +27,9 @@ pub(crate) enum Value {
     Number(String),
     /// A string (or character), unescaped.
     Text(String),
-    /// `[..]`
+    /// A list in brackets: `[..]`.
     List(Vec<Node>),
-    /// `{..}`
+    /// A map in braces, as pairs of key and value: `{..}`.
     Map(Vec<(Node, Node)>),
     /// `(..)` or `Name(..)`
     Group(Group),

@@ -21,7 +21,7 @@ impl<const LEAST: u64, const MOST: u64> Whole<LEAST, MOST> {
         Self(value)
     }
 
-    /// The number.
+    /// The number, which is within the range of its type.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0

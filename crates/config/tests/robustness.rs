@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use config::{ConfigError, Document, Override};
+use config::{ConfigError, Document, Override, Paint};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -142,8 +142,8 @@ proptest! {
         let read = file.and_then(|file| file.read::<Shape>().map(|_| ()));
         let own = ConfigError::new(message.clone()).note(message.clone()).help(message);
         for error in [read.err(), set.err(), Some(own)].into_iter().flatten() {
-            prop_assert!(plain(&error.render(false)), "{:?}", error.render(false));
-            prop_assert_eq!(uncoloured(&error.render(true)), error.render(false));
+            prop_assert!(plain(&error.render(Paint::Plain)), "{:?}", error.render(Paint::Plain));
+            prop_assert_eq!(uncoloured(&error.render(Paint::Coloured)), error.render(Paint::Plain));
         }
     }
 }

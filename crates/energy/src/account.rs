@@ -12,15 +12,15 @@ use crate::unit::{Energy, PerEvent};
 /// What main memory spent, by command.
 #[derive(Clone, Debug)]
 pub struct MemoryEnergy {
-    /// Opening and closing rows.
+    /// The energy of opening and closing rows.
     pub activate: Energy,
-    /// Reading.
+    /// The energy of reading bursts.
     pub read: Energy,
-    /// Writing.
+    /// The energy of writing bursts.
     pub write: Energy,
-    /// Refreshing.
+    /// The energy of refreshing rows.
     pub refresh: Energy,
-    /// Standby.
+    /// The energy of standby, which is spent with time.
     pub background: Energy,
     /// Where its figures come from.
     pub source: Source,
@@ -104,7 +104,7 @@ impl Component {
 /// Energy of one component.
 #[derive(Clone, Debug)]
 pub struct ComponentEnergy {
-    /// Which.
+    /// The component that spent the energy.
     pub component: Component,
     /// By `class as usize`. What is spent with time goes by the class of the makespan's cycles.
     pub by_class: [Energy; CLASSES],

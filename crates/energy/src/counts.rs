@@ -14,7 +14,7 @@ pub(crate) const VECTOR_KINDS: usize = VectorKind::ALL.len();
 /// What one array did for one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ArrayCounts {
-    /// Multiply-accumulates.
+    /// The number of multiply-accumulates.
     pub macs: u64,
     /// Bits of operand A that entered.
     pub a_bits: u64,

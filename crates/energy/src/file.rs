@@ -60,7 +60,7 @@ pub struct PeFile {
     pub area: FigureFile<Area>,
 }
 
-/// Pipeline registers.
+/// The figures of pipeline registers, as written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename = "Registers", deny_unknown_fields)]
 pub struct RegistersFile {
@@ -70,13 +70,13 @@ pub struct RegistersFile {
     pub toggle: FigureFile<Decimal>,
 }
 
-/// SRAM macros.
+/// The figures of SRAM macros, as written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename = "Sram", deny_unknown_fields)]
 pub struct SramFile {
     /// Source of all figures that name no other.
     pub from: String,
-    /// The macros.
+    /// The macros, one for each capacity.
     pub macros: Vec<MacroFile>,
     /// Source of write energies.
     #[serde(default)]
@@ -93,7 +93,7 @@ pub struct SramFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename = "Macro", deny_unknown_fields)]
 pub struct MacroFile {
-    /// Its capacity.
+    /// The capacity of the macro.
     pub capacity: Size,
     /// Bits of an access.
     pub width_bits: u64,
@@ -135,13 +135,13 @@ pub struct TechnologyFile {
     /// Figures by PE.
     #[serde(default)]
     pub pes: Vec<PeFile>,
-    /// Pipeline registers.
+    /// The figures of pipeline registers.
     #[serde(default)]
     pub registers: Option<RegistersFile>,
     /// Share of zeros among ternary weights.
     #[serde(default)]
     pub zero_weights: Option<FigureFile<Decimal>>,
-    /// SRAM.
+    /// The figures of SRAM macros.
     #[serde(default)]
     pub sram: Option<SramFile>,
     /// A bit that changes on a millimetre of wire.

@@ -14,13 +14,13 @@ use crate::unit::{Area, PerEvent, Power};
 /// An array, as far as energy and area go.
 #[derive(Clone, Debug)]
 pub struct ArrayPart {
-    /// Its name.
+    /// The name in the machine file.
     pub name: String,
-    /// Its PEs.
+    /// The kind of all PEs of the array.
     pub kind: PeKind,
-    /// PE rows.
+    /// The number of rows of PEs.
     pub rows: u64,
-    /// PE columns.
+    /// The number of columns of PEs.
     pub columns: u64,
     /// What stays in it.
     pub dataflow: Dataflow,
@@ -51,7 +51,7 @@ pub struct VectorPart {
 /// The parts of a machine.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// Its arrays.
+    /// The PE arrays of the core.
     pub arrays: Vec<ArrayPart>,
     /// Its scratchpads; `None` without limits, which costs nothing.
     pub pads: [Option<PadPart>; 3],
@@ -139,7 +139,7 @@ impl Priced {
         })
     }
 
-    /// The technology.
+    /// The technology whose figures the machine is priced by.
     #[must_use]
     pub fn technology(&self) -> &Technology {
         &self.technology

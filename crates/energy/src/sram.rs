@@ -10,9 +10,9 @@ pub struct Macro {
     pub read: PerEvent,
     /// Energy of a write access of the whole width.
     pub write: PerEvent,
-    /// Leakage.
+    /// The leakage of all macros together.
     pub leakage: Power,
-    /// Area.
+    /// The placed area of all macros.
     pub area: Area,
 }
 

@@ -25,7 +25,7 @@ pub struct Source {
 /// A value and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Figure<T> {
-    /// The value.
+    /// The value in the unit of its type.
     pub value: T,
     /// Where it comes from.
     pub source: Source,
@@ -34,7 +34,7 @@ pub struct Figure<T> {
 /// Figures of one PE.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pe {
-    /// Which.
+    /// The kind of PE that the figures are of.
     pub kind: PeKind,
     /// Multiplier and adder of one multiply-accumulate.
     pub operation: Figure<PerEvent>,
@@ -73,9 +73,9 @@ pub struct Technology {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the technology {technology} has no figures of {pe} PEs")]
 pub struct MissingPe {
-    /// The table.
+    /// The name of the technology that was asked.
     pub technology: String,
-    /// The PE.
+    /// The name of the PE that it has no figures of.
     pub pe: String,
 }
 

@@ -26,7 +26,7 @@ impl PerEvent {
         }
     }
 
-    /// In attojoules.
+    /// The figure in attojoules.
     #[must_use]
     pub const fn attojoules(self) -> u64 {
         self.0
@@ -51,7 +51,7 @@ macro_rules! quantity {
         pub struct $name(u128);
 
         impl $name {
-            /// Nothing.
+            /// None of the quantity.
             pub const ZERO: Self = Self(0);
 
             $(#[$of_doc])*

@@ -1,6 +1,6 @@
 //! The shipped tables, and tables that cannot stand.
 
-use config::Document;
+use config::{Document, Paint};
 use energy::{Basis, Technology};
 use pe_array::Element;
 use quantities::Bytes;
@@ -12,7 +12,7 @@ fn kind(element: &str) -> pe_array::PeKind {
 
 fn read(text: &str) -> Result<Technology, String> {
     let document = Document::parse("own.ron", text).unwrap();
-    Technology::read(&document).map_err(|error| error.render(false))
+    Technology::read(&document).map_err(|error| error.render(Paint::Plain))
 }
 
 #[test]

@@ -60,9 +60,9 @@ impl Cycle {
 }
 
 impl Cycles {
-    /// No time.
+    /// A span of no cycles.
     pub const ZERO: Self = Self(0);
-    /// One cycle.
+    /// A span of one cycle.
     pub const ONE: Self = Self(1);
     /// The longest span that 64 bits count.
     pub const MAX: Self = Self(u64::MAX);

@@ -16,7 +16,7 @@ macro_rules! size {
         pub struct $name(pub u64);
 
         impl $name {
-            /// A size of zero.
+            /// The size of nothing: zero.
             pub const ZERO: Self = Self(0);
             /// The largest size that 64 bits count.
             pub const MAX: Self = Self(u64::MAX);

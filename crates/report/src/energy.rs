@@ -164,11 +164,12 @@ pub(crate) fn watts(run: &RunRecord, total: Energy) -> f64 {
     }
 }
 
+/// Operations of all chips, in 10^12, by joule of all chips; 0 for a run that spent no energy.
 pub(crate) fn tops_per_watt(run: &RunRecord, total: Energy) -> f64 {
     if total == Energy::ZERO {
         0.0
     } else {
-        2e-12 * run.summary.macs as f64 / total.joules()
+        2e-12 * run.macs_of_all_chips() as f64 / total.joules()
     }
 }
 

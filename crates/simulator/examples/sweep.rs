@@ -14,7 +14,7 @@ pub(crate) fn sweep() -> Result<Vec<Row>, Box<dyn std::error::Error>> {
     let workload = read_workload("layer.ron", include_str!("layer.ron"))?;
     let machines = [8, 16, 32, 64].map(|columns| {
         let mut spec = base.clone();
-        spec.arrays[0].array.columns = columns;
+        spec.cores.first_mut().arrays[0].array.columns = columns;
         Machine::new(spec)
     });
     let machines = machines.into_iter().collect::<Result<Vec<_>, _>>()?;

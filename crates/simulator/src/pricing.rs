@@ -51,9 +51,9 @@ pub(crate) fn priced(
     machine: &Machine,
     technology: &Technology,
 ) -> Result<Vec<Priced>, FieldError> {
-    let cores = machine.spec().cores().into_iter();
+    let cores = machine.spec().cores.iter();
     let priced = cores.map(|core| {
-        Priced::new(technology.clone(), parts(machine, &core))
+        Priced::new(technology.clone(), parts(machine, core))
             .map_err(|(index, missing)| missing.at(format!("arrays[{index}].element")))
     });
     priced.collect()

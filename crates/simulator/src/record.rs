@@ -190,12 +190,18 @@ impl RunRecord {
         2e-12 * macs * self.clock().as_hertz_f64() * self.platform().replicas as f64
     }
 
+    /// Multiply-accumulates of the run, on all chips.
+    #[must_use]
+    pub fn macs_of_all_chips(&self) -> u64 {
+        self.summary.macs * self.platform().replicas
+    }
+
     /// Operations of the run a second, in 10^12, on all chips; 0 for a run that took no time.
     #[must_use]
     pub fn tops(&self) -> f64 {
         let seconds = self.seconds();
         if seconds > 0.0 {
-            2e-12 * (self.summary.macs * self.platform().replicas) as f64 / seconds
+            2e-12 * self.macs_of_all_chips() as f64 / seconds
         } else {
             0.0
         }

@@ -13,6 +13,9 @@
 //!
 //! A scratchpad of a single bank is shared in time: each side gets every other cycle. How the units
 //! of a side share its ports is set down at [`arbitrate`].
+//!
+//! The crate counts bytes and rates. It does not know programs, the units that use a scratchpad,
+//! main memory, clocks or energy.
 
 mod port;
 
@@ -25,11 +28,11 @@ use quantities::{Bits, Bytes, Ratio};
 /// How a scratchpad is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
-    /// All that it can hold.
+    /// The number of bytes that the scratchpad can hold.
     pub capacity: Bytes,
-    /// Equal banks, at least one.
+    /// The number of equal banks, at least one.
     pub banks: u64,
-    /// Width of a bank's one port.
+    /// The width of a bank's one port, in bytes a cycle.
     pub port: Bytes,
 }
 
@@ -37,11 +40,11 @@ pub struct Geometry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{asked} asked of a scratchpad of {capacity} that already holds {held}")]
 pub struct Overflow {
-    /// Bytes asked for.
+    /// The number of bytes that the claim asked for.
     pub asked: Bytes,
-    /// Bytes held already.
+    /// The number of bytes that were held already.
     pub held: Bytes,
-    /// All that it can hold.
+    /// The number of bytes that the scratchpad can hold.
     pub capacity: Bytes,
 }
 
@@ -88,27 +91,25 @@ impl Scratchpad {
         Ratio::new(banks * port.get(), 2)
     }
 
-    /// Takes bytes.
+    /// Claims bytes of the scratchpad.
     ///
     /// # Errors
     /// [`Overflow`] if they do not fit; nothing is taken then.
     pub fn take(&mut self, bytes: Bytes) -> Result<(), Overflow> {
-        let held = self.held + bytes;
-        if let Some(Geometry { capacity, .. }) = self.geometry
-            && held > capacity
-        {
-            return Err(Overflow {
-                asked: bytes,
-                held: self.held,
-                capacity,
-            });
-        }
+        // Without limits, as much as 64 bits count.
+        let capacity = self.geometry.map_or(Bytes(u64::MAX), |pad| pad.capacity);
+        let held = self.held.checked_add(bytes);
+        let held = held.filter(|&held| held <= capacity).ok_or(Overflow {
+            asked: bytes,
+            held: self.held,
+            capacity,
+        })?;
         self.held = held;
         self.peak = self.peak.max(held);
         Ok(())
     }
 
-    /// Gives bytes back.
+    /// Releases bytes that were claimed before.
     ///
     /// # Panics
     /// If more is given back than is held: a program's mistake.
@@ -132,11 +133,14 @@ impl Scratchpad {
     }
 
     /// Records what a computing unit read from it and wrote to it, and what of that its ports
-    /// carried: a partial sum that is added to is read and written in one access.
-    pub fn count_used(&mut self, read: Bits, written: Bits, accesses: Bits) {
-        self.read += read;
-        self.written += written;
-        self.accesses += accesses;
+    /// carried: a partial sum that is added to is read and written in one access. `None` if one of
+    /// the sums leaves 64 bits; it then stays as it was.
+    #[must_use]
+    pub fn count_used(&mut self, read: Bits, written: Bits, accesses: Bits) -> Option<()> {
+        self.read = self.read.checked_add(read)?;
+        self.written = self.written.checked_add(written)?;
+        self.accesses = self.accesses.checked_add(accesses)?;
+        Some(())
     }
 
     /// The first cycle at which data of the DMA that is there at a cycle has passed the ports.
@@ -153,7 +157,7 @@ impl Scratchpad {
         self.accesses
     }
 
-    /// Bytes held now.
+    /// The number of bytes held now.
     #[must_use]
     pub fn held(&self) -> Bytes {
         self.held
@@ -165,13 +169,13 @@ impl Scratchpad {
         self.peak
     }
 
-    /// Bytes that the DMA wrote into it.
+    /// The number of bytes that the DMA wrote into it.
     #[must_use]
     pub fn filled(&self) -> Bytes {
         self.filled
     }
 
-    /// Bytes that the DMA read from it.
+    /// The number of bytes that the DMA read from it.
     #[must_use]
     pub fn drained(&self) -> Bytes {
         self.drained
@@ -225,6 +229,20 @@ mod tests {
         assert_eq!(pad.held(), Bytes(60));
         pad.take(Bytes(40)).unwrap();
         assert_eq!(pad.peak(), Bytes(100));
+    }
+
+    #[test]
+    fn a_claim_or_a_count_past_64_bits_is_refused_whatever_the_limits() {
+        for mut pad in [scratchpad(100), Scratchpad::new(None)] {
+            pad.take(Bytes(60)).unwrap();
+            let error = pad.take(Bytes(u64::MAX)).unwrap_err();
+            assert_eq!((error.asked, error.held), (Bytes(u64::MAX), Bytes(60)));
+            assert_eq!(pad.held(), Bytes(60));
+            let half = Bits(1 << 63);
+            assert!(pad.count_used(half, Bits::ZERO, half).is_some());
+            assert!(pad.count_used(half, Bits::ZERO, half).is_none());
+            assert_eq!(pad.accesses(), half);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use accelerator::MachineError;
-use config::ConfigError;
+use config::{ConfigError, Paint};
 
 use crate::console::{Stream, complain};
 
@@ -50,7 +50,11 @@ impl Failure {
 
 /// Shows an error on stderr, in colour on a terminal.
 pub(crate) fn show(error: &ConfigError) {
-    complain(&error.render(Stream::Stderr.takes_colour()));
+    let paint = match Stream::Stderr.takes_colour() {
+        true => Paint::Coloured,
+        false => Paint::Plain,
+    };
+    complain(&error.render(paint));
 }
 
 impl From<MachineError> for Failure {

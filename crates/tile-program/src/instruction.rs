@@ -20,9 +20,9 @@ pub enum WaitReason {
 pub struct Wait {
     /// Whose progress is waited for.
     pub unit: UnitId,
-    /// How many of its instructions must be complete.
+    /// The number of its instructions that must be complete.
     pub completed: u64,
-    /// Why.
+    /// What the instruction needs that the unit's work gives: data, or room in a buffer.
     pub reason: WaitReason,
 }
 
@@ -37,7 +37,7 @@ pub type Waits = SmallVec<[Wait; 4]>;
 /// the compiler's proof, made through waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
-    /// Which scratchpad.
+    /// The scratchpad whose bytes are claimed.
     pub scratchpad: ScratchpadId,
     /// How many bytes.
     pub bytes: Bytes,
@@ -100,15 +100,15 @@ pub enum VectorKind {
     Rotary,
     /// Row-wise softmax, scaling and mask included.
     Softmax,
-    /// ReLU.
+    /// ReLU: the greater of the element and zero.
     Relu,
-    /// Squared ReLU.
+    /// Squared ReLU: the square of the ReLU of the element.
     SquaredRelu,
     /// GELU, tanh form.
     Gelu,
-    /// SiLU (swish).
+    /// SiLU, also called swish: the element times its sigmoid.
     Silu,
-    /// Sigmoid.
+    /// The logistic sigmoid of the element.
     Sigmoid,
     /// Elementwise product (gated feed-forward, gates).
     Multiply,
@@ -167,7 +167,7 @@ impl VectorKind {
 /// Where the elements of vector work are, one for each that is worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stream {
-    /// Which scratchpad.
+    /// The scratchpad that holds the elements.
     pub scratchpad: ScratchpadId,
     /// Width of an element.
     pub width: Bits,
@@ -261,31 +261,31 @@ pub struct TransferTile {
 /// Bytes that come over links from a scratchpad of another core into the same one of this core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReceiveTile {
-    /// Whose they are.
+    /// The core from whose scratchpad the bytes come.
     pub from: CoreId,
-    /// How many.
+    /// The number of bytes that come.
     pub bytes: Bytes,
-    /// On both sides.
+    /// The scratchpad, which is the same one in both cores.
     pub scratchpad: ScratchpadId,
 }
 
 /// What an instruction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Work {
-    /// On an array.
+    /// A tile of a GEMM, on an array.
     Gemm(GemmTile),
-    /// On the vector unit.
+    /// Work on elements, on the vector unit.
     Vector(VectorTile),
-    /// On the DMA's load or store side.
+    /// A transfer, on the load or the store side of the DMA.
     Transfer(TransferTile),
-    /// On the receiving end of the links.
+    /// Bytes from another core, on the receiving end of the links.
     Receive(ReceiveTile),
 }
 
 /// One step of one unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instruction {
-    /// Who executes it.
+    /// The unit that executes it.
     pub unit: UnitId,
     /// The operation it belongs to: its class is what the cycles are charged to.
     pub operation: OperationId,

@@ -10,13 +10,13 @@ use crate::{Cause, CoreId, Operation, OperationId, ScratchpadId, UnitId, WaitRea
 /// A unit worked on an instruction in `from..to`.
 #[derive(Clone, Copy, Debug)]
 pub struct Busy<'a> {
-    /// Who.
+    /// The unit that worked.
     pub unit: UnitId,
-    /// On what.
+    /// The operation that the instruction belongs to.
     pub operation: OperationId,
-    /// Which tile of it.
+    /// The number of the tile within the operation.
     pub tile: u32,
-    /// First cycle.
+    /// The first cycle of the span.
     pub from: Cycle,
     /// The cycle after the last.
     pub to: Cycle,
@@ -32,9 +32,9 @@ pub struct Busy<'a> {
 /// What an instruction moved through the ports of the scratchpads, beside what it did.
 #[derive(Clone, Copy, Debug)]
 pub struct Activity<'a> {
-    /// Who.
+    /// The unit that executed the instruction.
     pub unit: UnitId,
-    /// For what.
+    /// The operation that the instruction belongs to.
     pub operation: OperationId,
     /// What it did.
     pub work: &'a Work,
@@ -50,11 +50,11 @@ pub struct Activity<'a> {
 /// `None`).
 #[derive(Clone, Copy, Debug)]
 pub struct Waiting {
-    /// Who.
+    /// The unit that waited.
     pub unit: UnitId,
-    /// With what in hand.
+    /// The operation of the instruction at hand; `None` with nothing at hand.
     pub operation: Option<OperationId>,
-    /// First cycle.
+    /// The first cycle of the wait.
     pub from: Cycle,
     /// The cycle after the last.
     pub to: Cycle,
@@ -74,13 +74,13 @@ pub enum Bound {
 /// One phase of one fold, exactly stamped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FoldSpan {
-    /// Which array.
+    /// The array that the fold was on.
     pub unit: UnitId,
     /// Number of the fold within the tile.
     pub fold: u64,
     /// Fill, compute, drain, weight load or a stall.
     pub cause: Cause,
-    /// First cycle.
+    /// The first cycle of the phase.
     pub from: Cycle,
     /// The cycle after the last.
     pub to: Cycle,
@@ -158,7 +158,7 @@ pub trait Observer {
     }
 }
 
-/// Watches nothing.
+/// An observer that ignores whatever it is told.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoObserver;
 

@@ -66,9 +66,9 @@ impl From<&Range<u64>> for Span {
 /// element may be written and read in any order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Operand {
-    /// The buffer.
+    /// The buffer that the rows and columns are of.
     pub buffer: BufferId,
-    /// Its rows.
+    /// The rows of the buffer that are read or written.
     pub rows: Span,
     /// Columns of these rows.
     pub columns: Span,

@@ -84,12 +84,12 @@ impl Platform {
 /// How far a link goes: what a bit on it costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reach {
-    /// Between dies of a package.
+    /// The link joins dies of a package.
     Package,
-    /// Between packages of a board.
+    /// The link joins packages of a board.
     #[default]
     Board,
-    /// Between boards.
+    /// The link joins boards of a system.
     System,
 }
 

@@ -115,7 +115,7 @@ impl OperationName {
 }
 
 impl fmt::Display for OperationName {
-    /// `layers.3.q_proj`, `chip1.layers.0.scores[2-5]#1`.
+    /// Writes the name as reports show it: `layers.3.q_proj`, `chip1.layers.0.scores[2-5]#1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(core) = &self.core {
             f.write_str(core)?;
@@ -223,7 +223,7 @@ pub type InstructionStream = Box<dyn Iterator<Item = Poll<Instruction>>>;
 
 /// One pass through the model: a prefill, or one decoded token.
 pub struct Pass {
-    /// `prefill(128)`, `decode@2048`.
+    /// The name of the pass, such as `prefill(128)` or `decode@2048`.
     pub name: String,
     /// Tokens that this pass adds to the result, over the whole batch.
     pub tokens: u64,

@@ -20,11 +20,11 @@ pub enum Role {
 /// charged with what the transfer was doing meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// From main memory into a scratchpad.
+    /// Data go from main memory into a scratchpad.
     FromMemory,
-    /// From a scratchpad to main memory.
+    /// Data go from a scratchpad to main memory.
     ToMemory,
-    /// Over links from a scratchpad of another core.
+    /// Data go over links from a scratchpad of another core.
     FromLinks,
 }
 

@@ -52,9 +52,9 @@ pub struct ArrayTarget {
     pub unit: UnitId,
     /// Its name in the machine file.
     pub name: String,
-    /// PE rows.
+    /// The number of rows of PEs.
     pub rows: u64,
-    /// PE columns.
+    /// The number of columns of PEs.
     pub columns: u64,
     /// What stays in the array.
     pub dataflow: Dataflow,
@@ -133,7 +133,7 @@ impl Interleave {
 pub struct ArrayTime {
     /// From its start until an equal one may start right behind it.
     pub next_cycles: u64,
-    /// From its start until its last result is out.
+    /// The time from its start until its last result is out.
     pub total_cycles: u64,
 }
 

@@ -30,18 +30,18 @@ impl LoopOrder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reuse {
-    /// Neither: both are loaded again for each tile.
+    /// Neither operand: both are loaded again for each tile.
     Neither,
-    /// A.
+    /// A, which holds the activations.
     Inputs,
-    /// B: weights, keys, values.
+    /// B, which holds weights, keys or values.
     Weights,
-    /// Both.
+    /// Both operands, A and B.
     Both,
 }
 
 impl Reuse {
-    /// Of each operand, whether it is loaded once.
+    /// The reuse by which of the two operands is loaded once.
     #[must_use]
     pub const fn of(inputs_once: bool, weights_once: bool) -> Self {
         match (inputs_once, weights_once) {

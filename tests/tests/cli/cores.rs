@@ -99,6 +99,21 @@ fn a_chip_that_stands_for_others_says_what_each_of_them_would() {
 }
 
 #[test]
+fn operations_a_joule_are_the_same_whether_or_not_every_chip_is_simulated() {
+    let folder = folder();
+    let rate = |chips: &[&str]| {
+        let priced = ["--set", "hw.technology=\"7nm\"", "--json", "facts.json"];
+        folder.run(&[&RUN[..], &priced, chips].concat()).ok();
+        let facts: serde_json::Value =
+            serde_json::from_str(&folder.read("facts.json")).expect("JSON");
+        let rate = facts["energy"]["tops_per_watt"].as_f64();
+        rate.expect("the run spends energy")
+    };
+    let (one, every) = (rate(&[]), rate(&["--every-chip"]));
+    assert!((one / every - 1.0).abs() < 1e-9, "{one} and {every}");
+}
+
+#[test]
 fn links_cost_by_their_reach_whether_or_not_every_chip_is_simulated() {
     let folder = folder();
     let links = |reach: &str, more: &[&str]| {

@@ -188,7 +188,7 @@ fn check(run: &Run) -> Result<(), TestCaseError> {
     prop_assert!(summary.bytes_written >= summary.compulsory_write);
     // Neither side of a scratchpad carries more than its ports do.
     let pads = &outcome.scratchpads[0];
-    for (spec, pad) in machine.spec().scratchpads.iter().zip(pads) {
+    for (spec, pad) in machine.spec().cores.first().scratchpads.iter().zip(pads) {
         let spec = spec.expect("all are limited");
         let most = spec.banks * spec.port.get() * total / 2;
         prop_assert!(
@@ -213,7 +213,7 @@ fn check(run: &Run) -> Result<(), TestCaseError> {
     let arrays = machine.platform().cores[0]
         .arrays
         .iter()
-        .zip(&machine.spec().arrays);
+        .zip(&machine.spec().cores.first().arrays);
     let peaks = Peaks {
         memory_bytes_per_cycle: bandwidth / clock,
         array_macs_per_cycle: arrays

@@ -15,8 +15,8 @@ fn pairs(topology: &Topology, chips: u16) -> Result<Vec<(u16, u16)>, FieldError>
         Topology::FullyConnected => (0..chips)
             .flat_map(|a| (a + 1..chips).map(move |b| (a, b)))
             .collect(),
-        Topology::Mesh(columns) => grid(chips, columns.get(), false)?,
-        Topology::Torus(columns) => grid(chips, columns.get(), true)?,
+        Topology::Mesh(columns) => grid(chips, columns.get(), Edges::Open)?,
+        Topology::Torus(columns) => grid(chips, columns.get(), Edges::Joined)?,
         Topology::Links(pairs) => {
             let number = |chip: ChipNumber| u16::try_from(chip.get()).unwrap_or(u16::MAX);
             let pairs = pairs.iter().map(|&(a, b)| (number(a), number(b)));
@@ -35,8 +35,17 @@ fn pairs(topology: &Topology, chips: u16) -> Result<Vec<(u16, u16)>, FieldError>
     })
 }
 
-/// The pairs of a mesh, or of a torus, whose rows are so long.
-fn grid(chips: u16, columns: u64, torus: bool) -> Result<Vec<(u16, u16)>, FieldError> {
+/// Whether a grid of chips has links from its last row and column to the first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edges {
+    /// A mesh.
+    Open,
+    /// A torus.
+    Joined,
+}
+
+/// The pairs of chips that a grid with rows of a number of columns joins.
+fn grid(chips: u16, columns: u64, edges: Edges) -> Result<Vec<(u16, u16)>, FieldError> {
     let fits = u16::try_from(columns)
         .ok()
         .filter(|columns| *columns > 0 && chips.is_multiple_of(*columns));
@@ -49,17 +58,18 @@ fn grid(chips: u16, columns: u64, torus: bool) -> Result<Vec<(u16, u16)>, FieldE
     };
     let rows = chips / columns;
     let chip = |row: u16, column: u16| row * columns + column;
+    let is_torus = edges == Edges::Joined;
     let mut pairs = Vec::new();
     for row in 0..rows {
         for column in 0..columns {
             if column + 1 < columns {
                 pairs.push((chip(row, column), chip(row, column + 1)));
-            } else if torus && columns > 2 {
+            } else if is_torus && columns > 2 {
                 pairs.push((chip(row, column), chip(row, 0)));
             }
             if row + 1 < rows {
                 pairs.push((chip(row, column), chip(row + 1, column)));
-            } else if torus && rows > 2 {
+            } else if is_torus && rows > 2 {
                 pairs.push((chip(row, column), chip(0, column)));
             }
         }

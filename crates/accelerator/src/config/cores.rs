@@ -2,6 +2,7 @@
 
 use config::{FieldError, Or, Unlimited};
 use quantities::{Bytes, Cycles, Frequency};
+use vec1::Vec1;
 
 use super::file::{
     CoreFile, DmaFile, Free, MOST_CORES, MachineFile, ScratchpadFile, ScratchpadsFile, VectorFile,
@@ -13,11 +14,11 @@ use super::{array, vector};
 /// The largest scratchpad: 1 TiB.
 const LARGEST: Bytes = Bytes(1 << 40);
 
-/// The cores of a chip: at least one.
+/// Checks the cores of a chip, of which there must be one at least.
 pub(super) fn resolve_all(
     file: &MachineFile,
     clock: Frequency,
-) -> Result<Vec<CoreSpec>, FieldError> {
+) -> Result<Vec1<CoreSpec>, FieldError> {
     let mut cores = Vec::new();
     for (index, core) in file.cores.iter().enumerate() {
         let inside = |error: FieldError| error.inside(format_args!("cores[{index}]"));
@@ -29,10 +30,8 @@ pub(super) fn resolve_all(
         let spec = resolve_core(file, core, clock, &inside)?;
         cores.extend((0..core.count.get()).map(|_| spec.clone()));
     }
-    if cores.is_empty() {
-        return Err(FieldError::new("cores", "no cores").help("[(count: 1)], or leave it out"));
-    }
-    Ok(cores)
+    Vec1::try_from_vec(cores)
+        .map_err(|_| FieldError::new("cores", "no cores").help("[(count: 1)], or leave it out"))
 }
 
 /// A core: what it does not say is the machine's, and errors there stand at the machine's fields.

@@ -34,9 +34,9 @@ pub struct MachineFile {
     pub arrays: Vec<ArrayFile>,
     /// The vector unit, or `Free`.
     pub vector: Or<Free, VectorFile>,
-    /// The scratchpads.
+    /// The three scratchpads of a core.
     pub scratchpads: ScratchpadsFile,
-    /// The DMA.
+    /// The DMA of a core.
     #[serde(default)]
     pub dma: DmaFile,
     /// The main memory.
@@ -69,9 +69,9 @@ pub struct CoreFile {
     pub arrays: Option<Vec<ArrayFile>>,
     /// Their vector unit.
     pub vector: Option<Or<Free, VectorFile>>,
-    /// Their scratchpads.
+    /// The scratchpads of these cores; those of the machine if left out.
     pub scratchpads: Option<ScratchpadsFile>,
-    /// Their DMA.
+    /// The DMA of these cores; that of the machine if left out.
     pub dma: Option<DmaFile>,
 }
 
@@ -119,13 +119,13 @@ pub struct LinkFile {
 /// What a piece of serial work is done once for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Each {
-    /// A token.
+    /// Once for each token.
     Token,
-    /// A layer of a token or prompt.
+    /// Once for each layer of a token or prompt.
     Layer,
-    /// A kernel: a matrix product or work of the vector unit that is started by itself.
+    /// Once for each kernel: a matrix product or work of the vector unit that is started by itself.
     Kernel,
-    /// A matrix product that is started by itself.
+    /// Once for each matrix product that is started by itself.
     Gemm,
 }
 
@@ -158,9 +158,9 @@ pub struct ArrayFile {
     pub name: String,
     /// What its PEs compute with.
     pub element: Element,
-    /// PE rows.
+    /// The number of rows of PEs.
     pub rows: Whole<1, { ArrayConfig::GREATEST_SIDE }>,
-    /// PE columns.
+    /// The number of columns of PEs.
     pub columns: Whole<1, { ArrayConfig::GREATEST_SIDE }>,
     /// What stays in the array.
     pub dataflow: Dataflow,

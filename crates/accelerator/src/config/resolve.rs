@@ -8,7 +8,7 @@ use quantities::{Bytes, Frequency};
 use super::cores::{self, dma_of};
 use super::file::{DmaFile, IdealFile, MachineFile, MemoryFile};
 use super::ranges::{bandwidth_within, bytes_within, frequency, latency_within, power_of_two};
-use super::spec::{ArraySpec, CoreSpec, MachineSpec};
+use super::spec::{ArraySpec, MachineSpec};
 use super::{chips, serial};
 
 /// Checks a machine file.
@@ -22,30 +22,20 @@ pub fn resolve(file: &MachineFile) -> Result<MachineSpec, FieldError> {
         );
     }
     let clock = frequency(file.clock)?;
-    let mut cores = cores::resolve_all(file, clock)?;
+    let cores = cores::resolve_all(file, clock)?;
     let arrays: Vec<_> = cores.iter().flat_map(|core| core.arrays.clone()).collect();
     let memory = memory(&file.memory, clock, &arrays).map_err(|error| error.inside("memory"))?;
     check_requests(file, &memory, clock)?;
     let (chips, joined) = chips::joined(file, cores.len())?;
-    let CoreSpec {
-        arrays,
-        vector,
-        scratchpads,
-        dma,
-    } = cores.remove(0);
     Ok(MachineSpec {
         name: file.name.clone(),
         description: file.description.clone(),
         technology: file.technology.clone(),
         clock,
-        arrays,
-        vector,
-        scratchpads,
-        dma,
+        cores,
         memory,
         serial: serial::resolve(&file.serial)?,
         link: file.link.as_ref().map(serial::link).transpose()?,
-        other_cores: cores,
         chips,
         joined,
     })

@@ -6,67 +6,76 @@ use quantities::{Bytes, Cycles, Frequency, Ratio};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use tile_program::{Family, Packed, Reach, ScratchpadId, VectorKind};
+use vec1::Vec1;
 
 use super::file::Each;
 
 /// A machine whose description makes sense.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct MachineSpec {
-    /// What it is called.
+    /// The name of the machine, which is not empty.
     pub name: String,
-    /// What it is, in a line; may be empty.
+    /// What the machine is, in one line; may be empty.
     pub description: String,
-    /// The technology that energy and area are told in, by name or file, if they are.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The technology in which energy and area are told, by name or file; `None` if they are not.
     pub technology: Option<String>,
     /// The reference clock: of the vector unit, the scratchpads and the DMA.
-    #[serde(rename = "clock_hertz", serialize_with = "hertz")]
     pub clock: Frequency,
-    /// The PE arrays: at least one, with distinct names.
-    pub arrays: Vec<ArraySpec>,
-    /// The vector unit.
-    pub vector: VectorSpec,
-    /// Indexed by [`ScratchpadId`]; `None` has no limits.
-    #[serde(serialize_with = "by_name")]
-    pub scratchpads: [Option<ScratchpadSpec>; 3],
-    /// The DMA.
-    pub dma: DmaSpec,
-    /// The main memory, as its crate takes it; checked.
+    /// The cores of a chip. All chips are alike.
+    pub cores: Vec1<CoreSpec>,
+    /// The main memory of a chip, checked, in the form that its crate takes.
     pub memory: MemoryConfig,
-    /// Work outside the machine, during which it stands still.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Work outside the machine, during which the machine stands still.
     pub serial: Vec<SerialSpec>,
     /// The links between chips, or to machines equal to this one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkSpec>,
-    /// The cores of a chip beyond the first, which is the one described above.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub other_cores: Vec<CoreSpec>,
-    /// Equal chips: at least one.
-    #[serde(skip_serializing_if = "is_one")]
+    /// The number of equal chips, at least one.
     pub chips: u16,
-    /// The pairs of chips that are joined.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// The pairs of chips that a link joins, each chip by its number from 0.
     pub joined: Vec<(u16, u16)>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
-const fn is_one(chips: &u16) -> bool {
-    *chips == 1
+/// The form of a [`MachineSpec`] in results. The fields of the first core stand beside those of the
+/// machine, as in a machine file, and further cores in a list of their own.
+#[derive(Serialize)]
+struct MachineView<'a> {
+    name: &'a str,
+    description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    technology: Option<&'a str>,
+    #[serde(rename = "clock_hertz", serialize_with = "hertz")]
+    clock: Frequency,
+    #[serde(flatten)]
+    first_core: &'a CoreSpec,
+    memory: &'a MemoryConfig,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    serial: &'a [SerialSpec],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<LinkSpec>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    other_cores: &'a [CoreSpec],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chips: Option<u16>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    joined: &'a [(u16, u16)],
 }
 
-impl MachineSpec {
-    /// The cores of a chip, the first one first.
-    #[must_use]
-    pub fn cores(&self) -> Vec<CoreSpec> {
-        let first = CoreSpec {
-            arrays: self.arrays.clone(),
-            vector: self.vector.clone(),
-            scratchpads: self.scratchpads,
-            dma: self.dma,
+impl Serialize for MachineSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let view = MachineView {
+            name: &self.name,
+            description: &self.description,
+            technology: self.technology.as_deref(),
+            clock: self.clock,
+            first_core: self.cores.first(),
+            memory: &self.memory,
+            serial: &self.serial,
+            link: self.link,
+            other_cores: &self.cores[1..],
+            chips: (self.chips > 1).then_some(self.chips),
+            joined: &self.joined,
         };
-        let others = self.other_cores.iter().cloned();
-        std::iter::once(first).chain(others).collect()
+        view.serialize(serializer)
     }
 }
 
@@ -80,25 +89,25 @@ pub struct CoreSpec {
     /// Indexed by [`ScratchpadId`]; `None` has no limits.
     #[serde(serialize_with = "by_name")]
     pub scratchpads: [Option<ScratchpadSpec>; 3],
-    /// The DMA.
+    /// The DMA of the core.
     pub dma: DmaSpec,
 }
 
 /// One PE array.
 #[derive(Clone, Debug, Serialize)]
 pub struct ArraySpec {
-    /// What it is called.
+    /// The name of the array, which no unit of the core shares.
     pub name: String,
-    /// Its clock.
+    /// The clock of the array, which may differ from the reference clock.
     #[serde(rename = "clock_hertz", serialize_with = "hertz")]
     pub clock: Frequency,
-    /// The operator families that it takes: at least one, each once.
+    /// The operator families that the array takes: at least one, each once.
     pub serves: Vec<Family>,
     /// Dimensions, element, dataflow and convention, as its crate takes them; checked.
     pub array: ArrayConfig,
     /// How large the tiles of weights are that it takes.
     pub tiles: Tiles,
-    /// What unpacks its weights.
+    /// The unit that unpacks the weights of the array.
     pub unpack: UnpackSpec,
     /// The PE with its kind's defaults filled in, and the array's own interval and latency.
     pub kind: PeKind,
@@ -159,7 +168,7 @@ pub struct VectorLanes {
 /// What one operator costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VectorCost {
-    /// The operator.
+    /// The work that the cost is of.
     pub kind: VectorKind,
     /// Lane operations per element, over all passes.
     pub operations: u64,
@@ -214,7 +223,7 @@ impl From<ScratchpadSpec> for sram::Geometry {
     }
 }
 
-/// The DMA.
+/// The DMA of a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct DmaSpec {
     /// Requests under way at once, on each port.
@@ -243,11 +252,11 @@ pub struct SerialSpec {
 /// A link to machines equal to this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct LinkSpec {
-    /// In each direction.
+    /// Bytes a second that the link moves, in each direction.
     pub bytes_per_second: u64,
-    /// Of one step from machine to machine.
+    /// The latency of one step from machine to machine, in picoseconds.
     pub latency_picoseconds: u64,
-    /// How far it goes.
+    /// How far the link reaches, which decides its energy.
     pub reach: Reach,
 }
 

@@ -87,7 +87,7 @@ fn a_vector_operator_pays_its_passes_and_its_lanes() {
     use quantities::Cycles;
     use tile_program::VectorKind;
     let spec = with(&[]).unwrap();
-    let VectorSpec::Lanes(lanes) = &spec.vector else {
+    let VectorSpec::Lanes(lanes) = &spec.cores.first().vector else {
         panic!("lanes were given");
     };
     // Softmax: 9 operations an element, 3 passes of 8 cycles to start.
@@ -234,4 +234,21 @@ fn what_makes_no_sense_is_refused_at_its_field() {
         };
         insta::assert_snapshot!(name, error);
     }
+}
+
+#[test]
+fn the_first_core_stands_beside_the_fields_of_its_machine_and_the_others_in_a_list() {
+    let one = serde_json::to_value(with(&[]).unwrap()).unwrap();
+    assert!(one.get("other_cores").is_none() && one.get("chips").is_none());
+    let spec = with(&["hw.cores=[(count: 1), (count: 2, vector: Free)]"]).unwrap();
+    assert_eq!(spec.cores.len(), 3);
+    let mut several = serde_json::to_value(spec).unwrap();
+    let others = several.as_object_mut().unwrap().remove("other_cores");
+    assert_eq!(several, one);
+    let mut other = serde_json::json!({});
+    for field in ["arrays", "vector", "scratchpads", "dma"] {
+        other[field] = one[field].clone();
+    }
+    other["vector"] = "free".into();
+    assert_eq!(others, Some(serde_json::json!([other, other])));
 }

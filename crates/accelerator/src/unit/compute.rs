@@ -61,7 +61,7 @@ impl Unit for Compute {
         let next = next.map(|next| next.work);
         let mut timing = self.engine.time(&instruction.work)?;
         let until_next = self.engine.next_start(&timing, next.as_ref())?;
-        let traffic = self.engine.traffic(&instruction.work, &timing);
+        let traffic = self.engine.traffic(&instruction.work, &timing)?;
         // Its accesses are spread over the time until another instruction may make its own.
         let alone = if next.is_some() {
             until_next
@@ -108,10 +108,15 @@ impl Unit for Compute {
         let flights = std::iter::once(flight).chain(rest);
         let flights = flights.map(|flight| &flight.state);
         let parts = account(flights, (accounted, at), &to_reference);
-        let traffic = flight.state.traffic;
-        for (scratchpad, moved) in ScratchpadId::ALL.into_iter().zip(traffic) {
+        let mut traffic = flight.state.traffic;
+        for (scratchpad, moved) in ScratchpadId::ALL.into_iter().zip(&mut traffic) {
             let pad = world.pad(core, scratchpad);
-            pad.count_used(moved.read, moved.written, moved.accesses);
+            let counted = pad.count_used(moved.read, moved.written, moved.accesses);
+            if counted.is_none() {
+                // The run ends here, so nobody needs to be told of what cannot be counted.
+                *moved = Traffic::default();
+                world.fail(context, MachineError::TooLong);
+            }
         }
         Retired {
             at,

@@ -3,7 +3,7 @@
 use pe_array::{ArrayModel, Convention, Feed, TileTiming};
 use quantities::{Bits, Cycles, Ratio};
 use smallvec::{SmallVec, smallvec};
-use tile_program::{Cause, GemmTile, Packed, VectorTile, Work};
+use tile_program::{Cause, GemmTile, Packed, ScratchpadId, VectorTile, Work};
 
 use crate::MachineError;
 use crate::config::VectorSpec;
@@ -11,10 +11,10 @@ use crate::config::VectorSpec;
 /// How long an instruction takes on a unit, in cycles of the unit's clock.
 #[derive(Clone, Debug)]
 pub(crate) struct Timing {
-    /// From the start until the results are there.
+    /// The time from the start until the results are there.
     pub(crate) total: Cycles,
-    /// From the start until another instruction's operands may follow; the rest of `total` is
-    /// hidden if they do.
+    /// The time from the start until another instruction's operands may follow; the rest of `total`
+    /// is hidden if they do.
     pub(crate) occupied: Cycles,
     /// `total` by cause, in the order of time as far as folds can be told apart: what may be hidden
     /// behind the instruction before comes first, what may be hidden behind the next one last.
@@ -66,10 +66,14 @@ pub(crate) struct Traffic {
     pub(crate) accesses: Bits,
 }
 
+/// What an instruction moves through the ports of each scratchpad, indexed by `ScratchpadId`.
+pub(crate) type PadTraffic = [Traffic; ScratchpadId::ALL.len()];
+
 impl ArrayEngine {
-    fn traffic(&self, tile: &GemmTile, timing: &TileTiming) -> [Traffic; 3] {
+    /// What a tile moves, or `None` past 64 bits.
+    fn traffic(&self, tile: &GemmTile, timing: &TileTiming) -> Option<PadTraffic> {
         let kind = self.model.kind();
-        let bits = |elements: u64, width: Bits| Bits(elements.saturating_mul(width.get()));
+        let bits = |elements: u64, width: Bits| width.checked_mul(elements);
         let (moved, sum) = (&timing.traffic, kind.accumulator.bits());
         let read = |read| Traffic {
             read,
@@ -79,36 +83,39 @@ impl ArrayEngine {
         let weights = match tile.packed {
             Some(packed) => {
                 let tenths = u128::from(moved.b_reads) * u128::from(packed.tenths());
-                Bits(u64::try_from(tenths.div_ceil(10)).unwrap_or(u64::MAX))
+                Bits(u64::try_from(tenths.div_ceil(10)).ok()?)
             }
-            None => bits(moved.b_reads, kind.weight.bits()),
+            None => bits(moved.b_reads, kind.weight.bits())?,
         };
-        let written = bits(moved.c_writes, sum);
-        [
-            read(bits(moved.a_reads, kind.activation.bits())),
+        let written = bits(moved.c_writes, sum)?;
+        Some([
+            read(bits(moved.a_reads, kind.activation.bits())?),
             read(weights),
             Traffic {
-                read: bits(moved.c_reads, sum),
+                read: bits(moved.c_reads, sum)?,
                 written,
                 accesses: written,
             },
-        ]
+        ])
     }
 }
 
-fn vector_traffic(tile: &VectorTile, sweeps: u64) -> [Traffic; 3] {
-    let mut traffic = [Traffic::default(); 3];
-    let bits = |width: Bits| Bits(tile.elements.saturating_mul(width.get()));
-    let source = bits(tile.source.width).get().saturating_mul(sweeps);
-    traffic[tile.source.scratchpad as usize].read += Bits(source);
+/// What work of the vector unit moves, which reads its source once in each sweep; `None` past 64
+/// bits.
+fn vector_traffic(tile: &VectorTile, sweeps: u64) -> Option<PadTraffic> {
+    let mut traffic = PadTraffic::default();
+    let bits = |width: Bits| width.checked_mul(tile.elements);
+    let source = &mut traffic[tile.source.scratchpad as usize];
+    source.read = bits(tile.source.width)?.checked_mul(sweeps)?;
     if let Some(operand) = tile.operand {
-        traffic[operand.scratchpad as usize].read += bits(operand.width);
+        let pad = &mut traffic[operand.scratchpad as usize];
+        pad.read = pad.read.checked_add(bits(operand.width)?)?;
     }
-    traffic[tile.result.scratchpad as usize].written += bits(tile.result.width);
+    traffic[tile.result.scratchpad as usize].written = bits(tile.result.width)?;
     for pad in &mut traffic {
-        pad.accesses = pad.read + pad.written;
+        pad.accesses = pad.read.checked_add(pad.written)?;
     }
-    traffic
+    Some(traffic)
 }
 
 impl Timing {
@@ -162,17 +169,19 @@ impl Engine {
     }
 
     /// What an instruction moves through the ports of each scratchpad.
-    pub(crate) fn traffic(&self, work: &Work, timing: &Timing) -> [Traffic; 3] {
-        match (self, work, &timing.tile) {
+    pub(crate) fn traffic(&self, work: &Work, timing: &Timing) -> Result<PadTraffic, MachineError> {
+        let traffic = match (self, work, &timing.tile) {
             (Self::Array(array), Work::Gemm(tile), Some(timing)) => array.traffic(tile, timing),
             (Self::Vector(VectorSpec::Lanes(lanes)), Work::Vector(tile), _) => {
                 vector_traffic(tile, lanes.cost(tile.kind).passes)
             }
-            _ => [Traffic::default(); 3],
-        }
+            _ => Some(PadTraffic::default()),
+        };
+        traffic.ok_or(MachineError::TooLong)
     }
 
-    /// From the start of an instruction until the next may start, which is `next` if it is known.
+    /// The time from the start of an instruction until the next may start, which is `next` if it is
+    /// known.
     pub(crate) fn next_start(
         &self,
         timing: &Timing,

@@ -6,6 +6,15 @@ use tile_program::{Bound, Instruction, Observer, UnitId, Wait};
 
 use crate::world::World;
 
+/// Whether a unit has instructions in flight when it looks for the next one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pipeline {
+    /// No instruction is in flight, so that time spent on waiting is not hidden behind work.
+    Drained,
+    /// An instruction is in flight.
+    Working,
+}
+
 /// The issue side of a unit: takes instructions in order as their waits are met.
 pub(crate) struct Issue {
     pub(crate) unit: UnitId,
@@ -28,14 +37,11 @@ impl Issue {
     }
 
     /// The next instruction, if it can start now. Otherwise the unit will be woken when it can.
-    ///
-    /// `drained` says that nothing of the unit is in flight, so that time spent here is waiting
-    /// and not hidden behind work.
     pub(crate) fn next<O: Observer>(
         &mut self,
         world: &mut World<'_, O>,
         context: &mut Context<'_>,
-        drained: bool,
+        pipeline: Pipeline,
     ) -> Option<(Instruction, Bound)> {
         let now = context.now_in(world.reference);
         let unit = self.unit;
@@ -54,15 +60,15 @@ impl Issue {
             self.bound = Bound::Unit(was.unit, ended_at);
             self.sleeps_on = None;
             self.is_wait_reported = false;
-            if drained {
+            if pipeline == Pipeline::Drained {
                 world.account_waiting(unit, now, Some((was.unit, was.reason)));
             }
         }
         if let Some(wait) = unmet {
-            self.sleep(world, now, wait, drained);
+            self.sleep(world, now, wait, pipeline);
             return None;
         }
-        if drained {
+        if pipeline == Pipeline::Drained {
             // Between the end of the account and now the unit had nothing at hand.
             world.account_waiting(unit, now, None);
         }
@@ -83,14 +89,14 @@ impl Issue {
         world: &mut World<'_, O>,
         now: Cycle,
         wait: Wait,
-        drained: bool,
+        pipeline: Pipeline,
     ) {
         let unit = self.unit;
         if self.sleeps_on != Some(wait) {
             self.sleeps_on = Some(wait);
             world.unit(wait.unit).sleepers.push((wait.completed, unit));
         }
-        if drained && !self.is_wait_reported {
+        if pipeline == Pipeline::Drained && !self.is_wait_reported {
             self.is_wait_reported = true;
             // What came before this wait was starvation.
             world.account_waiting(unit, now, None);

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use tile_program::{Activity, Bound, Cause, Instruction, Observer, UnitId};
 
 use crate::MachineError;
-use crate::unit::issue::Issue;
+use crate::unit::issue::{Issue, Pipeline};
 use crate::unit::state::Completion;
 use crate::world::World;
 
@@ -38,7 +38,7 @@ pub(crate) struct Retired {
     pub(crate) read: [Bits; 3],
     /// Bits written to each scratchpad.
     pub(crate) written: [Bits; 3],
-    /// Multiply-accumulates done.
+    /// The multiply-accumulates that the instruction did.
     pub(crate) macs: u64,
     /// Payload bytes moved to or from main memory, or over links.
     pub(crate) bytes: Bytes,
@@ -154,8 +154,11 @@ impl<U: Unit> Pipe<U> {
         if world.fault.is_some() || !self.unit.may_start(&mut self.flights, world, context) {
             return false;
         }
-        let drained = self.flights.is_empty();
-        let Some((instruction, bound)) = self.issue.next(world, context, drained) else {
+        let pipeline = match self.flights.is_empty() {
+            true => Pipeline::Drained,
+            false => Pipeline::Working,
+        };
+        let Some((instruction, bound)) = self.issue.next(world, context, pipeline) else {
             return false;
         };
         let before = self.flights.back().map(|flight| &flight.state);

@@ -33,6 +33,9 @@ impl Unit for Receive {
         context: &mut Context<'_>,
     ) -> Result<Cycle, MachineError> {
         let ReceiveTile { from, bytes, .. } = tile(instruction);
+        // The scratchpads' account counts in bits.
+        let bits = Bits(8).checked_mul(bytes.get());
+        bits.ok_or(MachineError::TooLong)?;
         let here = world.units[unit.index()].core;
         let ends = (world.platform.chip_of(from), world.cores[here].chip);
         let end = world.links.pass(context.now(), bytes, ends);
@@ -50,7 +53,7 @@ impl Unit for Receive {
         flight: &InFlight<Cycle>,
         _rest: &Flights<Cycle>,
         world: &mut World<'_, O>,
-        _context: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Retired {
         let ReceiveTile {
             from,
@@ -64,9 +67,12 @@ impl Unit for Receive {
         let sender = world.cores.iter().position(|core| core.id == from);
         let (moved, none) = (bytes.to_bits(), Bits::ZERO);
         let read = world.pad(sender.unwrap_or(here), scratchpad);
-        read.count_used(moved, none, moved);
+        let read = read.count_used(moved, none, moved);
         let written = world.pad(here, scratchpad);
-        written.count_used(none, moved, moved);
+        let written = written.count_used(none, moved, moved);
+        if read.and(written).is_none() {
+            world.fail(context, MachineError::TooLong);
+        }
         let mut pads = [Bits::ZERO; 3];
         pads[scratchpad as usize] = moved;
         let at = flight.state;

@@ -58,7 +58,7 @@ pub(crate) struct Completion<'a> {
     pub(crate) bound: Bound,
     /// The time since the unit's account ended, by cause.
     pub(crate) parts: &'a [(Cause, Cycles)],
-    /// Multiply-accumulates done.
+    /// The multiply-accumulates that the instruction did.
     pub(crate) macs: u64,
     /// Payload bytes moved to or from main memory, or over links.
     pub(crate) bytes: Bytes,

@@ -34,7 +34,7 @@ fn split(
     hundredths: u64,
 ) -> Result<Option<MachineSpec>, ReproduceError> {
     let serving = |family| {
-        let mut arrays = spec.arrays.iter();
+        let mut arrays = spec.cores.first().arrays.iter();
         arrays.find(|array| array.serves.contains(&family))
     };
     let (Some(free), Some(rest)) = (serving(Family::Projection), serving(Family::Attention)) else {
@@ -46,15 +46,16 @@ fn split(
     let ternary: Element = free.array.element;
     let bf16 = pe_for(Format::Bf16);
     let mut machine = spec.clone();
-    machine.arrays.clear();
+    let arrays = &mut machine.cores.first_mut().arrays;
+    arrays.clear();
     let mut all = array_of(technology, rest, bf16, part(100 - hundredths))?;
     if hundredths == 0 {
         all.serves = Family::ALL.to_vec();
     } else {
         let own = array_of(technology, free, ternary, part(hundredths))?;
-        machine.arrays.push(own);
+        arrays.push(own);
     }
-    machine.arrays.push(all);
+    arrays.push(all);
     Ok(Some(machine))
 }
 
@@ -62,7 +63,7 @@ fn columns(machine: &MachineSpec) -> [Value; 2] {
     let size = |array: &accelerator::ArraySpec| {
         Value::Text(format!("{} x {}", array.array.rows, array.array.columns))
     };
-    match machine.arrays.as_slice() {
+    match machine.cores.first().arrays.as_slice() {
         [ternary, bf16] => [size(ternary), size(bf16)],
         [bf16] => [Value::Absent, size(bf16)],
         _ => [Value::Absent, Value::Absent],

@@ -23,7 +23,7 @@ const DATAFLOWS: [(Dataflow, &str); 3] = [
 /// The machine with one dataflow in all its arrays.
 fn with_dataflow(spec: &MachineSpec, dataflow: Dataflow) -> MachineSpec {
     let mut spec = spec.clone();
-    for array in &mut spec.arrays {
+    for array in spec.cores.iter_mut().flat_map(|core| &mut core.arrays) {
         array.array.dataflow = dataflow;
     }
     spec

@@ -59,7 +59,7 @@ impl Candidate {
             Self::Attention => {
                 let family = Family::Attention;
                 let serving = |array: &&accelerator::ArraySpec| array.serves.contains(&family);
-                let array = spec.arrays.iter().find(serving);
+                let array = spec.cores.first().arrays.iter().find(serving);
                 let Some(array) = array else { return Ok(None) };
                 let pe = array.array.element;
                 Some(grown_array(technology, spec, family, pe, more)?)

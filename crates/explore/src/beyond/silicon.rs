@@ -25,20 +25,25 @@ pub(super) fn array(technology: &Technology, array: &ArraySpec) -> Result<Area, 
 
 /// Area of all arrays.
 pub(super) fn arrays(technology: &Technology, spec: &MachineSpec) -> Result<Area, ReproduceError> {
-    let areas = spec.arrays.iter().map(|each| array(technology, each));
+    let areas = spec
+        .cores
+        .first()
+        .arrays
+        .iter()
+        .map(|each| array(technology, each));
     Ok(areas.collect::<Result<Vec<_>, _>>()?.into_iter().sum())
 }
 
 /// Area of the scratchpads that have limits.
 fn scratchpads(technology: &Technology, spec: &MachineSpec) -> Area {
-    let pads = spec.scratchpads.iter().flatten();
+    let pads = spec.cores.first().scratchpads.iter().flatten();
     pads.map(|pad| technology.scratchpad_area(pad.capacity, pad.banks, pad.port))
         .sum()
 }
 
 /// Area of arrays, vector unit and scratchpads.
 pub(super) fn machine(technology: &Technology, spec: &MachineSpec) -> Result<Area, ReproduceError> {
-    let vector = match &spec.vector {
+    let vector = match &spec.cores.first().vector {
         VectorSpec::Free => Area::ZERO,
         VectorSpec::Lanes(lanes) => {
             technology.vector_area(lanes.lanes, lanes.operations_per_lane_per_cycle)
@@ -80,10 +85,10 @@ pub(super) fn grown_array(
 ) -> Result<MachineSpec, ReproduceError> {
     let mut grown = spec.clone();
     let serving = |array: &ArraySpec| array.serves.contains(&family);
-    let Some(index) = spec.arrays.iter().position(serving) else {
+    let Some(index) = spec.cores.first().arrays.iter().position(serving) else {
         return Ok(grown);
     };
-    let old = &spec.arrays[index];
+    let old = &spec.cores.first().arrays[index];
     let projections = family == Family::Projection;
     let others = old.serves.contains(&Family::Projection)
         && old
@@ -95,13 +100,13 @@ pub(super) fn grown_array(
         own.serves
             .retain(|served| (*served == Family::Projection) == projections);
         own.name = format!("{} 2", old.name);
-        grown.arrays[index]
+        grown.cores.first_mut().arrays[index]
             .serves
             .retain(|served| (*served == Family::Projection) != projections);
-        grown.arrays.push(own);
+        grown.cores.first_mut().arrays.push(own);
     } else {
         let area = array(technology, old)?.plus(more);
-        grown.arrays[index] = array_of(technology, old, old.array.element, area)?;
+        grown.cores.first_mut().arrays[index] = array_of(technology, old, old.array.element, area)?;
     }
     Ok(grown)
 }
@@ -113,7 +118,7 @@ pub(super) fn grown_vector(
     more: Area,
 ) -> Option<MachineSpec> {
     let mut grown = spec.clone();
-    match &mut grown.vector {
+    match &mut grown.cores.first_mut().vector {
         VectorSpec::Free => None,
         VectorSpec::Lanes(lanes) => {
             let lane = technology.vector_area(1, lanes.operations_per_lane_per_cycle);
@@ -133,7 +138,7 @@ pub(super) fn grown_scratchpads(
     let before = scratchpads(technology, spec);
     let scaled = |quarters: u64| {
         let mut grown = spec.clone();
-        for pad in grown.scratchpads.iter_mut().flatten() {
+        for pad in grown.cores.first_mut().scratchpads.iter_mut().flatten() {
             pad.capacity = Bytes(pad.capacity.get() / 4 * quarters);
         }
         grown

@@ -14,11 +14,11 @@ use super::Part;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Means {
-    /// Its clock.
+    /// A higher clock of the array.
     Clock,
-    /// Its columns.
+    /// More columns of PEs.
     Columns,
-    /// Its rows.
+    /// More rows of PEs.
     Rows,
     /// Products that a PE does in a step, from a lookup table (ternary, binary and integer PEs).
     Lookup,
@@ -107,8 +107,7 @@ pub fn nearest_machine(spec: &MachineSpec, part: Part, s: Speedup, means: Means)
         let mut families = part.families().iter();
         families.any(|family| array.serves.contains(family))
     };
-    let cores = spec.cores();
-    let arrays = cores.iter().flat_map(|core| &core.arrays);
+    let arrays = spec.cores.iter().flat_map(|core| &core.arrays);
     means.largest(arrays.filter(ours)).min(INFINITE)
 }
 
@@ -129,8 +128,7 @@ pub fn faster(
     let how = how.into();
     let times = nearest_machine(spec, part, s, how.means);
     let mut faster = spec.clone();
-    faster.arrays = faster_arrays(&spec.arrays, part, times, how)?;
-    for core in &mut faster.other_cores {
+    for core in &mut faster.cores {
         core.arrays = faster_arrays(&core.arrays, part, times, how)?;
     }
     Ok(faster)

@@ -9,7 +9,8 @@ use config::ConfigError;
 use explore::figure::{self, Figure, FigureError};
 use explore::sheet::times;
 use explore::what_if::{self, Answer, How, Means, Part, Study};
-use report::{ModelDocument, Table, grouped, model_lines};
+use quantities::grouped;
+use report::{ModelDocument, Table, model_lines};
 use serde::Serialize;
 use workload_compiler::{Format, Packing, Workload};
 
@@ -77,11 +78,11 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum By {
-    /// Its clock
+    /// Its clock frequency
     Clock,
-    /// Its columns
+    /// Its number of columns
     Columns,
-    /// Its rows
+    /// Its number of rows
     Rows,
     /// Products that a PE does in a step, from a lookup table: ternary, binary and integer PEs
     Lookup,

@@ -16,7 +16,7 @@ Examples:
 bash reads such a file with `source`, or of itself as
 ~/.local/share/bash-completion/completions/ternion.")]
 pub(crate) struct Args {
-    /// Which shell
+    /// The shell that completes
     shell: Shell,
 }
 

@@ -4,8 +4,9 @@ use std::io::Write;
 
 use accelerator::{MachineSpec, TEMPLATE, VectorSpec};
 
-use explore::machines::{KernelList, KernelWork};
-use report::{Table, grouped};
+use explore::prediction::{KernelList, KernelWork};
+use quantities::grouped;
+use report::Table;
 use workload_compiler::{Model, Workload, models as presets};
 
 use crate::console::Console;
@@ -79,8 +80,7 @@ pub(crate) fn machines(args: &MachineArgs) -> Result<(), Failure> {
 
 fn arrays(spec: &MachineSpec) -> String {
     let mut kinds: Vec<(String, u64)> = Vec::new();
-    let cores = spec.cores();
-    for array in cores.iter().flat_map(|core| &core.arrays) {
+    for array in spec.cores.iter().flat_map(|core| &core.arrays) {
         let kind = format!(
             "{} {}x{}",
             array.kind.name, array.array.rows, array.array.columns
@@ -97,7 +97,7 @@ fn arrays(spec: &MachineSpec) -> String {
             _ => format!("{count} {kind}"),
         })
         .collect();
-    let vector = match &spec.vector {
+    let vector = match &spec.cores.first().vector {
         VectorSpec::Free => String::new(),
         VectorSpec::Lanes(lanes) => format!(" + {} lanes", lanes.lanes),
     };
@@ -109,8 +109,7 @@ fn arrays(spec: &MachineSpec) -> String {
 }
 
 fn peak_macs_per_cycle(spec: &MachineSpec) -> u64 {
-    let cores = spec.cores();
-    let arrays = cores.iter().flat_map(|core| &core.arrays);
+    let arrays = spec.cores.iter().flat_map(|core| &core.arrays);
     let chip: f64 = arrays
         .map(|array| array.peak_macs_per_cycle(spec.clock))
         .sum();
@@ -118,8 +117,7 @@ fn peak_macs_per_cycle(spec: &MachineSpec) -> u64 {
 }
 
 fn on_chip(spec: &MachineSpec) -> String {
-    let cores = spec.cores();
-    let pads = cores.iter().flat_map(|core| core.scratchpads);
+    let pads = spec.cores.iter().flat_map(|core| core.scratchpads);
     let capacities: Option<Vec<u64>> = pads
         .map(|scratchpad| scratchpad.map(|limits| limits.capacity.get()))
         .collect();

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use chrome_trace::{DEFAULT_EVENT_BUDGET, TraceOptions, TraceSummary, TraceWriter};
-use quantities::Cycle;
-use report::{Style, grouped};
+use chrome_trace::{DEFAULT_EVENT_BUDGET, Encoding, TraceOptions, TraceSummary, TraceWriter};
+use quantities::{Cycle, grouped};
+use report::Style;
 use simulator::{Chips, RunRecord};
 
 use crate::commands::{kernels, scalesim};
@@ -168,7 +168,10 @@ impl Job {
             event_budget: args.trace_budget,
             instructions: self.count_instructions(args.chips()),
             window: args.trace_window.map(|(from, to)| (Cycle(from), Cycle(to))),
-            gzip: path.extension().is_some_and(|ending| ending == "gz"),
+            encoding: match path.extension() {
+                Some(ending) if ending == "gz" => Encoding::Gzip,
+                _ => Encoding::Plain,
+            },
             ..TraceOptions::new(&self.spec.value.name, &self.workload.name(), clock)
         }
     }
@@ -184,7 +187,11 @@ fn watched(
         let options = job.trace_options(args, &path);
         TraceWriter::new(file, job.compiled.machine().platform(), &options)
     });
-    let bar = Bar::new(args.quiet);
+    let bar = if args.quiet {
+        Bar::hidden()
+    } else {
+        Bar::new()
+    };
     let mut listener = |progress| bar.update(progress);
     let mut compiled = job.compiled.progress(&mut listener);
     if let Some(limit) = args.max_cycles {

@@ -61,7 +61,7 @@ pub enum Activations {
 /// An application as it was counted and as it was simulated.
 #[derive(Clone, Debug)]
 pub struct Compared {
-    /// The application.
+    /// The application with its published counters.
     pub app: App,
     /// Inputs (and outputs) of each layer that stood for it.
     pub side: u64,
@@ -81,7 +81,7 @@ pub struct Simulated {
 /// What is held against a counter, in the order of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// The shift.
+    /// The counter of weight shifts.
     Shift,
     /// The sum of active and stall.
     Sum,
@@ -259,7 +259,7 @@ fn workload(app: &App, side: u64) -> Result<Workload, String> {
 /// The machine, its arrays taking activations of a width.
 fn with_activations(spec: &MachineSpec, width: Activations) -> MachineSpec {
     let mut spec = spec.clone();
-    for array in &mut spec.arrays {
+    for array in spec.cores.iter_mut().flat_map(|core| &mut core.arrays) {
         if width == Activations::Sixteen {
             array.kind.initiation_interval *= 2;
             array.array.initiation_interval = Some(array.kind.initiation_interval);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use quantities::Bytes;
 use tile_program::{Operation, OperationId, Target};
 
-use crate::emit::{Emitter, Kept, PassEmitter, Seat};
+use crate::emit::{Emitter, PassEmitter, PassPlace, RankContext, ResidentWeights};
 use crate::error::CompileError;
 use crate::graph::{Graph, Slot};
 use crate::layout::Layout;
@@ -33,7 +33,7 @@ pub(crate) struct CoreProgram {
     workload: Workload,
     /// The part of the model that this core holds.
     shard: Shard,
-    seat: Seat,
+    rank: RankContext,
     target: Target,
     /// The core without the bytes that weights hold from pass to pass.
     target_without_kept: Target,
@@ -55,7 +55,7 @@ pub(crate) struct CoreTask<'a> {
     /// The workload as this core sees it.
     pub(crate) workload: Workload,
     pub(crate) shard: Shard,
-    pub(crate) seat: Seat,
+    pub(crate) rank: RankContext,
     pub(crate) target: &'a Target,
     /// Units of the whole machine.
     pub(crate) machine_units: usize,
@@ -78,7 +78,7 @@ impl CoreProgram {
         let CoreTask {
             workload,
             shard,
-            seat,
+            rank,
             target,
             machine_units,
             first_address,
@@ -96,11 +96,15 @@ impl CoreProgram {
             passes: Passes::new(&workload),
             workload,
             shard,
-            seat,
+            rank,
         };
         program.prepare()?;
-        let kept = Kept::new(program.kept.bytes.get(), program.kept.warm);
-        let emitter = Emitter::new(target, machine_units, kept);
+        let bytes = program.kept.bytes.get();
+        let resident = match program.kept.warm {
+            true => ResidentWeights::preloaded(bytes),
+            false => ResidentWeights::loaded(bytes),
+        };
+        let emitter = Emitter::new(target, machine_units, resident);
         program.emitter = Rc::new(RefCell::new(Some(emitter)));
         Ok(program)
     }
@@ -140,10 +144,12 @@ impl CoreProgram {
         let plan = self.plan(shape);
         let emitter = self.emitter.borrow_mut().take();
         let emitter = emitter.expect("the pass before must be used up or dropped");
-        let units = crate::emit::Units::new(&self.target);
-        let seat = self.seat.clone();
-        let (pass, mut operations) =
-            PassEmitter::new(plan, emitter, &self.slots, units, seat, last);
+        let place = PassPlace {
+            units: crate::emit::Units::new(&self.target),
+            rank: self.rank.clone(),
+            is_last_pass: last,
+        };
+        let (pass, mut operations) = PassEmitter::new(plan, emitter, &self.slots, place);
         if !self.target.prefix.is_empty() {
             for operation in &mut operations {
                 operation.name.core = Some(Arc::clone(&self.target.prefix));

@@ -10,10 +10,10 @@ use crate::progress::Bar;
 /// PE arrays against their own RTL, live in Verilator: cycles and bits
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Random cases
+    /// Number of random cases
     #[arg(long, default_value_t = 10_000)]
     cases: u64,
-    /// Which random cases
+    /// Seed of the random cases
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
