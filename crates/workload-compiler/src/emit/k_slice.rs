@@ -17,8 +17,8 @@ pub(super) struct KSlice {
     pub(super) end: bool,
 }
 
-/// The slices of `all` rows of k, `size` rows each. There are at most `splits_wanted` parts that are
-/// summed apart; one slice of each part comes in turn.
+/// The slices of `all` rows of k, `size` rows each. There are at most `splits_wanted` parts that
+/// are summed apart; one slice of each part comes in turn.
 pub(super) fn k_slices(all: u64, size: u64, splits_wanted: u64) -> impl Iterator<Item = KSlice> {
     let slices = all.div_ceil(size);
     let length = slices.div_ceil(splits_wanted);

@@ -1,8 +1,8 @@
 //! The residual stream from pipeline stage to pipeline stage: sending it and receiving it.
 //!
-//! The sender announces a piece, and the receiver pulls it: over links from the sender's scratchpad,
-//! or on one chip from the memory that both share. Where the piece lies in a scratchpad, the sender
-//! waits for an acknowledgement before it reuses the bytes.
+//! The sender announces a piece, and the receiver pulls it: over links from the sender's
+//! scratchpad, or on one chip from the memory that both share. Where the piece lies in a
+//! scratchpad, the sender waits for an acknowledgement before it reuses the bytes.
 
 use std::task::Poll;
 
