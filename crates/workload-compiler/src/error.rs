@@ -22,22 +22,22 @@ pub enum CompileError {
     /// No array takes a family of operators that the model has.
     #[error("no array serves {family}")]
     NoArray {
-        /// The family.
+        /// The family of operators that no array serves.
         family: Family,
     },
     /// An operand is of a kind of numbers that the array of its family does not multiply, or wider
     /// than it takes.
     #[error("array `{array}` multiplies {computes}; {what} is {format}")]
     NotComputed {
-        /// Which operand: a field of `precision`.
+        /// The operand, as a field of `precision`.
         what: &'static str,
-        /// Its format.
+        /// The format of the operand.
         format: Format,
-        /// The array.
+        /// The name of the array.
         array: String,
-        /// Its place among the arrays of the machine.
+        /// The array's place among the arrays of the machine.
         index: usize,
-        /// What its PEs multiply: `BF16 numbers`, `8-bit integers`.
+        /// What the array's PEs multiply: `BF16 numbers`, `8-bit integers`.
         computes: String,
         /// The formats that the field may have on the arrays of this family, as a workload file
         /// writes them.
@@ -46,13 +46,13 @@ pub enum CompileError {
     /// Weights lie packed as the array of their family cannot unpack them.
     #[error("array `{array}` cannot unpack {packed}, as the weights of {what} lie")]
     NoUnpacker {
-        /// Which weights: a field of `precision`.
+        /// The weights, as a field of `precision`.
         what: &'static str,
-        /// How they lie.
+        /// How the weights are packed in main memory.
         packed: Packed,
-        /// The array.
+        /// The name of the array.
         array: String,
-        /// Its place among the arrays of the machine.
+        /// The array's place among the arrays of the machine.
         index: usize,
     },
     /// Sums of an operation may leave the accumulator of an array that computes it.
@@ -60,37 +60,37 @@ pub enum CompileError {
         "sums of K = {k} products, as of `{operation}`, need {needed} bits; the accumulator of array `{array}` has {bits}"
     )]
     Accumulator {
-        /// The operation.
+        /// The name of the operation.
         operation: String,
-        /// How many products it sums.
+        /// The number of products that a sum of the operation has.
         k: u64,
         /// The bits that hold every such sum.
         needed: u64,
-        /// The bits that there are.
+        /// The bits of the accumulator.
         bits: u64,
-        /// The array.
+        /// The name of the array.
         array: String,
-        /// Its place among the arrays of the machine.
+        /// The array's place among the arrays of the machine.
         index: usize,
     },
     /// Not even the smallest tile of an operation fits a scratchpad.
     #[error("`{operation}` needs at least {needed} in the {} scratchpad, which holds {capacity}", scratchpad.name())]
     TileDoesNotFit {
-        /// The operation.
+        /// The name of the operation.
         operation: String,
-        /// The scratchpad.
+        /// The scratchpad that is too small.
         scratchpad: ScratchpadId,
-        /// What the smallest tile takes.
+        /// The bytes of the smallest tile.
         needed: Bytes,
-        /// What there is.
+        /// The capacity that the machine has.
         capacity: Bytes,
     },
     /// Weights and tables do not fit main memory.
     #[error("the weights need {needed} of main memory, the machine has {capacity}")]
     MemoryTooSmall {
-        /// What is needed.
+        /// The bytes of weights and tables.
         needed: Bytes,
-        /// What there is.
+        /// The capacity that the machine has.
         capacity: Bytes,
     },
     /// Weights fit main memory, but not beside the caches and vectors of so many sequences.
@@ -98,13 +98,13 @@ pub enum CompileError {
         "{sequences} sequences need {needed} of main memory beside {weights} of weights, the machine has {capacity}"
     )]
     BatchTooLarge {
-        /// Sequences side by side.
+        /// The number of sequences in the batch.
         sequences: u64,
-        /// What they need.
+        /// The bytes that caches and vectors of the sequences need.
         needed: Bytes,
-        /// Weights and tables.
+        /// The bytes of weights and tables.
         weights: Bytes,
-        /// What there is.
+        /// The capacity that the machine has.
         capacity: Bytes,
         /// The largest `batch` that fits; 0 if none does.
         fits: u64,
@@ -114,41 +114,42 @@ pub enum CompileError {
     Split {
         /// The field of `split`.
         field: &'static str,
-        /// What does not go.
+        /// Why the model cannot be split so.
         what: String,
-        /// What would.
+        /// Values of the field that would do.
         help: String,
     },
     /// A size leaves 64 bits.
     #[error("{what} overflow 64 bits")]
     Overflow {
-        /// Which size.
+        /// The sizes that are too large, in the plural.
         what: &'static str,
     },
 }
 
 impl CompileError {
-    /// The field to change, in the file to change it in, and what would be right.
+    /// The file to change, and an error at its field that says what would be right.
     #[must_use]
     pub fn field(&self) -> (Concern, FieldError) {
         match self {
+            Self::NoArray { .. }
+            | Self::NoUnpacker { .. }
+            | Self::Accumulator { .. }
+            | Self::TileDoesNotFit { .. }
+            | Self::MemoryTooSmall { .. } => (Concern::Machine, self.machine_field()),
+            Self::NotComputed { .. }
+            | Self::BatchTooLarge { .. }
+            | Self::Split { .. }
+            | Self::Overflow { .. } => (Concern::Workload, self.workload_field()),
+        }
+    }
+
+    /// The error at its field of the machine file.
+    fn machine_field(&self) -> FieldError {
+        let (field, help) = match self {
             Self::NoArray { family } => (
-                Concern::Machine,
-                FieldError::new("arrays", self).help(format!(
-                    "add `{family}` to what an array `serves`"
-                )),
-            ),
-            Self::NotComputed {
-                what, takes, index, ..
-            } => (
-                Concern::Workload,
-                FieldError::new(format!("precision.{what}"), self).help(match takes.as_slice() {
-                    [] => format!("another element for hw.arrays[{index}]"),
-                    takes => format!(
-                        "one of {}, or another element for hw.arrays[{index}]",
-                        among(takes)
-                    ),
-                }),
+                "arrays".to_owned(),
+                format!("add `{family}` to what an array `serves`"),
             ),
             Self::NoUnpacker {
                 what,
@@ -156,54 +157,65 @@ impl CompileError {
                 index,
                 ..
             } => (
-                Concern::Machine,
-                FieldError::new(format!("arrays[{index}].unpack.formats"), self).help(format!(
+                format!("arrays[{index}].unpack.formats"),
+                format!(
                     "add {packed}, or choose a format for workload.precision.{what} that the array unpacks"
-                )),
+                ),
             ),
             Self::Accumulator { needed, index, .. } => (
-                Concern::Machine,
-                FieldError::new(format!("arrays[{index}].element.accumulator"), self)
-                    .help(wide_enough(*needed)),
+                format!("arrays[{index}].element.accumulator"),
+                wide_enough(*needed),
             ),
             Self::TileDoesNotFit {
                 scratchpad, needed, ..
             } => (
-                Concern::Machine,
-                FieldError::new(format!("scratchpads.{}.capacity", scratchpad.name()), self)
-                    .help(format!("at least {needed}; twice that lets fetch and compute overlap")),
+                format!("scratchpads.{}.capacity", scratchpad.name()),
+                format!("at least {needed}; twice that lets fetch and compute overlap"),
             ),
             Self::MemoryTooSmall { needed, .. } => (
-                Concern::Machine,
-                FieldError::new("memory", self).help(format!(
+                "memory".to_owned(),
+                format!(
                     "more channels or larger devices ({needed} in all), more chips, a smaller model, or narrower formats"
-                )),
-            ),
-            Self::BatchTooLarge { fits: 0, .. } => (
-                Concern::Workload,
-                FieldError::new("run", self).help(
-                    "fewer sequences or a shorter context, a narrower `precision.kv_cache`, or more memory (hw.memory)",
                 ),
             ),
+            other => unreachable!("{other:?} is mended in the workload file"),
+        };
+        FieldError::new(field, self).help(help)
+    }
+
+    /// The error at its field of the workload file.
+    fn workload_field(&self) -> FieldError {
+        let (field, help) = match self {
+            Self::NotComputed {
+                what, takes, index, ..
+            } => {
+                let another = format!("another element for hw.arrays[{index}]");
+                let help = match takes.as_slice() {
+                    [] => another,
+                    takes => format!("one of {}, or {another}", among(takes)),
+                };
+                (format!("precision.{what}"), help)
+            }
+            Self::BatchTooLarge { fits: 0, .. } => (
+                "run".to_owned(),
+                "fewer sequences or a shorter context, a narrower `precision.kv_cache`, or more memory (hw.memory)"
+                    .to_owned(),
+            ),
             Self::BatchTooLarge { fits, .. } => (
-                Concern::Workload,
-                FieldError::new("batch", self).help(format!(
+                "batch".to_owned(),
+                format!(
                     "a batch of at most {fits}, a shorter context, a narrower `precision.kv_cache`, or more memory (hw.memory)"
-                )),
+                ),
             ),
-            Self::Split { field, help, .. } => (
-                Concern::Workload,
-                FieldError::new(format!("split.{field}"), self).help(help.clone()),
-            ),
-            Self::Overflow { .. } => (
-                Concern::Workload,
-                FieldError::new("run", self).help("smaller sizes"),
-            ),
-        }
+            Self::Split { field, help, .. } => (format!("split.{field}"), help.clone()),
+            Self::Overflow { .. } => ("run".to_owned(), "smaller sizes".to_owned()),
+            other => unreachable!("{other:?} is mended in the machine file"),
+        };
+        FieldError::new(field, self).help(help)
     }
 }
 
-/// What to do about an accumulator that needs so many bits.
+/// What helps where an accumulator needs so many bits.
 fn wide_enough(bits: u64) -> String {
     // The integers that an accumulator may be.
     match [16, 20, 24, 32, 48].into_iter().find(|&wide| wide >= bits) {

@@ -14,7 +14,7 @@ use crate::error::CompileError;
 use crate::lower::operands;
 use crate::model::Mixer;
 use crate::passes::Passes;
-use crate::split::Division;
+use crate::split::{Division, SimulatedChips};
 use crate::workload::Workload;
 
 /// A workload compiled for a machine.
@@ -42,7 +42,7 @@ pub struct CompiledProgram {
 /// If an array is missing or too narrow, a scratchpad cannot hold the smallest tile, main memory
 /// cannot hold the workload, or the model cannot be split over the cores.
 pub fn compile(workload: Workload, platform: &Platform) -> Result<CompiledProgram, CompileError> {
-    compile_for(workload, platform, false)
+    compile_for(workload, platform, SimulatedChips::Representatives)
 }
 
 /// The same, for every chip.
@@ -53,15 +53,15 @@ pub fn compile_every_chip(
     workload: Workload,
     platform: &Platform,
 ) -> Result<CompiledProgram, CompileError> {
-    compile_for(workload, platform, true)
+    compile_for(workload, platform, SimulatedChips::All)
 }
 
 fn compile_for(
     workload: Workload,
     machine: &Platform,
-    every_chip: bool,
+    chips: SimulatedChips,
 ) -> Result<CompiledProgram, CompileError> {
-    let division = Division::of(&workload, machine, every_chip)?;
+    let division = Division::of(&workload, machine, chips)?;
     let rendezvous = SharedRendezvous::default();
     let ranks = RankContext::all(&division, machine, workload.split.collectives, &rendezvous);
     let platform = division.platform.clone();
@@ -106,7 +106,7 @@ fn check_arrays(workload: &Workload, target: &tile_program::Target) -> Result<()
 }
 
 impl CompiledProgram {
-    /// The workload.
+    /// The workload that was compiled.
     #[must_use]
     pub const fn workload(&self) -> &Workload {
         &self.workload

@@ -15,7 +15,7 @@ use super::pull::Pull;
 use super::rendezvous::{CollectiveStep, Key, Message};
 use super::step::Step;
 use crate::graph::{Exchange, ExchangeStage, STATISTIC_BYTES, Slot};
-use crate::split::Move;
+use crate::split::{Combine, Move};
 
 /// Rows of a tensor that the ranks of a pipeline stage exchange at once.
 pub(super) struct Block {
@@ -259,14 +259,14 @@ impl Block {
             return Poll::Pending;
         };
         let bytes = self.bytes(transfer);
-        let landing = match transfer.add {
-            true => context.emitter.buffer(EXCHANGE_SCRATCHPAD, bytes),
-            false => Buffer::empty(EXCHANGE_SCRATCHPAD),
+        let landing = match transfer.combine {
+            Combine::Add => context.emitter.buffer(EXCHANGE_SCRATCHPAD, bytes),
+            Combine::Replace => Buffer::empty(EXCHANGE_SCRATCHPAD),
         };
         let parts = self.parts[indices(&transfer.parts)].iter();
-        let writes: SmallVec<[Operand; 1]> = match transfer.add {
-            true => landing.operands.clone(),
-            false => parts.map(|part| part.operand).collect(),
+        let writes: SmallVec<[Operand; 1]> = match transfer.combine {
+            Combine::Add => landing.operands.clone(),
+            Combine::Replace => parts.map(|part| part.operand).collect(),
         };
         let room = Buffer::of_bytes(EXCHANGE_SCRATCHPAD, std::mem::take(&mut self.untaken));
         if let Some(buffer) = &mut self.buffer {
@@ -282,7 +282,7 @@ impl Block {
         let mut completion = pull.issue(context, |step| step.take(&landing).take(&room));
         let read = Message::event(completion.into());
         context.rank.post(Key::Read(name), read);
-        if transfer.add {
+        if transfer.combine == Combine::Add {
             completion = self.add(context, transfer, landing, completion);
         }
         for part in &mut self.parts[indices(&transfer.parts)] {

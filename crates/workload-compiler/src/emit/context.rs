@@ -342,7 +342,7 @@ fn slot_readers(emitter: &mut Emitter, units: &Units) -> Vec<Dependencies> {
     slot_readers
 }
 
-/// The last stage that uses each matrix that stays, by its address.
+/// For each resident matrix, by its address, the last stage that uses it.
 fn last_uses(stages: &[Stage]) -> BTreeMap<u64, usize> {
     let mut last = BTreeMap::new();
     for (index, stage) in stages.iter().enumerate() {

@@ -41,7 +41,7 @@ struct Footprint {
     microbatch: usize,
     arrays: Vec<usize>,
     tensors: Vec<TensorId>,
-    /// Bytes of each scratchpad that it takes at once, beside tensors that stay.
+    /// The bytes of each scratchpad that it takes at once, without those of whole tensors on chip.
     bytes: [u64; 3],
 }
 
@@ -130,7 +130,7 @@ impl Interleaver {
         others.iter().all(follows) && Self::fit(&others, &new, context)
     }
 
-    /// Whether the scratchpads hold what all of them take, beside the tensors that stay there.
+    /// Whether the scratchpads hold what all of these stages take, and the whole tensors on chip.
     fn fit(others: &[&Footprint], new: &Footprint, context: &Context) -> bool {
         let mut taken = new.bytes;
         for other in others {

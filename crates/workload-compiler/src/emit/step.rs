@@ -33,7 +33,7 @@ pub(crate) struct Step {
 pub(super) struct Release {
     pub(super) scratchpad: ScratchpadId,
     pub(super) bytes: u64,
-    /// All who have used the bytes. They are free after these completions.
+    /// The completions of all uses of the bytes, after which they are free.
     pub(super) users: Dependencies,
 }
 

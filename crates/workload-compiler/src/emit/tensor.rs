@@ -148,8 +148,8 @@ impl Live {
         (rows * columns * self.spec.bits).div_ceil(8)
     }
 
-    /// The bytes of a new piece on chip. What a pass begins with holds no bytes: whoever writes the
-    /// tensor first writes another buffer than those read who came before.
+    /// The bytes of a new piece on chip. A tensor that the pass begins with holds no bytes, so the
+    /// first writer writes another buffer than the one that earlier instructions read.
     pub(crate) fn hold(
         &mut self,
         scratchpad: ScratchpadId,

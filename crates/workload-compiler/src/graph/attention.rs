@@ -63,7 +63,7 @@ impl AttentionStage {
         }
     }
 
-    /// Its GEMMs.
+    /// The operations of its GEMMs.
     pub(crate) fn operations(&self) -> Vec<OperationId> {
         match self.phase {
             AttentionPhase::Fused => vec![self.scores, self.context],

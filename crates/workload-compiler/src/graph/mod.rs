@@ -32,7 +32,7 @@ pub(crate) struct VectorStep {
     pub(crate) kind: VectorKind,
     /// A second operand of the same shape.
     pub(crate) with: Option<TensorId>,
-    /// A small operand on chip that is read and updated.
+    /// A small tensor on chip that the work reads and updates.
     pub(crate) state: Option<TensorId>,
     /// Elements that one reduction runs over, where that is not the whole row.
     pub(crate) group: Option<u64>,
@@ -63,16 +63,16 @@ pub(crate) struct Part {
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
     pub(crate) n: u64,
-    /// Columns that must not be torn apart.
+    /// So many columns belong together and are never in different tiles.
     pub(crate) unit_columns: u64,
     pub(crate) parts: Vec<Part>,
     pub(crate) out: TensorId,
-    /// Who is charged for writing the result to main memory.
+    /// The operation that is charged for writing the result to main memory.
     pub(crate) stored_by: OperationId,
 }
 
 impl Section {
-    /// Stands where a section has been taken out for a moment.
+    /// A section of no parts, which takes the place of one that is in use elsewhere.
     pub(crate) const fn empty() -> Self {
         Self {
             n: 0,
@@ -84,7 +84,7 @@ impl Section {
     }
 }
 
-/// GEMMs that share A.
+/// GEMMs that share their operand A.
 #[derive(Clone, Debug)]
 pub(crate) struct GemmStage {
     /// Index into the target's arrays.
@@ -113,7 +113,8 @@ pub(crate) struct VectorStage {
     pub(crate) out: TensorId,
     /// The rows of the result that it makes.
     pub(crate) out_rows: Range<u64>,
-    /// Who is charged for writing the result to main memory, where that is not the last step.
+    /// The operation that is charged for writing the result to main memory; that of the last step
+    /// if `None`.
     pub(crate) stored_by: Option<OperationId>,
 }
 

@@ -50,9 +50,9 @@ pub enum WorkListing {
 /// What an instruction waits for: so many completed instructions of a unit since the run began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WaitListing {
-    /// Whose progress.
+    /// The name of the unit that is waited for.
     pub unit: String,
-    /// How many of its instructions.
+    /// The number of the unit's instructions that must be complete.
     pub completed: u64,
     /// `data`, or `buffer` where space is waited for.
     pub reason: &'static str,

@@ -36,17 +36,17 @@ pub enum TileSize {
         kind: VectorKind,
         /// All rows together.
         elements: u64,
-        /// Independent rows.
+        /// The number of rows that are worked on independently of each other.
         rows: u64,
     },
     /// Bytes between main memory and a scratchpad.
     Transfer {
-        /// Payload.
+        /// The number of bytes that move.
         bytes: u64,
     },
     /// Bytes from another core.
     Receive {
-        /// Payload.
+        /// The number of bytes that move.
         bytes: u64,
     },
 }
@@ -54,9 +54,9 @@ pub enum TileSize {
 /// Tiles of one size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Tiles {
-    /// How many.
+    /// The number of tiles.
     pub count: u64,
-    /// Their size.
+    /// The size that all of them have.
     #[serde(flatten)]
     pub size: TileSize,
 }
@@ -64,11 +64,11 @@ pub struct Tiles {
 /// Bytes of each scratchpad.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ScratchpadBytes {
-    /// Of the activation scratchpad.
+    /// Bytes of the activation scratchpad.
     pub activations: Bytes,
-    /// Of the weight scratchpad.
+    /// Bytes of the weight scratchpad.
     pub weights: Bytes,
-    /// Of the output scratchpad.
+    /// Bytes of the output scratchpad.
     pub outputs: Bytes,
 }
 
@@ -92,12 +92,12 @@ pub struct OperationListing {
     pub class: Class,
     /// The unit that does its main work.
     pub unit: String,
-    /// Operations that this is the sum of.
+    /// The number of operations that this is the sum of.
     pub count: u64,
     /// Its GEMMs, if it is one: of one operation.
     #[serde(serialize_with = "shape")]
     pub gemm: Option<GemmShape>,
-    /// Multiply-accumulates.
+    /// The number of multiply-accumulates.
     pub macs: u64,
     /// Instructions, on all units.
     pub instructions: u64,
@@ -172,7 +172,7 @@ impl OperationListing {
 pub struct PassListing {
     /// Its place in the run, from zero.
     pub index: u64,
-    /// `prefill(128)`, `decode@2048`.
+    /// The name of the pass, such as `prefill(128)` or `decode@2048`.
     pub name: String,
     /// Tokens that it adds to the result, over the whole batch.
     pub tokens: u64,
@@ -265,13 +265,13 @@ impl PassListing {
 /// Sums over operations and passes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
-    /// Passes.
+    /// The number of passes.
     pub passes: u64,
     /// Tokens added to the result.
     pub tokens: u64,
-    /// Instructions.
+    /// The number of instructions.
     pub instructions: u64,
-    /// Multiply-accumulates.
+    /// The number of multiply-accumulates.
     pub macs: u64,
     /// Payload loaded from main memory.
     pub bytes_loaded: Bytes,
@@ -327,7 +327,7 @@ impl Lister {
         }
     }
 
-    /// The program.
+    /// The program that is listed.
     #[must_use]
     pub const fn program(&self) -> &CompiledProgram {
         &self.program
@@ -349,8 +349,7 @@ impl Lister {
             let place = instruction.operation.index();
             each(&instruction, &operations[place]);
             self.count(&instruction, &operations[place], &mut listings[place]);
-            let own = operations[place].unit == instruction.unit;
-            if let Some(size) = size(&instruction, own) {
+            if let Some(size) = size(&instruction, operations[place].unit) {
                 *tiles[place].entry(size).or_insert(0) += 1;
             }
         }
@@ -402,8 +401,10 @@ impl Lister {
     }
 }
 
-/// The size of what arrays and the vector unit work on, and of what a transfer is there for.
-fn size(instruction: &Instruction, own: bool) -> Option<TileSize> {
+/// The size of what an instruction works on. A move of bytes has one only if it is the main work of
+/// its operation, the work of the operation's `main_unit`.
+fn size(instruction: &Instruction, main_unit: UnitId) -> Option<TileSize> {
+    let is_main_work = instruction.unit == main_unit;
     Some(match &instruction.work {
         Work::Gemm(tile) => TileSize::Gemm {
             m: tile.m,
@@ -416,10 +417,10 @@ fn size(instruction: &Instruction, own: bool) -> Option<TileSize> {
             elements: tile.elements,
             rows: tile.rows,
         },
-        Work::Transfer(tile) if own => TileSize::Transfer {
+        Work::Transfer(tile) if is_main_work => TileSize::Transfer {
             bytes: tile.region.bytes().get(),
         },
-        Work::Receive(tile) if own => TileSize::Receive {
+        Work::Receive(tile) if is_main_work => TileSize::Receive {
             bytes: tile.bytes.get(),
         },
         Work::Transfer(_) | Work::Receive(_) => return None,

@@ -157,7 +157,11 @@ impl Builder<'_> {
         let is_narrow = width != model.d_model;
         let family = Family::LmHead;
         let strip = operands(self.workload, self.target, family)?.columns;
-        let steps = self.head_prologue(is_narrow)?;
+        let first = match is_narrow {
+            true => Matrix::ProjectOut,
+            false => Matrix::LmHead,
+        };
+        let steps = self.head_prologue(first)?;
         // Without row-wise work the GEMM reads the rows of x where they are.
         let mut hidden = if steps.is_empty() {
             x
@@ -191,8 +195,8 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Row-wise work before the matrices behind the last block.
-    fn head_prologue(&mut self, is_narrow: bool) -> Result<Vec<VectorStep>, CompileError> {
+    /// Row-wise work before the matrices behind the last block, of which `first` is the first.
+    fn head_prologue(&mut self, first: Matrix) -> Result<Vec<VectorStep>, CompileError> {
         let model = &self.workload.model;
         let has_norm = model.norm_placement != NormPlacement::Post;
         let kind = model.norm.kind();
@@ -200,11 +204,6 @@ impl Builder<'_> {
         if self.vector() && has_norm {
             steps.push(self.step_as(None, Operator::FinalNorm, kind));
         }
-        let first = if is_narrow {
-            Matrix::ProjectOut
-        } else {
-            Matrix::LmHead
-        };
         let quantise = Operator::InputQuantise(first);
         steps.extend(self.quantised_input(None, Family::LmHead, quantise)?);
         Ok(steps)

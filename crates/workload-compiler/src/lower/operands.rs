@@ -26,7 +26,7 @@ pub(crate) struct Operands {
 /// How an element of a vector arrives at an array.
 #[derive(Clone, Copy, Debug)]
 struct Arrival {
-    /// Its width.
+    /// The width of an operand's element, in bits.
     bits: u64,
     /// Whether the vector unit quantises it first.
     quantised: bool,

@@ -72,14 +72,8 @@ pub(super) fn weights(layers: &[DenseLayer]) -> Option<u64> {
     })
 }
 
-/// The model that is these layers and nothing else.
-///
-/// # Errors
-/// At the layer and field that cannot stand.
-pub(crate) fn dense_model(layers: &[DenseLayer]) -> Result<Model, FieldError> {
-    let first = layers.first().ok_or_else(|| {
-        FieldError::new("", "no layers").help("Dense([(inputs: 2048, outputs: 2048)])")
-    })?;
+/// Checks that each size of each layer is in its range.
+fn check_sizes(layers: &[DenseLayer]) -> Result<(), FieldError> {
     for (index, layer) in layers.iter().enumerate() {
         for (field, value, most) in [
             ("count", layer.count, MOST_LAYERS),
@@ -95,6 +89,12 @@ pub(crate) fn dense_model(layers: &[DenseLayer]) -> Result<Model, FieldError> {
             }
         }
     }
+    Ok(())
+}
+
+/// Checks that each layer can give its results: vector work keeps the number of elements, and an
+/// element is whole bytes.
+fn check_results(layers: &[DenseLayer]) -> Result<(), FieldError> {
     for (index, layer) in layers.iter().enumerate() {
         if layer.vector.is_some() && layer.inputs != layer.outputs {
             return Err(FieldError::new(
@@ -114,6 +114,19 @@ pub(crate) fn dense_model(layers: &[DenseLayer]) -> Result<Model, FieldError> {
             .help("8, 16, 24 or 32"));
         }
     }
+    Ok(())
+}
+
+/// The model that is these layers and nothing else.
+///
+/// # Errors
+/// At the layer and field that cannot stand.
+pub(crate) fn dense_model(layers: &[DenseLayer]) -> Result<Model, FieldError> {
+    let first = layers.first().ok_or_else(|| {
+        FieldError::new("", "no layers").help("Dense([(inputs: 2048, outputs: 2048)])")
+    })?;
+    check_sizes(layers)?;
+    check_results(layers)?;
     let count = layers.iter().map(|layer| layer.count).sum::<u64>();
     if count > MOST_LAYERS || weights(layers).is_none() {
         return Err(FieldError::new("", format!("{count} layers")).help(format!(

@@ -48,10 +48,10 @@ pub enum FeedForward {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
-    /// max(x, 0).
+    /// The rectifier: max(x, 0).
     #[serde(alias = "Relu")]
     Relu,
-    /// max(x, 0)².
+    /// The squared rectifier: max(x, 0)².
     #[serde(alias = "SquaredRelu")]
     SquaredRelu,
     /// Gaussian error linear unit, tanh form.
@@ -135,7 +135,7 @@ pub struct Model {
     pub layers: u64,
     /// Width of the residual stream.
     pub d_model: u64,
-    /// Query heads.
+    /// The number of query heads.
     pub n_heads: u64,
     /// Key/value heads; query heads share them evenly.
     pub n_kv_heads: u64,
@@ -167,7 +167,7 @@ pub struct Model {
     pub qkv_bias: bool,
     /// Whether the other linear layers have one.
     pub linear_bias: bool,
-    /// Vocabulary.
+    /// The number of tokens of the vocabulary.
     pub vocab: u64,
     /// Whether the LM head is the embedding table.
     pub tied_embeddings: bool,

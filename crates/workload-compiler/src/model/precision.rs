@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The precision that the weights of a model were published in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PublishedPrecision {
-    /// bfloat16.
+    /// Sixteen-bit floating point (bfloat16).
     #[serde(rename = "bf16")]
     Bf16,
     /// IEEE half precision.

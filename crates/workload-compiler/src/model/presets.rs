@@ -17,7 +17,7 @@ pub struct Preset {
     pub aliases: Vec<String>,
     /// Its repository on Hugging Face.
     pub hugging_face: String,
-    /// The shape.
+    /// The shape of the model.
     pub model: Model,
     /// Where the shape was read.
     pub source: String,
@@ -176,7 +176,7 @@ pub fn nearest(name: &str) -> &'static str {
         .map_or("", |preset| preset.slug.as_str())
 }
 
-/// Levenshtein distance.
+/// The Levenshtein distance of two words.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -28,8 +28,16 @@ pub(crate) struct Move {
     pub(crate) to: u64,
     /// The parts that move.
     pub(crate) parts: Range<u64>,
-    /// They are added to the receiver's own; else they replace it.
-    pub(crate) add: bool,
+    pub(crate) combine: Combine,
+}
+
+/// What the receiver of a part does with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Combine {
+    /// The receiver adds the part to its own.
+    Add,
+    /// The part takes the place of the receiver's own.
+    Replace,
 }
 
 /// The moves of a collective over so many ranks, in the order of their steps.
@@ -39,19 +47,19 @@ pub(crate) fn moves(algorithm: Algorithm, collective: Collective, ranks: u64) ->
     }
     match (algorithm, collective) {
         (Algorithm::Ring, Collective::AllReduce) => {
-            let mut all = around(ranks, 0, 0, true);
+            let mut all = around(ranks, 0, 0, Combine::Add);
             // Each rank has then summed up the part after its own.
-            all.extend(around(ranks, 1, ranks - 1, false));
+            all.extend(around(ranks, 1, ranks - 1, Combine::Replace));
             all
         }
-        (Algorithm::Ring, Collective::AllGather) => around(ranks, 0, 0, false),
+        (Algorithm::Ring, Collective::AllGather) => around(ranks, 0, 0, Combine::Replace),
         (Algorithm::Tree, collective) => tree(ranks, collective),
     }
 }
 
 /// Each rank sends a part to the next, then what it has received, until all but its own have
 /// passed; rank r begins with part r + `lead`.
-fn around(ranks: u64, lead: u64, from_step: u64, add: bool) -> Vec<Move> {
+fn around(ranks: u64, lead: u64, from_step: u64, combine: Combine) -> Vec<Move> {
     let steps = 0..ranks - 1;
     let each = steps.flat_map(|step| (0..ranks).map(move |from| (step, from)));
     each.map(|(step, from)| {
@@ -61,7 +69,7 @@ fn around(ranks: u64, lead: u64, from_step: u64, add: bool) -> Vec<Move> {
             from,
             to: (from + 1) % ranks,
             parts: part..part + 1,
-            add,
+            combine,
         }
     })
     .collect()
@@ -84,14 +92,14 @@ fn tree(ranks: u64, collective: Collective) -> Vec<Move> {
                 from,
                 to,
                 parts: 0..ranks,
-                add: true,
+                combine: Combine::Add,
             },
             Collective::AllGather => Move {
                 step: level,
                 from,
                 to,
                 parts: from..(from + (1 << level)).min(ranks),
-                add: false,
+                combine: Combine::Replace,
             },
         }));
     }
@@ -101,7 +109,7 @@ fn tree(ranks: u64, collective: Collective) -> Vec<Move> {
             from,
             to,
             parts: 0..ranks,
-            add: false,
+            combine: Combine::Replace,
         }));
     }
     all
@@ -115,7 +123,7 @@ fn number(step: u64) -> u32 {
 mod tests {
     use super::*;
 
-    /// Runs the moves on sets of who has contributed: for each rank and part.
+    /// Runs the moves on sets of ranks: for each rank and part, the ranks that have contributed.
     fn run(algorithm: Algorithm, collective: Collective, ranks: u64) -> Vec<Vec<u64>> {
         let start = |rank: u64, part: u64| match collective {
             Collective::AllReduce => 1 << rank,
@@ -137,7 +145,7 @@ mod tests {
                 let part = usize::try_from(part).unwrap();
                 let sent = before[usize::try_from(turn.from).unwrap()][part];
                 let own = &mut state[usize::try_from(turn.to).unwrap()][part];
-                if turn.add {
+                if turn.combine == Combine::Add {
                     assert_eq!(*own & sent, 0, "nothing is added twice");
                     *own |= sent;
                 } else {

@@ -19,7 +19,7 @@ use crate::error::CompileError;
 use crate::tuning::ACTIVATIONS_PER_PIECE;
 use crate::workload::{Algorithm, Workload};
 
-pub(crate) use collective::{Collective, Move, moves};
+pub(crate) use collective::{Collective, Combine, Move, moves};
 
 /// What of a model a core holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,15 @@ impl Shard {
     }
 }
 
+/// Which chips of a machine are compiled for, and simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SimulatedChips {
+    /// Of chips that do the same in the same cycles, one.
+    Representatives,
+    /// All chips of the machine.
+    All,
+}
+
 /// A split that fits a machine and a model.
 pub(crate) struct Division {
     /// Cores that share each layer.
@@ -62,7 +71,7 @@ impl Division {
     pub(crate) fn of(
         workload: &Workload,
         platform: &Platform,
-        every_core: bool,
+        chips: SimulatedChips,
     ) -> Result<Self, CompileError> {
         let split = workload.split;
         let cores = platform.cores.len() as u64;
@@ -75,7 +84,8 @@ impl Division {
             .map(|core| core.core)
             .collect();
         let all = platform.representatives(&used, 1);
-        let alike = !every_core && ranks_are_alike(&all, ways, pipeline_stages, split.collectives);
+        let alike = chips == SimulatedChips::Representatives
+            && ranks_are_alike(&all, ways, pipeline_stages, split.collectives);
         let platform = if alike {
             let step = usize::try_from(ways).expect("at most the machine's cores");
             let firsts: Vec<_> = used.iter().copied().step_by(step).collect();

@@ -41,7 +41,7 @@ struct Lane {
     query: Option<Buffer>,
     /// The sums of the present context.
     context: Option<Buffer>,
-    /// Keys and values that stay for all blocks of queries, block by block.
+    /// Keys and values that are kept for all blocks of queries, block by block.
     kept: [Vec<Buffer>; 2],
 }
 

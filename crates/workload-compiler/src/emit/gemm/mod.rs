@@ -30,12 +30,12 @@ pub(super) struct GemmEmitter {
     row: u64,
     section: usize,
     column: u64,
-    /// The present block of A, where it stays: slice of k by slice of k, or (after a prologue) all
+    /// The present block of A, where it is kept for all columns: slice of k by slice of k, or (after a prologue) all
     /// k in one.
     block: Vec<Buffer>,
     /// The next block of A, once its prologue has been emitted.
     ahead: Option<Buffer>,
-    /// Weights that stay while A passes: part by part, slice of k by slice of k.
+    /// Weights that are kept while A passes: part by part, slice of k by slice of k.
     stay: Vec<Vec<Buffer>>,
 }
 
@@ -83,12 +83,12 @@ impl GemmEmitter {
         }
     }
 
-    /// Whether a block of rows of A stays for all columns.
+    /// Whether a block of rows of A is kept for all columns.
     fn a_stays(&self) -> bool {
         self.plan.stays && self.plan.order == LoopOrder::RowsOuter && !self.a_held
     }
 
-    /// Whether weights stay while the rows pass.
+    /// Whether weights are kept while the rows pass.
     fn b_stays(&self) -> bool {
         self.plan.stays && self.plan.order == LoopOrder::ColumnsOuter && self.plan.m < self.stage.m
     }

@@ -214,7 +214,8 @@ impl GemmEmitter {
         }
     }
 
-    /// A for this slice: held by the tensor (none), the block that stays, or loaded.
+    /// The operand A of a slice: `None` where the tensor is held on chip, otherwise a buffer that an
+    /// earlier tile has left or that is loaded now.
     fn operand_a(
         &mut self,
         context: &mut Context,
@@ -241,7 +242,7 @@ impl GemmEmitter {
         Some(buffer)
     }
 
-    /// B for this slice: weights that stay, or loaded.
+    /// The operand B of a slice: weights that an earlier tile has left, or that are loaded now.
     fn operand_b(
         &mut self,
         context: &mut Context,
@@ -295,8 +296,8 @@ impl GemmEmitter {
         buffer
     }
 
-    /// Uses weights that stay: where they are there from the start, the first use takes their
-    /// bytes; `last` in the last pass gives them back.
+    /// Lets an instruction use a resident matrix. Where the matrix is there from the start, its first
+    /// use takes its bytes. Its `last` use in the last pass gives them back.
     fn use_resident(context: &mut Context, part: &Part, mut step: Step, last: bool) -> Step {
         let kept = &mut context.emitter.resident;
         let base = part.weights.base;

@@ -29,15 +29,8 @@ pub(super) fn model(
     let (n_heads, head_dim) = heads(config, d_model, recurrent)?;
     let activation = written_activation(config)?.unwrap_or(family.activation);
     let (qkv_bias, linear_bias) = biases(config)?;
-    let named = config.either("_name_or_path", Object::word)?;
-    if named.as_ref().is_some_and(|name| name.contains(is_control)) {
-        let error = own.error_of("_name_or_path", "a name with control characters");
-        return Err(error.help("reports print it: leave it out"));
-    }
     let mut model = Model {
-        name: named
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| name.to_owned()),
+        name: written_name(config)?.unwrap_or_else(|| name.to_owned()),
         family: family.family.clone(),
         layers: size(config, LAYERS, family.layers)?,
         d_model,
@@ -85,6 +78,18 @@ pub(super) fn model(
         .map_err(|error| in_terms_of_the_file(own, error))?;
     let warnings = unmodelled(config, &model)?;
     Ok(Built { model, warnings })
+}
+
+/// The name that the file gives the model, unless it is empty.
+fn written_name(config: &Config<'_, '_>) -> Result<Option<String>, FieldError> {
+    let named = config.either("_name_or_path", Object::word)?;
+    if named.as_ref().is_some_and(|name| name.contains(is_control)) {
+        let error = config
+            .own
+            .error_of("_name_or_path", "a name with control characters");
+        return Err(error.help("reports print it: leave it out"));
+    }
+    Ok(named.filter(|name| !name.is_empty()))
 }
 
 const HIDDEN_SIZE: &[&str] = &["hidden_size", "n_embd", "n_embed"];

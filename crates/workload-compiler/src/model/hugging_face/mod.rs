@@ -18,7 +18,7 @@ use super::Model;
 /// A model as its `config.json` describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelFile {
-    /// The shape.
+    /// The shape of the model.
     pub model: Model,
     /// What the file says that the model does not hold, and what in it is not known.
     pub warnings: Vec<FieldError>,
