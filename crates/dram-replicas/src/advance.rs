@@ -10,6 +10,7 @@
 //! tests hold one against the other.
 
 use crate::request::Request;
+use dram::Direction;
 
 use super::config::ReplicaError;
 use super::driver::{Arrived, Locate, RequestChannel};
@@ -19,7 +20,7 @@ use super::driver::{Arrived, Locate, RequestChannel};
 pub(super) struct Accepted {
     pub(super) reads: u64,
     pub(super) writes: u64,
-    /// The tick of the last one.
+    /// The tick of the last accepted request.
     pub(super) last: u64,
 }
 
@@ -29,14 +30,16 @@ impl Accepted {
     }
 
     #[inline]
-    fn note(&mut self, tick: u64, write: bool) {
-        self.reads += u64::from(!write);
-        self.writes += u64::from(write);
+    fn note(&mut self, tick: u64, direction: Direction) {
+        match direction {
+            Direction::Read => self.reads += 1,
+            Direction::Write => self.writes += 1,
+        }
         self.last = tick;
     }
 }
 
-/// Notices a policy that is held up for ever.
+/// Notices a policy that can never make progress again.
 #[derive(Default)]
 pub(crate) struct Watch {
     steps: u64,
@@ -81,7 +84,7 @@ pub(super) fn end<C: RequestChannel>(channels: &[C]) -> u64 {
     ends.max().unwrap_or(0)
 }
 
-/// Requests on their way to their channels.
+/// The requests that are on their way to their channels, in order.
 pub(crate) struct Feed<I, L> {
     requests: I,
     places: L,
@@ -89,7 +92,7 @@ pub(crate) struct Feed<I, L> {
     /// The next request, if there is one.
     next: Arrived,
     left: bool,
-    /// The tick of the last offer, and how many were accepted in it.
+    /// The tick of the last offer, and the number of requests accepted in it.
     tick: u64,
     offered: u64,
     accepted: Accepted,
@@ -125,7 +128,7 @@ impl<I: Iterator<Item = Request>, L: Locate> Feed<I, L> {
         self.left.then_some(self.next.channel as usize)
     }
 
-    /// From which tick on it is its turn.
+    /// The tick from which on the next request can be offered.
     fn due(&self) -> u64 {
         let tick = self.tick + u64::from(self.offered == self.width);
         tick.max(self.next.arrival)
@@ -146,7 +149,7 @@ impl<I: Iterator<Item = Request>, L: Locate> Feed<I, L> {
             if next.arrival > tick {
                 return Some(next.arrival);
             }
-            if !channel.has_room(next.write) {
+            if !channel.has_room(next.direction) {
                 return Some(u64::MAX);
             }
         }
@@ -181,7 +184,7 @@ impl<I: Iterator<Item = Request>, L: Locate> Feed<I, L> {
                 return Some(u64::MAX);
             }
             self.offered += 1;
-            self.accepted.note(tick, self.next.write);
+            self.accepted.note(tick, self.next.direction);
             self.fetch();
         }
     }
@@ -221,7 +224,7 @@ pub(super) fn apart<C: RequestChannel>(
     Ok(feed.accepted)
 }
 
-/// Does the same, tick by tick.
+/// Does the same as [`apart`], but visits every tick of all channels together.
 pub(super) fn together<C: RequestChannel>(
     channels: &mut [C],
     mut feed: Feed<impl Iterator<Item = Request>, impl Locate>,

@@ -7,15 +7,15 @@ use serde::Deserialize;
 /// Why a configuration cannot run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplicaError {
-    /// No such configuration.
+    /// There is no configuration of that name.
     #[error("no configuration is called `{0}`")]
     Unknown(String),
     /// A parameter is missing or no number.
     #[error("configuration `{config}`: `{parameter}` {message}")]
     Parameter {
-        /// The configuration.
+        /// The name of the configuration that was read.
         config: String,
-        /// The parameter.
+        /// The name of the parameter as the file writes it.
         parameter: String,
         /// What is wrong.
         message: String,
@@ -32,7 +32,7 @@ pub struct Parameter {
     pub config: String,
     /// The parameter's name.
     pub param: String,
-    /// Its value as text.
+    /// The value of a parameter as the file writes it.
     pub value: String,
 }
 

@@ -1,6 +1,7 @@
 //! Drives a simulator's channels with one stream of requests, and tells what they did.
 
 use crate::request::Request;
+use dram::Direction;
 use dram::command::{Command, Issued};
 
 use super::advance::{Feed, Watch};
@@ -21,19 +22,19 @@ pub(crate) struct Arrived {
     pub(crate) bank: u16,
     /// The pseudo channel's number within its channel.
     pub(crate) unit: u8,
-    pub(crate) write: bool,
+    pub(crate) direction: Direction,
 }
 
-/// Finds the places of requests.
+/// Finds the channel, bank, row and column of requests.
 pub(crate) trait Locate {
     /// Fills in a request's place, where the last request's is.
     fn locate(&self, request: &Request, at: &mut Arrived);
 }
 
-/// One channel of a simulator.
+/// The interface of one channel of a simulator.
 pub(crate) trait RequestChannel: Sized {
-    /// Whether there can be room for a request, before it is known which.
-    fn has_room(&self, write: bool) -> bool;
+    /// Whether there can be room for a request of a direction, before its address is known.
+    fn has_room(&self, direction: Direction) -> bool;
     /// Takes a request at a tick, after the tick; false if there is no room.
     fn offer(&mut self, tick: u64, request: &Arrived) -> bool;
     /// Takes note that requests have been taken at a tick.
@@ -101,17 +102,17 @@ pub type LatencyHistogram = [u64; 32];
 /// What a channel did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChannelStatistics {
-    /// Commands by their number.
+    /// The number of commands of each kind, indexed by [`Command`].
     pub commands: [u64; Command::COUNT],
     /// Column commands that were the first after their activate.
     pub row_misses: u64,
     /// Read requests returned, however they were answered.
     pub reads_returned: u64,
-    /// Sum of their latencies, in ticks.
+    /// The sum of the latencies of those reads, in ticks.
     pub latency_sum: u64,
-    /// The greatest of them.
+    /// The greatest of those latencies, in ticks.
     pub latency_max: u64,
-    /// Their distribution.
+    /// The distribution of the latencies of all requests.
     pub latencies: LatencyHistogram,
     /// When the last read returned.
     pub last_read_done: Option<u64>,
@@ -137,13 +138,13 @@ impl ChannelStatistics {
         self.commands[command as usize]
     }
 
-    /// Read commands, with or without precharge.
+    /// The number of read commands, with or without precharge.
     #[must_use]
     pub const fn reads(&self) -> u64 {
         self.count(Command::Read) + self.count(Command::ReadAuto)
     }
 
-    /// Write commands, with or without precharge.
+    /// The number of write commands, with or without precharge.
     #[must_use]
     pub const fn writes(&self) -> u64 {
         self.count(Command::Write) + self.count(Command::WriteAuto)
@@ -155,21 +156,21 @@ impl ChannelStatistics {
 pub struct RunStatistics {
     /// The run's length: until the last read's return and the last write's data.
     pub cycles: u64,
-    /// Read requests offered.
+    /// The number of read requests that were accepted.
     pub reads: u64,
-    /// Write requests offered.
+    /// The number of write requests that were accepted.
     pub writes: u64,
-    /// When the last request was accepted.
+    /// The tick in which the last request was accepted.
     pub last_accept: u64,
-    /// Each channel.
+    /// The statistics of each channel, in order of their numbers.
     pub channels: Vec<ChannelStatistics>,
-    /// Picoseconds of a tick.
+    /// The length of a tick, in picoseconds.
     pub tick_ps: f64,
-    /// Bytes of a burst.
+    /// The number of bytes of a burst.
     pub request_bytes: u64,
-    /// Ticks of a burst.
+    /// The number of ticks that a burst occupies the data bus.
     pub burst_ticks: u64,
-    /// Pseudo channels of a channel.
+    /// The number of pseudo channels of a channel.
     pub pseudo_channels: u64,
     /// The commands of each channel, if they were kept.
     pub commands: Vec<Vec<Issued>>,
@@ -182,13 +183,13 @@ impl RunStatistics {
         self.channels.iter().map(of).sum()
     }
 
-    /// Column commands over all channels.
+    /// The number of column commands over all channels.
     #[must_use]
     pub fn column_commands(&self) -> u64 {
         self.sum(|channel| channel.reads() + channel.writes())
     }
 
-    /// Bytes moved a second, in 1e9.
+    /// The bandwidth achieved, in 1e9 bytes a second.
     #[must_use]
     pub fn bandwidth_gbps(&self) -> f64 {
         (self.column_commands() * self.request_bytes) as f64 / (self.cycles as f64 * self.tick_ps)
@@ -217,13 +218,43 @@ impl RunStatistics {
     }
 }
 
+/// Whether a run keeps the commands that its channels issue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recording {
+    /// Commands are counted only.
+    #[default]
+    Off,
+    /// Every command is kept, in as much memory as that takes.
+    Commands,
+}
+
+impl Recording {
+    /// Where a channel keeps its commands, if it does.
+    pub(crate) fn log(self) -> Option<Vec<Issued>> {
+        match self {
+            Self::Off => None,
+            Self::Commands => Some(Vec::new()),
+        }
+    }
+}
+
+/// Which ticks of the simulated time a run visits. The results are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stepping {
+    /// Each channel visits the ticks that can change something.
+    #[default]
+    Events,
+    /// All channels visit every tick together: slower, and the reference for `Events`.
+    EveryTick,
+}
+
 /// How to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunOptions {
-    /// Keep every command.
-    pub record: bool,
-    /// Visit every tick of all channels, instead of what changes something alone.
-    pub plain: bool,
+    /// Whether the commands are kept.
+    pub recording: Recording,
+    /// Which ticks are visited.
+    pub stepping: Stepping,
     /// The most requests offered in a tick; 0 for the simulator's own (one a channel and pseudo
     /// channel).
     pub inject_width: u64,
@@ -240,7 +271,6 @@ pub fn run(
     requests: impl IntoIterator<Item = Request>,
     options: RunOptions,
 ) -> Result<RunStatistics, ReplicaError> {
-    let plain = options.plain;
     let width = |own| match options.inject_width {
         0 => own,
         width => width,
@@ -248,7 +278,7 @@ pub fn run(
     if config.is_dramsim3() {
         let setup = dramsim3::Setup::new(config)?;
         let channels = (0..setup.channels)
-            .map(|_| dramsim3::Channel::new(&setup, options.record))
+            .map(|_| dramsim3::Channel::new(&setup, options.recording))
             .collect();
         let common = Common {
             tick_ps: setup.tick_ps,
@@ -257,7 +287,14 @@ pub fn run(
             pseudo_channels: 1,
         };
         let width = width(setup.channels);
-        return drive(channels, setup.locator(), requests, width, plain, common);
+        return drive(
+            channels,
+            setup.locator(),
+            requests,
+            width,
+            options.stepping,
+            common,
+        );
     }
     let channels = match options.channels {
         0 => config.channels_by_name()?,
@@ -265,7 +302,7 @@ pub fn run(
     };
     let setup = ramulator::Setup::new(config, channels)?;
     let channels = (0..setup.channels)
-        .map(|_| ramulator::Channel::new(&setup, options.record))
+        .map(|_| ramulator::Channel::new(&setup, options.recording))
         .collect();
     let common = Common {
         tick_ps: setup.tick_ps,
@@ -274,7 +311,14 @@ pub fn run(
         pseudo_channels: setup.units as u64,
     };
     let width = width(setup.channels * setup.units as u64);
-    drive(channels, setup.map(), requests, width, plain, common)
+    drive(
+        channels,
+        setup.map(),
+        requests,
+        width,
+        options.stepping,
+        common,
+    )
 }
 
 #[derive(Clone, Copy)]
@@ -290,14 +334,13 @@ fn drive<C: RequestChannel>(
     places: impl Locate,
     requests: impl IntoIterator<Item = Request>,
     width: u64,
-    plain: bool,
+    stepping: Stepping,
     common: Common,
 ) -> Result<RunStatistics, ReplicaError> {
     let feed = Feed::new(requests.into_iter(), places, width);
-    let accepted = if plain {
-        advance::together(&mut channels, feed)?
-    } else {
-        advance::apart(&mut channels, feed)?
+    let accepted = match stepping {
+        Stepping::Events => advance::apart(&mut channels, feed)?,
+        Stepping::EveryTick => advance::together(&mut channels, feed)?,
     };
     Ok(RunStatistics {
         cycles: advance::end(&channels),

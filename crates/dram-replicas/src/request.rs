@@ -2,13 +2,15 @@
 
 use std::fmt::Write as _;
 
+use dram::Direction;
+
 /// A request for one burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The byte address.
     pub address: u64,
     /// Whether it writes.
-    pub write: bool,
+    pub direction: Direction,
     /// The cycle of its arrival.
     pub arrival: u64,
 }
@@ -80,9 +82,9 @@ fn parse_line(line: &str) -> Result<Request, &'static str> {
     Ok(Request {
         address: u64::from_str_radix(digits, 16)
             .map_err(|_| "the address must be hexadecimal, `0x1f40`")?,
-        write: match kind {
-            "READ" => false,
-            "WRITE" => true,
+        direction: match kind {
+            "READ" => Direction::Read,
+            "WRITE" => Direction::Write,
             _ => return Err("a request is a READ or a WRITE"),
         },
         arrival: arrival
@@ -98,7 +100,10 @@ fn parse_line(line: &str) -> Result<Request, &'static str> {
 pub fn trace_text(requests: &[Request]) -> String {
     let mut text = String::new();
     for request in requests {
-        let kind = if request.write { "WRITE" } else { "READ" };
+        let kind = match request.direction {
+            Direction::Read => "READ",
+            Direction::Write => "WRITE",
+        };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{:#x} {kind} {}", request.address, request.arrival);
     }
@@ -108,15 +113,15 @@ pub fn trace_text(requests: &[Request]) -> String {
 /// Why a generator cannot run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GenerateError {
-    /// No such family.
+    /// There is no request family of that name.
     #[error("`{0}` is no family of requests")]
     Family(String),
     /// A parameter is missing, zero where it divides, or no number.
     #[error("the family `{family}` needs the parameter `{parameter}` as a whole number above zero")]
     Parameter {
-        /// The family.
+        /// The name of the request family.
         family: String,
-        /// The parameter.
+        /// The name of the parameter that was given.
         parameter: String,
     },
 }
@@ -167,28 +172,29 @@ impl Parameters<'_> {
     }
 }
 
-/// Where a request goes, from the trace's base address on, and whether it writes.
+/// Where a request goes, from the trace's base address on, and in which direction data moves.
 #[derive(Clone, Copy)]
 struct Access {
     address: u64,
-    write: bool,
+    direction: Direction,
 }
 
 /// The order in which the requests of a family go over addresses.
 enum Pattern {
-    /// One after another.
-    Sequential { write: bool },
-    /// At a stride, within a span of bytes.
+    /// Requests follow one another in address order.
+    Sequential { direction: Direction },
+    /// Requests lie at a stride, within a span of bytes.
     Stride { stride: u64, span: u64 },
-    /// Anywhere among so many places; every third a write, or none.
+    /// Anywhere among so many places; every third in a direction of its own, the others reads.
     Random {
         random: Lcg,
         places: u64,
-        writes: bool,
+        third: Direction,
     },
-    /// Two streams by turns, so many bytes apart; the second of writes or of reads.
-    Two { offset: u64, writes: bool },
-    /// Tile by tile.
+    /// Two streams by turns, so many bytes apart: the first of reads, the second in a direction of
+    /// its own.
+    Two { offset: u64, second: Direction },
+    /// Requests cover a matrix tile by tile.
     Tiles(Tile),
 }
 
@@ -196,29 +202,25 @@ impl Pattern {
     fn of(parameters: Parameters<'_>, request_bytes: u64) -> Result<Self, GenerateError> {
         let family = parameters.family;
         Ok(match family {
-            "seq_rd" | "seq_wr" => Self::Sequential {
-                write: family == "seq_wr",
+            "seq_rd" => Self::Sequential {
+                direction: Direction::Read,
+            },
+            "seq_wr" => Self::Sequential {
+                direction: Direction::Write,
             },
             "stride_rd" => Self::Stride {
                 stride: parameters.need("stride")?,
                 span: parameters.above_zero("span")?,
             },
-            "rand_rd" | "mix_2r1w" => {
-                let random = Lcg(parameters.need("seed")?);
-                let places = parameters.above_zero("span")? / request_bytes;
-                if places == 0 {
-                    return Err(parameters.missing("span"));
-                }
-                let writes = family == "mix_2r1w";
-                Self::Random {
-                    random,
-                    places,
-                    writes,
-                }
-            }
-            "two_rd" | "two_rdwr" => Self::Two {
+            "rand_rd" => Self::random(parameters, request_bytes, Direction::Read)?,
+            "mix_2r1w" => Self::random(parameters, request_bytes, Direction::Write)?,
+            "two_rd" => Self::Two {
                 offset: parameters.need("offset")?,
-                writes: family == "two_rdwr",
+                second: Direction::Read,
+            },
+            "two_rdwr" => Self::Two {
+                offset: parameters.need("offset")?,
+                second: Direction::Write,
             },
             "tile_rd" => Self::Tiles(Tile::of(parameters, request_bytes, None)?),
             "tile_rdwr" => {
@@ -229,31 +231,50 @@ impl Pattern {
         })
     }
 
+    fn random(
+        parameters: Parameters<'_>,
+        request_bytes: u64,
+        third: Direction,
+    ) -> Result<Self, GenerateError> {
+        let random = Lcg(parameters.need("seed")?);
+        let places = parameters.above_zero("span")? / request_bytes;
+        if places == 0 {
+            return Err(parameters.missing("span"));
+        }
+        Ok(Self::Random {
+            random,
+            places,
+            third,
+        })
+    }
+
     /// The `i`-th request, from 0; requests are asked for in order.
     fn access(&mut self, i: u64, request_bytes: u64) -> Access {
         match self {
-            Self::Sequential { write } => Access {
+            Self::Sequential { direction } => Access {
                 address: i * request_bytes,
-                write: *write,
+                direction: *direction,
             },
             Self::Stride { stride, span } => Access {
                 address: (i * *stride) % *span,
-                write: false,
+                direction: Direction::Read,
             },
             Self::Random {
                 random,
                 places,
-                writes,
+                third,
             } => Access {
                 address: (random.next() % *places) * request_bytes,
-                write: *writes && i % 3 == 2,
+                direction: if i % 3 == 2 { *third } else { Direction::Read },
             },
-            Self::Two { offset, writes } => {
-                let second = i % 2 == 1;
-                let from = if second { *offset } else { 0 };
+            Self::Two { offset, second } => {
+                let (from, direction) = match i % 2 {
+                    0 => (0, Direction::Read),
+                    _ => (*offset, *second),
+                };
                 Access {
                     address: from + i / 2 * request_bytes,
-                    write: second && *writes,
+                    direction,
                 }
             }
             Self::Tiles(tile) => tile.access(i),
@@ -280,10 +301,10 @@ pub fn generate(
     let base = parameters.find("base").unwrap_or(0);
     let mut pattern = Pattern::of(parameters, request_bytes)?;
     let requests = (0..count).map(|i| {
-        let Access { address, write } = pattern.access(i, request_bytes);
+        let Access { address, direction } = pattern.access(i, request_bytes);
         Request {
             address: base + address,
-            write,
+            direction,
             arrival: i * interval,
         }
     });
@@ -328,12 +349,15 @@ impl Tile {
         let phases = if self.offset.is_some() { 2 } else { 1 };
         let per_phase = self.rows * per_line;
         let (phase, rest) = (i / per_phase, i % per_phase);
-        let (tile, write) = (phase / phases, phase % phases == 1);
+        let tile = phase / phases;
         let origin = (tile / per_row) * self.rows * self.pitch + (tile % per_row) * self.width;
-        let from = if write { self.offset.unwrap_or(0) } else { 0 };
+        let (from, direction) = match phase % phases {
+            0 => (0, Direction::Read),
+            _ => (self.offset.unwrap_or(0), Direction::Write),
+        };
         let address =
             from + origin + rest / per_line * self.pitch + rest % per_line * self.request_bytes;
-        Access { address, write }
+        Access { address, direction }
     }
 }
 

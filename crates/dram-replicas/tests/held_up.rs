@@ -1,8 +1,9 @@
 //! A policy that is held up for ever is told of.
 
+use dram::Direction;
 use dram_replicas::ReplicaConfig;
 use dram_replicas::config::ReplicaError;
-use dram_replicas::driver::{RunOptions, run};
+use dram_replicas::driver::{RunOptions, Stepping, run};
 use dram_replicas::request::Request;
 
 #[test]
@@ -13,12 +14,16 @@ fn writes_that_wait_for_reads_that_wait_for_them_are_an_error() {
         // Each round reads 40 rows of a bank, then writes them: more than the queues hold.
         let requests = (0..3200u64).map(|number| Request {
             address: (number % 40 * 65_536 + number / 80) * bytes,
-            write: number / 40 % 2 == 1,
+            direction: if number / 40 % 2 == 1 {
+                Direction::Write
+            } else {
+                Direction::Read
+            },
             arrival: 0,
         });
-        for plain in [false, true] {
+        for stepping in [Stepping::Events, Stepping::EveryTick] {
             let options = RunOptions {
-                plain,
+                stepping,
                 ..RunOptions::default()
             };
             let error = run(&config, requests.clone(), options).unwrap_err();
@@ -34,7 +39,7 @@ fn requests_that_are_far_apart_are_not_taken_for_ones_that_are_held_up() {
         // Some millions of refreshes lie between them.
         let requests = [0, 40_000_000_000].map(|arrival| Request {
             address: 0,
-            write: false,
+            direction: Direction::Read,
             arrival,
         });
         let statistics = run(&config, requests, RunOptions::default()).unwrap();

@@ -2,7 +2,7 @@
 //! each.
 
 use dram_replicas::config::{ReplicaConfig, shipped};
-use dram_replicas::driver::{RunOptions, run};
+use dram_replicas::driver::{Recording, RunOptions, Stepping, run};
 use dram_replicas::request::{Request, generate};
 use proptest::prelude::*;
 
@@ -39,9 +39,12 @@ proptest! {
         requests in requests(),
     ) {
         let config = ReplicaConfig::named(&name).unwrap();
-        let options = |plain| RunOptions { record: true, plain, ..RunOptions::default() };
-        let jumps = run(&config, requests.iter().copied(), options(false)).unwrap();
-        let ticks = run(&config, requests.iter().copied(), options(true)).unwrap();
+        let options = |stepping| RunOptions {
+            recording: Recording::Commands,
+            stepping,
+            ..RunOptions::default() };
+        let jumps = run(&config, requests.iter().copied(), options(Stepping::Events)).unwrap();
+        let ticks = run(&config, requests.iter().copied(), options(Stepping::EveryTick)).unwrap();
         prop_assert_eq!(&jumps.commands, &ticks.commands);
         prop_assert_eq!(jumps.cycles, ticks.cycles);
         prop_assert_eq!(&jumps.channels, &ticks.channels);

@@ -1,6 +1,7 @@
 //! Streams: what DRAMsim3's replica computes many ticks at a time, against it tick by tick.
 
-use dram_replicas::driver::{RunOptions, run};
+use dram::Direction;
+use dram_replicas::driver::{Recording, RunOptions, Stepping, run};
 use dram_replicas::request::Request;
 use dram_replicas::{ReplicaConfig, config};
 use proptest::prelude::*;
@@ -8,7 +9,7 @@ use proptest::prelude::*;
 /// Requests of one direction at a stride.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
-    write: bool,
+    direction: Direction,
     first: u64,
     count: u64,
     stride: u64,
@@ -27,9 +28,15 @@ fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
     ];
     let interval = prop_oneof![4 => Just(0u64), 1 => 1u64..4, 1 => 4u64..40, 1 => Just(700)];
     let first = prop_oneof![Just(0u64), 0u64..1 << 20];
-    let stretch = (any::<bool>(), first, 1u64..400, stride, interval);
-    let stretch = stretch.prop_map(|(write, first, count, stride, interval)| Stretch {
-        write,
+    let stretch = (
+        prop::sample::select(vec![Direction::Read, Direction::Write]),
+        first,
+        1u64..400,
+        stride,
+        interval,
+    );
+    let stretch = stretch.prop_map(|(direction, first, count, stride, interval)| Stretch {
+        direction,
         first,
         count,
         stride,
@@ -42,7 +49,10 @@ fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
 /// DRAMsim3's policy could be held up for ever.
 fn requests(stretches: &[Stretch], by_turns: bool, bytes: u64) -> Vec<Request> {
     let burst = |stretch: &Stretch, number: u64| {
-        let region = if stretch.write { 1 << 22 } else { 0 };
+        let region = match stretch.direction {
+            Direction::Read => 0,
+            Direction::Write => 1 << 22,
+        };
         (region + (stretch.first + number * stretch.stride) % (1 << 22)) * bytes
     };
     let mut order: Vec<(&Stretch, u64)> = stretches
@@ -57,7 +67,7 @@ fn requests(stretches: &[Stretch], by_turns: bool, bytes: u64) -> Vec<Request> {
         arrival += stretch.interval;
         Request {
             address: burst(stretch, number),
-            write: stretch.write,
+            direction: stretch.direction,
             arrival,
         }
     });
@@ -82,9 +92,14 @@ proptest! {
     ) {
         let config = ReplicaConfig::named(&name).unwrap();
         let requests = requests(&stretches, by_turns, config.number("request_bytes").unwrap());
-        let options = |plain| RunOptions { record: true, plain, inject_width, ..RunOptions::default() };
-        let runs = run(&config, requests.iter().copied(), options(false)).unwrap();
-        let ticks = run(&config, requests.iter().copied(), options(true)).unwrap();
+        let options = |stepping| RunOptions {
+            recording: Recording::Commands,
+            stepping,
+            inject_width,
+            ..RunOptions::default()
+        };
+        let runs = run(&config, requests.iter().copied(), options(Stepping::Events)).unwrap();
+        let ticks = run(&config, requests.iter().copied(), options(Stepping::EveryTick)).unwrap();
         for (ours, theirs) in runs.commands.iter().zip(&ticks.commands) {
             for (at, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
                 prop_assert_eq!(ours, theirs, "command {}", at);

@@ -14,17 +14,17 @@ use crate::preset::Organisation;
 /// A field of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// `ro`
+    /// The row, written `ro` in a map.
     Row,
-    /// `ra`
+    /// The rank, written `ra` in a map.
     Rank,
-    /// `bg`
+    /// The bank group, written `bg` in a map.
     Group,
-    /// `ba`
+    /// The bank within its group, written `ba` in a map.
     Bank,
-    /// `co`
+    /// The column, counted in bursts, written `co` in a map.
     Column,
-    /// `ch`
+    /// The channel, written `ch` in a map.
     Channel,
 }
 
@@ -269,7 +269,7 @@ impl AddressMap {
 /// What lies on one channel of a range of bytes: a contiguous range of the channel's own bursts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelSlice {
-    /// The channel.
+    /// The number of the channel, counted from 0.
     pub channel: u64,
     /// The first channel-local burst.
     pub first: u64,

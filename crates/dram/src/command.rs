@@ -153,7 +153,7 @@ pub struct Place {
 pub struct Issued {
     /// The first cycle of the command on its bus.
     pub cycle: u64,
-    /// The command.
+    /// The command that was issued.
     pub command: Command,
     /// Where it goes.
     pub place: Place,

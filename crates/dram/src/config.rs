@@ -91,7 +91,7 @@ pub struct OrganisationChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    /// Which queued row goes first.
+    /// The order in which queued row visits are served.
     pub scheduler: Scheduler,
     /// When rows close.
     pub page: Page,
@@ -117,31 +117,31 @@ pub struct Policy {
     pub postpone: u32,
 }
 
-/// Which queued row goes first.
+/// The order in which queued row visits are served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scheduler {
-    /// The oldest whose command can go now.
+    /// The oldest row visit whose command can go now is served first.
     #[default]
     FirstReady,
-    /// Strictly in order of arrival.
+    /// Row visits are served strictly in order of arrival.
     FirstCome,
 }
 
 /// When rows close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Page {
-    /// When another row of the bank is wanted, after at most so many column commands if younger
-    /// requests keep hitting the open row.
+    /// Rows close when another row of the bank is wanted, after at most `row_hits` column commands
+    /// if younger requests keep hitting the open row.
     Open {
         /// Column commands after which an older request for another row is no longer passed.
         #[serde(deserialize_with = "config::whole::<1, MOST_ROW_HITS, _, _>")]
         row_hits: u32,
     },
-    /// With the last burst of each row visit.
+    /// Rows close with the last burst of each row visit.
     Closed,
     /// As `Open`, but also with the last burst of a visit if no queued request hits the row.
     Adaptive {
-        /// As in `Open`.
+        /// The same number as in `Open`.
         #[serde(deserialize_with = "config::whole::<1, MOST_ROW_HITS, _, _>")]
         row_hits: u32,
     },
@@ -150,13 +150,13 @@ pub enum Page {
 /// How rows are refreshed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RefreshPolicy {
-    /// All banks of a rank at once; ranks take turns.
+    /// All banks of a rank are refreshed at once; ranks take turns.
     #[default]
     AllBank,
     /// One bank after the other, where the standard has it: in DDR5 the same bank of all groups,
     /// in GDDR6 a pair of banks.
     PerBank,
-    /// Not at all.
+    /// Rows are never refreshed.
     Off,
 }
 
@@ -224,11 +224,11 @@ pub struct Device {
     pub config: DramConfig,
     /// The numbers in force.
     pub preset: Preset,
-    /// The standard.
+    /// The standard that the preset belongs to.
     pub standard: Standard,
     /// Its constraint table in cycles.
     pub rules: Vec<Rule>,
-    /// Channel units.
+    /// The number of channels of the memory, at least 1.
     pub channels: u64,
     /// The address map.
     pub map: AddressMap,
@@ -236,7 +236,7 @@ pub struct Device {
     pub policy: Policy,
     /// The clock of commands.
     pub frequency: Frequency,
-    /// What is odd, but can stand.
+    /// Warnings about settings that are odd, but can stand.
     pub warnings: Vec<String>,
 }
 

@@ -15,11 +15,11 @@ pub struct EnergyTable {
     pub activate_pj: f64,
     /// Row bytes that `activate_pj` is for; another row size scales it.
     pub activate_row_bytes: u64,
-    /// Reading one bit.
+    /// Energy of reading one bit, in picojoules.
     pub read_pj_per_bit: f64,
-    /// Writing one bit.
+    /// Energy of writing one bit, in picojoules.
     pub write_pj_per_bit: f64,
-    /// One all-bank refresh.
+    /// Energy of one all-bank refresh, in picojoules.
     pub refresh_pj: f64,
     /// Standby power with rows open, in milliwatts, for one channel unit.
     pub background_mw: f64,
@@ -32,15 +32,15 @@ pub struct EnergyTable {
 /// Energy in picojoules by what it was spent on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Energy {
-    /// Opening and closing rows.
+    /// Energy of opening and closing rows, in picojoules.
     pub activate_pj: f64,
-    /// Reading bursts.
+    /// Energy of the bursts that were read, in picojoules.
     pub read_pj: f64,
-    /// Writing bursts.
+    /// Energy of the bursts that were written, in picojoules.
     pub write_pj: f64,
-    /// Refreshing.
+    /// Energy of the refresh commands, in picojoules.
     pub refresh_pj: f64,
-    /// Standby.
+    /// Energy of the standby currents over the whole time, in picojoules.
     pub background_pj: f64,
 }
 

@@ -28,12 +28,12 @@ pub struct IdealConfig {
     pub access_bytes: Option<u64>,
 }
 
-/// A bandwidth.
+/// A bandwidth, as an exact number of bytes a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Bandwidth {
     /// Every request's data moves at once.
     Unlimited,
-    /// So many bytes a second.
+    /// The memory moves this number of bytes a second.
     BytesPerSecond(u64),
 }
 

@@ -16,9 +16,9 @@
 //! let memory = Memory::dram(&DramConfig::preset("HBM2-2000", 4))?;
 //! let mut channels: Vec<_> = (0..memory.channels()).map(|_| memory.channel()).collect();
 //! // 64 KiB from address 0: one contiguous range a channel.
-//! for share in memory.split(0, 64 << 10) {
-//!     let channel = &mut channels[share.channel as usize];
-//!     channel.push(Cycle(0), share.first, share.bursts, Direction::Read, share.channel);
+//! for slice in memory.split(0, 64 << 10) {
+//!     let channel = &mut channels[slice.channel as usize];
+//!     channel.push(Cycle(0), slice.first, slice.bursts, Direction::Read, slice.channel);
 //! }
 //! // The caller's event loop wakes each channel when it may have something to say.
 //! let mut finished = 0;

@@ -58,7 +58,7 @@ impl Memory {
     /// Checks a configuration of DRAM.
     ///
     /// # Errors
-    /// As [`Memory::new`].
+    /// The same errors as [`Memory::new`].
     pub fn dram(config: &DramConfig) -> Result<Self, FieldError> {
         let device = Device::new(config)?;
         Ok(Self {
@@ -91,7 +91,7 @@ impl Memory {
         self.frequency
     }
 
-    /// Channels, each of which moves data on its own.
+    /// The number of channels, each of which moves data on its own.
     #[must_use]
     pub const fn channels(&self) -> u64 {
         match &self.kind {
@@ -100,7 +100,7 @@ impl Memory {
         }
     }
 
-    /// Bytes of the memory.
+    /// The capacity of the memory, in bytes.
     #[must_use]
     pub fn capacity_bytes(&self) -> u64 {
         match &self.kind {
@@ -327,7 +327,7 @@ impl Channel {
         }
     }
 
-    /// The commands given since the last call, if they are kept; none of an ideal memory.
+    /// The commands issued since the last call, if they are kept; none of an ideal memory.
     #[must_use]
     pub fn take_commands(&mut self) -> Vec<Issued> {
         match &mut self.0 {

@@ -13,15 +13,15 @@ use crate::vocabulary::{Counters, Direction, Done};
 pub struct Transfer {
     /// The first burst, counted in the channel.
     pub first: u64,
-    /// How many: at least one.
+    /// The number of bursts, at least one.
     pub bursts: u64,
-    /// To or from memory.
+    /// Whether data moves to or from memory.
     pub direction: Direction,
-    /// The caller's name for it.
+    /// A number by which the caller knows the request again.
     pub tag: u64,
 }
 
-/// What a [`ChannelPort`] tells of.
+/// An event that a [`ChannelPort`] reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PortEvent {
     /// The channel has taken in the request of this tag.
@@ -32,13 +32,13 @@ pub enum PortEvent {
 
 /// A channel, and the requests that wait for room in its queue.
 ///
-/// It need not be woken when a request comes: told at what cycle each came, it has every request
-/// taken in at the cycle at which there is room, whenever it is asked, and with the same commands
-/// as if it were asked every cycle.
+/// The channel need not be advanced when a request comes. The port remembers the cycle at which
+/// each came, and whenever it is advanced, it pushes every request at the cycle at which there was
+/// room: the commands are those of a port that is advanced every cycle.
 #[derive(Clone, Debug)]
 pub struct ChannelPort {
     channel: Channel,
-    /// Requests that the channel has not been told of, with the cycle at which they came.
+    /// Requests that have not been pushed to the channel, with the cycle at which they came.
     waiting: VecDeque<(Cycle, Transfer)>,
     /// Everything before this cycle is decided.
     decided: Cycle,
@@ -146,7 +146,7 @@ mod tests {
         device: &Device,
         transfers: &[(u64, Transfer)],
     ) -> (Vec<(u64, u64)>, Vec<Done>) {
-        let mut controller = Controller::plain(device);
+        let mut controller = Controller::on_reference_path(device);
         let (mut accepted, mut done) = (Vec::new(), Vec::new());
         let mut waiting = transfers.iter().peekable();
         let mut now = 0;

@@ -7,7 +7,7 @@ use crate::expression::Parameters;
 /// One number of a preset, as `presets/timings.csv` has it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Number {
-    /// The preset.
+    /// The name of the preset that the number belongs to.
     pub preset: String,
     /// The parameter: an organisation field or a timing parameter in cycles.
     pub parameter: String,

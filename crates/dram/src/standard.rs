@@ -31,7 +31,7 @@ pub enum CommandBus {
     RowAndColumn,
 }
 
-/// Refresh rules.
+/// How a standard refreshes its banks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefreshRules {
@@ -74,13 +74,13 @@ impl BankRefresh {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Constraint {
-    /// How far it reaches.
+    /// The banks that the constraint reaches.
     pub scope: Scope,
-    /// The commands it counts from.
+    /// The commands from which it counts.
     pub from: Vec<Command>,
     /// The commands that wait.
     pub to: Vec<Command>,
-    /// For how many cycles, as a sum of timing parameters.
+    /// The number of cycles that they wait, as a sum of timing parameters.
     pub latency: String,
     /// Counts from the n-th last `from`: 4 for tFAW, 1 for all others.
     #[serde(default = "one")]
@@ -97,7 +97,7 @@ const fn one() -> u8 {
 pub struct Standard {
     /// The name, as presets give it.
     pub name: String,
-    /// The command buses.
+    /// The command buses of a channel.
     pub command_bus: CommandBus,
     /// Cycles of the bus that commands take, where rules count from the last edge to the last
     /// edge; 1 for those not named.
@@ -109,7 +109,7 @@ pub struct Standard {
     /// Whether the data clock stops between bursts and needs a CAS to start (LPDDR5).
     #[serde(default)]
     pub data_clock_stops: bool,
-    /// Refresh rules.
+    /// How the standard refreshes its banks.
     pub refresh: RefreshRules,
     /// The constraint table.
     pub constraints: Vec<Constraint>,
@@ -186,15 +186,15 @@ impl Standard {
 pub struct Rule {
     /// The line of the constraint table that it comes from.
     pub line: usize,
-    /// How far it reaches.
+    /// The banks that the constraint reaches.
     pub scope: Scope,
-    /// The command it counts from.
+    /// The command from which it counts.
     pub from: Command,
     /// The command that waits.
     pub to: Command,
-    /// For how long; 0 never binds.
+    /// The number of cycles that it waits; 0 never binds.
     pub cycles: u64,
-    /// Counts from the n-th last `from`.
+    /// It counts from the n-th last command `from`: 4 for tFAW, 1 for all others.
     pub window: u8,
 }
 

@@ -83,14 +83,14 @@ struct Effects {
 #[derive(Debug)]
 struct Law {
     shape: Shape,
-    /// By command.
+    /// The constraints that a command puts on later ones, indexed by command.
     effects: Vec<Effects>,
     /// The group and the rank of each bank.
     places: Vec<(u16, u16)>,
-    /// The slot of each command among those asked for.
+    /// The slot of each command among those that are tracked.
     slots: [u8; Command::COUNT],
-    /// How many are asked for.
-    asked: usize,
+    /// The number of commands that are tracked.
+    tracked: usize,
     /// The first places of groups and of ranks; those of banks come before.
     groups: usize,
     ranks: usize,
@@ -100,7 +100,7 @@ struct Law {
 #[derive(Clone, Debug)]
 pub struct Timing {
     law: Arc<Law>,
-    /// A place for each command asked for: by bank, from commands to the bank; by group, from
+    /// A place for each tracked command: by bank, from commands to the bank; by group, from
     /// commands to any bank that reach the group alone; by rank, from commands to any bank that
     /// reach the rank.
     earliest: Vec<u64>,
@@ -113,16 +113,16 @@ const NONE: u64 = u64::MAX;
 
 impl Law {
     /// The law, and the rings of its windows without a command.
-    fn new(shape: Shape, rules: &[Rule], asked: &[Command]) -> (Self, Vec<u64>) {
+    fn new(shape: Shape, rules: &[Rule], tracked: &[Command]) -> (Self, Vec<u64>) {
         let mut slots = [u8::MAX; Command::COUNT];
-        for (slot, command) in (0..).zip(asked) {
+        for (slot, command) in (0..).zip(tracked) {
             slots[*command as usize] = slot;
         }
         let place = |bank| {
             let rank = bank / shape.banks_per_rank();
             ((bank / shape.banks) as u16, rank as u16)
         };
-        let groups = shape.total_banks() * asked.len();
+        let groups = shape.total_banks() * tracked.len();
         let none = Effects {
             ranks: vec![Vec::new(); shape.ranks],
             ..Effects::default()
@@ -132,14 +132,14 @@ impl Law {
             effects: vec![none; Command::COUNT],
             places: (0..shape.total_banks()).map(place).collect(),
             slots,
-            asked: asked.len(),
+            tracked: tracked.len(),
             groups,
-            ranks: groups + shape.ranks * shape.groups * asked.len(),
+            ranks: groups + shape.ranks * shape.groups * tracked.len(),
         };
         let mut rings = Vec::new();
         for rule in rules {
             let alone = rule.scope == Scope::OtherRank && shape.ranks == 1;
-            if rule.cycles > 0 && asked.contains(&rule.to) && !alone {
+            if rule.cycles > 0 && tracked.contains(&rule.to) && !alone {
                 law.add(rule, &mut rings);
             }
         }
@@ -161,7 +161,7 @@ impl Law {
             return;
         }
         let effect = |rank| Effect {
-            at: rank * self.asked + to,
+            at: rank * self.tracked + to,
             cycles: rule.cycles,
         };
         let of = &mut self.effects[rule.from as usize];
@@ -185,12 +185,12 @@ impl Law {
 }
 
 impl Timing {
-    /// No command given yet. Only the commands `asked` for have their earliest cycles kept.
+    /// No command given yet. Only the commands in `tracked` have their earliest cycles kept.
     #[must_use]
-    pub fn new(shape: Shape, rules: &[Rule], asked: &[Command]) -> Self {
-        let (law, rings) = Law::new(shape, rules, asked);
+    pub fn new(shape: Shape, rules: &[Rule], tracked: &[Command]) -> Self {
+        let (law, rings) = Law::new(shape, rules, tracked);
         Self {
-            earliest: vec![0; law.ranks + shape.ranks * law.asked],
+            earliest: vec![0; law.ranks + shape.ranks * law.tracked],
             rings,
             law: Arc::new(law),
         }
@@ -218,10 +218,10 @@ impl Timing {
         let (group, rank) = law.places[bank];
         let (group, rank) = (usize::from(group), usize::from(rank));
         let slot = usize::from(law.slots[command as usize]);
-        debug_assert!(slot < law.asked, "{command:?} was not asked for");
-        self.earliest[bank * law.asked + slot]
-            .max(self.earliest[law.groups + group * law.asked + slot])
-            .max(self.earliest[law.ranks + rank * law.asked + slot])
+        debug_assert!(slot < law.tracked, "{command:?} is not tracked");
+        self.earliest[bank * law.tracked + slot]
+            .max(self.earliest[law.groups + group * law.tracked + slot])
+            .max(self.earliest[law.ranks + rank * law.tracked + slot])
     }
 
     /// Whether a command to a bank moves another one's earliest cycle of other banks.
@@ -231,7 +231,7 @@ impl Timing {
         let slot = usize::from(law.slots[to as usize]);
         let effects = &law.effects[from as usize];
         let mut reached = effects.group.iter().chain(effects.ranks.iter().flatten());
-        reached.any(|effect| effect.at % law.asked == slot)
+        reached.any(|effect| effect.at % law.tracked == slot)
             || effects.windows.iter().any(|window| window.to == slot)
     }
 
@@ -266,8 +266,8 @@ impl Timing {
                 *earliest = (*earliest).max(cycle + effect.cycles);
             }
         };
-        let of_bank = bank * law.asked;
-        let of_group = law.groups + group * law.asked;
+        let of_bank = bank * law.tracked;
+        let of_group = law.groups + group * law.tracked;
         tell(of_bank, &effects.bank);
         tell(of_group, &effects.group);
         tell(law.ranks, &effects.ranks[rank]);
@@ -275,7 +275,7 @@ impl Timing {
             let (place, first) = match window.rule.scope {
                 Scope::Bank => (bank, of_bank),
                 Scope::Group => (group, of_group),
-                Scope::Rank | Scope::OtherRank => (rank, law.ranks + rank * law.asked),
+                Scope::Rank | Scope::OtherRank => (rank, law.ranks + rank * law.tracked),
                 Scope::Unit => (0, law.ranks),
             };
             let at = window.push(&mut self.rings, place, cycle);
@@ -285,7 +285,7 @@ impl Timing {
                 1
             };
             for rank in 0..ranks {
-                let earliest = &mut self.earliest[first + rank * law.asked + window.to];
+                let earliest = &mut self.earliest[first + rank * law.tracked + window.to];
                 *earliest = (*earliest).max(at);
             }
         }

@@ -4,11 +4,12 @@
 use quantities::{Cycle, Cycles};
 
 /// The direction of a transfer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
-    /// From memory.
+    /// Data moves from memory to the accelerator.
+    #[default]
     Read,
-    /// To memory.
+    /// Data moves from the accelerator to memory.
     Write,
 }
 
@@ -88,21 +89,21 @@ pub struct Done {
 /// What a channel did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Read bursts.
+    /// The number of bursts that were read.
     pub reads: u64,
-    /// Write bursts.
+    /// The number of bursts that were written.
     pub writes: u64,
-    /// Bytes moved.
+    /// The number of bytes that moved in either direction.
     pub bytes: u64,
-    /// Rows opened.
+    /// The number of activates, each of which opens a row.
     pub activates: u64,
-    /// Banks closed one by one.
+    /// The number of precharges of single banks.
     pub precharges: u64,
-    /// Ranks closed as a whole.
+    /// The number of precharges of all banks of a rank.
     pub precharges_all: u64,
-    /// All-bank refreshes.
+    /// The number of refresh commands to all banks of a rank.
     pub refreshes: u64,
-    /// Single-bank refreshes.
+    /// The number of refresh commands to single banks.
     pub bank_refreshes: u64,
     /// Bursts that were not the first of their open row.
     pub row_hits: u64,

@@ -26,7 +26,7 @@ pub struct Instant(pub(crate) u128);
 /// All clock domains of a simulation, on one exact grid.
 #[derive(Clone, Debug)]
 pub struct Timeline {
-    /// Ticks in a period of each domain.
+    /// The number of ticks in a period of each domain.
     ticks_per_cycle: Vec<u128>,
     frequencies: Vec<Frequency>,
 }

@@ -63,7 +63,7 @@ impl Context<'_> {
             .edge_at_or_after(domain, self.scheduler.now)
     }
 
-    /// Now, on the common time line.
+    /// The present instant on the common time line.
     #[must_use]
     pub fn instant(&self) -> Instant {
         self.scheduler.now

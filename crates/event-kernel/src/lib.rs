@@ -1,8 +1,9 @@
 //! A domain-free discrete-event kernel.
 //!
 //! A [`Simulation`] owns components and wakes them; everything that components share lives in a
-//! *world* `W` of the caller's. The kernel knows clocks, order and waiting, and nothing of what is
-//! simulated: a network switch could be written on it as well as an accelerator.
+//! *world* `W` of the caller's. The kernel knows clocks, order and waiting. It does not know what
+//! is simulated, nor what components exchange: a network switch could be written on it as well as
+//! an accelerator.
 //!
 //! * [`Timeline`]: clock domains on one exact integer grid.
 //! * [`WakeQueue`]: at most one wake-up per component, so the queue holds components, not traffic.

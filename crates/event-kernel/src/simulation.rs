@@ -29,11 +29,11 @@ pub struct WaitsFor {
 /// One line of a deadlock report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiter {
-    /// Who waits.
+    /// The name of the component that waits.
     pub name: String,
-    /// For whom, if known.
+    /// The name of the component that it waits for, if known.
     pub whom: Option<String>,
-    /// For what.
+    /// What the component waits for, as it describes it.
     pub what: String,
 }
 
@@ -59,15 +59,15 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// Nothing can wake, and these still wait.
+    /// Nothing can wake any more, and these components still wait.
     #[error("deadlock: nothing can happen any more, but\n{}", lines(.0))]
     Deadlock(Vec<Waiter>),
     /// A component asked for a wake-up in the past.
     #[error("{by} asked to wake {whom} at its {edge} ({phase:?}), which has passed")]
     PastWake {
-        /// Who asked.
+        /// The name of the component that asked for the wake-up.
         by: String,
-        /// Who was to be woken.
+        /// The name of the component that was to be woken.
         whom: String,
         /// The edge of the latter's clock.
         edge: Cycle,

@@ -6,7 +6,7 @@
 //! * [`beyond`] asks what the published account leaves out.
 //! * [`reproduce`](mod@reproduce) answers the published question for all models, contexts and
 //!   machines.
-//! * [`machines`] predicts how long a workload or a list of kernels takes with the serial work
+//! * [`prediction`] predicts how long a workload or a list of kernels takes with the serial work
 //!   around it.
 //! * [`figure`] draws, as SVG and PNG.
 //!
@@ -17,7 +17,7 @@
 pub mod beyond;
 pub mod figure;
 mod lab;
-pub mod machines;
+pub mod prediction;
 pub mod published;
 pub mod reproduce;
 mod setting;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use quantities::grouped;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 /// A column of a [`Sheet`].
@@ -22,7 +23,7 @@ pub(crate) fn columns(pairs: &[(&'static str, &'static str)]) -> Vec<Column> {
 /// A cell of a [`Sheet`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Words.
+    /// Text that is not computed.
     Text(String),
     /// A whole number.
     Count(u64),
@@ -52,20 +53,6 @@ impl From<u64> for Value {
     fn from(count: u64) -> Self {
         Self::Count(count)
     }
-}
-
-/// A number with its digits in groups of three.
-#[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A speedup as it is written: `1.57x`.

@@ -1,9 +1,6 @@
 //! Arrays that serve the same operators share the work.
 
-use accelerator::{Machine, MachineFile, MachineSpec};
-use config::Document;
-use simulator::{Point, RunRecord};
-use workload_compiler::{Workload, WorkloadFile, resolve};
+use simulator::{Machine, MachineSpec, Point, RunRecord, Workload, read_machine, read_workload};
 
 /// TPU v4i, its memory as shipped or without limits.
 fn tpu_v4i(ideal: bool) -> MachineSpec {
@@ -13,15 +10,13 @@ fn tpu_v4i(ideal: bool) -> MachineSpec {
         text.truncate(memory);
         text += "memory: Ideal(bandwidth: Unlimited, latency: Ns(0)),\n)\n";
     }
-    let file: MachineFile = Document::parse("tpu-v4i", &text).unwrap().read().unwrap();
-    accelerator::resolve(&file).unwrap()
+    read_machine("tpu-v4i", text).unwrap()
 }
 
 fn workload(run: &str) -> Workload {
     let text =
         format!("Workload(model: Variant(of: \"gpt2-124m\", layers: 2), run: {run}, batch: 2)");
-    let file: WorkloadFile = Document::parse("workload", &text).unwrap().read().unwrap();
-    resolve(&file, |path| Err(format!("{path} is not asked for"))).unwrap()
+    read_workload("workload", text).unwrap()
 }
 
 fn measure(spec: MachineSpec, run: &str) -> RunRecord {

@@ -1,32 +1,27 @@
 //! What reports say that faster arrays buy, beside the machines built so and simulated again.
 
-use accelerator::{Machine, MachineFile, MachineSpec};
 use attribution::{FasterArrays, Peaks, Speedup, Summary};
-use config::Document;
 use explore::what_if::{Means, Part, faster};
-use simulator::{Point, RunRecord, measure_all};
+use simulator::{Machine, MachineSpec, Point, RunRecord, measure_all, read_machine, read_workload};
 use tile_program::Tiling;
-use workload_compiler::{Run, Workload, WorkloadFile};
+use workload_compiler::{Run, Workload};
 
 /// How far the estimate along the critical path may be from the machine simulated again in the same
 /// schedule: requests meet other rows, and instructions other ports.
 const TOLERANCE: f64 = 0.05;
 
-fn read(path: &str) -> Document {
+fn text(path: &str) -> String {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
-    let name = format!("{root}{path}.ron");
-    let text = std::fs::read_to_string(&name).unwrap();
-    Document::parse(name, text).unwrap()
+    std::fs::read_to_string(format!("{root}{path}.ron")).unwrap()
 }
 
 fn machine(name: &str) -> MachineSpec {
-    let file: MachineFile = read(&format!("hw-configs/{name}")).read().unwrap();
-    accelerator::resolve(&file).unwrap()
+    read_machine(name, text(&format!("hw-configs/{name}"))).unwrap()
 }
 
 fn workload(name: &str) -> Workload {
-    let file: WorkloadFile = read(&format!("workloads/{name}")).read().unwrap();
-    let mut workload = workload_compiler::resolve(&file, |path| Err(path.to_owned())).unwrap();
+    let text = text(&format!("workloads/{name}"));
+    let mut workload = read_workload(name, text).unwrap();
     if let Run::Generate { tokens, .. } = &mut workload.run {
         // A few of many tokens are enough: only the context differs.
         *tokens = 3;

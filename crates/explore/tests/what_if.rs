@@ -1,17 +1,14 @@
 //! What a faster part brings, by the law and on the machine.
 
-use accelerator::{MachineFile, MachineSpec};
 use attribution::Speedup;
-use config::Document;
 use explore::published::{self, Form};
 use explore::what_if::{Means, Part, Study, study, words};
+use simulator::{MachineSpec, read_machine};
 use workload_compiler::{Run, Workload, find};
 
 fn edge() -> MachineSpec {
     let text = include_str!("../../../hw-configs/edge-tpu-paper.ron");
-    let document = Document::parse("edge-tpu-paper", text).unwrap();
-    let file: MachineFile = document.read().unwrap();
-    accelerator::resolve(&file).unwrap()
+    read_machine("edge-tpu-paper", text).unwrap()
 }
 
 fn workload(context: u64) -> Workload {

@@ -3,14 +3,13 @@
 
 use std::fmt::Write;
 
-use accelerator::{Machine, MachineFile, MachineSpec};
 use attribution::Speedup;
-use config::Document;
 use dram::{Bandwidth, IdealConfig, MemoryConfig};
 use explore::published::{self, Form};
-use explore::sheet::{grouped, percent, times};
+use explore::sheet::{percent, times};
 use explore::what_if::{Answer, Means, Part, Study, study, words};
-use simulator::{Point, RunRecord};
+use quantities::grouped;
+use simulator::{Machine, MachineSpec, Point, RunRecord, read_machine};
 use workload_compiler::{Workload, find};
 
 const BEGIN: &str = "<!-- worked examples: begin -->\n";
@@ -18,9 +17,7 @@ const END: &str = "<!-- worked examples: end -->\n";
 
 fn edge() -> MachineSpec {
     let text = include_str!("../../../hw-configs/edge-tpu-paper.ron");
-    let document = Document::parse("edge-tpu-paper", text).unwrap();
-    let file: MachineFile = document.read().unwrap();
-    accelerator::resolve(&file).unwrap()
+    read_machine("edge-tpu-paper", text).unwrap()
 }
 
 fn workload(model: &str, form: Form, context: u64) -> Workload {

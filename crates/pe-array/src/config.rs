@@ -31,13 +31,13 @@ pub enum Tiles {
     Whole,
 }
 
-/// An array.
+/// The description of a PE array: its size, PEs, dataflow and timing convention.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArrayConfig {
-    /// PE rows.
+    /// Number of PE rows, from 1 to [`ArrayConfig::GREATEST_SIDE`].
     pub rows: u64,
-    /// PE columns.
+    /// Number of PE columns, from 1 to [`ArrayConfig::GREATEST_SIDE`].
     pub columns: u64,
     /// What its PEs compute with.
     pub element: Element,

@@ -16,7 +16,7 @@ pub enum Element {
         /// NumberFormat of activations; integers only.
         #[serde(default, deserialize_with = "given")]
         activation: Option<NumberFormat>,
-        /// NumberFormat of partial sums.
+        /// The number format of partial sums; the kind's own if not given.
         #[serde(default, deserialize_with = "given")]
         accumulator: Option<NumberFormat>,
         /// How the PE is built.
@@ -28,7 +28,7 @@ pub enum Element {
         /// NumberFormat of activations; integers only.
         #[serde(default, deserialize_with = "given")]
         activation: Option<NumberFormat>,
-        /// NumberFormat of partial sums.
+        /// The number format of partial sums; the kind's own if not given.
         #[serde(default, deserialize_with = "given")]
         accumulator: Option<NumberFormat>,
         /// How the PE is built.
@@ -37,7 +37,7 @@ pub enum Element {
     },
     /// 4-bit integers on both sides.
     Int4 {
-        /// NumberFormat of partial sums.
+        /// The number format of partial sums; the kind's own if not given.
         #[serde(default, deserialize_with = "given")]
         accumulator: Option<NumberFormat>,
         /// How the PE is built.
@@ -60,7 +60,7 @@ pub enum Element {
             skip_serializing_if = "Option::is_none"
         )]
         weight: Option<NumberFormat>,
-        /// NumberFormat of partial sums.
+        /// The number format of partial sums; the kind's own if not given.
         #[serde(default, deserialize_with = "given")]
         accumulator: Option<NumberFormat>,
         /// How the PE is built.
@@ -69,13 +69,13 @@ pub enum Element {
     },
     /// bfloat16 operands, rounded to nearest even on accumulation.
     Bf16 {
-        /// NumberFormat of partial sums.
+        /// The number format of partial sums; the kind's own if not given.
         #[serde(default, deserialize_with = "given")]
         accumulator: Option<NumberFormat>,
     },
-    /// Half-precision operands.
+    /// IEEE half-precision operands of 16 bits.
     Fp16 {
-        /// NumberFormat of partial sums.
+        /// The number format of partial sums; the kind's own if not given.
         #[serde(default, deserialize_with = "given")]
         accumulator: Option<NumberFormat>,
         /// How the PE is built.
@@ -101,14 +101,14 @@ pub enum Variant {
     /// group of `group` products. Published designs take groups of 2 or 3. The table of a group is
     /// made beside the array, before its step; what that takes belongs to `latency`.
     Lookup {
-        /// Products of a step.
+        /// The number of products of a step.
         #[serde(deserialize_with = "config::whole::<1, 16, _, _>")]
         group: u64,
     },
     /// So many multipliers (for weights of −1, 0, +1: adders) in front of a tree of adders: a step
     /// is a piece of a dot product. The stages of the tree belong to `latency`.
     Dot {
-        /// Products of a step.
+        /// The number of products of a step.
         #[serde(deserialize_with = "config::whole::<1, 4096, _, _>")]
         lanes: u64,
     },

@@ -15,9 +15,9 @@
 /// The part of the array that one fold uses: its first `rows` rows and `columns` columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fold {
-    /// Rows in use.
+    /// The number of rows in use.
     pub rows: u64,
-    /// Columns in use.
+    /// The number of columns in use.
     pub columns: u64,
 }
 

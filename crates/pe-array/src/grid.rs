@@ -3,6 +3,9 @@
 //! The grid is slow and small on purpose: it has registers and neighbours, and no formula. Tests
 //! use it to show that the folds of a GEMM compute the right product for each PE kind and dataflow,
 //! and that they take as long as the `Serial` law says (one step a cycle, latency 1).
+//!
+//! Which element goes where follows from the [`Mapping`] of the dataflow. The grid itself knows two
+//! ways to move values: sums stay and both operands stream, or an operand stays and sums stream.
 
 mod arithmetic;
 mod matrix;
@@ -13,6 +16,7 @@ pub use matrix::Matrix;
 use quantities::Cycles;
 
 use crate::Dataflow;
+use crate::dataflow::{Dimension, Dimensions, Mapping, Operand, Spatial};
 
 /// `rows` × `columns` PEs and what they compute with.
 #[derive(Clone, Debug)]
@@ -25,9 +29,9 @@ pub struct Grid<X> {
 /// The registers of one PE.
 #[derive(Clone, Copy, Debug)]
 struct Pe<X: Arithmetic> {
-    /// Operand on its way east.
+    /// The operand on its way east.
     east: Option<X::Operand>,
-    /// Operand or stationary operand on its way south.
+    /// The streaming or stationary operand on its way south.
     south: Option<X::Operand>,
     /// The stationary operand (WS, IS).
     kept: Option<X::Operand>,
@@ -44,6 +48,59 @@ struct Wave<'a, O> {
     rows: usize,
     columns: usize,
     steps: usize,
+}
+
+/// A sum that leaves the grid at the foot of a column.
+struct Leaving<S> {
+    /// The row in which the sum stayed (OS); 0 for a sum that passed all rows (WS, IS).
+    row: usize,
+    column: usize,
+    /// The step that the sum belongs to (WS, IS); 0 for a sum over all steps (OS).
+    step: usize,
+    sum: S,
+}
+
+/// A place in a GEMM on an array, counted along the axes of the array. A matrix lacks one of the
+/// dimensions, and so takes no notice of that coordinate.
+#[derive(Clone, Copy)]
+struct Coordinates {
+    row: usize,
+    column: usize,
+    step: usize,
+}
+
+impl Coordinates {
+    /// The first place of a fold.
+    const fn of_fold(row: usize, column: usize) -> Self {
+        Self {
+            row,
+            column,
+            step: 0,
+        }
+    }
+
+    const fn shifted(self, rows: usize, columns: usize, steps: usize) -> Self {
+        Self {
+            row: self.row + rows,
+            column: self.column + columns,
+            step: self.step + steps,
+        }
+    }
+
+    /// The row and the column of an operand's element.
+    fn element(self, mapping: &Mapping, operand: Operand) -> (usize, usize) {
+        let along = |dimension: Dimension| {
+            if dimension == mapping.axes.rows {
+                self.row
+            } else if dimension == mapping.axes.columns {
+                self.column
+            } else {
+                self.step
+            }
+        };
+        let [row, column] = operand.dimensions().map(along);
+        (row, column)
+    }
 }
 
 impl<X: Arithmetic + Copy> Grid<X> {
@@ -74,44 +131,51 @@ impl<X: Arithmetic + Copy> Grid<X> {
         b: &Matrix<X::Operand>,
     ) -> (Matrix<X::Sum>, Cycles) {
         assert_eq!(a.columns(), b.rows(), "A and B share the dimension K");
-        if dataflow == Dataflow::InputStationary {
-            // A stays as weights do: Cᵀ = Bᵀ · Aᵀ. Products do not mind their order.
-            let (b, a) = (b.transposed(), a.transposed());
-            let (c, cycles) = self.gemm(Dataflow::WeightStationary, &b, &a);
-            return (c.transposed(), cycles);
-        }
-        let os = dataflow == Dataflow::OutputStationary;
-        let (m, n, k) = (a.rows(), b.columns(), a.columns());
-        let (sr, steps) = if os { (m, k) } else { (k, m) };
+        let mapping = Mapping::of(dataflow);
+        let (m, n) = (a.rows(), b.columns());
+        let Spatial {
+            rows,
+            columns,
+            steps,
+        } = mapping.spatial(Dimensions {
+            m: m as u64,
+            n: n as u64,
+            k: a.columns() as u64,
+        });
+        let value = |operand: Operand, at: Coordinates| match operand {
+            Operand::A => a[at.element(mapping, operand)],
+            Operand::B => b[at.element(mapping, operand)],
+            Operand::C => unreachable!("sums do not enter the grid"),
+        };
+        let loads = mapping.loads();
         let mut c = Matrix::filled(m, n, self.arithmetic.zero());
         let mut cycles = Cycles::ZERO;
-        for column in (0..n).step_by(self.columns) {
-            for row in (0..sr).step_by(self.rows) {
+        for column in (0..columns as usize).step_by(self.columns) {
+            for row in (0..rows as usize).step_by(self.rows) {
+                let origin = Coordinates::of_fold(row, column);
                 let wave = Wave {
-                    west: &|i, t| a[if os { (row + i, t) } else { (t, row + i) }],
-                    north: &|t, j| {
-                        b[if os {
-                            (t, column + j)
-                        } else {
-                            (row + t, column + j)
-                        }]
+                    west: &|i, step| value(mapping.west, origin.shifted(i, 0, step)),
+                    north: &|position, j| {
+                        let (rows, steps) = if loads { (position, 0) } else { (0, position) };
+                        value(mapping.north, origin.shifted(rows, j, steps))
                     },
-                    rows: self.rows.min(sr - row),
-                    columns: self.columns.min(n - column),
-                    steps,
+                    rows: self.rows.min(rows as usize - row),
+                    columns: self.columns.min(columns as usize - column),
+                    steps: steps as usize,
                 };
-                let (results, took) = if os {
-                    self.output_stationary(&wave)
-                } else {
+                let (results, took) = if loads {
                     self.stationary(&wave)
+                } else {
+                    self.output_stationary(&wave)
                 };
                 cycles += took;
-                for (x, j, value) in results {
-                    let sum = &mut c[(if os { row + x } else { x }, column + j)];
-                    *sum = if os || row == 0 {
-                        value
+                for leaving in results {
+                    let at = origin.shifted(leaving.row, leaving.column, leaving.step);
+                    let sum = &mut c[at.element(mapping, Operand::C)];
+                    *sum = if mapping.sums_over_folds() && row > 0 {
+                        self.arithmetic.add(*sum, leaving.sum)
                     } else {
-                        self.arithmetic.add(*sum, value)
+                        leaving.sum
                     };
                 }
             }
@@ -129,11 +193,9 @@ impl<X: Arithmetic + Copy> Grid<X> {
         Matrix::filled(self.rows, self.columns, idle)
     }
 
-    /// Both operands stream; sums stay, then shift south. Yields (row, column, sum).
-    fn output_stationary(
-        &self,
-        wave: &Wave<'_, X::Operand>,
-    ) -> (Vec<(usize, usize, X::Sum)>, Cycles) {
+    /// Both operands stream; sums stay, then shift south. Returns the sums in the order in which
+    /// they leave, and the cycles that the fold takes.
+    fn output_stationary(&self, wave: &Wave<'_, X::Operand>) -> (Vec<Leaving<X::Sum>>, Cycles) {
         let mut pes = self.pes();
         let mut results = Vec::new();
         let mut cycle = 0;
@@ -169,7 +231,12 @@ impl<X: Arithmetic + Copy> Grid<X> {
         for shift in 0..wave.rows {
             for j in 0..wave.columns {
                 let out = pes[(wave.rows - 1, j)].sum.expect("every PE in use summed");
-                results.push((wave.rows - 1 - shift, j, out));
+                results.push(Leaving {
+                    row: wave.rows - 1 - shift,
+                    column: j,
+                    step: 0,
+                    sum: out,
+                });
                 for i in (1..wave.rows).rev() {
                     pes[(i, j)].sum = pes[(i - 1, j)].sum;
                 }
@@ -180,8 +247,9 @@ impl<X: Arithmetic + Copy> Grid<X> {
     }
 
     /// One operand is loaded from the north and stays, the other streams from the west; sums move
-    /// south. Yields (step, column, sum).
-    fn stationary(&self, wave: &Wave<'_, X::Operand>) -> (Vec<(usize, usize, X::Sum)>, Cycles) {
+    /// south. Returns the sums in the order in which they leave, and the cycles that the fold
+    /// takes.
+    fn stationary(&self, wave: &Wave<'_, X::Operand>) -> (Vec<Leaving<X::Sum>>, Cycles) {
         let mut pes = self.pes();
         let mut results = Vec::new();
         let mut cycle = 0;
@@ -225,7 +293,12 @@ impl<X: Arithmetic + Copy> Grid<X> {
             for j in 0..wave.columns {
                 if let Some(sum) = before[(wave.rows - 1, j)].sum {
                     let step = cycle - (2 * wave.rows + j);
-                    results.push((step, j, sum));
+                    results.push(Leaving {
+                        row: 0,
+                        column: j,
+                        step,
+                        sum,
+                    });
                     last = cycle + 1;
                 }
             }

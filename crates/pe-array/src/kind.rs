@@ -12,11 +12,11 @@ use crate::{NumberFormat, Variant};
 pub struct PeKind {
     /// The kind's name: `Ternary`.
     pub name: &'static str,
-    /// NumberFormat of operand A.
+    /// The number format of operand A.
     pub activation: NumberFormat,
-    /// NumberFormat of operand B.
+    /// The number format of operand B.
     pub weight: NumberFormat,
-    /// NumberFormat of partial sums and results.
+    /// The number format of partial sums and results.
     pub accumulator: NumberFormat,
     /// Cycles between two steps of one PE.
     pub initiation_interval: u64,
@@ -59,7 +59,7 @@ struct KindRow {
     wide: Vec<Wide>,
 }
 
-/// Operands that take several passes.
+/// The operands that a kind takes in several passes.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wide {
@@ -185,7 +185,7 @@ fn taken(row: &KindRow) -> String {
     })
 }
 
-/// No tree of adders is wider.
+/// The most lanes of a dot-product PE; no tree of adders is wider.
 const MOST_LANES: u64 = 1 << 12;
 
 /// A group, or the bits of a cycle. No design takes more than 16.

@@ -59,13 +59,13 @@ pub(crate) struct Spans {
     pub(crate) fill: u64,
     /// Before the first step's operands are there.
     pub(crate) lead: u64,
-    /// T steps at the initiation interval.
+    /// The stream of T steps at the initiation interval.
     pub(crate) steps: u64,
     /// What the ports add to that, `lead` included.
     pub(crate) stall: u64,
     /// The rest of the PE's pipeline: L − 1.
     pub(crate) pipeline: u64,
-    /// Results shift out.
+    /// The cycles in which results shift out.
     pub(crate) drain: u64,
     /// What the port of the results adds to that.
     pub(crate) drain_stall: u64,
@@ -94,11 +94,11 @@ impl Spans {
 /// Cycles for which a fold's stream is held back behind the one before, and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stall {
-    /// The stationary tile is not there.
+    /// Cycles in which the stationary tile is not loaded yet.
     pub(crate) load: u64,
-    /// Results are in the way.
+    /// Cycles in which results of the fold before have not left yet.
     pub(crate) drain: u64,
-    /// Of either, what a port is the reason for.
+    /// Cycles of either kind that a slow port causes.
     pub(crate) port: u64,
 }
 
@@ -108,13 +108,18 @@ impl Stall {
     }
 }
 
+/// A fold with the spans of its phases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimedFold {
+    pub(crate) fold: Fold,
+    pub(crate) spans: Spans,
+}
+
 /// A fold and the one that streams behind it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Succession {
-    pub(crate) fold: Fold,
-    pub(crate) spans: Spans,
-    pub(crate) next: Fold,
-    pub(crate) next_spans: Spans,
+    pub(crate) previous: TimedFold,
+    pub(crate) next: TimedFold,
     /// The initiation interval of the PEs.
     pub(crate) interval: u64,
 }
@@ -122,7 +127,7 @@ pub(crate) struct Succession {
 impl Succession {
     /// How many rows fewer the next fold uses; 0 if it uses as many or more.
     pub(crate) fn fewer_rows(&self) -> u64 {
-        self.fold.rows.saturating_sub(self.next.rows)
+        self.previous.fold.rows.saturating_sub(self.next.fold.rows)
     }
 }
 
@@ -139,8 +144,13 @@ pub(crate) struct Law {
 }
 
 impl Law {
-    /// The phases of a fold; `None` past 64 bits.
-    pub(crate) fn spans(&self, fold: Fold) -> Option<Spans> {
+    /// A fold with its phases; `None` past 64 bits.
+    pub(crate) fn timed(&self, fold: Fold) -> Option<TimedFold> {
+        let spans = self.spans(fold)?;
+        Some(TimedFold { fold, spans })
+    }
+
+    fn spans(&self, fold: Fold) -> Option<Spans> {
         let Resolved {
             rows,
             columns,
@@ -200,13 +210,11 @@ impl Law {
         Some(spans)
     }
 
-    /// How long the stream of `next` is held back behind that of `fold` (`Overlapped`).
-    pub(crate) fn stall(&self, fold: (Fold, Spans), next: (Fold, Spans)) -> Stall {
+    /// How long the stream of `next` is held back behind that of `previous` (`Overlapped`).
+    pub(crate) fn stall(&self, previous: TimedFold, next: TimedFold) -> Stall {
         let pair = Succession {
-            fold: fold.0,
-            spans: fold.1,
-            next: next.0,
-            next_spans: next.1,
+            previous,
+            next,
             interval: self.array.interval,
         };
         (Mapping::of(self.array.dataflow).stall)(&pair)

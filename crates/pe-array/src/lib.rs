@@ -16,6 +16,9 @@
 //!
 //! Beside the laws stands [`grid`], which moves values from PE to PE. The crate `validation`
 //! compares both with the project's SystemVerilog, and the laws with SCALE-Sim.
+//!
+//! The crate does not know where operands come from, what a tile belongs to, or what it costs in
+//! energy: of memory it sees the rates of ports alone.
 
 mod config;
 pub mod dataflow;

@@ -14,13 +14,13 @@ use crate::{ArrayConfig, Convention, Feed, NumberFormat, PeKind, TileTiming, Til
 /// Elements that a tile moves through the ports of the scratchpads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Traffic {
-    /// Reads of operand A.
+    /// The number of elements of operand A that are read.
     pub a_reads: u64,
-    /// Reads of operand B.
+    /// The number of elements of operand B that are read.
     pub b_reads: u64,
-    /// Reads of partial sums, to add to them.
+    /// The number of partial sums that are read to add to them.
     pub c_reads: u64,
-    /// Writes of results and partial sums.
+    /// The number of results and partial sums that are written.
     pub c_writes: u64,
 }
 
@@ -45,7 +45,7 @@ pub enum TileError {
         n: u64,
         /// Columns of A.
         k: u64,
-        /// Number of such GEMMs.
+        /// The number of such GEMMs.
         repeat: u64,
     },
     /// GEMMs that are to run side by side do not fit the array at once.
@@ -59,7 +59,7 @@ pub enum TileError {
         n: u64,
         /// Columns of A.
         k: u64,
-        /// Number of such GEMMs.
+        /// The number of such GEMMs.
         repeat: u64,
         /// How many were to run at a time.
         side_by_side: u64,
@@ -71,11 +71,11 @@ pub enum TileError {
     Accumulator {
         /// The PE kind.
         kind: &'static str,
-        /// Width of the accumulator.
+        /// The width of the accumulator, in bits.
         accumulator: u64,
-        /// Reduction length asked for.
+        /// The reduction length that was asked for.
         k: u64,
-        /// Reduction length that always fits.
+        /// The greatest reduction length that always fits.
         greatest: u64,
     },
 }
@@ -118,13 +118,13 @@ impl ArrayModel {
         Ok(Self { array })
     }
 
-    /// PE rows.
+    /// The number of PE rows.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.array.rows
     }
 
-    /// PE columns.
+    /// The number of PE columns.
     #[must_use]
     pub fn columns(&self) -> u64 {
         self.array.columns
@@ -306,12 +306,14 @@ impl ArrayModel {
         let a = product([tile.m, tile.k, tile.repeat])?;
         let b = product([tile.k, tile.n, tile.repeat])?;
         let c = product([tile.m, tile.n, tile.repeat])?;
-        let times = Mapping::of(self.array.dataflow).passes(blocks);
+        let mapping = Mapping::of(self.array.dataflow);
+        let passes = |operand| mapping.passes(operand, blocks);
+        let sums = passes(Operand::C);
         Some(Traffic {
-            a_reads: a.checked_mul(times.a)?,
-            b_reads: b.checked_mul(times.b)?,
-            c_reads: c.checked_mul(times.c - u64::from(!tile.accumulate))?,
-            c_writes: c.checked_mul(times.c)?,
+            a_reads: a.checked_mul(passes(Operand::A))?,
+            b_reads: b.checked_mul(passes(Operand::B))?,
+            c_reads: c.checked_mul(sums - u64::from(!tile.accumulate))?,
+            c_writes: c.checked_mul(sums)?,
         })
     }
 

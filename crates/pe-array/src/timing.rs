@@ -4,7 +4,7 @@ use quantities::{Cycle, Cycles};
 use tile_program::Cause;
 
 use crate::fold::Folds;
-use crate::law::{Law, Spans, Stall};
+use crate::law::{Law, Stall, TimedFold};
 use crate::totals::{FoldTable, TileTotals};
 use crate::{Convention, Fold, Traffic};
 
@@ -31,7 +31,7 @@ pub struct TileTiming {
     pub parts: Parts,
     /// Of `parts`, what lies in the first `occupied` cycles.
     pub occupied_parts: Parts,
-    /// Folds of the tile.
+    /// The number of folds of the tile.
     pub folds: u64,
     /// Multiply-accumulates that the tile asked for.
     pub macs: u64,
@@ -46,20 +46,20 @@ pub struct TileTiming {
 /// One phase of a fold, in cycles since the tile's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FoldPhase {
-    /// What it is.
+    /// What the phase is spent on.
     pub cause: Cause,
-    /// First cycle.
+    /// The first cycle of the phase.
     pub from: Cycle,
-    /// The cycle after the last.
+    /// The cycle after the last one of the phase.
     pub to: Cycle,
 }
 
 /// The stamps of one fold, in cycles since the tile's start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoldTiming {
-    /// Its number in the tile.
+    /// The number of the fold in the tile, from 0.
     pub index: u64,
-    /// What it uses of the array.
+    /// The rows and columns of the array that the fold uses.
     pub fold: Fold,
     /// The cycle in which the first stationary row may enter (WS, IS).
     pub load: Option<Cycle>,
@@ -109,7 +109,7 @@ impl TileTiming {
         let last = self.table.with(self.table.cut.last());
         let first = next.table.with(next.table.cut.first());
         let stall = next.table.law.stall(last, first).cycles();
-        Cycles(self.totals.stream_end + stall - first.1.whole_load())
+        Cycles(self.totals.stream_end + stall - first.spans.whole_load())
     }
 
     /// The stamps of every fold, in the order in which they run.
@@ -124,13 +124,13 @@ impl TileTiming {
     }
 }
 
-/// Walks the folds.
+/// Yields the stamps of the folds one after the other.
 struct FoldWalk<'a> {
     timing: &'a TileTiming,
     index: u64,
     /// Start of the next fold (`Serial`), end of the last stream (`Overlapped`).
     at: u64,
-    previous: Option<(Fold, Spans)>,
+    previous: Option<TimedFold>,
 }
 
 impl FoldWalk<'_> {
@@ -139,18 +139,19 @@ impl FoldWalk<'_> {
             return None;
         }
         let table = &self.timing.table;
-        let (fold, spans) = table.with(table.cut.at(self.index));
+        let timed = table.with(table.cut.at(self.index));
         let stamps = if table.law.array.timing == Convention::Overlapped {
-            self.overlapped(fold, spans)
+            self.overlapped(timed)
         } else {
-            self.serial(fold, spans)
+            self.serial(timed)
         };
-        self.previous = Some((fold, spans));
+        self.previous = Some(timed);
         self.index += 1;
         Some(stamps)
     }
 
-    fn serial(&mut self, fold: Fold, spans: Spans) -> FoldTiming {
+    fn serial(&mut self, timed: TimedFold) -> FoldTiming {
+        let TimedFold { fold, spans } = timed;
         let start = self.at;
         let stream = start + spans.whole_load();
         let last_mac = stream + spans.stream() + spans.pipeline + spans.fill;
@@ -174,17 +175,18 @@ impl FoldWalk<'_> {
         }
     }
 
-    fn overlapped(&mut self, fold: Fold, spans: Spans) -> FoldTiming {
+    fn overlapped(&mut self, timed: TimedFold) -> FoldTiming {
+        let TimedFold { fold, spans } = timed;
         let law = &self.timing.table.law;
         let stall = self
             .previous
-            .map_or(Stall::default(), |last| law.stall(last, (fold, spans)));
+            .map_or(Stall::default(), |last| law.stall(last, timed));
         let mut phases = Phases::from(self.at);
         let loads = spans.load > 0;
         let (load, mut first) = match self.previous {
             // Its tile loads while the last fold streams.
-            Some((_, last)) if loads => (
-                Some(self.at - last.stream() + last.lead),
+            Some(last) if loads => (
+                Some(self.at - last.spans.stream() + last.spans.lead),
                 self.at + stall.cycles(),
             ),
             Some(_) => (None, self.at),
@@ -237,7 +239,7 @@ impl FoldWalk<'_> {
     }
 }
 
-/// Phases that join.
+/// A list of phases, each of which begins where the one before ends.
 struct Phases {
     at: u64,
     list: Vec<FoldPhase>,

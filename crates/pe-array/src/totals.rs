@@ -4,7 +4,7 @@ use quantities::Cycles;
 use tile_program::Cause;
 
 use crate::fold::{Cut, Folds};
-use crate::law::{Law, Spans, Stall};
+use crate::law::{Law, Spans, Stall, TimedFold};
 use crate::timing::Parts;
 use crate::{Convention, Fold};
 
@@ -14,16 +14,16 @@ pub(crate) struct FoldTable {
     pub(crate) law: Law,
     pub(crate) cut: Folds,
     /// Folds differ in two sides, each whole or ragged. Unused places repeat the first.
-    kinds: [(Fold, Spans); 4],
+    kinds: [TimedFold; 4],
 }
 
 impl FoldTable {
     /// `None` past 64 bits.
     pub(crate) fn new(law: Law, cut: Folds) -> Option<Self> {
         let first = cut.first();
-        let mut kinds = [(first, law.spans(first)?); 4];
+        let mut kinds = [law.timed(first)?; 4];
         for (place, (fold, _)) in kinds.iter_mut().zip(cut.kinds()) {
-            *place = (fold, law.spans(fold)?);
+            *place = law.timed(fold)?;
         }
         Some(Self { law, cut, kinds })
     }
@@ -32,8 +32,8 @@ impl FoldTable {
     ///
     /// # Panics
     /// If the tile has no such fold: our own mistake.
-    pub(crate) fn with(&self, fold: Fold) -> (Fold, Spans) {
-        let known = self.kinds.iter().find(|(known, _)| *known == fold);
+    pub(crate) fn with(&self, fold: Fold) -> TimedFold {
+        let known = self.kinds.iter().find(|known| known.fold == fold);
         *known.expect("a fold of the tile")
     }
 
@@ -52,7 +52,7 @@ impl FoldTable {
     fn serial(&self) -> Option<TileTotals> {
         let mut parts = CycleSums::default();
         for (fold, count) in self.cut.kinds() {
-            parts.add(CycleSums::alone(&self.with(fold).1), count)?;
+            parts.add(CycleSums::alone(&self.with(fold).spans), count)?;
         }
         let total = parts.total()?;
         Some(TileTotals {
@@ -66,7 +66,7 @@ impl FoldTable {
     fn overlapped(&self) -> Option<TileTotals> {
         let cut = &self.cut;
         let mut parts = CycleSums::default();
-        let first = self.with(cut.first()).1;
+        let first = self.with(cut.first()).spans;
         let loading = CycleSums {
             load: first.load,
             port: first.load_stall,
@@ -74,7 +74,7 @@ impl FoldTable {
         };
         parts.add(loading, 1)?;
         for (fold, count) in cut.kinds() {
-            parts.add(CycleSums::streaming(&self.with(fold).1), count)?;
+            parts.add(CycleSums::streaming(&self.with(fold).spans), count)?;
         }
         for (fold, next, count) in cut.successions() {
             let stall = self.stall(fold, next);
@@ -82,7 +82,7 @@ impl FoldTable {
         }
         let occupied_parts = parts;
         let stream_end = parts.total()?;
-        let last = self.with(cut.last()).1;
+        let last = self.with(cut.last()).spans;
         let mut total = stream_end.checked_add(last.tail())?;
         if cut.narrows() {
             total = total.max(self.end_of_wide(stream_end)?);
@@ -112,7 +112,7 @@ impl FoldTable {
         let block = Folds::new(cut.rows, Cut::new(narrow, narrow), 1)?;
         let mut behind = CycleSums::default();
         for (fold, count) in block.kinds() {
-            behind.add(CycleSums::streaming(&self.with(fold).1), count)?;
+            behind.add(CycleSums::streaming(&self.with(fold).spans), count)?;
         }
         for (fold, next, count) in block.successions() {
             let stall = self.stall(fold, next);
@@ -121,7 +121,7 @@ impl FoldTable {
         let wide = cut.at(cut.total() - blocks - 1);
         let across = self.stall(wide, cut.at(cut.total() - blocks));
         behind.add(CycleSums::stalled(across), 1)?;
-        (stream_end - behind.total()?).checked_add(self.with(wide).1.tail())
+        (stream_end - behind.total()?).checked_add(self.with(wide).spans.tail())
     }
 }
 

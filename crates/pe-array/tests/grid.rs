@@ -1,7 +1,7 @@
 //! Folds on a grid of PEs compute the product, and take as long as the `Serial` law says.
 
 use pe_array::grid::{Arithmetic, Floats, Grid, Integers, Matrix};
-use pe_array::{ArrayConfig, ArrayModel, Convention, Dataflow, Element, Feed, Variant};
+use pe_array::{ArrayConfig, ArrayModel, Convention, Dataflow, Element, Feed, Tiles, Variant};
 use proptest::prelude::*;
 use tile_program::GemmTile;
 
@@ -77,14 +77,9 @@ fn case() -> impl Strategy<Value = Case> {
         })
 }
 
-/// What the law says of a tile on a `Serial` array of one product a cycle.
-fn serial_law(
-    (rows, columns): (usize, usize),
-    element: Element,
-    dataflow: Dataflow,
-    tile: GemmTile,
-) -> u64 {
-    let config = ArrayConfig {
+/// A `Serial` array of PEs of one product a cycle.
+fn serial((rows, columns): (usize, usize), element: Element, dataflow: Dataflow) -> ArrayConfig {
+    ArrayConfig {
         rows: rows as u64,
         columns: columns as u64,
         element,
@@ -92,8 +87,12 @@ fn serial_law(
         timing: Convention::Serial,
         initiation_interval: Some(1),
         latency: Some(1),
-    };
-    let model = ArrayModel::new(&config).unwrap();
+    }
+}
+
+/// What the law says of a tile on a `Serial` array of one product a cycle.
+fn serial_law(size: (usize, usize), element: Element, dataflow: Dataflow, tile: GemmTile) -> u64 {
+    let model = ArrayModel::new(&serial(size, element, dataflow)).unwrap();
     model.tile(&tile, &Feed::UNLIMITED).unwrap().total.get()
 }
 
@@ -257,5 +256,46 @@ proptest! {
             ..GemmTile::one(m as u64, n as u64, k as u64)
         };
         prop_assert_eq!(cycles.get(), serial_law(size, element, dataflow, tile));
+    }
+}
+
+proptest! {
+    /// An array that takes whole tiles shifts in the padding, too: its time is that of the grid
+    /// with zeros around the weights, and the results are those without.
+    #[test]
+    fn whole_tiles_take_the_time_of_weights_padded_with_zeros(
+        [rows, columns] in [1usize..6, 1usize..6], [m, n, k] in [1usize..9, 1usize..9, 1usize..9],
+        values in prop::collection::vec(any::<i8>(), 2 * 8 * 8),
+    ) {
+        let element = Element::Int8 {
+            activation: None,
+            weight: None,
+            accumulator: None,
+            variant: Variant::Parallel,
+        };
+        let arithmetic = Integers::of(&element.kind().unwrap()).unwrap();
+        let (deep, wide) = (k.next_multiple_of(rows), n.next_multiple_of(columns));
+        let a_of = |i: usize, l: usize| i32::from(values[i * 8 + l]);
+        let b_of = |l: usize, j: usize| i32::from(values[64 + l * 8 + j]);
+        let a = Matrix::from_fn(m, deep, |i, l| if l < k { a_of(i, l) } else { 0 });
+        let b = Matrix::from_fn(deep, wide, |l, j| if l < k && j < n { b_of(l, j) } else { 0 });
+        let dataflow = Dataflow::WeightStationary;
+        let (c, cycles) = Grid::new(rows, columns, arithmetic).gemm(dataflow, &a, &b);
+        for i in 0..m {
+            for j in 0..n {
+                let expected: i32 = (0..k).map(|l| a_of(i, l) * b_of(l, j)).sum();
+                prop_assert_eq!(c[(i, j)], i64::from(expected));
+            }
+        }
+        let model = ArrayModel::new(&serial((rows, columns), element, dataflow)).unwrap();
+        let whole = model.with_tiles(Tiles::Whole).unwrap();
+        let tile = GemmTile::one(m as u64, n as u64, k as u64);
+        let timing = whole.tile(&tile, &Feed::UNLIMITED).unwrap();
+        prop_assert_eq!(timing.total, cycles);
+        // Each element of the padded weights enters once, and only real products count.
+        prop_assert_eq!(timing.traffic.b_reads, (deep * wide) as u64);
+        prop_assert_eq!(timing.traffic.a_reads, (m * deep * (wide / columns)) as u64);
+        prop_assert_eq!(timing.traffic.c_writes, (m * wide * (deep / rows)) as u64);
+        prop_assert_eq!(timing.macs, (m * n * k) as u64);
     }
 }

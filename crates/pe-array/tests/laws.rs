@@ -1,7 +1,8 @@
 //! What the timing laws promise, as properties.
 
 use pe_array::{
-    ArrayConfig, ArrayModel, Convention, Dataflow, Element, Feed, TileError, TileTiming, Variant,
+    ArrayConfig, ArrayModel, Convention, Dataflow, Element, Feed, TileError, TileTiming, Tiles,
+    Variant,
 };
 use proptest::prelude::*;
 use quantities::{Cycle, Cycles, Ratio};
@@ -180,6 +181,45 @@ proptest! {
         let fast = model.tile(&gemm(m, n, k), &Feed::UNLIMITED).unwrap();
         prop_assert!(slow.total >= fast.total);
         prop_assert!(fast.parts.iter().all(|part| part.0 != Cause::SramPort || part.1.is_zero()));
+    }
+}
+
+proptest! {
+    /// Under every convention and behind every port, whole tiles are the folds of the padded GEMM.
+    #[test]
+    fn whole_tiles_take_as_long_as_a_gemm_padded_to_the_array(
+        rows in 1u64..9, columns in 1u64..9, convention in convention(), m in 1u64..30,
+        n in 1u64..30, k in 1u64..30, repeat in 1u64..4, feed in feed(),
+    ) {
+        let config = array(rows, columns, Dataflow::WeightStationary, convention);
+        let as_used = ArrayModel::new(&config).unwrap();
+        let whole = as_used.with_tiles(Tiles::Whole).unwrap();
+        let tile = GemmTile { repeat, ..gemm(m, n, k) };
+        let (wide, deep) = (n.next_multiple_of(columns), k.next_multiple_of(rows));
+        let padded = GemmTile { repeat, ..gemm(m, wide, deep) };
+        let ours = whole.tile(&tile, &feed).unwrap();
+        let theirs = as_used.tile(&padded, &feed).unwrap();
+        prop_assert_eq!(ours.parts, theirs.parts);
+        prop_assert_eq!(ours.occupied_parts, theirs.occupied_parts);
+        prop_assert_eq!((ours.total, ours.folds), (theirs.total, theirs.folds));
+        prop_assert_eq!(ours.traffic, theirs.traffic);
+        prop_assert_eq!(ours.macs, m * n * k * repeat);
+        // Every fold fills the array, so none may run beside another.
+        prop_assert!(ours.folds().all(|fold| (fold.fold.rows, fold.fold.columns) == (rows, columns)));
+        prop_assert!(whole.most_side_by_side(m, n, k) <= 1);
+    }
+}
+
+#[test]
+fn whole_tiles_are_for_arrays_that_keep_weights() {
+    let with = |dataflow| {
+        let config = array(8, 8, dataflow, Convention::Overlapped);
+        let model = ArrayModel::new(&config).unwrap();
+        model.with_tiles(Tiles::Whole).map_err(|error| error.path)
+    };
+    assert!(with(Dataflow::WeightStationary).is_ok());
+    for dataflow in [Dataflow::OutputStationary, Dataflow::InputStationary] {
+        assert_eq!(with(dataflow).unwrap_err(), "tiles");
     }
 }
 

@@ -60,10 +60,12 @@ impl Cycle {
 }
 
 impl Cycles {
-    /// No time.
+    /// A span of no cycles.
     pub const ZERO: Self = Self(0);
-    /// One cycle.
+    /// A span of one cycle.
     pub const ONE: Self = Self(1);
+    /// The longest span that 64 bits count.
+    pub const MAX: Self = Self(u64::MAX);
 
     /// The bare number.
     #[must_use]
@@ -93,6 +95,18 @@ impl Cycles {
             Some(product) => Some(Self(product)),
             None => None,
         }
+    }
+
+    /// The sum, or [`Self::MAX`] past 64 bits.
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// The product, or [`Self::MAX`] past 64 bits.
+    #[must_use]
+    pub const fn saturating_mul(self, by: u64) -> Self {
+        Self(self.0.saturating_mul(by))
     }
 
     /// The difference, or zero if `other` is longer.

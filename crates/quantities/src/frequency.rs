@@ -37,7 +37,7 @@ impl Frequency {
         }
     }
 
-    /// Whole hertz.
+    /// A frequency of a whole number of hertz.
     ///
     /// # Errors
     /// [`FrequencyError::Zero`] if zero.
@@ -45,7 +45,7 @@ impl Frequency {
         Self::new(hertz, 1)
     }
 
-    /// Whole megahertz.
+    /// A frequency of a whole number of megahertz.
     ///
     /// # Errors
     /// [`FrequencyError::Zero`] if zero, [`FrequencyError::TooHigh`] past 64 bits of hertz.
@@ -64,19 +64,19 @@ impl Frequency {
         Self::new(1_000_000_000_000_000, period)
     }
 
-    /// Hertz as a reduced fraction.
+    /// The number of hertz as a reduced fraction.
     #[must_use]
     pub const fn as_fraction(self) -> (u64, u64) {
         self.hertz.as_fraction()
     }
 
-    /// Hertz, for reports.
+    /// The number of hertz as a float, for reports.
     #[must_use]
     pub fn as_hertz_f64(self) -> f64 {
         self.hertz.numerator() as f64 / self.hertz.denominator() as f64
     }
 
-    /// Seconds that a span lasts, for reports.
+    /// The number of seconds that a span lasts, for reports.
     #[must_use]
     pub fn seconds_f64(self, span: Cycles) -> f64 {
         span.get() as f64 / self.as_hertz_f64()

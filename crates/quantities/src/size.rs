@@ -16,8 +16,10 @@ macro_rules! size {
         pub struct $name(pub u64);
 
         impl $name {
-            /// Nothing.
+            /// The size of nothing: zero.
             pub const ZERO: Self = Self(0);
+            /// The largest size that 64 bits count.
+            pub const MAX: Self = Self(u64::MAX);
 
             /// The bare number.
             #[must_use]
@@ -41,6 +43,18 @@ macro_rules! size {
                     Some(sum) => Some(Self(sum)),
                     None => None,
                 }
+            }
+
+            /// The sum, or [`Self::MAX`] past 64 bits.
+            #[must_use]
+            pub const fn saturating_add(self, other: Self) -> Self {
+                Self(self.0.saturating_add(other.0))
+            }
+
+            /// The product, or [`Self::MAX`] past 64 bits.
+            #[must_use]
+            pub const fn saturating_mul(self, by: u64) -> Self {
+                Self(self.0.saturating_mul(by))
             }
         }
 

@@ -53,7 +53,7 @@ pub(crate) fn amdahl(page: &mut Page, run: &RunRecord) {
     weights(page, run);
 }
 
-/// `1.54x`, `∞`.
+/// A factor as text: `1.54x`, or `∞` if it has no limit.
 fn times(factor: f64) -> String {
     if factor.is_finite() {
         format!("{factor:.2}x")

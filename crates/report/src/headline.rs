@@ -1,9 +1,10 @@
 //! The head of the report: the run, its model and its machine.
 
 use attribution::Limit;
+use quantities::grouped;
 use simulator::{RunRecord, Workload};
 
-use crate::number::{bytes, bytes_per_second, grouped, percent, seconds, share, si, three_digits};
+use crate::number::{bytes, bytes_per_second, percent, seconds, share, si, three_digits};
 use crate::text::Page;
 
 pub(crate) fn headline(page: &mut Page, run: &RunRecord) {

@@ -20,7 +20,6 @@ use attribution::Speedup;
 
 pub use headline::model_lines;
 pub use json::{ModelDocument, SCHEMA_VERSION, to_json};
-pub use number::grouped;
 pub use table::{Column, Table};
 pub use text::{Style, to_text};
 

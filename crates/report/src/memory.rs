@@ -1,9 +1,9 @@
 //! Main memory and the scratchpads.
 
-use quantities::Cycles;
+use quantities::{Cycles, grouped};
 use simulator::RunRecord;
 
-use crate::number::{bytes, bytes_per_second, grouped, percent, share, three_digits};
+use crate::number::{bytes, bytes_per_second, percent, share, three_digits};
 use crate::table::{Column, Table};
 use crate::text::Page;
 

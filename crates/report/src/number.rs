@@ -1,20 +1,8 @@
 //! Numbers for people.
 
-/// A number with its digits in groups of three: `12,345,678`.
-#[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 /// `71.3 %`; `<0.1 %` for what is not nothing but would round to it.
+use quantities::grouped;
+
 pub(crate) fn percent(share: f64) -> String {
     if share <= 0.0 {
         return "0 %".to_owned();
@@ -43,7 +31,7 @@ pub(crate) fn share(part: u64, whole: u64) -> f64 {
     }
 }
 
-/// `612.3 MiB`.
+/// Bytes with a binary unit and three digits: `612.3 MiB`.
 pub(crate) fn bytes(number: u64) -> String {
     if number < 1024 {
         return format!("{number} B");
@@ -51,7 +39,7 @@ pub(crate) fn bytes(number: u64) -> String {
     scaled(number as f64, 1024.0, &["KiB", "MiB", "GiB", "TiB", "PiB"])
 }
 
-/// `34.1 GB/s`.
+/// A bandwidth with a decimal unit: `34.1 GB/s`.
 pub(crate) fn bytes_per_second(rate: f64) -> String {
     if rate.is_infinite() {
         return "unlimited".to_owned();
@@ -67,7 +55,7 @@ pub(crate) fn si(number: u64) -> String {
     scaled(number as f64, 1000.0, &["k", "M", "G", "T", "P"])
 }
 
-/// `24.69 ms`.
+/// Seconds with a unit that suits them: `24.69 ms`.
 pub(crate) fn seconds(seconds: f64) -> String {
     let (scale, unit) = match seconds {
         s if s <= 0.0 || s >= 1.0 => (1.0, "s"),
@@ -108,9 +96,6 @@ mod tests {
 
     #[test]
     fn numbers_read_as_an_engineer_writes_them() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(12_345_678), "12,345,678");
         assert_eq!(percent(0.7134), "71.3 %");
         assert_eq!(percent(0.0001), "<0.1 %");
         assert_eq!(bare_percent(0.0), "-");

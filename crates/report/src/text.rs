@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use quantities::grouped;
 use simulator::{ArrayOfRun, RunRecord};
 use tile_program::{Cause, Class};
 
-use crate::number::{bare_percent, bytes, grouped, percent, share, si};
+use crate::number::{bare_percent, bytes, percent, share, si};
 use crate::table::{Column, Table, WIDTH};
 use crate::{amdahl, energy, headline, memory};
 
@@ -15,7 +16,7 @@ const TOP_OPERATORS: usize = 12;
 /// How the text may look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// Plain characters.
+    /// Plain characters, for files and pipes.
     Plain,
     /// With ANSI escapes, for a terminal.
     Terminal,

@@ -11,7 +11,7 @@ use crate::{RunRecord, Simulation, SimulationError};
 pub struct Point<'a> {
     /// Where it runs.
     pub machine: &'a Machine,
-    /// What runs.
+    /// The workload that runs on it.
     pub workload: Workload,
 }
 

@@ -21,7 +21,7 @@ pub struct Counted {
     pub tokens: u64,
     /// Layers, summed over all passes.
     pub layers: u64,
-    /// Matrix products.
+    /// Matrix products, summed over all passes.
     pub gemms: u64,
     /// Matrix products and work of the vector unit that are started by themselves.
     pub kernels: u64,

@@ -52,7 +52,7 @@ impl Simulation {
         }
     }
 
-    /// The machine.
+    /// The machine that the workload runs on.
     #[must_use]
     pub const fn machine(&self) -> &Machine {
         &self.machine

@@ -13,6 +13,9 @@
 //!
 //! A scratchpad of a single bank is shared in time: each side gets every other cycle. How the units
 //! of a side share its ports is set down at [`arbitrate`].
+//!
+//! The crate counts bytes and rates. It does not know programs, the units that use a scratchpad,
+//! main memory, clocks or energy.
 
 mod port;
 
@@ -25,11 +28,11 @@ use quantities::{Bits, Bytes, Ratio};
 /// How a scratchpad is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
-    /// All that it can hold.
+    /// The number of bytes that the scratchpad can hold.
     pub capacity: Bytes,
-    /// Equal banks, at least one.
+    /// The number of equal banks, at least one.
     pub banks: u64,
-    /// Width of a bank's one port.
+    /// The width of a bank's one port, in bytes a cycle.
     pub port: Bytes,
 }
 
@@ -37,11 +40,11 @@ pub struct Geometry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{asked} asked of a scratchpad of {capacity} that already holds {held}")]
 pub struct Overflow {
-    /// Bytes asked for.
+    /// The number of bytes that the claim asked for.
     pub asked: Bytes,
-    /// Bytes held already.
+    /// The number of bytes that were held already.
     pub held: Bytes,
-    /// All that it can hold.
+    /// The number of bytes that the scratchpad can hold.
     pub capacity: Bytes,
 }
 
@@ -88,7 +91,7 @@ impl Scratchpad {
         Ratio::new(banks * port.get(), 2)
     }
 
-    /// Takes bytes.
+    /// Claims bytes of the scratchpad.
     ///
     /// # Errors
     /// [`Overflow`] if they do not fit; nothing is taken then.
@@ -106,7 +109,7 @@ impl Scratchpad {
         Ok(())
     }
 
-    /// Gives bytes back.
+    /// Releases bytes that were claimed before.
     ///
     /// # Panics
     /// If more is given back than is held: a program's mistake.
@@ -154,7 +157,7 @@ impl Scratchpad {
         self.accesses
     }
 
-    /// Bytes held now.
+    /// The number of bytes held now.
     #[must_use]
     pub fn held(&self) -> Bytes {
         self.held
@@ -166,13 +169,13 @@ impl Scratchpad {
         self.peak
     }
 
-    /// Bytes that the DMA wrote into it.
+    /// The number of bytes that the DMA wrote into it.
     #[must_use]
     pub fn filled(&self) -> Bytes {
         self.filled
     }
 
-    /// Bytes that the DMA read from it.
+    /// The number of bytes that the DMA read from it.
     #[must_use]
     pub fn drained(&self) -> Bytes {
         self.drained

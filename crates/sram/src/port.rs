@@ -15,7 +15,7 @@ use quantities::{Bits, Bytes, Cycles, Ratio};
 
 use crate::Scratchpad;
 
-/// Parts of a bit to the cycle in which rates are counted.
+/// Rates are whole numbers of this part of a bit a cycle.
 const SCALE: u128 = 1 << 20;
 
 /// A rate taken of a scratchpad's ports for a while, in cycles of the scratchpads' clock.
@@ -23,7 +23,7 @@ const SCALE: u128 = 1 << 20;
 struct Grant {
     from: u64,
     to: u64,
-    /// In parts of a bit.
+    /// The rate in bits a cycle, counted in units of 1 / [`SCALE`].
     rate: u128,
 }
 
@@ -49,9 +49,9 @@ impl Ports {
 /// What an instruction wants of one scratchpad.
 struct Demand {
     scratchpad: usize,
-    /// All that the ports carry, in parts of a bit to the cycle.
+    /// The rate that the ports carry in all, in bits a cycle times [`SCALE`].
     capacity: u128,
-    /// What it takes at full speed.
+    /// The rate that the instruction takes at full speed, in the same unit.
     rate: u128,
 }
 

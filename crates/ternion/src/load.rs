@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use accelerator::{MachineFile, MachineSpec};
 use config::{ConfigError, Document, FieldError, Override, among, printable};
 use energy::Technology;
-use explore::machines::{self, KernelList, KernelsFile, Load};
+use explore::prediction::{self, KernelList, KernelsFile, Load};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use simulator::Simulation;
@@ -202,7 +202,7 @@ pub(crate) fn resolve_workload(document: Document) -> Result<Loaded<Workload>, C
 
 /// Checks a list of kernels.
 pub(crate) fn resolve_kernels(document: Document) -> Result<Loaded<KernelList>, ConfigError> {
-    resolve(document, |file: &KernelsFile| machines::resolve(file))
+    resolve(document, |file: &KernelsFile| prediction::resolve(file))
 }
 
 fn resolve<Raw: DeserializeOwned + Serialize, T>(

@@ -14,10 +14,16 @@ const STEPS_PER_PASS: u64 = 1_000;
 pub(crate) struct Bar(Option<ProgressBar>);
 
 impl Bar {
-    pub(crate) fn new(quiet: bool) -> Self {
+    /// A bar that is never shown.
+    pub(crate) const fn hidden() -> Self {
+        Self(None)
+    }
+
+    /// A bar of one run, shown where a terminal takes it and nothing is logged.
+    pub(crate) fn new() -> Self {
         // What is logged goes to the same terminal, and would be drawn over.
         let logs = tracing::enabled!(tracing::Level::INFO);
-        if quiet || logs || !Stream::Stderr.takes_redrawing() {
+        if logs || !Stream::Stderr.takes_redrawing() {
             return Self(None);
         }
         let style = ProgressStyle::with_template(
@@ -39,7 +45,7 @@ impl Bar {
 
     /// A bar that counts so many equal steps.
     pub(crate) fn counting(steps: u64) -> Self {
-        let bar = Self::new(false);
+        let bar = Self::new();
         if let Some(bar) = &bar.0 {
             bar.set_length(steps);
         }

@@ -26,7 +26,7 @@ pub(crate) struct Kind {
     pub(crate) files: &'static [Shipped],
 }
 
-/// Machines.
+/// The shipped machine files.
 pub(crate) static MACHINES: Kind = Kind {
     noun: "machine",
     folder: "hw-configs",
@@ -35,7 +35,7 @@ pub(crate) static MACHINES: Kind = Kind {
     files: MACHINE_FILES,
 };
 
-/// Workloads.
+/// The shipped workload files.
 pub(crate) static WORKLOADS: Kind = Kind {
     noun: "workload",
     folder: "workloads",
@@ -62,7 +62,7 @@ pub(crate) static KERNELS: Kind = Kind {
     files: KERNEL_FILES,
 };
 
-/// All kinds.
+/// All kinds, in the order of listings.
 pub(crate) static ALL: [&Kind; 4] = [&MACHINES, &PUBLISHED, &WORKLOADS, &KERNELS];
 
 /// The shipped file of a name among some kinds.

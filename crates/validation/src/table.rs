@@ -6,7 +6,7 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}:{column}: {message}")]
 pub struct GoldenError {
-    /// The file.
+    /// The name of the file that was read.
     pub file: String,
     /// The line, from 1.
     pub line: usize,
@@ -65,7 +65,7 @@ pub(crate) struct Line<'t> {
     file: &'t str,
     heads: &'t [Field<'t>],
     fields: &'t [Field<'t>],
-    /// From 1.
+    /// The number of the line in the file, from 1.
     pub(crate) number: usize,
 }
 

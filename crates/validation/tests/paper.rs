@@ -1,17 +1,14 @@
 //! Files of published figures, and the shipped ones beside the machine that they were published
 //! for.
 
-use accelerator::{Machine, MachineFile};
-use config::Document;
 use explore::published::{self, Form, Quantity};
+use simulator::{Machine, read_machine};
 use validation::paper;
 use workload_compiler::models;
 
 fn edge() -> Machine {
     let text = include_str!("../../../hw-configs/edge-tpu-paper.ron");
-    let document = Document::parse("edge-tpu-paper", text).unwrap();
-    let file: MachineFile = document.read().unwrap();
-    Machine::new(accelerator::resolve(&file).unwrap()).unwrap()
+    Machine::new(read_machine("edge-tpu-paper", text).unwrap()).unwrap()
 }
 
 #[test]

@@ -9,7 +9,7 @@ use quantities::Bytes;
 use tile_program::{Family, Instruction, OperationId, Pass, Platform, Program};
 
 use crate::core_program::{CoreProgram, CoreTask, Instructions, KeptWeights};
-use crate::emit::{Seat, SharedBoard};
+use crate::emit::{RankContext, SharedRendezvous};
 use crate::error::CompileError;
 use crate::lower::operands;
 use crate::model::Mixer;
@@ -62,12 +62,12 @@ fn compile_for(
     every_chip: bool,
 ) -> Result<CompiledProgram, CompileError> {
     let division = Division::of(&workload, machine, every_chip)?;
-    let board = SharedBoard::default();
-    let seats = Seat::all(&division, machine, workload.split.collectives, &board);
+    let rendezvous = SharedRendezvous::default();
+    let ranks = RankContext::all(&division, machine, workload.split.collectives, &rendezvous);
     let platform = division.platform.clone();
-    let mut cores: Vec<CoreProgram> = Vec::with_capacity(seats.len());
+    let mut cores: Vec<CoreProgram> = Vec::with_capacity(ranks.len());
     let mut chip = None;
-    for (target, seat) in platform.cores.iter().zip(seats) {
+    for (target, rank) in platform.cores.iter().zip(ranks) {
         check_arrays(&workload, target)?;
         // Cores of a chip lie one after another in its memory.
         let before = cores.last().filter(|_| chip == Some(target.chip));
@@ -75,8 +75,8 @@ fn compile_for(
         chip = Some(target.chip);
         cores.push(CoreProgram::new(CoreTask {
             workload: division.shard_workload(&workload),
-            shard: division.shard(&workload, seat.stage),
-            seat,
+            shard: division.shard(&workload, rank.pipeline_stage),
+            rank,
             target,
             machine_units: platform.units(),
             first_address: first,

@@ -111,7 +111,7 @@ impl Folder {
 }
 
 impl Run {
-    /// Asserts success.
+    /// Asserts that the program ended with exit code 0, and gives the run back.
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, 0, "{}{}", self.stdout, self.stderr);
         self

@@ -1,10 +1,10 @@
 //! Small machines and models, and runs of them.
 
-use accelerator::{Machine, MachineFile, Outcome, RunOptions};
+use accelerator::{Machine, Outcome, RunOptions};
 use attribution::{Ledger, Summary};
-use config::Document;
+use simulator::{read_machine, read_workload};
 use tile_program::Observer;
-use workload_compiler::{CompileError, Workload, WorkloadFile, compile};
+use workload_compiler::{CompileError, Workload, compile};
 
 /// A run and what is known of it.
 pub(crate) struct Run {
@@ -15,18 +15,13 @@ pub(crate) struct Run {
 
 /// The machine of a file.
 pub(crate) fn machine(text: &str) -> Machine {
-    let document = Document::parse("machine.ron", text).expect("RON");
-    let file: MachineFile = document.read().unwrap_or_else(|error| panic!("{error}"));
-    let spec = accelerator::resolve(&file).unwrap_or_else(|error| panic!("{error}"));
+    let spec = read_machine("machine.ron", text).unwrap_or_else(|error| panic!("{error}"));
     Machine::new(spec).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The workload of a file.
 pub(crate) fn workload(text: &str) -> Workload {
-    let document = Document::parse("workload.ron", text).expect("RON");
-    let file: WorkloadFile = document.read().unwrap_or_else(|error| panic!("{error}"));
-    workload_compiler::resolve(&file, |path| Err(format!("{path} is not there")))
-        .unwrap_or_else(|error| panic!("{error}"))
+    read_workload("workload.ron", text).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Runs a workload under an observer beside the ledger; `None` if the machine is too small for it.

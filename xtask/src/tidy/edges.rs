@@ -76,8 +76,8 @@ fn manifests(root: &Path) -> Edges {
     edges.collect()
 }
 
-/// The names under `[dependencies]` of a manifest. Manifests here write one dependency a line, so no
-/// reader of TOML is needed.
+/// The names under `[dependencies]` of a manifest. Manifests here write one dependency a line, so
+/// no reader of TOML is needed.
 fn dependencies(manifest: &str) -> impl Iterator<Item = &str> {
     let mut inside = false;
     manifest.lines().filter_map(move |line| {

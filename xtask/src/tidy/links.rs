@@ -21,8 +21,8 @@ pub(super) fn check(root: &Path, files: &[Text], wrong: &mut Vec<String>) {
     }
 }
 
-/// Notes paths in backticks on a page whose files are not there. Only words with a slash that begin with a
-/// folder of the project count.
+/// Notes paths in backticks on a page whose files are not there. Only words with a slash that begin
+/// with a folder of the project count.
 pub(super) fn check_paths(root: &Path, page: &Text, wrong: &mut Vec<String>) {
     for (number, line) in prose(&page.text) {
         for path in line

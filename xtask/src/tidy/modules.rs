@@ -1,12 +1,13 @@
-//! Source files that no module names: the compiler never sees them, so nothing says that they are dead.
+//! Source files that no module names: the compiler never sees them, so nothing says that they are
+//! dead.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Text;
 
-/// Notes source files under a `src` or `tests` folder that are not reached from the root of a crate, a
-/// test, an example or a bench.
+/// Notes source files under a `src` or `tests` folder that are not reached from the root of a
+/// crate, a test, an example or a bench.
 pub(super) fn check(files: &[Text], wrong: &mut Vec<String>) {
     let sources: Vec<&Text> = files
         .iter()

@@ -102,7 +102,7 @@ fn seconds(start: &Instant) -> f64 {
 
 fn theirs(ini: &Path, out: &Path, requests: &[Request], width: usize) -> (Outcome, f64) {
     let mut memory = MemorySystem::new(ini, out).expect("DRAMsim3 takes its configuration");
-    let reads = requests.iter().filter(|request| !request.write).count() as u64;
+    let reads = requests.iter().filter(|request| request.direction == Direction::Read).count() as u64;
     let mut outcome = Outcome {
         reads: 0,
         latency_sum: 0,
@@ -127,11 +127,11 @@ fn theirs(ini: &Path, out: &Path, requests: &[Request], width: usize) -> (Outcom
             let Some(request) = requests.get(next).filter(|r| r.arrival <= tick) else {
                 break;
             };
-            if !memory.can_add(request.address, request.write) {
+            if !memory.can_add(request.address, request.direction == Direction::Write) {
                 break;
             }
-            memory.add(request.address, request.write);
-            if !request.write {
+            memory.add(request.address, request.direction == Direction::Write);
+            if request.direction == Direction::Read {
                 accepted_sum += tick;
             }
             outcome.last_accept = tick;
@@ -170,14 +170,13 @@ fn ranges_of(access: u64, requests: &[Request]) -> Vec<(u64, u64, Direction)> {
     let mut ranges: Vec<(u64, u64, Direction)> = Vec::new();
     for request in requests {
         let burst = request.address / access;
-        let direction = if request.write { Direction::Write } else { Direction::Read };
         match ranges.last_mut() {
             Some((first, bursts, same))
-                if *same == direction && *first + *bursts == burst && *bursts < 4096 / access =>
+                if *same == request.direction && *first + *bursts == burst && *bursts < 4096 / access =>
             {
                 *bursts += 1;
             }
-            _ => ranges.push((burst, 1, direction)),
+            _ => ranges.push((burst, 1, request.direction)),
         }
     }
     ranges

@@ -1,5 +1,8 @@
 //! A bank with its command queue, and what that queue can give.
 
+use dram::Direction;
+
+use super::PagePolicy;
 use super::gates::Kind;
 use super::queue::Queue;
 use super::requests::{Entry, Id, Requests};
@@ -7,10 +10,10 @@ use super::requests::{Entry, Id, Requests};
 /// Column commands of a row after which its bank's oldest request may close it.
 const ROW_HITS: u32 = 4;
 
-/// No entry of a queue.
+/// Stands for no entry where the place of an entry in a queue is expected.
 const NONE: u16 = u16::MAX;
 
-/// What a bank's queue can give: at most one command of each kind can ever be the first that is
+/// The commands that a bank's queue can issue: at most one of each kind can be the first that is
 /// ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Choices {
@@ -60,10 +63,10 @@ impl Choices {
 pub(super) struct Bank {
     queue: Queue,
     pub(super) row: Option<u32>,
-    /// Column commands since the activate.
+    /// The number of column commands since the activate.
     pub(super) hits: u32,
     pub(super) choices: Choices,
-    /// Writes in the queue.
+    /// The number of writes in the queue.
     writes: u32,
     /// The tick of the last hit in a run of hits.
     pub(super) last_hit: u64,
@@ -94,12 +97,12 @@ impl Bank {
     }
 
     /// Whether a burst waits for its read, or for its write.
-    pub(super) fn has(&self, burst: u64, write: bool, requests: &Requests) -> bool {
+    pub(super) fn has(&self, burst: u64, direction: Direction, requests: &Requests) -> bool {
         let mut all = self
             .queue
             .first(self.queue.len())
             .map(|id| requests.get(id));
-        all.any(|entry| entry.burst == burst && entry.write == write)
+        all.any(|entry| entry.burst == burst && entry.direction == direction)
     }
 
     /// Appends a request; true if that leaves the choices as they are.
@@ -108,7 +111,7 @@ impl Bank {
         let index = self.queue.len();
         let entry = requests.get(id);
         self.queue.push(id);
-        self.writes += u32::from(entry.write);
+        self.writes += u32::from(entry.direction == Direction::Write);
         if index == 0 {
             self.choices = self.choices_of(entry);
             return false;
@@ -121,7 +124,7 @@ impl Bank {
             self.choices.row = None;
             same = false;
         }
-        if entry.write {
+        if entry.direction == Direction::Write {
             if self.choices.write == NONE && !self.waits_for_read(index, requests) {
                 self.choices.write = index as u16;
                 same = false;
@@ -136,27 +139,31 @@ impl Bank {
     /// Takes out the request whose column command goes, which closes the row or not; true if that
     /// leaves the choices as they are.
     #[inline]
-    pub(super) fn take(&mut self, index: usize, closes: bool, requests: &Requests) -> (Id, bool) {
+    pub(super) fn take(
+        &mut self,
+        index: usize,
+        page: PagePolicy,
+        requests: &Requests,
+    ) -> (Id, bool) {
         let id = self.queue.take(index);
-        let write = requests.get(id).write;
-        self.writes -= u32::from(write);
+        let direction = requests.get(id).direction;
+        self.writes -= u32::from(direction == Direction::Write);
         self.hits += 1;
-        if closes {
+        if page == PagePolicy::Closed {
             self.row = None;
         }
-        let same = index == 0 && self.still_hits(write, requests) || self.look_up(requests);
+        let same = index == 0 && self.still_hits(direction, requests) || self.look_up(requests);
         (id, same)
     }
 
     /// Whether the queue, whose oldest request has just gone, has reads alone or writes alone as it
     /// had, and the oldest hits the open row again: then it can give what it could.
     #[inline]
-    fn still_hits(&self, write: bool, requests: &Requests) -> bool {
+    fn still_hits(&self, direction: Direction, requests: &Requests) -> bool {
         let length = self.queue.len();
-        let same = if write {
-            self.writes as usize
-        } else {
-            length - self.writes as usize
+        let same = match direction {
+            Direction::Read => length - self.writes as usize,
+            Direction::Write => self.writes as usize,
         };
         same == length && length > 0 && Some(requests.get(self.queue.get(0)).row) == self.row
     }
@@ -178,7 +185,9 @@ impl Bank {
     fn waits_for_read(&self, index: usize, requests: &Requests) -> bool {
         let entry = requests.get(self.queue.get(index));
         let reads = |earlier: &Entry| {
-            !earlier.write && earlier.row == entry.row && earlier.column == entry.column
+            earlier.direction == Direction::Read
+                && earlier.row == entry.row
+                && earlier.column == entry.column
         };
         self.queue.first(index).any(|id| reads(requests.get(id)))
     }
@@ -190,7 +199,7 @@ impl Bank {
         match self.row {
             None => choices.row = Some(Kind::Activate),
             Some(row) if row != entry.row => choices.row = Some(Kind::Precharge),
-            _ if entry.write => choices.write = 0,
+            _ if entry.direction == Direction::Write => choices.write = 0,
             _ => choices.read = 0,
         }
         choices
@@ -225,7 +234,7 @@ impl Bank {
                 continue;
             }
             hit = true;
-            if !entry.write {
+            if entry.direction == Direction::Read {
                 choices.read = choices.read.min(index as u16);
             } else if choices.write == NONE && !self.waits_for_read(index, requests) {
                 choices.write = index as u16;

@@ -29,7 +29,7 @@ impl Kind {
         Self::Refresh,
     ];
 
-    /// Those that the banks' queues give.
+    /// The kinds of commands that the banks' queues issue.
     pub(super) const QUEUED: [Self; 4] = [Self::Activate, Self::Precharge, Self::Read, Self::Write];
 
     const fn of(command: Command) -> Option<Self> {
@@ -67,18 +67,18 @@ struct Wait {
 /// What a command of one kind demands of later ones.
 #[derive(Clone, Debug, Default)]
 struct Waits {
-    /// Of its bank, its group and its rank.
+    /// What commands to its own rank, group and bank wait for.
     here: Vec<Wait>,
-    /// Of the other ranks.
+    /// What commands to the other ranks of the channel wait for.
     other_ranks: Vec<Wait>,
 }
 
 /// Whether a kind delays another one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Delays {
-    /// Of the same bank.
+    /// Whether it delays commands to the same bank.
     pub(super) own: bool,
-    /// Of any banks, by a gate.
+    /// Whether it delays commands to other banks, by a gate.
     pub(super) others: bool,
 }
 
@@ -120,19 +120,19 @@ pub(super) struct Gates {
     waits: [Waits; Kind::COUNT],
     four_activates: u64,
     delays: [[Delays; Kind::COUNT]; Kind::COUNT],
-    /// By kind: see [`Self::distances`].
+    /// What [`Self::distances`] returns for each kind.
     distances: [[u64; 3]; Kind::COUNT],
     /// Of each bank, by [`Reach`]: where in `times` those of the bank, of its group and of its rank
     /// begin.
     places: Vec<[u32; 3]>,
-    /// By bank and kind: the banks behind the same gates.
+    /// The banks behind the same gates as a bank, by bank and kind.
     behind: Vec<[u64; Kind::COUNT]>,
     /// Earliest ticks by kind: of each bank, then of each group, then of each rank.
     times: Vec<u64>,
     first_rank: usize,
     windows: Vec<FourActivates>,
     groups: Vec<Group>,
-    /// By bank.
+    /// The group that each bank belongs to, indexed by bank.
     group_of: Vec<u8>,
 }
 
@@ -191,7 +191,7 @@ fn behind(shape: Shape, waits: &[Waits], bank: usize) -> [u64; Kind::COUNT] {
     behind
 }
 
-/// So many banks in a row as bits.
+/// A mask with a bit for each of `count` banks from `first` on.
 const fn set_of_banks(first: usize, count: usize) -> u64 {
     (u64::MAX >> (64 - count)) << first
 }

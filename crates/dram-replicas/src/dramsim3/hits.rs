@@ -82,9 +82,9 @@ impl Groups {
 enum End {
     /// Others could go, or it has gone as far as was asked for.
     Reached,
-    /// A queue can give something else.
+    /// A queue can issue something else than before.
     Changed,
-    /// No more requests are offered.
+    /// The run has stopped because no more requests are offered.
     Stopped,
 }
 

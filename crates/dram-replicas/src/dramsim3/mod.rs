@@ -16,10 +16,11 @@ mod requests;
 mod setup;
 mod waiting;
 
+use dram::Direction;
 use dram::command::{Command, Issued};
 use dram::timing::Shape;
 
-use super::driver::{Arrived, ChannelStatistics, RequestChannel};
+use super::driver::{Arrived, ChannelStatistics, Recording, RequestChannel};
 
 use bank::Bank;
 use gates::{Gates, Kind};
@@ -34,21 +35,36 @@ const IDLE_WRITES: usize = 8;
 
 const NEVER: u64 = u64::MAX;
 
-/// A command, its bank, and which entry of the bank's queue it is for.
-type Given = (Kind, usize, usize);
+/// When a row closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PagePolicy {
+    /// A row closes when its bank needs another row or a refresh.
+    Open,
+    /// A row closes after each column command.
+    Closed,
+}
+
+/// A command that is issued for an entry of a bank's queue.
+#[derive(Clone, Copy, Debug)]
+struct IssuedCommand {
+    kind: Kind,
+    bank: usize,
+    /// The place of the entry in the bank's queue.
+    entry: usize,
+}
 
 /// What has become of a request that was to move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moved {
-    /// All queues can give what they could.
+    /// All queues can issue what they could before.
     Same,
-    /// A queue can give something else.
+    /// A queue can issue something else than before.
     Changed,
     /// A write waits for a read of its burst, and ends the drain.
     HeldUp,
 }
 
-/// One channel.
+/// One channel of DRAMsim3: its queues, banks and refresh.
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
     shape: Shape,
@@ -60,20 +76,20 @@ pub(crate) struct Channel {
     writes: Waiting,
     reads_under_way: Filter,
     writes_under_way: Filter,
-    /// Banks whose queue is full.
+    /// The banks whose queue is full, one bit a bank.
     full: u64,
     /// The commands of each kind, by the page policy.
     commands: [Command; Kind::COUNT],
     /// Reads merged with an earlier one of the same burst: burst, accepted.
     merged: Vec<(u64, u64)>,
     draining: usize,
-    /// The queue that gave the last command.
+    /// The queue that issued the last command.
     pointer: usize,
     queued: usize,
     refreshes: Refreshes,
     read_return: u64,
     write_data: u64,
-    closes_page: bool,
+    page: PagePolicy,
     two_commands: bool,
     queue_depth: usize,
     buffer_depth: usize,
@@ -83,7 +99,7 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
-    pub(crate) fn new(setup: &Setup, record: bool) -> Self {
+    pub(crate) fn new(setup: &Setup, recording: Recording) -> Self {
         let banks = setup.shape.total_banks();
         Self {
             shape: setup.shape,
@@ -104,19 +120,19 @@ impl Channel {
             refreshes: Refreshes::new(setup.refresh_interval, setup.shape),
             read_return: setup.read_return,
             write_data: setup.write_data,
-            closes_page: setup.closes_page,
+            page: setup.page,
             two_commands: setup.two_commands,
             queue_depth: setup.queue_depth,
             buffer_depth: setup.buffer_depth,
             next_event: 0,
             statistics: ChannelStatistics::default(),
-            log: record.then(Vec::new),
+            log: recording.log(),
         }
     }
 
     /// Step 4: the first queue after the pointer that can give a command now; moves the pointer.
     #[inline]
-    fn queue_command(&mut self, tick: u64) -> Option<Given> {
+    fn queue_command(&mut self, tick: u64) -> Option<IssuedCommand> {
         let next = self.plan.next(tick, &self.gates);
         if next.tick > tick {
             return None;
@@ -136,7 +152,7 @@ impl Channel {
 
     /// The first of the entries of a bank's queue whose command can go now: one can.
     #[inline]
-    fn ready_choice(&self, at: usize, tick: u64) -> Given {
+    fn ready_choice(&self, at: usize, tick: u64) -> IssuedCommand {
         let choices = &self.banks[at].choices;
         let can_go = |kind| choices.has(kind) && self.gates.earliest(kind, at) <= tick;
         let entry = |kind| choices.entry(kind);
@@ -146,7 +162,11 @@ impl Channel {
             _ if can_go(Kind::Read) && entry(Kind::Read) < entry(Kind::Write) => Kind::Read,
             _ => Kind::Write,
         };
-        (kind, at, entry(kind))
+        IssuedCommand {
+            kind,
+            bank: at,
+            entry: entry(kind),
+        }
     }
 
     #[inline]
@@ -162,7 +182,7 @@ impl Channel {
         }
     }
 
-    fn give_refresh(&mut self, tick: u64, kind: Kind, at: usize) {
+    fn issue_refresh(&mut self, tick: u64, kind: Kind, at: usize) {
         self.gates.issue(kind, at, tick);
         self.plan.issued(kind, at, &self.gates);
         self.note(tick, kind, at, 0, 0);
@@ -175,11 +195,16 @@ impl Channel {
         }
     }
 
-    /// Gives a command of a bank's queue.
+    /// Issues a command of a bank's queue.
     #[inline]
-    fn give(&mut self, tick: u64, (kind, at, index): Given) {
+    fn issue(&mut self, tick: u64, command: IssuedCommand) {
+        let IssuedCommand {
+            kind,
+            bank: at,
+            entry: index,
+        } = command;
         if kind.is_column() {
-            self.give_column(tick, kind, at, index);
+            self.issue_column(tick, kind, at, index);
             return;
         }
         self.gates.issue(kind, at, tick);
@@ -198,10 +223,10 @@ impl Channel {
         self.note(tick, kind, at, row, column);
     }
 
-    /// Gives a column command, which finishes its request; true if its bank's queue can give after
+    /// Issues a column command, which finishes its request; true if its bank's queue can give after
     /// it what it could before.
     #[inline]
-    fn give_column(&mut self, tick: u64, kind: Kind, at: usize, index: usize) -> bool {
+    fn issue_column(&mut self, tick: u64, kind: Kind, at: usize, index: usize) -> bool {
         self.gates.issue(kind, at, tick);
         self.plan.issued(kind, at, &self.gates);
         self.take_hit(tick, kind, at, index)
@@ -212,7 +237,7 @@ impl Channel {
     #[inline]
     fn take_hit(&mut self, tick: u64, kind: Kind, at: usize, index: usize) -> bool {
         let bank = &mut self.banks[at];
-        let (id, same) = bank.take(index, self.closes_page, &self.requests);
+        let (id, same) = bank.take(index, self.page, &self.requests);
         if !same {
             self.plan.set(at, &bank.choices, &self.gates);
         }
@@ -252,7 +277,7 @@ impl Channel {
     fn reads_burst(&self, burst: u64, bank: usize) -> bool {
         let requests = &self.requests;
         self.reads_under_way.may_have(burst)
-            && (self.banks[bank].has(burst, false, requests)
+            && (self.banks[bank].has(burst, Direction::Read, requests)
                 || self.reads.has(burst, bank, requests))
     }
 
@@ -260,7 +285,7 @@ impl Channel {
     fn writes_burst(&self, burst: u64, bank: usize) -> bool {
         let requests = &self.requests;
         self.writes_under_way.may_have(burst)
-            && (self.banks[bank].has(burst, true, requests)
+            && (self.banks[bank].has(burst, Direction::Write, requests)
                 || self.writes.has(burst, bank, requests))
     }
 
@@ -331,27 +356,30 @@ impl Channel {
 
 impl RequestChannel for Channel {
     #[inline]
-    fn has_room(&self, write: bool) -> bool {
-        let waiting = if write { &self.writes } else { &self.reads };
+    fn has_room(&self, direction: Direction) -> bool {
+        let waiting = match direction {
+            Direction::Read => &self.reads,
+            Direction::Write => &self.writes,
+        };
         waiting.len() < self.buffer_depth
     }
 
     #[inline]
     fn offer(&mut self, tick: u64, request: &Arrived) -> bool {
-        if !self.has_room(request.write) {
+        if !self.has_room(request.direction) {
             return false;
         }
         let (burst, bank) = (request.burst, usize::from(request.bank));
         if self.writes_burst(burst, bank) {
             // A write to a burst that is to be written is absorbed.
-            if !request.write {
+            if request.direction == Direction::Read {
                 self.statistics.returned(tick, tick + 2);
             }
-        } else if !request.write && self.reads_burst(burst, bank) {
+        } else if request.direction == Direction::Read && self.reads_burst(burst, bank) {
             self.merged.push((burst, tick));
         } else {
             let id = self.requests.add(tick, request);
-            if request.write {
+            if request.direction == Direction::Write {
                 self.writes.push(id, &mut self.requests);
                 self.writes_under_way.add(burst);
             } else {
@@ -375,20 +403,20 @@ impl RequestChannel for Channel {
         }
         let refresh = self.refreshes.command(tick, &self.banks, &self.gates);
         let first = if let Some((kind, at)) = refresh {
-            self.give_refresh(tick, kind, at);
+            self.issue_refresh(tick, kind, at);
             Some(kind)
-        } else if let Some(given) = self.queue_command(tick) {
-            self.give(tick, given);
-            Some(given.0)
+        } else if let Some(command) = self.queue_command(tick) {
+            self.issue(tick, command);
+            Some(command.kind)
         } else {
             None
         };
         if self.two_commands
             && let Some(first) = first
-            && let Some(given) = self.queue_command(tick)
-            && given.0.is_column() != first.is_column()
+            && let Some(command) = self.queue_command(tick)
+            && command.kind.is_column() != first.is_column()
         {
-            self.give(tick, given);
+            self.issue(tick, command);
         }
         self.move_request();
         self.next_event = self.find_next_event(tick);

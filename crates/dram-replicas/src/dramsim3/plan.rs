@@ -39,11 +39,11 @@ impl Next {
     }
 }
 
-/// The banks that can give a kind.
+/// The banks that can issue a command of one kind.
 #[derive(Clone, Copy, Debug)]
 struct Queued {
     kind: Kind,
-    /// Banks whose queue could give it.
+    /// The banks whose queue could issue it, one bit a bank.
     choosing: u64,
     /// Of any banks, those whose own past delays it no more.
     ripe: u64,
@@ -96,9 +96,9 @@ impl Queued {
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     kinds: [Queued; 4],
-    /// By bank: the kinds that it can give.
+    /// The kinds that each bank can issue, one bit a kind.
     given_by: [u32; 64],
-    /// Banks whose queues are frozen.
+    /// The banks whose queues are frozen, one bit a bank.
     frozen: u64,
 }
 

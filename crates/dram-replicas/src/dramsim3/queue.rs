@@ -2,12 +2,12 @@
 
 use super::requests::Id;
 
-/// Requests as a ring, oldest first.
+/// A ring of requests, oldest first.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
-    /// A power of two of places.
+    /// The places of the ring; their number is a power of two.
     ring: Box<[Id]>,
-    /// Its length less one.
+    /// The length of the ring less one, which masks indices into it.
     mask: usize,
     head: u32,
     length: u32,
@@ -45,7 +45,7 @@ impl Queue {
         (0..count).map(|index| self.get(index))
     }
 
-    /// Appends a request; there must be room.
+    /// Appends a request. The caller makes sure that the queue is not full.
     #[inline]
     pub(super) fn push(&mut self, id: Id) {
         let place = self.place(self.len());

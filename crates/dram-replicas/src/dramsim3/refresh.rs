@@ -15,7 +15,7 @@ pub(super) struct Refreshes {
     /// When the next becomes due, and of which rank.
     pub(super) next: u64,
     next_rank: usize,
-    /// Ranks whose refresh is due, oldest first.
+    /// The ranks whose refresh is due, oldest first.
     due: VecDeque<usize>,
     ranks: usize,
     banks_per_rank: usize,

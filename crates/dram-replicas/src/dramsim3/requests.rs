@@ -1,26 +1,27 @@
 //! Requests under way: each has one slot from its acceptance to its command.
 
 use crate::driver::Arrived;
+use dram::Direction;
 
 /// A request's slot.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Entry {
     pub(super) burst: u64,
     pub(super) accepted: u64,
-    /// Counts the requests of its direction.
+    /// The number of requests of the same direction before it.
     pub(super) order: u64,
     pub(super) row: u32,
     /// The slot of the next request that waits for the same bank, or the next free slot.
     pub(super) next: Id,
     pub(super) column: u32,
     pub(super) bank: u8,
-    pub(super) write: bool,
+    pub(super) direction: Direction,
 }
 
 /// The number of a slot.
 pub(super) type Id = u32;
 
-/// No slot.
+/// Stands for no slot where an [`Id`] is expected.
 pub(super) const NO_ID: Id = Id::MAX;
 
 /// The slots. As many as were ever in use at once: queues bound them.
@@ -66,7 +67,7 @@ impl Requests {
         slot.row = request.row;
         slot.column = request.column;
         slot.bank = request.bank as u8;
-        slot.write = request.write;
+        slot.direction = request.direction;
         id
     }
 

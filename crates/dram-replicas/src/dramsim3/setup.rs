@@ -11,6 +11,7 @@ use crate::config::{ReplicaConfig, ReplicaError};
 use crate::driver::{Arrived, Locate};
 use crate::protocol::Facts;
 
+use super::PagePolicy;
 use super::gates::{Gates, Kind};
 
 const STANDARD: &str = include_str!("../../standards/dramsim3.ron");
@@ -31,7 +32,7 @@ pub(crate) struct Setup {
     pub(super) read_return: u64,
     pub(super) write_data: u64,
     pub(super) refresh_interval: u64,
-    pub(super) closes_page: bool,
+    pub(super) page: PagePolicy,
     pub(super) two_commands: bool,
     pub(super) queue_depth: usize,
     pub(super) buffer_depth: usize,
@@ -70,7 +71,10 @@ impl Setup {
             return Err(config.wrong("bus_width", "must give bursts of a power of two of bytes"));
         }
         let (_, rules, [read, write, burst]) = constraints(config)?;
-        let closes_page = config.text("row_buf_policy") == Some("CLOSE_PAGE");
+        let page = match config.text("row_buf_policy") {
+            Some("CLOSE_PAGE") => PagePolicy::Closed,
+            _ => PagePolicy::Open,
+        };
         let shape = Shape {
             ranks: ranks as usize,
             groups: groups as usize,
@@ -86,11 +90,11 @@ impl Setup {
             shape,
             rows: organisation.rows_per_bank,
             columns: organisation.columns(),
-            gates: Gates::new(shape, &rules, &commands(closes_page)),
+            gates: Gates::new(shape, &rules, &commands(page)),
             read_return: read + burst,
             write_data: write + burst,
             refresh_interval: (config.positive("tREFI")? / ranks).max(1),
-            closes_page,
+            page,
             two_commands: hbm && config.text("hbm_dual_cmd") != Some("False"),
             queue_depth: config.positive("cmd_queue_size")? as usize,
             buffer_depth: config.positive("trans_queue_size")? as usize,
@@ -99,7 +103,7 @@ impl Setup {
 
     /// The commands of each kind, by the page policy.
     pub(super) const fn commands(&self) -> [Command; Kind::COUNT] {
-        commands(self.closes_page)
+        commands(self.page)
     }
 
     /// What finds the places of requests.
@@ -139,7 +143,7 @@ impl Locate for Locator<'_> {
         }
         at.burst = burst;
         at.arrival = request.arrival;
-        at.write = request.write;
+        at.direction = request.direction;
     }
 }
 
@@ -193,11 +197,10 @@ pub(crate) fn facts(config: &ReplicaConfig) -> Result<Facts, ReplicaError> {
     })
 }
 
-const fn commands(closes_page: bool) -> [Command; Kind::COUNT] {
-    let [read, write] = if closes_page {
-        [Command::ReadAuto, Command::WriteAuto]
-    } else {
-        [Command::Read, Command::Write]
+const fn commands(page: PagePolicy) -> [Command; Kind::COUNT] {
+    let [read, write] = match page {
+        PagePolicy::Open => [Command::Read, Command::Write],
+        PagePolicy::Closed => [Command::ReadAuto, Command::WriteAuto],
     };
     [
         Command::Activate,

@@ -15,7 +15,7 @@ struct List {
 #[derive(Clone, Debug)]
 pub(super) struct Waiting {
     lists: Vec<List>,
-    /// Banks with requests.
+    /// The banks with requests, one bit a bank.
     pub(super) banks: u64,
     length: usize,
     arrivals: u64,

@@ -6,7 +6,7 @@ use dram::timing::Shape;
 use crate::config::{ReplicaConfig, ReplicaError};
 use crate::driver::{Arrived, Locate};
 
-/// Bits of each level.
+/// The number of address bits of each level.
 #[derive(Clone, Copy, Debug)]
 struct Levels {
     rank: u32,
@@ -143,7 +143,7 @@ impl Locate for &Map {
             channel: channel as u32,
             bank: (group * self.shape.banks + bank as usize) as u16,
             unit: unit as u8,
-            write: request.write,
+            direction: request.direction,
         };
     }
 }

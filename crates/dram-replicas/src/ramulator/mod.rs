@@ -10,10 +10,11 @@ mod two_step;
 
 use std::collections::VecDeque;
 
+use dram::Direction;
 use dram::command::{Command, Issued, Place};
 use dram::timing::{Shape, Timing};
 
-use super::driver::{Arrived, ChannelStatistics, RequestChannel};
+use super::driver::{Arrived, ChannelStatistics, Recording, RequestChannel};
 
 use setup::Kind;
 pub(crate) use setup::{Setup, facts};
@@ -28,7 +29,7 @@ struct Entry {
     bank: usize,
     row: u32,
     column: u32,
-    write: bool,
+    direction: Direction,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,7 +38,7 @@ struct Bank {
     /// LPDDR5: the first half of the activate has gone, the second has not.
     half_open: bool,
     hits: u32,
-    /// Requests in the active buffer.
+    /// The number of its requests in the active buffer.
     active: u32,
 }
 
@@ -46,9 +47,9 @@ struct Bank {
 struct Unit {
     timing: Timing,
     banks: Vec<Bank>,
-    /// LPDDR5: until when the data clock runs.
+    /// The tick at which LPDDR5's data clock stops, if it runs.
     clock_until: Option<u64>,
-    /// HBM3: the last command on the row bus.
+    /// The tick of the last command on the row bus, which HBM3 spaces.
     last_row_command: Option<u64>,
 }
 
@@ -77,7 +78,7 @@ impl Bus {
     }
 }
 
-/// One channel.
+/// One channel of Ramulator: its queues, timing and refresh.
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
     kind: Kind,
@@ -86,7 +87,7 @@ pub(crate) struct Channel {
     reads: Vec<Entry>,
     writes: Vec<Entry>,
     active: Vec<Entry>,
-    /// Refreshes: unit and rank.
+    /// The refreshes that go before requests: the unit and rank of each.
     priority: VecDeque<(usize, usize)>,
     /// The tick from which the row bus is free of the last activate.
     row_bus_free: u64,
@@ -113,7 +114,7 @@ pub(crate) struct Channel {
 const NEVER: u64 = u64::MAX;
 
 impl Channel {
-    pub(crate) fn new(setup: &Setup, record: bool) -> Self {
+    pub(crate) fn new(setup: &Setup, recording: Recording) -> Self {
         let shape = setup.map.shape();
         let unit = Unit {
             timing: setup.timing.clone(),
@@ -149,7 +150,7 @@ impl Channel {
             next_event: 0,
             now: 0,
             statistics: ChannelStatistics::default(),
-            log: record.then(Vec::new),
+            log: recording.log(),
         }
     }
 
@@ -164,11 +165,11 @@ impl Channel {
             Some(_) => {
                 let stands =
                     self.kind == Kind::Lpddr5 && unit.clock_until.is_none_or(|until| tick >= until);
-                match (entry.write, stands) {
-                    (false, false) => Command::Read,
-                    (false, true) => Command::CasRead,
-                    (true, false) => Command::Write,
-                    (true, true) => Command::CasWrite,
+                match (entry.direction, stands) {
+                    (Direction::Read, false) => Command::Read,
+                    (Direction::Read, true) => Command::CasRead,
+                    (Direction::Write, false) => Command::Write,
+                    (Direction::Write, true) => Command::CasWrite,
                 }
             }
         }
@@ -260,14 +261,14 @@ impl Channel {
         }
     }
 
-    /// Chooses and gives one command over a bus; returns when the next could go if none can.
-    fn give_one(&mut self, bus: Bus, tick: u64) -> Result<(), u64> {
-        if let Some(given) = self.give_owed(tick) {
+    /// Chooses and issues one command over a bus; returns when the next could go if none can.
+    fn issue_one(&mut self, bus: Bus, tick: u64) -> Result<(), u64> {
+        if let Some(given) = self.issue_owed(tick) {
             return given;
         }
         let mut soonest = NEVER;
         if bus != Bus::Row {
-            match self.give_from(Buffer::Active, bus, tick) {
+            match self.issue_from(Buffer::Active, bus, tick) {
                 Ok(()) => return Ok(()),
                 Err(at) => soonest = at,
             }
@@ -276,31 +277,31 @@ impl Channel {
             && let Some((command, at)) = self.refresh_command(tick)
         {
             if at == tick {
-                self.give_refresh(command, tick);
+                self.issue_refresh(command, tick);
                 return Ok(());
             }
             soonest = soonest.min(at);
         }
         if self.priority.is_empty() {
             let buffer = self.served_buffer();
-            match self.give_from(buffer, bus, tick) {
+            match self.issue_from(buffer, bus, tick) {
                 Ok(()) => return Ok(()),
                 Err(at) => soonest = soonest.min(at),
             }
         }
         if self.two_step.deadline.is_some() {
-            self.give_second_half(tick);
+            self.issue_second_half(tick);
             return Ok(());
         }
         Err(soonest)
     }
 
-    fn give_from(&mut self, buffer: Buffer, bus: Bus, tick: u64) -> Result<(), u64> {
+    fn issue_from(&mut self, buffer: Buffer, bus: Bus, tick: u64) -> Result<(), u64> {
         let (index, command) = self.choose(buffer, bus, tick)?;
         if self.two_step.leaves_no_room(command, tick) {
-            self.give_second_half(tick);
+            self.issue_second_half(tick);
         } else {
-            self.give(buffer, index, command, tick);
+            self.issue(buffer, index, command, tick);
         }
         Ok(())
     }
@@ -326,7 +327,7 @@ impl Channel {
         }
     }
 
-    fn give(&mut self, buffer: Buffer, index: usize, command: Command, tick: u64) {
+    fn issue(&mut self, buffer: Buffer, index: usize, command: Command, tick: u64) {
         let entry = self.buffer(buffer)[index];
         let unit = &mut self.units[entry.unit];
         unit.timing.issue(command, entry.bank, tick);
@@ -371,7 +372,7 @@ impl Channel {
     }
 
     fn finish(&mut self, entry: &Entry, tick: u64) {
-        let latency = if entry.write {
+        let latency = if entry.direction == Direction::Write {
             self.statistics.last_write_command = Some(tick);
             self.statistics.last_write_done = tick + self.write_latency;
             self.write_latency
@@ -392,9 +393,11 @@ impl Channel {
 }
 
 impl RequestChannel for Channel {
-    fn has_room(&self, write: bool) -> bool {
+    fn has_room(&self, direction: Direction) -> bool {
         // A full buffer still takes what it has already.
-        write || self.reads.len() < self.read_depth || !self.writes.is_empty()
+        direction == Direction::Write
+            || self.reads.len() < self.read_depth
+            || !self.writes.is_empty()
     }
 
     fn offer(&mut self, tick: u64, request: &Arrived) -> bool {
@@ -405,10 +408,10 @@ impl RequestChannel for Channel {
             bank: usize::from(request.bank),
             row: request.row,
             column: request.column,
-            write: request.write,
+            direction: request.direction,
         };
         let buffered = self.writes.iter().any(|write| write.burst == entry.burst);
-        if request.write {
+        if request.direction == Direction::Write {
             if !buffered {
                 if self.writes.len() >= self.write_depth {
                     return false;
@@ -442,7 +445,7 @@ impl RequestChannel for Channel {
         };
         let mut next = self.next_refresh;
         for &bus in buses {
-            next = next.min(match self.give_one(bus, tick) {
+            next = next.min(match self.issue_one(bus, tick) {
                 Ok(()) => tick + 1,
                 Err(at) => at.max(tick + 1),
             });

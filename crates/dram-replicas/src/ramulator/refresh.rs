@@ -1,5 +1,6 @@
 //! Refreshes: requests of the priority buffer, each for all banks of a rank or pseudo channel.
 
+use dram::Direction;
 use dram::command::Command;
 
 use super::{Channel, Entry, NEVER};
@@ -49,7 +50,7 @@ impl Channel {
         }
     }
 
-    pub(super) fn give_refresh(&mut self, command: Command, tick: u64) {
+    pub(super) fn issue_refresh(&mut self, command: Command, tick: u64) {
         let Some(&(unit, rank)) = self.priority.front() else {
             return;
         };
@@ -70,7 +71,7 @@ impl Channel {
             bank,
             row: 0,
             column: 0,
-            write: false,
+            direction: Direction::Read,
         };
         self.note(tick, command, &entry);
     }

@@ -10,7 +10,7 @@ use crate::protocol::Facts;
 
 use super::map::Map;
 
-/// Which of that simulator's controllers.
+/// Which of Ramulator's controllers a configuration names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Generic,

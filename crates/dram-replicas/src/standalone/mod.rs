@@ -8,7 +8,7 @@ use config::FieldError;
 
 use crate::command_trace;
 use crate::config::{ReplicaConfig, ReplicaError, shipped};
-use crate::driver::{RunOptions, run};
+use crate::driver::{Recording, RunOptions, run};
 use crate::protocol;
 use crate::request::{Request, TraceError};
 use dram::checker::{Checker, Protocol, Violation};
@@ -33,7 +33,7 @@ pub enum Target {
 /// Why a target cannot run.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TargetError {
-    /// No preset, no configuration.
+    /// The name is neither a preset nor a configuration.
     #[error("`{0}` is no preset, no simulator configuration and no file; one of {known}", known = .1.join(", "))]
     Unknown(String, Vec<String>),
     /// The file does not parse.
@@ -101,16 +101,16 @@ impl Target {
         }
     }
 
-    /// Runs a trace; with `record`, keeps every command.
+    /// Runs a trace.
     ///
     /// # Errors
     /// If a simulator's parameter cannot stand.
-    pub fn run(&self, requests: &[Request], record: bool) -> Result<Outcome, TargetError> {
+    pub fn run(&self, requests: &[Request], recording: Recording) -> Result<Outcome, TargetError> {
         match self {
-            Self::Own(memory) => Ok(run_own(memory, requests, record)),
+            Self::Own(memory) => Ok(run_own(memory, requests, recording)),
             Self::Replica(config) => {
                 let options = RunOptions {
-                    record,
+                    recording,
                     ..RunOptions::default()
                 };
                 let result = run(config, requests.iter().copied(), options)?;
@@ -156,11 +156,11 @@ pub fn parse_memory(text: &str) -> Result<MemoryConfig, ron::error::SpannedError
 pub struct CheckReport {
     /// The configuration whose rules were checked.
     pub config: String,
-    /// Commands seen.
+    /// The number of commands that the checker has seen.
     pub commands: u64,
     /// The first rules broken; at most 1000.
     pub violations: Vec<Violation>,
-    /// All rules broken.
+    /// All violations of rules, in the order of the trace.
     pub violation_count: u64,
 }
 
@@ -176,7 +176,7 @@ pub enum CheckError {
     /// No configuration was given or found.
     #[error("the trace names no configuration: begin it with `# config=NAME`, or name one")]
     NoConfig,
-    /// There is nothing to check.
+    /// The trace holds no command to check.
     #[error("the trace holds no commands")]
     NoCommands,
 }
@@ -259,7 +259,7 @@ mod tests {
         let requests = generate("mix_2r1w", 300, 64, 7, "seed=9;span=1048576").unwrap();
         for name in names() {
             let target = Target::named(&name).unwrap();
-            let outcome = target.run(&requests, true).unwrap();
+            let outcome = target.run(&requests, Recording::Commands).unwrap();
             let summary = &outcome.summary;
             assert_eq!((summary.reads, summary.writes), (200, 100), "{name}");
             assert!(summary.bytes > 0 && summary.cycles > 0);
@@ -316,7 +316,7 @@ mod tests {
             let memory = Memory::dram(&config).unwrap();
             let target = Target::Own(Box::new(memory));
             let requests = generate("mix_2r1w", 120, 64, 7, "seed=9;span=16777216").unwrap();
-            let outcome = target.run(&requests, true).unwrap();
+            let outcome = target.run(&requests, Recording::Commands).unwrap();
             prop_assert_eq!(outcome.summary.reads + outcome.summary.writes, 120);
             let report = check(&outcome.command_trace(), None).unwrap();
             prop_assert_eq!(report.violations, []);
@@ -332,7 +332,7 @@ mod tests {
         for name in preset::names() {
             let target = Target::named(&name).unwrap();
             let requests = crate::request::parse_trace(far, u64::MAX).unwrap();
-            let summary = target.run(&requests, false).unwrap().summary;
+            let summary = target.run(&requests, Recording::Off).unwrap().summary;
             assert!(summary.cycles > 1_000_000_000_000, "{name}");
             assert!(summary.refreshes > 1_000_000, "{name}");
         }

@@ -2,24 +2,24 @@
 
 use quantities::Cycle;
 
-use crate::driver::LatencyHistogram;
+use crate::driver::{LatencyHistogram, Recording};
 use crate::request::Request;
 use dram::memory::{Channel, Memory};
 use dram::{Direction, Done};
 
 use super::summary::{Outcome, outcome_of_own};
 
-/// No cycle is later.
+/// A cycle that no event reaches.
 const NEVER: Cycle = Cycle(u64::MAX);
 
-/// Latencies of the reads of a run.
+/// The latencies of the reads of a run, in cycles.
 #[derive(Default)]
 pub(super) struct Latencies {
     pub(super) returned: u64,
     pub(super) sum: u64,
     pub(super) max: u64,
     pub(super) histogram: LatencyHistogram,
-    /// The end of the last data.
+    /// The cycle in which the last data has moved.
     pub(super) end: u64,
 }
 
@@ -28,7 +28,7 @@ impl Latencies {
     fn hear(&mut self, done: Done, requests: &[Request], accepted: &[Cycle]) {
         self.end = self.end.max(done.last_data.get());
         let index = done.tag as usize;
-        if !requests[index].write {
+        if requests[index].direction == Direction::Read {
             self.note(done.last_data.since(accepted[index]).get());
         }
     }
@@ -42,9 +42,9 @@ impl Latencies {
 }
 
 /// Requests go in order, each when it has arrived and its channel has room.
-pub(super) fn run_own(memory: &Memory, requests: &[Request], record: bool) -> Outcome {
+pub(super) fn run_own(memory: &Memory, requests: &[Request], recording: Recording) -> Outcome {
     let mut channels: Vec<Channel> = (0..memory.channels()).map(|_| memory.channel()).collect();
-    if record {
+    if recording == Recording::Commands {
         channels.iter_mut().for_each(Channel::record_commands);
     }
     let mut accepted = vec![Cycle::ZERO; requests.len()];
@@ -52,18 +52,13 @@ pub(super) fn run_own(memory: &Memory, requests: &[Request], record: bool) -> Ou
     let mut now = Cycle::ZERO;
     for (index, request) in requests.iter().enumerate() {
         now = now.max(Cycle(request.arrival));
-        let direction = if request.write {
-            Direction::Write
-        } else {
-            Direction::Read
-        };
-        for share in memory.split(request.address, 1) {
-            let channel = &mut channels[share.channel as usize];
+        for slice in memory.split(request.address, 1) {
+            let channel = &mut channels[slice.channel as usize];
             let hear = &mut |done: Done| latencies.hear(done, requests, &accepted);
             let room = channel.advance_to_room(now, NEVER, hear);
             now = room.expect("a full channel has work, and ends it");
-            let (first, bursts) = (share.first, share.bursts);
-            channel.push(now, first, bursts, direction, index as u64);
+            let (first, bursts) = (slice.first, slice.bursts);
+            channel.push(now, first, bursts, request.direction, index as u64);
             accepted[index] = now;
         }
     }

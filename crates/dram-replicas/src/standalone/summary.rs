@@ -13,38 +13,38 @@ use dram::command::{Command, Issued};
 use dram::energy::EnergyTable;
 use dram::memory::{Channel, Memory};
 use dram::preset;
-use dram::{Counters, DramConfig};
+use dram::{Counters, Direction, DramConfig};
 
 use super::own::Latencies;
 
 /// A run's results.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// What ran.
+    /// The name of the configuration that ran.
     pub config: String,
     /// Cycles (ticks) from the first to the end of the last data.
     pub cycles: u64,
-    /// Their time.
+    /// The time that these cycles take, in seconds.
     pub seconds: f64,
-    /// Read requests, and write requests.
+    /// The number of read requests that were served.
     pub reads: u64,
-    /// Write requests.
+    /// The number of write requests that were served.
     pub writes: u64,
-    /// Bytes moved over the data buses.
+    /// The number of bytes moved over the data buses.
     pub bytes: u64,
-    /// Bytes a second, in 1e9.
+    /// The bandwidth achieved, in 1e9 bytes a second.
     pub bandwidth_gbps: f64,
     /// The share of the time in which the data buses moved data.
     pub bus_utilisation: f64,
     /// Column commands that were not the first of their open row.
     pub row_hits: u64,
-    /// Column commands that were.
+    /// Column commands that were the first of their open row.
     pub row_misses: u64,
-    /// Rows opened.
+    /// The number of activates, each of which opens a row.
     pub activates: u64,
-    /// Precharges of single banks and of whole ranks.
+    /// The number of precharges of single banks and of whole ranks.
     pub precharges: u64,
-    /// Refreshes of all banks and of single ones.
+    /// The number of refreshes of all banks and of single ones.
     pub refreshes: u64,
     /// Read latencies from acceptance to the end of the data, in cycles.
     pub read_latency: Option<Latency>,
@@ -55,30 +55,30 @@ pub struct Summary {
 /// A distribution of latencies in cycles.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Latency {
-    /// The mean.
+    /// The mean latency, in memory clock cycles.
     pub mean: f64,
-    /// The greatest.
+    /// The greatest latency, in memory clock cycles.
     pub max: u64,
     /// Counts by powers of two: those below the first number, not counted before.
     pub histogram: Vec<(u64, u64)>,
 }
 
-/// Energy in picojoules.
+/// The energy of a run in picojoules, by what it was spent on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EnergySummary {
-    /// Opening and closing rows.
+    /// Energy of opening and closing rows, in picojoules.
     pub activate_pj: f64,
-    /// Reading bursts.
+    /// Energy of the bursts that were read, in picojoules.
     pub read_pj: f64,
-    /// Writing bursts.
+    /// Energy of the bursts that were written, in picojoules.
     pub write_pj: f64,
-    /// Refreshing.
+    /// Energy of the refresh commands, in picojoules.
     pub refresh_pj: f64,
-    /// Standby.
+    /// Energy of the standby currents over the whole run, in picojoules.
     pub background_pj: f64,
-    /// Everything.
+    /// The sum of all these energies, in picojoules.
     pub total_pj: f64,
-    /// Everything, by bits moved.
+    /// The total energy for each bit moved, in picojoules.
     pub pj_per_bit: f64,
     /// How sure the figures are.
     pub mark: String,
@@ -89,7 +89,7 @@ pub struct EnergySummary {
 /// A run's results, and its commands if they were kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// The results.
+    /// The counts, times and energies of the run.
     pub summary: Summary,
     /// The commands of each channel.
     pub commands: Vec<Vec<Issued>>,
@@ -245,7 +245,10 @@ pub(super) fn outcome_of_own(
         total.add(&channel.counters());
     }
     let seconds = latencies.end as f64 / memory.frequency().as_hertz_f64();
-    let writes = requests.iter().filter(|request| request.write).count() as u64;
+    let writes = requests
+        .iter()
+        .filter(|request| request.direction == Direction::Write)
+        .count() as u64;
     let table = memory
         .energy()
         .zip(memory.device().map(|device| device.preset.clone()));

@@ -53,7 +53,7 @@ pub struct RefreshDuty {
     pub per_bank: bool,
 }
 
-/// LPDDR5's subtleties.
+/// What LPDDR5 demands beyond distances between commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TwoStep {
     /// The second activate comes at most so long after the first.

@@ -87,72 +87,62 @@ pub(super) fn check_policy(
     standard: &Standard,
     preset: &Preset,
 ) -> Result<(), FieldError> {
-    let error = |field: &str, message: String, help: &str| {
-        Err(FieldError::new(format!("policy.{field}"), message).help(help))
-    };
-    if policy.window == 0 || policy.window > 64 {
-        return error(
-            "window",
-            format!("{} row visits", policy.window),
-            "from 1 to 64",
-        );
-    }
-    if policy.queue == 0 || policy.queue > 4096 {
-        return error(
-            "queue",
-            format!("{} requests", policy.queue),
-            "from 1 to 4096",
-        );
-    }
-    if policy.write_low > policy.write_high {
-        let message = format!(
-            "{} is above write_high, {}",
-            policy.write_low, policy.write_high
-        );
-        return error("write_low", message, "the low watermark is the lower one");
-    }
-    let (high, batch) = (policy.write_high, policy.batch);
-    for (field, bursts) in [("write_high", high), ("batch", batch)] {
-        if bursts > MOST_BURSTS {
-            return error(
-                field,
-                format!("{bursts} bursts"),
-                &format!("at most {MOST_BURSTS}"),
-            );
-        }
-    }
-    if policy.batch == 0 {
-        return error(
-            "batch",
-            "0 bursts".to_owned(),
-            "at least 1; the default is 512",
-        );
-    }
+    check_queues(policy)?;
+    check_watermarks(policy)?;
     if policy.postpone > standard.refresh.postpone {
         let message = format!("{} refreshes postponed", policy.postpone);
         let help = format!("{} allows {}", standard.name, standard.refresh.postpone);
-        return error("postpone", message, &help);
+        return policy_error("postpone", message, &help);
     }
     if policy.refresh == RefreshPolicy::PerBank
         && (standard.refresh.per_bank == BankRefresh::Never
             || !preset.timings.contains_key("tREFI_pb"))
     {
         let message = format!("{} has no refresh of single banks", preset.name);
-        return error(
-            "refresh",
-            message,
-            "AllBank; DDR3 and DDR4 have nothing else",
-        );
+        let help = "AllBank; DDR3 and DDR4 have nothing else";
+        return policy_error("refresh", message, help);
     }
     if matches!(
         policy.page,
         Page::Open { row_hits: 0 } | Page::Adaptive { row_hits: 0 }
     ) {
-        return error(
-            "page.row_hits",
-            "0 column commands".to_owned(),
-            "at least 1",
-        );
+        let message = "0 column commands".to_owned();
+        return policy_error("page.row_hits", message, "at least 1");
+    }
+    Ok(())
+}
+
+fn policy_error(field: &str, message: String, help: &str) -> Result<(), FieldError> {
+    Err(FieldError::new(format!("policy.{field}"), message).help(help))
+}
+
+fn check_queues(policy: &Policy) -> Result<(), FieldError> {
+    if policy.window == 0 || policy.window > 64 {
+        let message = format!("{} row visits", policy.window);
+        return policy_error("window", message, "from 1 to 64");
+    }
+    if policy.queue == 0 || policy.queue > 4096 {
+        let message = format!("{} requests", policy.queue);
+        return policy_error("queue", message, "from 1 to 4096");
+    }
+    Ok(())
+}
+
+fn check_watermarks(policy: &Policy) -> Result<(), FieldError> {
+    let (high, low, batch) = (policy.write_high, policy.write_low, policy.batch);
+    if low > high {
+        let message = format!("{low} is above write_high, {high}");
+        return policy_error("write_low", message, "the low watermark is the lower one");
+    }
+    for (field, bursts) in [("write_high", high), ("batch", batch)] {
+        if bursts > MOST_BURSTS {
+            let help = format!("at most {MOST_BURSTS}");
+            return policy_error(field, format!("{bursts} bursts"), &help);
+        }
+    }
+    if batch == 0 {
+        let message = "0 bursts".to_owned();
+        return policy_error("batch", message, "at least 1; the default is 512");
     }
     Ok(())
 }

@@ -1,18 +1,19 @@
-//! Where a channel's time goes, and what it did.
+//! The account of what a channel spent its time on, and of what it did.
 
 use quantities::{Cycle, Cycles};
 
 use crate::vocabulary::{Causes, Counters, Direction, Done};
 
 use super::queue::Finished;
+use super::refresh::RefreshSpan;
 
-/// What held a column command back, as far as the controller knows.
+/// What the data of a column command waited for, as far as the controller knows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Held {
-    /// When the data of the command begins to move.
+pub(super) struct BurstDelay {
+    /// The cycle in which the data of the command begins to move.
     pub(super) data: u64,
-    /// The last refresh that held its rank: from, to.
-    pub(super) refresh: (u64, u64),
+    /// The last refresh that held its rank.
+    pub(super) refresh: RefreshSpan,
     /// Bus cycles that turning the direction costs; 0 if it does not turn.
     pub(super) turnaround: u64,
     /// Cycles since the row's precharge or activate, if this is the row's first burst.
@@ -21,10 +22,10 @@ pub(super) struct Held {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Account {
-    /// Up to where time is split: the end of the last data.
+    /// The cycle up to which time is accounted for: the end of the last data.
     pub(super) bus_end: u64,
     pub(super) last_direction: Option<Direction>,
-    /// When work last arrived at an idle channel.
+    /// The cycle at which work last arrived at an idle channel.
     pub(super) busy_since: u64,
     pub(super) counters: Counters,
     causes: Causes,
@@ -32,9 +33,9 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Splits the time up to the begin of a burst's data.
-    pub(super) fn gap(&mut self, held: &Held) {
-        let mut rest = held.data - self.bus_end;
+    /// Attributes the time up to the beginning of a burst's data to its causes.
+    pub(super) fn gap(&mut self, delay: &BurstDelay) {
+        let mut rest = delay.data - self.bus_end;
         let mut begin = self.bus_end;
         let mut take = |wanted: u64| {
             let part = wanted.min(rest);
@@ -43,12 +44,12 @@ impl Account {
             Cycles(part)
         };
         let idle = take(self.busy_since.saturating_sub(self.bus_end));
-        let from = self.bus_end.max(self.busy_since).max(held.refresh.0);
-        let refresh = take(held.refresh.1.min(held.data).saturating_sub(from));
+        let from = self.bus_end.max(self.busy_since).max(delay.refresh.from);
+        let refresh = take(delay.refresh.to.min(delay.data).saturating_sub(from));
         self.causes.idle += idle;
         self.causes.refresh += refresh;
-        self.causes.turnaround += take(held.turnaround);
-        self.causes.row_conflict += take(held.row_wait);
+        self.causes.turnaround += take(delay.turnaround);
+        self.causes.row_conflict += take(delay.row_wait);
         self.causes.latency += Cycles(rest);
     }
 

@@ -1,9 +1,9 @@
-//! What each bank of the window needs next: one command a bank.
+//! The command that each bank of the window needs next.
 //!
 //! A bank whose open row a visit hits needs a column command for the oldest such visit; any other
-//! needs an activate or a precharge for its oldest visit. What a command, a visit that comes or one
-//! that goes changes is mended in place; turns, refreshes and automatic precharges have all looked
-//! up again.
+//! needs an activate or a precharge for its oldest visit. Commands and visits that enter or leave
+//! the window update the candidates in place. After a turn of the direction, a refresh or an
+//! automatic precharge all candidates are looked up again.
 
 use crate::command::Command;
 use crate::timing::{Shape, Timing};
@@ -11,21 +11,48 @@ use crate::timing::{Shape, Timing};
 use super::trains::Spacing;
 use super::{Controller, NEVER};
 
+/// Whether a hit is the oldest visit of its bank.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Precedence {
+    /// No older visit of the window goes to the bank.
+    #[default]
+    Oldest,
+    /// An older visit waits for another row of the bank.
+    PassesOlder,
+}
+
+/// A command that opens or closes a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RowKind {
+    Activate,
+    Precharge,
+}
+
+impl RowKind {
+    const fn command(self) -> Command {
+        match self {
+            Self::Activate => Command::Activate,
+            Self::Precharge => Command::Precharge,
+        }
+    }
+}
+
 /// A visit whose row is open, the oldest of its bank.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Hit {
-    /// When its next command can go, but for the column commands given since it is a hit.
+    /// The cycle at which its next command can go, regardless of the column commands issued since
+    /// the look-up.
     pub(super) ready: u64,
-    /// Its place in the window.
+    /// The place of the visit in the window.
     pub(super) index: u32,
     pub(super) bank: u16,
     pub(super) group: u16,
     pub(super) rank: u16,
-    /// Whether it passes an older visit to another row of the bank.
-    pub(super) passes: bool,
-    /// Commands that a train may give it.
-    pub(super) room: u32,
-    /// Commands of a train that only the train knows of, and when the first and the last went.
+    pub(super) precedence: Precedence,
+    /// The number of its commands that a train may still issue.
+    pub(super) budget: u32,
+    /// The number of commands that a train has issued and not yet reported, and the cycles of the
+    /// first and the last of them.
     pub(super) count: u32,
     pub(super) first: u64,
     pub(super) last: u64,
@@ -35,7 +62,7 @@ pub(super) struct Hit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RowCommand {
     cycle: u64,
-    activate: bool,
+    kind: RowKind,
     row: u32,
     bank: u32,
     /// The visit's place in the window.
@@ -48,46 +75,42 @@ pub(super) struct Candidates {
     pub(super) valid: bool,
     pub(super) hits: Vec<Hit>,
     rows: Vec<RowCommand>,
-    /// Until when the column commands given since the look-up keep hits by group, and by rank.
+    /// The cycle until which the column commands issued since the look-up hold back hits, by group
+    /// and by rank.
     groups: Vec<u64>,
     pub(super) ranks: Vec<u64>,
-    /// Counts look-ups; marks the banks that one has met.
+    /// The number of look-ups so far, which marks the banks that the present one has come across.
     look_up: u64,
 }
 
-/// Which row commands of other banks wait for a row command.
+/// Which row commands of other banks have to wait after a row command; both arrays are indexed by
+/// [`RowKind`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RowSpacing {
-    /// After an activate: activates, precharges.
+    /// Whether a command of each kind waits after an activate.
     activate: [bool; 2],
-    /// After a precharge: activates, precharges.
+    /// Whether a command of each kind waits after a precharge.
     precharge: [bool; 2],
 }
 
 impl RowSpacing {
     pub(super) fn of(timing: &Timing) -> Self {
-        let kinds = [Command::Activate, Command::Precharge];
+        let kinds = [RowKind::Activate, RowKind::Precharge];
+        let waits = |from| kinds.map(|kind| timing.spaces_others(from, kind.command()));
         Self {
-            activate: kinds.map(|to| timing.spaces_others(Command::Activate, to)),
-            precharge: kinds.map(|to| timing.spaces_others(Command::Precharge, to)),
+            activate: waits(Command::Activate),
+            precharge: waits(Command::Precharge),
         }
     }
 }
 
-/// Marks of a bank that a look-up has met.
+/// The numbers of the look-ups that last came across a bank.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Met {
-    /// A visit, and a visit that its row serves.
+pub(super) struct LookupMark {
+    /// The last look-up that saw a visit to the bank.
     any: u64,
-    hit: u64,
-}
-
-const fn row_kind(activate: bool) -> Command {
-    if activate {
-        Command::Activate
-    } else {
-        Command::Precharge
-    }
+    /// The last look-up that found what the bank needs next.
+    decided: u64,
 }
 
 impl Candidates {
@@ -102,12 +125,13 @@ impl Candidates {
         }
     }
 
-    /// The direction turned, or a refresh or an automatic precharge changed banks.
+    /// Has candidates looked up again, because the direction turned, or a refresh or an automatic
+    /// precharge changed banks.
     pub(super) fn forget(&mut self) {
         self.valid = false;
     }
 
-    /// When the column commands given since the look-up let a hit go.
+    /// The cycle from which on the column commands issued since the look-up let a hit go.
     #[inline]
     pub(super) fn spaced(&self, hit: &Hit) -> u64 {
         let group = self.groups[usize::from(hit.group)];
@@ -130,7 +154,7 @@ impl Candidates {
         best
     }
 
-    /// Every hit waits for a column command of one of them.
+    /// Has all hits wait for a column command of one of them.
     #[inline]
     pub(super) fn space(&mut self, at: usize, cycle: u64, spacing: Spacing) {
         let Hit { group, rank, .. } = self.hits[at];
@@ -175,7 +199,7 @@ impl Candidates {
         self.rows.insert(place, command);
     }
 
-    /// A visit has left the window: those behind it move up.
+    /// Moves up the visits behind one that has left the window.
     fn close_up(&mut self, gone: u32) {
         for hit in &mut self.hits {
             hit.index -= u32::from(hit.index > gone);
@@ -189,7 +213,7 @@ impl Candidates {
 impl Controller {
     /// Looks candidates up, unless they are known.
     pub(super) fn find_candidates(&mut self) {
-        if self.candidates.valid && !self.plain {
+        if self.candidates.valid && !self.reference_path {
             return;
         }
         let candidates = &mut self.candidates;
@@ -200,37 +224,41 @@ impl Controller {
         candidates.groups.fill(0);
         candidates.ranks.fill(0);
         let look_up = candidates.look_up;
-        let queue = self.direction as usize;
+        let queue = self.turn.direction as usize;
         for index in 0..self.queues[queue].visits.len() {
             let visit = &self.queues[queue].visits[index];
             let bank = &mut self.banks[visit.bank];
-            let first = bank.met.any != look_up;
+            let first = bank.mark.any != look_up;
             let hit = bank.open && bank.row == visit.row;
-            bank.met.any = look_up;
-            if hit && bank.met.hit != look_up && (first || bank.hits < self.numbers.row_hits) {
-                bank.met.hit = look_up;
-                if !bank.held {
-                    let hit = self.hit(index, !first);
+            bank.mark.any = look_up;
+            if hit && bank.mark.decided != look_up && (first || bank.hits < self.device.row_hits) {
+                bank.mark.decided = look_up;
+                if !bank.blocked_by_refresh {
+                    let precedence = if first {
+                        Precedence::Oldest
+                    } else {
+                        Precedence::PassesOlder
+                    };
+                    let hit = self.hit(index, precedence);
                     self.candidates.hits.push(hit);
                 }
             }
         }
         for index in 0..self.queues[queue].visits.len() {
             let bank = &mut self.banks[self.queues[queue].visits[index].bank];
-            if bank.met.hit == look_up {
+            if bank.mark.decided == look_up {
                 continue;
             }
-            // The bank is done with.
-            bank.met.hit = look_up;
-            if !bank.held {
+            bank.mark.decided = look_up;
+            if !bank.blocked_by_refresh {
                 let command = self.row_command(index);
                 self.candidates.rows.push(command);
             }
         }
     }
 
-    fn hit(&self, index: usize, passes: bool) -> Hit {
-        let visit = &self.queues[self.direction as usize].visits[index];
+    fn hit(&self, index: usize, precedence: Precedence) -> Hit {
+        let visit = &self.queues[self.turn.direction as usize].visits[index];
         let (group, rank) = self.timing.group_and_rank(visit.bank);
         Hit {
             ready: self.timing.earliest(self.column_kind(), visit.bank),
@@ -238,34 +266,39 @@ impl Controller {
             bank: visit.bank as u16,
             group,
             rank,
-            passes,
-            room: self.train_room(visit, passes),
+            precedence,
+            budget: self.train_budget(visit, precedence),
             ..Hit::default()
         }
     }
 
     fn row_command(&self, index: usize) -> RowCommand {
-        let visit = &self.queues[self.direction as usize].visits[index];
-        let activate = !self.banks[visit.bank].open;
+        let visit = &self.queues[self.turn.direction as usize].visits[index];
+        let kind = if self.banks[visit.bank].open {
+            RowKind::Precharge
+        } else {
+            RowKind::Activate
+        };
         RowCommand {
-            cycle: self.timing.earliest(row_kind(activate), visit.bank),
-            activate,
+            cycle: self.timing.earliest(kind.command(), visit.bank),
+            kind,
             row: visit.row,
             bank: visit.bank as u32,
             index: index as u32,
         }
     }
 
-    /// Takes in the visits of the window from the `known`-th on: they are new.
+    /// Adds the new visits of the window, from the `known`-th on, to the candidates.
     pub(super) fn admit(&mut self, known: usize) {
         if !self.candidates.valid {
             return;
         }
-        for index in known..self.queues[self.direction as usize].visits.len() {
-            let visit = &self.queues[self.direction as usize].visits[index];
+        for index in known..self.queues[self.turn.direction as usize].visits.len() {
+            let visit = &self.queues[self.turn.direction as usize].visits[index];
             let bank = &self.banks[visit.bank];
             let number = visit.bank as u16;
-            if bank.held || self.candidates.hits.iter().any(|hit| hit.bank == number) {
+            if bank.blocked_by_refresh || self.candidates.hits.iter().any(|hit| hit.bank == number)
+            {
                 continue;
             }
             let same = |command: &RowCommand| command.bank == u32::from(number);
@@ -273,16 +306,16 @@ impl Controller {
             let hit = bank.open && bank.row == visit.row;
             match older {
                 None if hit => {
-                    let hit = self.hit(index, false);
+                    let hit = self.hit(index, Precedence::Oldest);
                     self.candidates.insert_hit(hit);
                 }
                 None => {
                     let command = self.row_command(index);
                     self.candidates.rows.push(command);
                 }
-                Some(older) if hit && bank.hits < self.numbers.row_hits => {
+                Some(older) if hit && bank.hits < self.device.row_hits => {
                     self.candidates.rows.remove(older);
-                    let hit = self.hit(index, true);
+                    let hit = self.hit(index, Precedence::PassesOlder);
                     self.candidates.insert_hit(hit);
                 }
                 Some(_) => {}
@@ -290,8 +323,8 @@ impl Controller {
         }
     }
 
-    /// The visit of a hit has gone: its bank needs something else, and visits may have come in
-    /// behind the `known` ones.
+    /// Replaces a hit whose visit has left the window by what its bank needs next. Visits behind
+    /// the first `known` ones are new.
     pub(super) fn replace_visit(&mut self, at: usize, known: usize) {
         let gone = self.candidates.hits.remove(at);
         self.candidates.close_up(gone.index);
@@ -299,29 +332,33 @@ impl Controller {
         self.admit(known);
     }
 
-    /// The hit may no longer pass an older visit.
+    /// Replaces a hit that may no longer pass an older visit by what its bank needs next.
     pub(super) fn end_passing(&mut self, at: usize) {
         let gone = self.candidates.hits.remove(at);
-        let visits = self.queues[self.direction as usize].visits.len();
+        let visits = self.queues[self.turn.direction as usize].visits.len();
         self.look_up_bank(usize::from(gone.bank), visits);
     }
 
     /// Looks up what a bank without a candidate needs for the first `known` visits.
     fn look_up_bank(&mut self, bank: usize, known: usize) {
         let state = &self.banks[bank];
-        if state.held {
+        if state.blocked_by_refresh {
             return;
         }
-        let visits = &self.queues[self.direction as usize].visits;
+        let visits = &self.queues[self.turn.direction as usize].visits;
         let mut oldest = None;
         for (index, visit) in visits[..known].iter().enumerate() {
             if visit.bank != bank {
                 continue;
             }
-            let first = oldest.is_none();
+            let precedence = match oldest {
+                None => Precedence::Oldest,
+                Some(_) => Precedence::PassesOlder,
+            };
             let hit = state.open && state.row == visit.row;
-            if hit && (first || state.hits < self.numbers.row_hits) {
-                let hit = self.hit(index, !first);
+            let may_pass = precedence == Precedence::Oldest || state.hits < self.device.row_hits;
+            if hit && may_pass {
+                let hit = self.hit(index, precedence);
                 self.candidates.insert_hit(hit);
                 return;
             }
@@ -333,10 +370,10 @@ impl Controller {
         }
     }
 
-    /// Gives a row command.
-    pub(super) fn give_row(&mut self, cycle: u64, at: usize) {
+    /// Issues a row command.
+    pub(super) fn issue_row(&mut self, cycle: u64, at: usize) {
         let RowCommand {
-            activate,
+            kind,
             row,
             bank,
             index,
@@ -344,22 +381,25 @@ impl Controller {
         } = self.candidates.rows[at];
         let bank = bank as usize;
         self.decided = cycle;
-        let spacing = if activate {
-            self.activate(cycle, bank, row);
-            self.candidates.rows.remove(at);
-            let hit = self.hit(index as usize, false);
-            self.candidates.insert_hit(hit);
-            self.row_spacing.activate
-        } else {
-            self.precharge(cycle, bank);
-            let command = &mut self.candidates.rows[at];
-            command.activate = true;
-            command.cycle = self.timing.earliest(Command::Activate, bank);
-            self.row_spacing.precharge
+        let spacing = match kind {
+            RowKind::Activate => {
+                self.activate(cycle, bank, row);
+                self.candidates.rows.remove(at);
+                let hit = self.hit(index as usize, Precedence::Oldest);
+                self.candidates.insert_hit(hit);
+                self.row_spacing.activate
+            }
+            RowKind::Precharge => {
+                self.precharge(cycle, bank);
+                let command = &mut self.candidates.rows[at];
+                command.kind = RowKind::Activate;
+                command.cycle = self.timing.earliest(Command::Activate, bank);
+                self.row_spacing.precharge
+            }
         };
         for command in &mut self.candidates.rows {
-            if spacing[usize::from(!command.activate)] {
-                let kind = row_kind(command.activate);
+            if spacing[command.kind as usize] {
+                let kind = command.kind.command();
                 command.cycle = self.timing.earliest(kind, command.bank as usize);
             }
         }
@@ -377,7 +417,7 @@ impl Controller {
 
     fn activate(&mut self, cycle: u64, bank: usize, row: u32) {
         self.timing.issue(Command::Activate, bank, cycle);
-        self.take_row_bus(cycle, self.numbers.activate_bus);
+        self.take_row_bus(cycle, self.device.activate_bus);
         let precharge = self.timing_since_precharge(bank, cycle);
         let state = &mut self.banks[bank];
         state.open = true;
@@ -386,15 +426,16 @@ impl Controller {
         state.wait_from = precharge;
         self.account.counters.activates += 1;
         self.note(cycle, Command::Activate, bank, row, 0);
-        if self.numbers.data_clock.is_some() {
+        if self.device.data_clock.is_some() {
             self.note(cycle + 1, Command::Activate2, bank, row, 0);
         }
     }
 
-    /// The bank's precharge, if the activate followed as soon as it could; else the activate.
+    /// The cycle of the bank's precharge, if the activate followed it as soon as it could; else the
+    /// cycle of the activate.
     fn timing_since_precharge(&self, bank: usize, cycle: u64) -> u64 {
         let state = &self.banks[bank];
-        if state.wait_from > 0 && cycle - state.wait_from <= 2 * (self.numbers.precharge + 1) {
+        if state.wait_from > 0 && cycle - state.wait_from <= 2 * (self.device.precharge + 1) {
             state.wait_from
         } else {
             cycle
@@ -402,9 +443,9 @@ impl Controller {
     }
 
     pub(super) fn take_row_bus(&mut self, cycle: u64, cycles: u64) {
-        self.row_bus = cycle + cycles;
-        if !self.numbers.two_buses {
-            self.column_bus = self.row_bus;
+        self.buses.row_free = cycle + cycles;
+        if !self.device.two_buses {
+            self.buses.column_free = self.buses.row_free;
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Long idle stretches: their refreshes are counted, not given one by one.
+//! Long idle stretches, whose refreshes are counted rather than issued one by one.
 //!
-//! A channel that nothing is asked of does nothing but refresh. Once its banks are closed and all
+//! A channel without requests does nothing but refresh. Once its banks are closed and all
 //! that earlier work demanded is past, each period, in which every set of banks has all its turns
 //! once, is like the one before: what one period does is done again in each that follows.
 
@@ -8,19 +8,19 @@ use super::refresh::RefreshState;
 use super::{Controller, Log};
 use crate::vocabulary::Counters;
 
-/// Shorter stretches, in periods, are not worth the look.
+/// The least length of a stretch that is looked at, in periods: comparing states costs time, too.
 const WORTH_WHILE: u64 = 16;
-/// Periods that are looked at before giving up: the first ones still close rows.
+/// The number of periods that are compared before giving up: the first ones still close rows.
 const LOOKED_AT: u64 = 4;
-/// The last refreshes of each set are given in fact, so that whatever counts back from what follows
-/// finds them: the longest windows of the constraint tables hold four commands.
+/// The number of last refreshes of each set that are issued one by one, so that constraints on what
+/// follows find them: the longest windows of the constraint tables hold four commands.
 const GIVEN_LAST: u64 = 5;
 
 /// All that decides what an idle channel does next, as seen from one cycle.
 #[derive(PartialEq, Eq)]
 struct IdleState {
     refresh: RefreshState,
-    /// How far in the future each command becomes possible, in each place.
+    /// The number of cycles until each command becomes possible in each place.
     binding: Vec<u64>,
     buses: [u64; 2],
 }
@@ -29,7 +29,7 @@ impl Controller {
     /// Passes over as many periods of an idle stretch that ends at `end` as are all alike. Commands
     /// that are recorded are wanted one by one, so nothing is passed over then.
     pub(super) fn skip_idle_refreshes(&mut self, end: u64) {
-        if self.plain || self.busy() || matches!(self.log, Log::Record(_)) {
+        if self.reference_path || self.busy() || matches!(self.log, Log::Record(_)) {
             return;
         }
         let Some(period) = self.refresh.period() else {
@@ -60,7 +60,8 @@ impl Controller {
         IdleState {
             refresh: self.refresh.seen_from(self.decided),
             binding: self.timing.binding_after(self.decided),
-            buses: [self.row_bus, self.column_bus].map(|bus| bus.saturating_sub(self.decided)),
+            buses: [self.buses.row_free, self.buses.column_free]
+                .map(|bus| bus.saturating_sub(self.decided)),
         }
     }
 
@@ -73,7 +74,7 @@ impl Controller {
         let cycles = periods * period;
         self.timing.shift_after(self.decided, cycles);
         self.refresh.shift(cycles);
-        for bus in [&mut self.row_bus, &mut self.column_bus] {
+        for bus in [&mut self.buses.row_free, &mut self.buses.column_free] {
             if *bus > self.decided {
                 *bus += cycles;
             }
@@ -127,7 +128,7 @@ mod tests {
 
     fn same(device: &Device, requests: &[Request]) {
         let quick = run(Controller::new(device), requests);
-        assert_eq!(quick, run(Controller::plain(device), requests));
+        assert_eq!(quick, run(Controller::on_reference_path(device), requests));
     }
 
     proptest! {

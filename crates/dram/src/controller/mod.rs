@@ -9,7 +9,7 @@
 //! next refresh or turn only row and column commands go, so they are decided in an inner loop that
 //! mends what each command changes; and where one row at tCCD_L, or two rows of different bank
 //! groups by turns at tCCD_S, keep the bus from all others, their commands up to the next event are
-//! one step. `plain` switches these shortcuts off; the commands are the same.
+//! one step. `reference_path` switches these shortcuts off; the commands are the same.
 
 mod account;
 mod candidates;
@@ -29,24 +29,24 @@ use crate::timing::{Shape, Timing};
 use crate::vocabulary::{Counters, Direction, Done};
 
 use account::Account;
-use candidates::{Candidates, Met, RowSpacing};
+use candidates::{Candidates, LookupMark, RowSpacing};
 use queue::{Geometry, Queue};
 use refresh::Refresh;
 use trains::Spacing;
 
 const NEVER: u64 = u64::MAX;
 
-/// Commands whose earliest cycles are asked for; those with automatic precharge go when those
-/// without can.
-fn asked(refresh: RefreshPolicy) -> Vec<Command> {
+/// Commands whose earliest cycles [`Timing`] keeps. Column commands with automatic precharge are
+/// not among them: they can go when those without can.
+fn tracked_commands(refresh: RefreshPolicy) -> Vec<Command> {
     use Command::{Activate, Precharge, PrechargeAll, Read, RefreshAll, RefreshBank, Write};
-    let mut asked = vec![Activate, Precharge, Read, Write];
+    let mut tracked = vec![Activate, Precharge, Read, Write];
     match refresh {
-        RefreshPolicy::AllBank => asked.extend([PrechargeAll, RefreshAll]),
-        RefreshPolicy::PerBank => asked.push(RefreshBank),
+        RefreshPolicy::AllBank => tracked.extend([PrechargeAll, RefreshAll]),
+        RefreshPolicy::PerBank => tracked.push(RefreshBank),
         RefreshPolicy::Off => {}
     }
-    asked
+    tracked
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,16 +55,17 @@ struct Bank {
     row: u32,
     /// Column commands since the activate.
     hits: u32,
-    /// When the row's precharge, or else its activate, went.
+    /// The cycle of the row's precharge or, if the activate did not follow it at once, of its
+    /// activate.
     wait_from: u64,
-    /// Whether a refresh keeps it from new work.
-    held: bool,
-    met: Met,
+    /// Whether a refresh that is about to go keeps the bank from new work.
+    blocked_by_refresh: bool,
+    mark: LookupMark,
 }
 
-/// Numbers of the device that do not change.
+/// DeviceTimings of the device that do not change.
 #[derive(Clone, Copy, Debug)]
-struct Numbers {
+struct DeviceTimings {
     read_latency: u64,
     write_latency: u64,
     burst: u64,
@@ -87,6 +88,32 @@ struct Numbers {
     row_hits: u32,
 }
 
+impl DeviceTimings {
+    fn of(device: &Device) -> Self {
+        let timing = |name| device.timing(name);
+        let (cl, cwl, burst) = (timing("CL"), timing("CWL"), timing("nBL"));
+        Self {
+            read_latency: cl,
+            write_latency: cwl,
+            burst,
+            activate_bus: device.standard.bus_cycles(Command::Activate),
+            to_read: cl + timing("tWTR_S"),
+            to_write: (timing("tRTW") + cwl).saturating_sub(cl + burst),
+            data_clock: device.standard.data_clock_stops.then(|| timing("tWCKPST")),
+            access_bytes: device.preset.organisation.access_bytes,
+            precharge: timing("tRP").saturating_sub(1),
+            read_after_activate: timing("tRCD_RD"),
+            write_after_activate: timing("tRCD_WR"),
+            spacing: [Command::Read, Command::Write].map(|command| spacing(&device.rules, command)),
+            two_buses: device.standard.command_bus == CommandBus::RowAndColumn,
+            row_hits: match device.policy.page {
+                Page::Open { row_hits } | Page::Adaptive { row_hits } => row_hits,
+                Page::Closed => u32::MAX,
+            },
+        }
+    }
+}
+
 /// Where commands are noted.
 #[derive(Clone, Debug, Default)]
 enum Log {
@@ -97,51 +124,59 @@ enum Log {
     Check(Box<Checker>),
 }
 
-/// One channel's controller.
-#[derive(Clone, Debug)]
-pub(crate) struct Controller {
-    /// What does not change is one for all channels of a memory.
-    numbers: Arc<Numbers>,
-    policy: Arc<Policy>,
-    geometry: Arc<Geometry>,
-    timing: Timing,
-    banks: Vec<Bank>,
-    /// Reads, writes.
-    queues: [Queue; 2],
+/// Which direction the data bus serves, and for how long.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
     direction: Direction,
     /// Column commands since the direction last turned.
     served: u64,
     /// Writes that are drained before waiting reads have the bus again.
     drain: u64,
+}
+
+/// When the buses of a channel are free for the next command.
+#[derive(Clone, Copy, Debug, Default)]
+struct Buses {
+    /// The first free cycle of the bus for row commands.
+    row_free: u64,
+    /// The first free cycle of the bus for column commands; the same if there is one bus.
+    column_free: u64,
+    /// The cycle at which LPDDR5's data clock stops.
+    data_clock_until: u64,
+}
+
+/// One channel's controller.
+#[derive(Clone, Debug)]
+pub(crate) struct Controller {
+    /// What does not change is one for all channels of a memory.
+    device: Arc<DeviceTimings>,
+    policy: Arc<Policy>,
+    geometry: Arc<Geometry>,
+    timing: Timing,
+    banks: Vec<Bank>,
+    /// The queue of reads and the queue of writes, indexed by [`Direction`].
+    queues: [Queue; 2],
+    turn: Turn,
     refresh: Refresh,
     candidates: Candidates,
     row_spacing: RowSpacing,
     account: Account,
     /// Everything before this cycle is decided; no command goes before it.
     decided: u64,
-    /// The first free cycle of the row bus and of the column bus (the same if there is one bus).
-    row_bus: u64,
-    column_bus: u64,
-    /// Until when LPDDR5's data clock runs.
-    data_clock_until: u64,
+    buses: Buses,
     log: Log,
-    plain: bool,
+    /// Whether commands are decided one by one, without the shortcuts; for tests.
+    reference_path: bool,
 }
 
 impl Log {
-    fn note(&mut self, shape: Shape, cycle: u64, command: Command, at: (usize, u32, u32)) {
-        let (bank, row, column) = at;
-        let issued = || Issued {
-            cycle,
-            command,
-            place: shape.place(bank, row, column),
-        };
+    fn note(&mut self, issued: Issued) {
         match self {
             Self::Off => {}
-            Self::Record(commands) => commands.push(issued()),
+            Self::Record(commands) => commands.push(issued),
             Self::Check(checker) => {
                 let panics = &mut |violation| panic!("the controller broke a rule: {violation}");
-                checker.check(&issued(), panics);
+                checker.check(&issued, panics);
             }
         }
     }
@@ -159,52 +194,35 @@ impl Controller {
             Scheduler::FirstReady => device.policy.window as usize,
             Scheduler::FirstCome => 1,
         };
-        let timing = |name| device.timing(name);
-        let (cl, cwl, burst) = (timing("CL"), timing("CWL"), timing("nBL"));
-        let numbers = Numbers {
-            read_latency: cl,
-            write_latency: cwl,
-            burst,
-            activate_bus: device.standard.bus_cycles(Command::Activate),
-            to_read: cl + timing("tWTR_S"),
-            to_write: (timing("tRTW") + cwl).saturating_sub(cl + burst),
-            data_clock: device.standard.data_clock_stops.then(|| timing("tWCKPST")),
-            access_bytes: organisation.access_bytes,
-            precharge: timing("tRP").saturating_sub(1),
-            read_after_activate: timing("tRCD_RD"),
-            write_after_activate: timing("tRCD_WR"),
-            spacing: [Command::Read, Command::Write].map(|command| spacing(&device.rules, command)),
-            two_buses: device.standard.command_bus == CommandBus::RowAndColumn,
-            row_hits: match device.policy.page {
-                Page::Open { row_hits } | Page::Adaptive { row_hits } => row_hits,
-                Page::Closed => u32::MAX,
-            },
-        };
-        let timing = Timing::new(shape, &device.rules, &asked(device.policy.refresh));
+        let timing = Timing::new(
+            shape,
+            &device.rules,
+            &tracked_commands(device.policy.refresh),
+        );
         Self {
-            numbers: Arc::new(numbers),
+            device: Arc::new(DeviceTimings::of(device)),
             policy: Arc::new(device.policy),
             geometry: Arc::new(Geometry::new(&device.map, organisation)),
             row_spacing: RowSpacing::of(&timing),
             timing,
             banks: vec![Bank::default(); shape.total_banks()],
             queues: [Queue::new(window), Queue::new(window)],
-            direction: Direction::Read,
-            served: 0,
-            drain: 0,
+            turn: Turn {
+                direction: Direction::Read,
+                served: 0,
+                drain: 0,
+            },
             refresh: Refresh::new(device, shape),
             candidates: Candidates::new(shape),
             account: Account::default(),
             decided: 0,
-            row_bus: 0,
-            column_bus: 0,
-            data_clock_until: 0,
+            buses: Buses::default(),
             log: if cfg!(debug_assertions) {
                 Log::Check(Box::new(Checker::new(Protocol::of(device))))
             } else {
                 Log::Off
             },
-            plain: false,
+            reference_path: false,
         }
     }
 
@@ -228,7 +246,7 @@ impl Controller {
         let queue = &mut self.queues[direction as usize];
         let known = queue.visits.len();
         queue.push(first, bursts, tag, &self.geometry);
-        if direction == self.direction {
+        if direction == self.turn.direction {
             self.admit(known);
         }
     }
@@ -240,10 +258,10 @@ impl Controller {
     /// The least time from a request's arrival to its last data: all bursts hit, at once.
     pub(crate) fn least_latency(&self, bursts: u64, direction: Direction) -> u64 {
         let latency = match direction {
-            Direction::Read => self.numbers.read_latency,
-            Direction::Write => self.numbers.write_latency,
+            Direction::Read => self.device.read_latency,
+            Direction::Write => self.device.write_latency,
         };
-        latency + bursts * self.numbers.burst
+        latency + bursts * self.device.burst
     }
 
     /// No request can have all its data moved before this cycle.
@@ -251,23 +269,23 @@ impl Controller {
     /// Its last column command goes earlier by the latency, so a caller that comes back then still
     /// learns of it no later than it happens.
     pub(crate) fn next_wake(&self) -> Option<u64> {
-        let begin = self.decided.max(self.column_bus);
-        let burst = self.numbers.burst;
+        let begin = self.decided.max(self.buses.column_free);
+        let burst = self.device.burst;
         [Direction::Read, Direction::Write]
             .into_iter()
             .filter_map(|direction| {
-                let spacing = self.numbers.spacing[direction as usize];
-                let numbers = &self.numbers;
+                let spacing = self.device.spacing[direction as usize];
+                let device = &self.device;
                 let (column, to_column, latency) = match direction {
                     Direction::Read => (
                         Command::Read,
-                        numbers.read_after_activate,
-                        numbers.read_latency,
+                        device.read_after_activate,
+                        device.read_latency,
                     ),
                     Direction::Write => (
                         Command::Write,
-                        numbers.write_after_activate,
-                        numbers.write_latency,
+                        device.write_after_activate,
+                        device.write_latency,
                     ),
                 };
                 let soonest = self.queues[direction as usize].soonest(
@@ -276,12 +294,12 @@ impl Controller {
                         let bank = &self.banks[visit.bank];
                         let row = |command| {
                             let rules = self.timing.earliest(command, visit.bank);
-                            rules.max(self.row_bus).max(self.decided) + to_column
+                            rules.max(self.buses.row_free).max(self.decided) + to_column
                         };
                         let first = if bank.open && bank.row == visit.row {
                             self.timing.earliest(column, visit.bank)
                         } else if bank.open {
-                            row(Command::Precharge) + self.numbers.precharge
+                            row(Command::Precharge) + self.device.precharge
                         } else {
                             row(Command::Activate)
                         };
@@ -337,9 +355,9 @@ impl Controller {
     fn step(&mut self, end: u64) -> bool {
         let due = self.refresh.next_due();
         let busy = self.busy();
-        self.turn();
+        self.turn_if_due();
         let refresh = if self.refresh.owed() {
-            self.next_refresh(busy)
+            self.next_refresh()
         } else {
             None
         };
@@ -347,7 +365,9 @@ impl Controller {
         if busy {
             self.find_candidates();
             column = self.next_column();
-            row = self.candidates.next_row(self.row_bus.max(self.decided));
+            row = self
+                .candidates
+                .next_row(self.buses.row_free.max(self.decided));
         }
         let refresh_at = refresh.map_or(NEVER, |(cycle, _)| cycle);
         let column_at = column.map_or(NEVER, |column| column.cycle);
@@ -363,31 +383,31 @@ impl Controller {
         } else if let Some((cycle, command)) = refresh
             && cycle == first
         {
-            self.give_refresh(cycle, command);
-        } else if !self.plain {
-            self.give_until(horizon);
+            self.issue_refresh(cycle, command);
+        } else if !self.reference_path {
+            self.issue_until(horizon);
         } else if let Some(column) = column
             && column.cycle == first
         {
-            self.give_column(column);
+            self.issue_column(column);
         } else if let Some((cycle, at)) = row {
-            self.give_row(cycle, at);
+            self.issue_row(cycle, at);
         }
         true
     }
 
     /// The law of turning between reads and writes.
-    fn turn(&mut self) {
+    fn turn_if_due(&mut self) {
         if self.turn_after() == 0 {
-            self.direction = match self.direction {
+            self.turn.direction = match self.turn.direction {
                 Direction::Read => Direction::Write,
                 Direction::Write => Direction::Read,
             };
-            self.served = 0;
+            self.turn.served = 0;
             let writes = self.queues[1].bursts;
             // Down to the low watermark; a turn for fewer writes than that is for all of them.
             let drain = writes.saturating_sub(self.policy.write_low);
-            self.drain = if drain == 0 { writes } else { drain }.min(self.policy.batch);
+            self.turn.drain = if drain == 0 { writes } else { drain }.min(self.policy.batch);
             self.candidates.forget();
         }
     }
@@ -396,24 +416,28 @@ impl Controller {
     fn turn_after(&self) -> u64 {
         let [reads, writes] = [self.queues[0].bursts, self.queues[1].bursts];
         let policy = &self.policy;
-        match self.direction {
+        match self.turn.direction {
             Direction::Read if writes == 0 => NEVER,
             Direction::Read if reads == 0 => 0,
             Direction::Read if writes >= policy.write_high => {
-                policy.batch.saturating_sub(self.served)
+                policy.batch.saturating_sub(self.turn.served)
             }
             // Writes below the watermark do not wait for ever.
-            Direction::Read => (4 * policy.batch).saturating_sub(self.served),
+            Direction::Read => (4 * policy.batch).saturating_sub(self.turn.served),
             Direction::Write if reads == 0 => NEVER,
-            Direction::Write => writes.min(self.drain.saturating_sub(self.served)),
+            Direction::Write => writes.min(self.turn.drain.saturating_sub(self.turn.served)),
         }
     }
 
     #[inline]
     fn note(&mut self, cycle: u64, command: Command, bank: usize, row: u32, column: u32) {
         if !matches!(self.log, Log::Off) {
-            let shape = self.timing.shape();
-            self.log.note(shape, cycle, command, (bank, row, column));
+            let place = self.timing.shape().place(bank, row, column);
+            self.log.note(Issued {
+                cycle,
+                command,
+                place,
+            });
         }
     }
 
@@ -449,9 +473,9 @@ fn spacing(rules: &[Rule], command: Command) -> Spacing {
 #[cfg(test)]
 impl Controller {
     /// A controller that gives its commands one by one and takes no short cut.
-    pub(crate) fn plain(device: &Device) -> Self {
+    pub(crate) fn on_reference_path(device: &Device) -> Self {
         let mut controller = Self::new(device);
-        controller.plain = true;
+        controller.reference_path = true;
         controller
     }
 }

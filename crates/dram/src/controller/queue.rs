@@ -8,13 +8,13 @@ use crate::preset::Organisation;
 /// The bursts of one range in one row: contiguous columns.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Visit {
-    /// The range, by its sequence number.
+    /// The sequence number of the range that it belongs to.
     pub(super) range: u64,
     pub(super) bank: usize,
     pub(super) row: u32,
-    /// The next column.
+    /// The column of the next burst.
     pub(super) column: u32,
-    /// Bursts left.
+    /// Bursts that have no column command yet.
     pub(super) left: u32,
 }
 
@@ -25,7 +25,7 @@ struct Range {
     next: u64,
     rows_cut: u64,
     end: u64,
-    /// Bursts without their column command.
+    /// The number of bursts that have no column command yet.
     left: u64,
     /// When its first data moves, as far as is decided.
     first_data: u64,
@@ -37,7 +37,7 @@ pub(super) struct Geometry {
     map: AddressMap,
     /// Rows that a contiguous range touches by turns.
     rows_interleaved: Divisor,
-    /// Bursts of all those rows.
+    /// The number of bursts of all those rows.
     block: Divisor,
     groups: u64,
     banks: u64,
@@ -135,9 +135,9 @@ pub(super) struct Queue {
     base: u64,
     /// The first range not cut up yet, counted from the front.
     uncut: usize,
-    /// Bursts without their column command.
+    /// The number of bursts that have no column command yet.
     pub(super) bursts: u64,
-    /// Ranges with such bursts.
+    /// The number of ranges with such bursts.
     unfinished: usize,
 }
 
@@ -158,7 +158,7 @@ impl Queue {
         self.unfinished
     }
 
-    /// Takes a range in.
+    /// Appends a range of bursts.
     pub(super) fn push(&mut self, first: u64, bursts: u64, tag: u64, geometry: &Geometry) {
         self.ranges.push_back(Range {
             tag,
@@ -186,7 +186,7 @@ impl Queue {
 
     /// Takes note of `bursts` column commands of a visit, the first of which moves data from
     /// `first_data` on; returns the range if that was its last. They are subtracted from
-    /// `self.bursts` when they are given.
+    /// `self.bursts` when they are issued.
     pub(super) fn issued(
         &mut self,
         index: usize,

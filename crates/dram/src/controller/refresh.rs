@@ -1,4 +1,4 @@
-//! Refresh: when it is due, what it holds, and its commands.
+//! Refreshes: when they are due, the banks that they block, and their commands.
 
 use crate::command::Command;
 use crate::config::{Device, RefreshPolicy};
@@ -7,6 +7,13 @@ use crate::timing::Shape;
 
 use super::{Controller, NEVER};
 
+/// The cycles `[from, to)` in which a refresh held its banks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct RefreshSpan {
+    pub(super) from: u64,
+    pub(super) to: u64,
+}
+
 /// The banks that one all-bank refresh covers, all at once or some at a turn.
 #[derive(Clone, Debug)]
 struct Set {
@@ -14,28 +21,28 @@ struct Set {
     banks: usize,
     due: u64,
     owed: u32,
-    /// Whose turn it is: the bank of this number, and every [`Refresh::turns`]th from it.
+    /// The banks whose turn it is: the bank of this number, and every [`Refresh::turns`]th from it.
     turn: usize,
-    /// Whether the refresh has taken the banks, and since when.
+    /// The cycle since which a refresh has taken the banks, if one has.
     draining: Option<u64>,
     /// Whether it has taken all banks of the set.
     whole: bool,
-    /// The last refresh: when it took the banks, when it gave them back.
-    last: (u64, u64),
+    /// The last refresh, from when it took the banks until it gave them back.
+    last: RefreshSpan,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Refresh {
     sets: Vec<Set>,
     per_bank: bool,
-    /// How many commands refresh a set once.
+    /// The number of commands that refresh a set once.
     turns: usize,
     interval: u64,
     duration: u64,
     postpone: u32,
-    /// When the next refresh becomes owed.
+    /// The cycle at which the next refresh becomes owed.
     next_due: u64,
-    /// Refreshes owed, over all sets.
+    /// The number of refreshes owed, over all sets.
     owed: u32,
 }
 
@@ -82,7 +89,7 @@ impl Refresh {
                 turn: 0,
                 draining: None,
                 whole: false,
-                last: (0, 0),
+                last: RefreshSpan::default(),
             })
             .collect();
         let off = policy.refresh == RefreshPolicy::Off;
@@ -108,7 +115,7 @@ impl Refresh {
         self.owed > 0
     }
 
-    /// The earliest due refresh becomes owed; its set.
+    /// Has the earliest due refresh be owed, and returns its set.
     fn note_due(&mut self) -> usize {
         let earliest = (0..self.sets.len()).min_by_key(|&set| self.sets[set].due);
         let earliest = earliest.unwrap_or(0);
@@ -125,7 +132,7 @@ impl Refresh {
         (self.next_due < NEVER).then(|| self.interval * self.turns as u64)
     }
 
-    /// Refresh commands of a set in a period.
+    /// The number of refresh commands of a set in a period.
     pub(super) fn turns_of_period(&self) -> u64 {
         self.turns as u64
     }
@@ -146,7 +153,8 @@ impl Refresh {
         for set in &mut self.sets {
             set.due += cycles;
             set.draining = set.draining.map(|since| since + cycles);
-            set.last = (set.last.0 + cycles, set.last.1 + cycles);
+            set.last.from += cycles;
+            set.last.to += cycles;
         }
     }
 
@@ -173,31 +181,32 @@ impl Refresh {
         (set.first_bank + set.turn..set.first_bank + set.banks).step_by(self.turns)
     }
 
-    /// The last refresh that held a bank: from, to.
-    pub(super) fn last(&self, bank: usize) -> (u64, u64) {
+    /// The last refresh that held a bank; an empty span at 0 if there was none.
+    pub(super) fn last(&self, bank: usize) -> RefreshSpan {
         let set = self.set_of(bank);
         let last = (set.turn + self.turns - 1) % self.turns;
         if (bank - set.first_bank) % self.turns == last {
             set.last
         } else {
-            (0, 0)
+            RefreshSpan::default()
         }
     }
 }
 
 impl Controller {
-    /// The earliest due refresh becomes owed. Activates of other banks can delay a refresh of
+    /// Has the earliest due refresh be owed. Activates of other banks can delay a refresh of
     /// single banks again and again: one that still waits when the next is due takes all banks.
     pub(super) fn note_refresh_due(&mut self) {
         let set = self.refresh.note_due();
         if self.refresh.sets[set].draining.is_some() {
             self.refresh.sets[set].whole = true;
-            self.hold(set, true);
+            self.block_banks(set);
         }
     }
 
     /// The refresh command that can go first, among the sets whose refresh must go now.
-    pub(super) fn next_refresh(&mut self, busy: bool) -> Option<(u64, RefreshCommand)> {
+    pub(super) fn next_refresh(&mut self) -> Option<(u64, RefreshCommand)> {
+        let busy = self.busy();
         let mut best: Option<(u64, RefreshCommand)> = None;
         for index in 0..self.refresh.sets.len() {
             let set = &self.refresh.sets[index];
@@ -205,9 +214,9 @@ impl Controller {
                 if set.owed == 0 || (busy && set.owed <= self.refresh.postpone) {
                     continue;
                 }
-                let since = (set.due - self.refresh.interval).max(self.column_bus);
+                let since = (set.due - self.refresh.interval).max(self.buses.column_free);
                 self.refresh.sets[index].draining = Some(since);
-                self.hold(index, true);
+                self.block_banks(index);
             }
             let (command, bank) = self.refresh_command(index);
             let ready = if command == Command::Precharge {
@@ -217,7 +226,7 @@ impl Controller {
                 let ready = banks.map(|bank| self.timing.earliest(command, bank));
                 ready.max().unwrap_or(0)
             };
-            let cycle = ready.max(self.row_bus).max(self.decided);
+            let cycle = ready.max(self.buses.row_free).max(self.decided);
             if best.is_none_or(|(at, _)| cycle < at) {
                 let set = index;
                 best = Some((cycle, RefreshCommand { set, command, bank }));
@@ -226,15 +235,23 @@ impl Controller {
         best
     }
 
-    /// Keeps the banks that a set's refresh takes from new work, or gives them back.
-    fn hold(&mut self, set: usize, held: bool) {
+    /// Keeps the banks that a set's refresh takes from new work.
+    fn block_banks(&mut self, set: usize) {
         for bank in self.refresh.kept(set) {
-            self.banks[bank].held = held;
+            self.banks[bank].blocked_by_refresh = true;
         }
         self.candidates.forget();
     }
 
-    /// What a set's refresh needs next, and a bank it goes to.
+    /// Opens the banks that a set's refresh took to new work again.
+    fn release_banks(&mut self, set: usize) {
+        for bank in self.refresh.kept(set) {
+            self.banks[bank].blocked_by_refresh = false;
+        }
+        self.candidates.forget();
+    }
+
+    /// The command that a set's refresh needs next, and a bank that it goes to.
     fn refresh_command(&self, set: usize) -> (Command, usize) {
         let open = self.refresh.taken(set).find(|&bank| self.banks[bank].open);
         let Set {
@@ -248,8 +265,8 @@ impl Controller {
         }
     }
 
-    pub(super) fn give_refresh(&mut self, cycle: u64, given: RefreshCommand) {
-        let RefreshCommand { set, command, bank } = given;
+    pub(super) fn issue_refresh(&mut self, cycle: u64, refresh: RefreshCommand) {
+        let RefreshCommand { set, command, bank } = refresh;
         self.candidates.forget();
         if command == Command::RefreshBank {
             for bank in self.refresh.taken(set) {
@@ -279,12 +296,15 @@ impl Controller {
                 } else {
                     counters.refreshes += 1;
                 }
-                self.hold(set, false);
+                self.release_banks(set);
                 self.refresh.sets[set].whole = false;
                 self.refresh.owed -= 1;
                 let duration = self.refresh.duration;
                 let set = &mut self.refresh.sets[set];
-                set.last = (set.draining.take().unwrap_or(cycle), cycle + duration);
+                set.last = RefreshSpan {
+                    from: set.draining.take().unwrap_or(cycle),
+                    to: cycle + duration,
+                };
                 set.owed -= 1;
                 set.turn = (set.turn + 1) % self.refresh.turns;
             }

@@ -19,11 +19,11 @@ fn requests() -> impl Strategy<Value = Vec<Request>> {
 pub(super) fn run(
     device: &Device,
     requests: &[Request],
-    plain: bool,
+    reference_path: bool,
 ) -> (Vec<Issued>, Vec<Done>, Counters) {
     let mut controller = Controller::new(device);
     controller.record();
-    controller.plain = plain;
+    controller.reference_path = reference_path;
     let mut now = 0;
     let mut done = Vec::new();
     for (tag, &(after, first, bursts, write)) in requests.iter().enumerate() {
@@ -131,17 +131,17 @@ proptest! {
     }
 
     #[test]
-    fn jumps_give_the_same_commands_and_cycles_as_the_plain_path(
+    fn jumps_give_the_same_commands_and_cycles_as_the_reference_path(
         device in devices(), requests in requests(),
     ) {
         let (fast, fast_done, fast_counters) = run(&device, &requests, false);
-        let (plain, plain_done, plain_counters) = run(&device, &requests, true);
-        for (at, (a, b)) in fast.iter().zip(&plain).enumerate() {
+        let (reference, reference_done, reference_counters) = run(&device, &requests, true);
+        for (at, (a, b)) in fast.iter().zip(&reference).enumerate() {
             prop_assert_eq!(a, b, "command {}", at);
         }
-        prop_assert_eq!(fast.len(), plain.len());
-        prop_assert_eq!(fast_done, plain_done);
-        prop_assert_eq!(fast_counters, plain_counters);
+        prop_assert_eq!(fast.len(), reference.len());
+        prop_assert_eq!(fast_done, reference_done);
+        prop_assert_eq!(fast_counters, reference_counters);
     }
 
     #[test]

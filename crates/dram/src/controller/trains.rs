@@ -1,16 +1,16 @@
-//! Trains of column commands: runs of row hits, decided in one go.
+//! Trains of column commands: sequences of row hits that are decided together.
 //!
-//! Column commands that are neither the first of their row nor the last of their visit change only
-//! the distances to the next ones; they bind row commands of no bank but their own. A train keeps
-//! those distances, and tells the queue and the timing of the commands of each hit at once, when
-//! something else asks. Where the oldest hit, or the oldest two
-//! of different bank groups by turns, keep the bus from all others, all their commands up to the
-//! next event are one jump.
+//! A column command that is neither the first of its row nor the last of its visit changes only the
+//! distances to later column commands; it delays row commands of its own bank alone. A train
+//! keeps those distances. It reports the commands of each hit to the queue and to the timing
+//! together, when the train ends. Where the oldest hit, or the oldest two of different bank groups
+//! by turns, keep the bus from all others, all their commands up to the next event are one step.
 
-use super::account::Held;
-use super::candidates::{Candidates, Hit};
-use super::columns::ColumnCommand;
+use super::account::BurstDelay;
+use super::candidates::{Candidates, Hit, Precedence};
+use super::columns::{BurstCounts, ColumnCommand};
 use super::queue::Visit;
+use super::refresh::RefreshSpan;
 use super::{Controller, Log, NEVER};
 
 /// Least distances of column commands of one direction.
@@ -21,24 +21,32 @@ pub(super) struct Spacing {
     pub(super) other_rank: u64,
 }
 
-/// Commands of one hit, or of two by turns, at equal distances.
-struct Run {
-    /// The hits of the first and of the second command.
-    hits: [usize; 2],
+/// Column commands at equal distances.
+#[derive(Clone, Copy)]
+struct EvenCommands {
+    /// The cycle of the first command.
     start: u64,
+    /// Cycles from each command to the next.
     step: u64,
     commands: u64,
 }
 
-/// What bounds a train, and what it has given.
+/// Column commands of one hit, or of two by turns, at equal distances.
+struct AlternatingHits {
+    /// The hits of the first and of the second command.
+    hits: [usize; 2],
+    even: EvenCommands,
+}
+
+/// The bounds of a train, and the commands that it has issued.
 struct Train {
-    /// All its commands go before this cycle.
+    /// The cycle before which all its commands go.
     limit: u64,
-    /// Commands that it may still give.
+    /// The number of commands that it may still issue.
     budget: u64,
     spacing: Spacing,
     burst: u64,
-    /// From a command to when the data clock stops after it (LPDDR5).
+    /// Cycles from a command until LPDDR5's data clock stops after it.
     clock_runs: Option<u64>,
     clock_until: u64,
     /// The first free cycle for the next command.
@@ -49,23 +57,24 @@ struct Train {
 }
 
 impl Train {
-    /// The next command, if it is one that a train may give.
+    /// The next command, if it is one that a train may issue.
     #[inline]
     fn next(&self, candidates: &Candidates) -> Option<(usize, u64)> {
         let (at, cycle) = candidates.next_hit(self.free);
         let stands = self.clock_runs.is_some() && cycle > self.clock_until;
-        let may = cycle < self.limit && self.budget > 0 && !stands && candidates.hits[at].room > 0;
+        let may =
+            cycle < self.limit && self.budget > 0 && !stands && candidates.hits[at].budget > 0;
         may.then_some((at, cycle))
     }
 
-    /// The run that begins with the next command, if it has two commands or more.
+    /// The commands at equal distances that begin with the next command, if there are at least two.
     ///
     /// The oldest hit takes every slot of the bus that the distances in its bank group leave it; if
     /// they leave it every second one, the oldest hit of another group takes those between. All
     /// others come later: the older ones are in the first hit's group, and it is open to neither
     /// when the second takes its turn.
     #[inline]
-    fn run(&self, candidates: &Candidates, at: usize, start: u64) -> Option<Run> {
+    fn alternate(&self, candidates: &Candidates, at: usize, start: u64) -> Option<AlternatingHits> {
         let Spacing {
             group: long,
             rank: short,
@@ -94,19 +103,20 @@ impl Train {
         }
         let (oldest, Hit { rank, .. }) = oldest?;
         let first = &candidates.hits[at];
-        let (beside, step, most) = match second {
-            None if at == oldest => (at, short.max(long), u64::from(first.room)),
+        let (partner, step, most) = match second {
+            None if at == oldest => (at, short.max(long), u64::from(first.budget)),
             Some((second, hit)) if hit.rank == *rank && (at == oldest || at == second) => {
-                let beside = if at == oldest { second } else { oldest };
-                let hit = &candidates.hits[beside];
+                let partner = if at == oldest { second } else { oldest };
+                let hit = &candidates.hits[partner];
                 let follows = candidates.spaced(hit) <= start + short;
                 if long > 2 * short || !follows {
                     return None;
                 }
                 (
-                    beside,
+                    partner,
                     short,
-                    u64::from(first.room.min(hit.room)) * 2 + u64::from(first.room > hit.room),
+                    u64::from(first.budget.min(hit.budget)) * 2
+                        + u64::from(first.budget > hit.budget),
                 )
             }
             _ => return None,
@@ -114,25 +124,31 @@ impl Train {
         let stops = self.clock_runs.is_some_and(|runs| step > runs);
         let fit = (limit.min(NEVER - 1) - 1 - start) / step + 1;
         let commands = most.min(fit).min(self.budget);
-        (commands > 1 && !stops).then_some(Run {
-            hits: [at, beside],
-            start,
-            step,
-            commands,
+        (commands > 1 && !stops).then_some(AlternatingHits {
+            hits: [at, partner],
+            even: EvenCommands {
+                start,
+                step,
+                commands,
+            },
         })
     }
 
-    /// Gives `commands` commands of a hit, a step apart.
+    /// Issues commands of a hit.
     #[inline]
-    fn give(&mut self, candidates: &mut Candidates, at: usize, start: u64, steps: (u64, u64)) {
-        let (commands, step) = steps;
+    fn issue(&mut self, candidates: &mut Candidates, at: usize, even: EvenCommands) {
+        let EvenCommands {
+            start,
+            step,
+            commands,
+        } = even;
         let last = start + (commands - 1) * step;
         let hit = &mut candidates.hits[at];
         if hit.count == 0 {
             hit.first = start;
         }
         hit.count += commands as u32;
-        hit.room -= commands as u32;
+        hit.budget -= commands as u32;
         hit.last = last;
         candidates.space(at, last, self.spacing);
         if self.commands == 0 {
@@ -147,83 +163,95 @@ impl Train {
         }
     }
 
-    fn give_run(&mut self, candidates: &mut Candidates, run: &Run) {
-        let Run {
+    fn issue_alternating(&mut self, candidates: &mut Candidates, hits: &AlternatingHits) {
+        let AlternatingHits {
             hits: [first, second],
-            start,
-            step,
-            commands,
-        } = *run;
+            even,
+        } = *hits;
         if first == second {
-            self.give(candidates, first, start, (commands, step));
+            self.issue(candidates, first, even);
         } else {
-            let steps = |commands| (commands, 2 * step);
-            self.give(candidates, first, start, steps(commands.div_ceil(2)));
-            self.give(candidates, second, start + step, steps(commands / 2));
+            let every_second = |start, commands| EvenCommands {
+                start,
+                step: 2 * even.step,
+                commands,
+            };
+            let (start, commands) = (even.start, even.commands);
+            self.issue(candidates, first, every_second(start, commands.div_ceil(2)));
+            let later = every_second(start + even.step, commands / 2);
+            self.issue(candidates, second, later);
         }
     }
 }
 
 impl Controller {
-    /// Gives row and column commands, all of them before `horizon`, until the direction has to
-    /// turn: until then no refresh goes.
-    pub(super) fn give_until(&mut self, horizon: u64) {
+    /// Issues the row and column commands before `horizon`, until the direction has to turn. The
+    /// caller makes sure that no refresh goes before `horizon`.
+    pub(super) fn issue_until(&mut self, horizon: u64) {
         let full = !self.can_accept();
         while self.candidates.valid && self.busy() && self.turn_after() > 0 {
             let column = self.next_column();
-            let row = self.candidates.next_row(self.row_bus.max(self.decided));
+            let row = self
+                .candidates
+                .next_row(self.buses.row_free.max(self.decided));
             let row_at = row.map_or(NEVER, |(cycle, _)| cycle);
             match (column, row) {
                 (Some(column), _) if column.cycle <= row_at => {
                     if column.cycle >= horizon {
                         break;
                     }
-                    if !self.give_train(horizon.min(row_at.saturating_add(1)), column) {
-                        self.give_column(column);
-                        // Whoever waits for room comes in before anything else is decided.
+                    if !self.issue_train(horizon.min(row_at.saturating_add(1)), column) {
+                        self.issue_column(column);
+                        // A request that waits for a place in the queue enters before anything else
+                        // is decided.
                         if full && self.can_accept() {
                             break;
                         }
                     }
                 }
-                (_, Some((cycle, at))) if cycle < horizon => self.give_row(cycle, at),
+                (_, Some((cycle, at))) if cycle < horizon => self.issue_row(cycle, at),
                 _ => break,
             }
         }
         self.settle_all();
     }
 
-    /// Gives a column command and those that follow it before `limit`, as long as they are hits
-    /// that are not the last of their visit; false if the first is none.
-    fn give_train(&mut self, limit: u64, column: ColumnCommand) -> bool {
+    /// Issues a column command and those that follow it before `limit`, as long as they are hits
+    /// that are not the last of their visit. Returns false if the first is not such a hit.
+    fn issue_train(&mut self, limit: u64, column: ColumnCommand) -> bool {
         let account = &self.account;
-        let turned = account.last_direction != Some(self.direction);
+        let turned = account.last_direction != Some(self.turn.direction);
         if turned
             || account.bus_end < account.busy_since
-            || self.candidates.hits[column.at].room == 0
+            || self.candidates.hits[column.at].budget == 0
         {
             return false;
         }
-        let (burst, latency) = (self.numbers.burst, self.data_latency());
+        let (burst, latency) = (self.device.burst, self.data_latency());
         let mut train = Train {
             limit,
             budget: self.turn_after(),
-            spacing: self.numbers.spacing[self.direction as usize],
+            spacing: self.device.spacing[self.turn.direction as usize],
             burst,
-            clock_runs: self.numbers.data_clock.map(|on| on + latency + burst),
-            clock_until: self.data_clock_until,
+            clock_runs: self.device.data_clock.map(|on| on + latency + burst),
+            clock_until: self.buses.data_clock_until,
             free: self.column_free(),
             first: 0,
             newest: 0,
             commands: 0,
         };
         while let Some((at, cycle)) = train.next(&self.candidates) {
-            if let Some(run) = train.run(&self.candidates, at, cycle) {
-                self.note_run(&run);
-                train.give_run(&mut self.candidates, &run);
+            if let Some(hits) = train.alternate(&self.candidates, at, cycle) {
+                self.note_alternating(&hits);
+                train.issue_alternating(&mut self.candidates, &hits);
             } else {
                 self.note_hit(at, cycle, 0);
-                train.give(&mut self.candidates, at, cycle, (1, 0));
+                let one = EvenCommands {
+                    start: cycle,
+                    step: 0,
+                    commands: 1,
+                };
+                train.issue(&mut self.candidates, at, one);
             }
         }
         if train.commands == 0 {
@@ -234,35 +262,37 @@ impl Controller {
     }
 
     fn end_train(&mut self, train: &Train, latency: u64) {
-        self.account.gap(&Held {
+        self.account.gap(&BurstDelay {
             data: train.first + latency,
-            refresh: (0, 0),
+            refresh: RefreshSpan::default(),
             turnaround: 0,
             row_wait: 0,
         });
         let (span, burst) = (train.newest - train.first + train.burst, train.burst);
         self.account
             .moved(train.first + latency, span, train.commands, burst);
-        self.count(false, train.commands);
-        self.data_clock_until = train.clock_until;
+        self.count(BurstCounts {
+            row_hits: train.commands,
+            row_misses: 0,
+        });
+        self.buses.data_clock_until = train.clock_until;
         self.decided = train.newest;
-        self.column_bus = train.newest + 1;
-        if !self.numbers.two_buses {
-            self.row_bus = self.column_bus;
+        self.take_column_bus(train.newest);
+    }
+
+    /// The number of a visit's commands that a train may issue: those that are neither the first of
+    /// the row, nor the visit's last, nor reach the cap after which an older visit to another row
+    /// of the bank goes first.
+    pub(super) fn train_budget(&self, visit: &Visit, precedence: Precedence) -> u32 {
+        let hits = self.banks[visit.bank].hits;
+        match precedence {
+            _ if hits == 0 => 0,
+            Precedence::Oldest => visit.left - 1,
+            Precedence::PassesOlder => (visit.left - 1).min(self.device.row_hits - 1 - hits),
         }
     }
 
-    /// Commands of a visit that are neither the first of the row, nor the visit's last, nor reach
-    /// the cap of a row that it must not keep from an older visit for ever.
-    pub(super) fn train_room(&self, visit: &Visit, passes: bool) -> u32 {
-        match (self.banks[visit.bank].hits, self.numbers.row_hits) {
-            (0, _) => 0,
-            (hits, cap) if passes => (visit.left - 1).min(cap - 1 - hits),
-            _ => visit.left - 1,
-        }
-    }
-
-    /// Tells the queue and the timing of the commands of all hits that trains have given.
+    /// Reports the commands that trains have issued for all hits to the queue and the timing.
     pub(super) fn settle_all(&mut self) {
         for at in 0..self.candidates.hits.len() {
             let Hit {
@@ -277,43 +307,44 @@ impl Controller {
         }
     }
 
-    /// Tells the queue of the commands of a hit that trains have given.
+    /// Reports the commands that trains have issued for a hit to the queue.
     pub(super) fn settle(&mut self, at: usize) {
         let hit = &mut self.candidates.hits[at];
         let (count, first) = (std::mem::take(&mut hit.count), hit.first);
         let (bank, index) = (usize::from(hit.bank), hit.index as usize);
         self.banks[bank].hits += count;
         let data = first + self.data_latency();
-        let queue = &mut self.queues[self.direction as usize];
+        let queue = &mut self.queues[self.turn.direction as usize];
         queue.issued(index, count, data, &self.geometry);
     }
 
-    /// Notes a command of a hit that trains are about to give, `ahead` more before it.
+    /// Logs a command of a hit that a train is about to issue, after `ahead` others of the hit.
     #[inline]
     fn note_hit(&mut self, at: usize, cycle: u64, ahead: u64) {
         if matches!(self.log, Log::Off) {
             return;
         }
         let hit = self.candidates.hits[at];
-        let visit = self.queues[self.direction as usize].visits[hit.index as usize];
+        let visit = self.queues[self.turn.direction as usize].visits[hit.index as usize];
         let column = visit.column + hit.count + ahead as u32;
         self.note(cycle, self.column_kind(), visit.bank, visit.row, column);
     }
 
     #[inline]
-    fn note_run(&mut self, run: &Run) {
+    fn note_alternating(&mut self, hits: &AlternatingHits) {
+        let AlternatingHits { hits, even } = *hits;
         // The checker sees the first and the last of equal commands, unless a data clock must not
         // seem to stop in between.
-        let inner = match self.log {
+        let skipped = match self.log {
             Log::Off => return,
-            Log::Check(_) if self.numbers.data_clock.is_none() => 4..run.commands.saturating_sub(4),
+            Log::Check(_) if self.device.data_clock.is_none() => 4..even.commands.saturating_sub(4),
             Log::Check(_) | Log::Record(_) => 0..0,
         };
-        let alone = run.hits[0] == run.hits[1];
-        for turn in (0..run.commands).filter(|turn| !inner.contains(turn)) {
+        let alone = hits[0] == hits[1];
+        for turn in (0..even.commands).filter(|turn| !skipped.contains(turn)) {
             let ahead = if alone { turn } else { turn / 2 };
-            let cycle = run.start + turn * run.step;
-            self.note_hit(run.hits[turn as usize % 2], cycle, ahead);
+            let cycle = even.start + turn * even.step;
+            self.note_hit(hits[turn as usize % 2], cycle, ahead);
         }
     }
 }

@@ -18,18 +18,15 @@ use simulator::RunRecord;
 const MODELS: [&str; 1] = ["qwen2.5-0.5b"];
 const RUNS: [Run; 2] = [Run::decode(1024), Run::prefill(64)];
 
-/// Formats, widest first, and tenths of a bit that a weight takes.
-const FORMATS: [(Format, u64); 5] = [
-    (Format::Bf16, 160),
-    (Format::Int8, 80),
-    (
-        Format::Ternary {
-            packing: Packing::TwoBits,
-        },
-        20,
-    ),
-    (TERNARY, 16),
-    (Format::Binary, 10),
+/// Formats of weights, the widest in memory first.
+const FORMATS: [Format; 5] = [
+    Format::Bf16,
+    Format::Int8,
+    Format::Ternary {
+        packing: Packing::TwoBits,
+    },
+    TERNARY,
+    Format::Binary,
 ];
 
 /// The machine with other PEs for a family, as many as before.
@@ -68,9 +65,9 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     let machines = [bench.edge.clone(), bench.cloud.clone()];
     let cases = bench.cases(&machines.each_ref(), &MODELS, &RUNS);
     let answers = bench.ask(cases, |bench, case| {
-        let question = |(format, _): &(Format, u64)| {
-            let machine = with_element(&case.spec, Family::Projection, pe_for(*format))?;
-            let workload = bench.workload(case.model, &case.run, *format, &machine)?;
+        let question = |&format: &Format| {
+            let machine = with_element(&case.spec, Family::Projection, pe_for(format))?;
+            let workload = bench.workload(case.model, &case.run, format, &machine)?;
             Ok((machine, workload))
         };
         FORMATS.iter().map(question).collect()
@@ -79,11 +76,11 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     for (case, answers) in &answers {
         let base = answers[0].as_ref().ok();
         let gain = |answer: &Answer| Some(speedup(base?, answer.as_ref().ok()?));
-        for (format, answer) in FORMATS.iter().zip(answers) {
+        for (format, answer) in FORMATS.into_iter().zip(answers) {
             match answer {
                 Ok(run) => table.push(row(case, format, run, gain(answer))),
                 Err(error) => {
-                    findings.push(refused(&format!("{} in {}", case.model, format.0), error));
+                    findings.push(refused(&format!("{} in {}", case.model, format), error));
                 }
             }
         }
@@ -107,15 +104,10 @@ pub(super) fn chapter(bench: &mut Bench) -> Result<Chapter, ReproduceError> {
     })
 }
 
-fn row(
-    case: &Case,
-    (format, tenths): &(Format, u64),
-    run: &RunRecord,
-    gain: Option<f64>,
-) -> Vec<Value> {
+fn row(case: &Case, format: Format, run: &RunRecord, gain: Option<f64>) -> Vec<Value> {
     case.cells([
         format.to_string().into(),
-        Value::Quantity(*tenths as f64 / 10.0),
+        Value::Quantity(format.packed().tenths() as f64 / 10.0),
         mebibytes(run, |class| class == Class::MatMulFree),
         mebibytes(run, |_| true),
         run.summary.total.get().into(),
@@ -146,7 +138,7 @@ fn figure(bench: &Bench, groups: Vec<Group>) -> Result<Drawn, ReproduceError> {
     let chart = BarChart {
         title: bench.title("What the format of the weights buys"),
         x_label: "speedup over BF16 weights, and its ceiling by Amdahl's law".into(),
-        alternatives: FORMATS.map(|(format, _)| format.to_string()).into(),
+        alternatives: FORMATS.map(|format| format.to_string()).into(),
         groups,
     };
     let caption = "Speedup by the format of the projections' weights, on as many PEs of the matching \

@@ -46,15 +46,15 @@ pub struct Chapter {
     /// Whether it is one of the questions or the conclusion.
     #[serde(skip)]
     pub rank: Rank,
-    /// Its heading.
+    /// The heading over it in the report.
     pub title: String,
     /// What was asked, and how to read the table.
     pub text: String,
-    /// The numbers.
+    /// The table of numbers, which is also written as CSV.
     pub table: Sheet,
     /// What they say.
     pub findings: Vec<String>,
-    /// Figures.
+    /// The figures drawn of the table.
     #[serde(skip)]
     pub figures: Vec<Drawn>,
 }

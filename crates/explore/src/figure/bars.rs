@@ -21,7 +21,7 @@ pub struct Group {
 /// Bars of factors.
 #[derive(Clone, Debug)]
 pub struct BarChart {
-    /// Above all.
+    /// The heading above the chart.
     pub title: String,
     /// Under the axis.
     pub x_label: String,

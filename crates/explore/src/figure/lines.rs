@@ -10,7 +10,7 @@ use super::infinity::{AtInfinity, Beyond, BreakPlace};
 use super::pencil::{Chart, Pencil};
 use super::{Figure, FigureError, bold, failed, font, text_width};
 
-/// One line.
+/// One line of a chart, with its style and its points.
 #[derive(Clone, Debug, Default)]
 pub struct Line {
     /// In the legend.
@@ -57,7 +57,7 @@ pub struct LineChart {
     pub x: XAxis,
     /// What y counts.
     pub y: Axis,
-    /// The lines.
+    /// The lines, in the order of the legend.
     pub lines: Vec<Line>,
 }
 

@@ -117,9 +117,9 @@ pub struct Drawn {
     pub name: String,
     /// What it shows.
     pub caption: String,
-    /// As SVG.
+    /// The figure as an SVG document.
     pub svg: String,
-    /// As PNG.
+    /// The figure as a PNG file.
     pub png: Vec<u8>,
 }
 

@@ -15,11 +15,11 @@ pub(super) struct Pen<'a, DB: DrawingBackend> {
 /// Which point of a text stands at its place; the middle of its height always does.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Anchor {
-    /// Its left end.
+    /// The left end of the text.
     Left,
-    /// Its middle.
+    /// The middle of the text.
     Centre,
-    /// Its right end.
+    /// The right end of the text.
     Right,
 }
 

@@ -6,10 +6,10 @@ use plotters::prelude::*;
 use super::pen::{Anchor, Pen};
 use super::{COLOURS, Figure, FigureError, ink, legend, text_width};
 
-/// One quantity.
+/// The shares of one quantity, drawn side by side with those of others.
 #[derive(Clone, Debug)]
 pub struct Panel {
-    /// Above it.
+    /// The heading above the panel.
     pub title: String,
     /// The shares of each bar, one for each part, from 0 to 1; they sum to 1 at most.
     pub shares: Vec<Vec<f64>>,
@@ -18,7 +18,7 @@ pub struct Panel {
 /// Bars of shares.
 #[derive(Clone, Debug)]
 pub struct SharesChart {
-    /// Above all.
+    /// The heading above all panels.
     pub title: String,
     /// What the shares are.
     pub parts: Vec<String>,

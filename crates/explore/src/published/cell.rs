@@ -9,12 +9,12 @@ use workload_compiler::Preset;
 pub enum Quantity {
     /// Projection cycles / (projection + attention cycles).
     ProjectionFraction,
-    /// Decode rate.
+    /// Decoded tokens a second.
     TokensPerSecond,
 }
 
 impl Quantity {
-    /// All quantities.
+    /// Both quantities, in the order of the report.
     pub const ALL: [Self; 2] = [Self::ProjectionFraction, Self::TokensPerSecond];
 
     /// The head of its column in a file of published figures.
@@ -89,12 +89,12 @@ pub struct Cell {
     pub line: usize,
     /// The column of its first character in the line, from 1.
     pub column: usize,
-    /// The model.
+    /// The shipped model that the figure is of.
     pub preset: &'static Preset,
     /// Positions that the new token sees.
     pub context: u64,
     /// What is given.
     pub quantity: Quantity,
-    /// The figure.
+    /// The figure as it was printed.
     pub printed: Printed,
 }

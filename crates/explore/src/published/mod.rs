@@ -6,7 +6,7 @@
 mod cell;
 mod check;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use workload_compiler::{
     FeedForward, Format, Fusion, Heads, MaskedKeys, ModelChoice, Operators, Overrides,
     PrecisionFile, Preset, Run, Softmax, Split, Weights, Workload, WorkloadFile, resolve,
@@ -44,6 +44,12 @@ impl Form {
     }
 }
 
+impl Serialize for Form {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 /// How wide the published feed-forward network is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 enum Width {
@@ -59,6 +65,8 @@ enum Width {
 pub struct FamilyRule {
     /// `gpt2`, as in the table of models.
     pub family: String,
+    /// Short names of the models of the published question, in the order of the table of models.
+    pub models: Vec<String>,
     d_ff: Width,
     feed_forward: FeedForward,
     /// The difference in words.

@@ -4,27 +4,24 @@ use accelerator::MachineSpec;
 use attribution::{Amdahl, Summary};
 use serde::Serialize;
 use tile_program::Class;
-use workload_compiler::{Model, Preset, Workload, models};
+use workload_compiler::{Model, Preset, Workload, find as preset};
 
 use crate::lab::Lab;
-use crate::published::{self, Form};
+use crate::published::{self, Form, family_rules};
 use crate::setting::{Extent, ReproduceError};
 use simulator::RunRecord;
-
-/// The families of the published figures.
-pub const FAMILIES: [&str; 3] = ["gpt2", "opt", "llama"];
 
 /// One model in one form at one context on one machine, as simulated.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GridCell {
-    /// The machine.
+    /// The name of the machine that it ran on.
     pub machine: String,
     /// The model's short name.
     pub model: String,
-    /// Its family.
+    /// The family that the model belongs to.
     pub family: String,
     /// As published or true.
-    pub form: &'static str,
+    pub form: Form,
     /// Positions that the new token sees.
     pub context: u64,
     /// Cycles of one decoded token.
@@ -45,17 +42,17 @@ pub struct GridCell {
     pub parameter_share: f64,
 }
 
-/// The models of the published families, in the order of the table of models. Of LLaMA, the first
-/// generation.
+/// The models of the published families, in the order of the table of models.
+///
+/// # Panics
+/// If the table of families that is compiled in names a model that is not shipped; a test reads it.
 #[must_use]
 pub fn presets() -> Vec<&'static Preset> {
-    let published = |preset: &&Preset| {
-        let family = preset.model.family.as_str();
-        let first = family != "llama"
-            || preset.slug.starts_with("llama-") && preset.model.max_context == 2048;
-        FAMILIES.contains(&family) && first && preset.slug.matches('-').count() == 1
-    };
-    models().iter().filter(published).collect()
+    let rules = family_rules();
+    let models = rules.iter().flat_map(|rule| &rule.models);
+    models
+        .map(|model| preset(model).expect("a shipped model"))
+        .collect()
 }
 
 /// The models that are asked.
@@ -73,6 +70,13 @@ fn shape(model: &Model) -> Model {
         name: String::new(),
         ..model.clone()
     }
+}
+
+/// The model, in one form and at one context, that a cell of the grid asks for.
+struct Question {
+    preset: &'static Preset,
+    form: Form,
+    context: u64,
 }
 
 /// Runs every cell of the grid, in order: machine, model, form, context. Where both forms are the
@@ -102,7 +106,11 @@ pub(super) fn grid(
                     let same = form == Form::AsPublished
                         && shape(&workload.model) == shape(&make(Form::TrueArchitecture).model);
                     if !same {
-                        keys.push((preset, form, context));
+                        keys.push(Question {
+                            preset,
+                            form,
+                            context,
+                        });
                         questions.push((machine.clone(), workload));
                     }
                 }
@@ -112,19 +120,16 @@ pub(super) fn grid(
     let runs = lab.all(&questions).map_err(ReproduceError::Run)?;
     let cells = keys.into_iter().zip(&questions).zip(&runs);
     Ok(cells
-        .map(|(((preset, form, context), (machine, workload)), run)| {
-            let key = (preset, form, context);
-            cell(key, &machine.name, &workload.model, run)
-        })
+        .map(|((key, (machine, workload)), run)| cell(&key, &machine.name, &workload.model, run))
         .collect())
 }
 
-fn cell(
-    (preset, form, context): (&Preset, Form, u64),
-    machine: &str,
-    model: &Model,
-    run: &RunRecord,
-) -> GridCell {
+fn cell(question: &Question, machine: &str, model: &Model, run: &RunRecord) -> GridCell {
+    let Question {
+        preset,
+        form,
+        context,
+    } = *question;
     let Amdahl { reachable, total } = run.amdahl();
     let weights = |count: Option<u64>| count.unwrap_or(0) as f64;
     let operators = &run.summary;
@@ -132,7 +137,7 @@ fn cell(
         machine: machine.to_owned(),
         model: preset.slug.clone(),
         family: preset.model.family.clone(),
-        form: form.name(),
+        form,
         context,
         total_cycles: total.get(),
         matmul_free_cycles: reachable.get(),
@@ -170,7 +175,7 @@ pub fn find<'a>(
             cell.machine == machine
                 && cell.model == model
                 && cell.context == context
-                && cell.form == form.name()
+                && cell.form == form
         })
     };
     of(form).or_else(|| of(Form::TrueArchitecture))
@@ -190,7 +195,7 @@ pub fn csv(grid: &[GridCell]) -> String {
             cell.machine,
             cell.model,
             cell.family,
-            cell.form,
+            cell.form.name(),
             cell.context,
             cell.total_cycles,
             cell.matmul_free_cycles,

@@ -16,7 +16,7 @@ use crate::lab::Lab;
 use crate::published::{self, Cell, Checked};
 use crate::setting::{Extent, Machines, ReproduceError};
 
-pub use grid::{FAMILIES, GridCell, csv, find, presets};
+pub use grid::{GridCell, csv, find, presets};
 pub use page::{Block, Page};
 pub use resimulated::{Resimulated, SpeedupPoint};
 
@@ -37,10 +37,10 @@ pub struct Reproduction {
     /// Published figures beside ours.
     #[serde(skip)]
     pub checked: Vec<Checked>,
-    /// Figures.
+    /// All figures of the report.
     #[serde(skip)]
     pub figures: Vec<Drawn>,
-    /// The report.
+    /// The report itself, to be written as Markdown or HTML.
     #[serde(skip)]
     pub page: Page,
 }

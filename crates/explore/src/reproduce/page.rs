@@ -5,7 +5,7 @@
 pub enum Block {
     /// A heading of a level, from 1 to 3.
     Heading(u8, String),
-    /// Plain text.
+    /// A paragraph of plain text.
     Paragraph(String),
     /// A header and rows.
     Table(Vec<String>, Vec<Vec<String>>),
@@ -20,17 +20,17 @@ pub enum Block {
 pub struct Page(pub Vec<Block>);
 
 impl Page {
-    /// A heading.
+    /// Adds a heading of a level from 1 to 3.
     pub fn heading(&mut self, level: u8, text: impl Into<String>) {
         self.0.push(Block::Heading(level, text.into()));
     }
 
-    /// A paragraph.
+    /// Adds a paragraph of plain text.
     pub fn paragraph(&mut self, text: impl Into<String>) {
         self.0.push(Block::Paragraph(text.into()));
     }
 
-    /// A table.
+    /// Adds a table with its header.
     pub fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>) {
         let header = header.iter().map(ToString::to_string).collect();
         self.0.push(Block::Table(header, rows));
@@ -43,7 +43,7 @@ impl Page {
         }
     }
 
-    /// A figure.
+    /// Adds a figure by the name of its file.
     pub fn figure(&mut self, name: impl Into<String>, caption: impl Into<String>) {
         self.0.push(Block::Figure(name.into(), caption.into()));
     }

@@ -27,14 +27,14 @@ pub struct Resimulated {
     /// The model's short name.
     pub model: String,
     /// In which form: as published, or true.
-    pub form: &'static str,
+    pub form: Form,
     /// Positions that the new token sees.
     pub context: u64,
     /// Cycles with S = 1.
     pub total_cycles: u64,
     /// Of them, MatMul-free.
     pub matmul_free_cycles: u64,
-    /// By S.
+    /// The runs with faster projections, in the order of S.
     pub points: Vec<SpeedupPoint>,
 }
 
@@ -83,7 +83,7 @@ pub(super) fn resimulated(
         });
         Resimulated {
             model: (*model).into(),
-            form: Form::AsPublished.name(),
+            form: Form::AsPublished,
             context: CONTEXT,
             total_cycles: amdahl.total.get(),
             matmul_free_cycles: amdahl.reachable.get(),

@@ -37,7 +37,7 @@ pub enum Term {
 }
 
 impl Term {
-    /// All terms.
+    /// All terms, in the order of reports.
     pub const ALL: [Self; 12] = [
         Self::DramBandwidth,
         Self::DramChannelImbalance,

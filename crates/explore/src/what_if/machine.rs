@@ -14,11 +14,11 @@ use super::Part;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Means {
-    /// Its clock.
+    /// A higher clock of the array.
     Clock,
-    /// Its columns.
+    /// More columns of PEs.
     Columns,
-    /// Its rows.
+    /// More rows of PEs.
     Rows,
     /// Products that a PE does in a step, from a lookup table (ternary, binary and integer PEs).
     Lookup,

@@ -37,7 +37,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// All parts.
+    /// All parts, in the order of reports.
     pub const ALL: [Self; 3] = [Self::MatMulFree, Self::Attention, Self::Both];
 
     /// As reports say.

@@ -34,7 +34,7 @@ pub struct Answer {
 pub struct ContextPoint {
     /// Positions that the new token sees, or tokens of the prompt.
     pub context: u64,
-    /// Cycles.
+    /// Cycles of the whole run.
     pub total_cycles: u64,
     /// Of them, MatMul-free.
     pub matmul_free_cycles: u64,
@@ -47,7 +47,7 @@ pub struct ContextPoint {
 /// All that was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Study {
-    /// The machine.
+    /// The name of the machine.
     pub machine: String,
     /// How parts were made faster.
     #[serde(flatten)]
@@ -58,7 +58,7 @@ pub struct Study {
     pub matmul_free_cycles: u64,
     /// Of them, attention.
     pub attention_cycles: u64,
-    /// F.
+    /// The share F of the cycles that becomes faster, from 0 to 1.
     pub fraction: f64,
     /// 1 / (1 − F); `None` where there is no limit.
     pub ceiling: Option<f64>,
@@ -153,8 +153,12 @@ pub fn study(
             }
             (Question::Faster(..), Err(_)) if index == 0 => {}
             (&Question::Faster(part, s), run) => {
-                let built = nearest_machine(spec, part, s, how.means);
-                answers.push(answer(part, (s, built), &baseline, run));
+                let asked = Asked {
+                    part,
+                    s,
+                    built: nearest_machine(spec, part, s, how.means),
+                };
+                answers.push(answer(&asked, &baseline, run));
             }
             (&Question::Context(context), Ok(run)) => contexts.push(context_point(context, &run)),
             (Question::Context(_), Err(_)) => {}
@@ -239,12 +243,16 @@ fn ratio(baseline: &RunRecord, run: &RunRecord) -> f64 {
     baseline.summary.total.get() as f64 / run.summary.total.get().max(1) as f64
 }
 
-fn answer(
+/// A part made faster, by how much, and how much faster the machine was built.
+struct Asked {
     part: Part,
-    (s, built): (Speedup, f64),
-    baseline: &RunRecord,
-    run: Result<RunRecord, String>,
-) -> Answer {
+    s: Speedup,
+    /// The finite speedup of the machine that stands for `s`.
+    built: f64,
+}
+
+fn answer(asked: &Asked, baseline: &RunRecord, run: Result<RunRecord, String>) -> Answer {
+    let Asked { part, s, built } = *asked;
     let law = law(part, &baseline.summary).law(s);
     match run {
         Ok(run) => Answer {

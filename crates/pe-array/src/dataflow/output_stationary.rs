@@ -18,7 +18,7 @@
 //!   wait = max(0, drain(f) + max(0, r − r′) − W(f+1))
 //! ```
 
-use super::{Mapping, Operand, Passes, Spatial};
+use super::{Axes, Dimension, Mapping, Operand};
 use crate::law::{Stall, Succession};
 
 pub(super) const MAPPING: Mapping = Mapping {
@@ -26,24 +26,18 @@ pub(super) const MAPPING: Mapping = Mapping {
     west: Operand::A,
     north: Operand::B,
     moves: &[Operand::A, Operand::B, Operand::C],
-    spatial: |of| Spatial {
-        rows: of.m,
-        columns: of.n,
-        steps: of.k,
-    },
-    // A meets each block of columns, B each block of rows; a sum leaves when it is complete.
-    passes: |blocks| Passes {
-        a: blocks.columns,
-        b: blocks.rows,
-        c: 1,
+    axes: Axes {
+        rows: Dimension::M,
+        columns: Dimension::N,
+        steps: Dimension::K,
     },
     stall,
 };
 
 fn stall(pair: &Succession) -> Stall {
-    let leaving = pair.spans.whole_drain() + pair.fewer_rows();
-    let cycles = leaving.saturating_sub(pair.next_spans.stream());
-    let port = cycles.min(pair.spans.drain_stall);
+    let leaving = pair.previous.spans.whole_drain() + pair.fewer_rows();
+    let cycles = leaving.saturating_sub(pair.next.spans.stream());
+    let port = cycles.min(pair.previous.spans.drain_stall);
     Stall {
         load: 0,
         drain: cycles - port,

@@ -21,7 +21,7 @@
 //!   wait = max(0, τ(0) + load(f+1) − W(f), r − r′ − I + 1 if r > r′)
 //! ```
 
-use super::{Mapping, Operand, Passes, Spatial};
+use super::{Axes, Dimension, Mapping, Operand};
 use crate::law::{Stall, Succession};
 
 pub(super) const MAPPING: Mapping = Mapping {
@@ -29,23 +29,17 @@ pub(super) const MAPPING: Mapping = Mapping {
     west: Operand::A,
     north: Operand::B,
     moves: &[Operand::A, Operand::C],
-    spatial: |of| Spatial {
-        rows: of.k,
-        columns: of.n,
-        steps: of.m,
-    },
-    // Each block of rows adds to the sums of the one before.
-    passes: |blocks| Passes {
-        a: blocks.columns,
-        b: 1,
-        c: blocks.rows,
+    axes: Axes {
+        rows: Dimension::K,
+        columns: Dimension::N,
+        steps: Dimension::M,
     },
     stall,
 };
 
 pub(super) fn stall(pair: &Succession) -> Stall {
-    let loading = pair.spans.lead + pair.next_spans.whole_load();
-    let load = loading.saturating_sub(pair.spans.stream());
+    let loading = pair.previous.spans.lead + pair.next.spans.whole_load();
+    let load = loading.saturating_sub(pair.previous.spans.stream());
     let tap = match pair.fewer_rows() {
         0 => 0,
         fewer => (fewer + 1).saturating_sub(pair.interval),
@@ -57,7 +51,7 @@ pub(super) fn stall(pair: &Succession) -> Stall {
             port: 0,
         };
     }
-    let port = load.min(pair.next_spans.load_stall);
+    let port = load.min(pair.next.spans.load_stall);
     Stall {
         load: load - port,
         drain: 0,

@@ -2,9 +2,9 @@
 
 use crate::{NumberFormat, PeKind};
 
-/// Multiply and accumulate as a PE does it.
+/// The multiplication and accumulation that a PE does.
 pub trait Arithmetic {
-    /// An operand.
+    /// The type of an operand, as the PE receives it.
     type Operand: Copy;
     /// A partial sum.
     type Sum: Copy;
@@ -27,7 +27,7 @@ pub struct Integers {
 }
 
 impl Integers {
-    /// For a kind with an integer accumulator.
+    /// The arithmetic of a kind with an integer accumulator; `None` for other kinds.
     #[must_use]
     pub fn of(kind: &PeKind) -> Option<Self> {
         let accumulator = kind.accumulator;
@@ -68,7 +68,7 @@ pub struct Floats {
 }
 
 impl Floats {
-    /// For a kind with floating operands.
+    /// The arithmetic of a kind with floating operands; `None` for other kinds.
     #[must_use]
     pub fn of(kind: &PeKind) -> Option<Self> {
         let floating = matches!(kind.weight, NumberFormat::Bf16 | NumberFormat::Fp16);

@@ -11,7 +11,7 @@ pub struct Matrix<T> {
 }
 
 impl<T: Copy> Matrix<T> {
-    /// Every element the same.
+    /// A matrix whose elements are all `value`.
     pub fn filled(rows: usize, columns: usize, value: T) -> Self {
         Self {
             rows,
@@ -20,7 +20,7 @@ impl<T: Copy> Matrix<T> {
         }
     }
 
-    /// Each element from its (row, column).
+    /// A matrix whose element in each row and column is `value(row, column)`.
     pub fn from_fn(rows: usize, columns: usize, mut value: impl FnMut(usize, usize) -> T) -> Self {
         let places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
         Self {
@@ -30,18 +30,12 @@ impl<T: Copy> Matrix<T> {
         }
     }
 
-    /// Rows for columns.
-    #[must_use]
-    pub fn transposed(&self) -> Self {
-        Self::from_fn(self.columns, self.rows, |row, column| self[(column, row)])
-    }
-
-    /// Number of rows.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Number of columns.
+    /// The number of columns.
     pub fn columns(&self) -> usize {
         self.columns
     }

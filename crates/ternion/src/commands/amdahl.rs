@@ -9,7 +9,8 @@ use config::ConfigError;
 use explore::figure::{self, Figure, FigureError};
 use explore::sheet::times;
 use explore::what_if::{self, Answer, How, Means, Part, Study};
-use report::{ModelDocument, Table, grouped, model_lines};
+use quantities::grouped;
+use report::{ModelDocument, Table, model_lines};
 use serde::Serialize;
 use workload_compiler::{Format, Packing, Workload};
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use accelerator::{Machine, MachineSpec};
 use config::{ConfigError, Document, printable};
 use energy::Technology;
-use explore::machines::{KernelList, Load};
+use explore::prediction::{KernelList, Load};
 use report::model_lines;
 use simulator::Chips;
 use workload_compiler::Workload;

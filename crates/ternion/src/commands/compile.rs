@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use quantities::Bytes;
-use report::{ModelDocument, Table, grouped, model_lines};
+use quantities::{Bytes, grouped};
+use report::{ModelDocument, Table, model_lines};
 use serde::Serialize;
 use serde_json::{Value, json};
 use simulator::{Chips, Machine};
@@ -223,13 +223,13 @@ impl Text {
         let Some(out) = &mut self.out else {
             return Ok(());
         };
-        let (what, rows) = if self.operations {
-            ("Operations", pass.operations.clone())
+        let (what, first_head, rows) = if self.operations {
+            ("Operations", "  operation", pass.operations.clone())
         } else {
-            ("Operators", pass.operators())
+            ("Operators", "  operator", pass.operators())
         };
         writeln!(out, "\n{what} of pass {}, {}", pass.index, pass.name)?;
-        write!(out, "{}", table(&rows, self.operations))?;
+        write!(out, "{}", table(&rows, first_head))?;
         if let Some(table) = tilings(&pass.operations) {
             writeln!(out, "\nTilings of pass {}, {}", pass.index, pass.name)?;
             write!(out, "{table}")?;
@@ -306,9 +306,10 @@ fn kept(kept: KeptWeights) -> String {
     format!("{} matrices, {bytes} B, {how}", grouped(kept.matrices))
 }
 
-fn table(rows: &[OperationListing], each: bool) -> Table {
+/// The program as a table; `first_head` says what its rows are.
+fn table(rows: &[OperationListing], first_head: &str) -> Table {
     let header = [
-        if each { "  operation" } else { "  operator" },
+        first_head,
         "class",
         "unit",
         "count",

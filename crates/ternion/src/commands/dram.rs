@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use config::ConfigError;
 use dram::{DramConfig, Memory};
+use dram_replicas::driver::Recording;
 use dram_replicas::standalone::{CheckReport, Summary, Target, check, names};
-use report::grouped;
+use quantities::grouped;
 
 use crate::console::Console;
 use crate::failure::Failure;
@@ -113,8 +114,12 @@ fn simulate(args: &Args, config: &str, trace: &Path) -> Result<(), Failure> {
     ];
     let [commands, json] = output::open(wanted)?;
     let mut out = output::report_beside(&[&commands, &json]);
+    let recording = match commands {
+        Some(_) => Recording::Commands,
+        None => Recording::Off,
+    };
     let outcome = target
-        .run(&requests, commands.is_some())
+        .run(&requests, recording)
         .map_err(|error| ConfigError::new(error.to_string()))?;
     let mut written = Vec::new();
     if let Some(mut file) = commands {

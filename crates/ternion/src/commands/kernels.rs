@@ -4,9 +4,10 @@ use std::io::Write;
 
 use accelerator::{Machine, MachineSpec};
 use config::{ConfigError, Document};
-use explore::machines::{self, KernelList, KernelTime, Load, PredictError, Prediction, digits};
+use explore::prediction::{self, KernelList, KernelTime, Load, PredictError, Prediction, digits};
 use explore::sheet::percent;
-use report::{Table, grouped};
+use quantities::grouped;
+use report::Table;
 use serde::Serialize;
 use simulator::SerialTime;
 use workload_compiler::Concern;
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &Args, workload: Document) -> Result<(), Failure> {
     if let Load::Kernels(list) = &work.value {
         fit(&machine, list, &spec, &work)?;
     }
-    let prediction = machines::predict(&machine, &work.value);
+    let prediction = prediction::predict(&machine, &work.value);
     let prediction = prediction.map_err(|error| match (error.place(), error) {
         (Some((Concern::Machine, error)), _) => Failure::from(spec.point(&error)),
         (Some((Concern::Workload, error)), _) => work.point(&error).into(),
@@ -91,7 +92,7 @@ pub(crate) fn fit<T>(
     spec: &Loaded<MachineSpec>,
     work: &Loaded<T>,
 ) -> Result<(), ConfigError> {
-    machines::fit(machine, list).map_err(|(concern, error)| match concern {
+    prediction::fit(machine, list).map_err(|(concern, error)| match concern {
         Concern::Machine => spec.point(&error),
         Concern::Workload => work.point(&error),
     })

@@ -4,8 +4,9 @@ use std::io::Write;
 
 use accelerator::{MachineSpec, TEMPLATE, VectorSpec};
 
-use explore::machines::{KernelList, KernelWork};
-use report::{Table, grouped};
+use explore::prediction::{KernelList, KernelWork};
+use quantities::grouped;
+use report::Table;
 use workload_compiler::{Model, Workload, models as presets};
 
 use crate::console::Console;

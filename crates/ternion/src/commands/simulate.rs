@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use chrome_trace::{DEFAULT_EVENT_BUDGET, Encoding, TraceOptions, TraceSummary, TraceWriter};
-use quantities::Cycle;
-use report::{Style, grouped};
+use quantities::{Cycle, grouped};
+use report::Style;
 use simulator::{Chips, RunRecord};
 
 use crate::commands::{kernels, scalesim};
@@ -187,7 +187,11 @@ fn watched(
         let options = job.trace_options(args, &path);
         TraceWriter::new(file, job.compiled.machine().platform(), &options)
     });
-    let bar = Bar::new(args.quiet);
+    let bar = if args.quiet {
+        Bar::hidden()
+    } else {
+        Bar::new()
+    };
     let mut listener = |progress| bar.update(progress);
     let mut compiled = job.compiled.progress(&mut listener);
     if let Some(limit) = args.max_cycles {

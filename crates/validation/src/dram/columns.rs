@@ -38,7 +38,7 @@ pub enum Column {
     RdCmds,
     /// Write commands, with or without precharge.
     WrCmds,
-    /// Activates.
+    /// Commands that open a row.
     ActCmds,
     /// Precharges of one bank.
     PreCmds,

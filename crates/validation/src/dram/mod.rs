@@ -16,7 +16,7 @@ use std::io;
 use dram::command::Issued;
 use dram_replicas::command_trace::Style;
 use dram_replicas::config::ReplicaConfig;
-use dram_replicas::driver::{RunOptions, run};
+use dram_replicas::driver::{Recording, RunOptions, Stepping, run};
 use dram_replicas::request::{generate, trace_text};
 use sha2::{Digest, Sha256};
 use strum::IntoEnumIterator;
@@ -108,7 +108,12 @@ pub fn compare_some(
         if !wanted(run, line.text("config")) {
             continue;
         }
-        let row = compare_row(line, &configs, &compared, !traces.is_empty())?;
+        let recording = if traces.is_empty() {
+            Recording::Off
+        } else {
+            Recording::Commands
+        };
+        let row = compare_row(line, &configs, &compared, recording)?;
         let commands = row.commands;
         report.rows.push(row.report);
         for (file, text) in traces {
@@ -144,12 +149,12 @@ struct Compared {
     commands: Vec<Vec<Issued>>,
 }
 
-/// Runs what a row asks for and compares columns of results; with `record`, keeps the commands.
+/// Runs what a row asks for and compares columns of results.
 fn compare_row(
     row: Line<'_>,
     configs: &BTreeMap<String, ReplicaConfig>,
     compared: &[Column],
-    record: bool,
+    recording: Recording,
 ) -> Result<Compared, GoldenError> {
     let name = row.text("config");
     let config = configs.get(name).ok_or_else(|| {
@@ -167,8 +172,8 @@ fn compare_row(
     let requests = requests.map_err(|error| row.at("family", error.to_string(), help))?;
     let sha = format!("{:x}", Sha256::digest(trace_text(&requests)));
     let options = RunOptions {
-        record,
-        plain: false,
+        recording,
+        stepping: Stepping::Events,
         // Where the file says nothing: the simulator's own.
         inject_width: row.whole_or("inject_width", 0)?,
         channels: row.whole_or("channels", 0)?,

@@ -51,7 +51,7 @@ pub struct TraceReport {
 /// A set of golden results compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Every row.
+    /// Every row, in the order of the tables.
     pub rows: Vec<RowReport>,
     /// Every command trace.
     pub traces: Vec<TraceReport>,

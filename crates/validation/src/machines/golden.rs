@@ -1,6 +1,6 @@
 //! Golden files: published results of machines, one a line.
 
-use explore::machines::{KernelTime, Prediction};
+use explore::prediction::{KernelTime, Prediction};
 use strum::VariantNames;
 
 use crate::table::{Form, GoldenError, Line, Table};
@@ -178,9 +178,9 @@ impl RowKind {
 /// Columns in which cells of a line begin, from 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Columns {
-    /// The machine's.
+    /// The column where the name of the machine begins.
     pub machine: usize,
-    /// The workload's.
+    /// The column where the name of the workload begins.
     pub workload: usize,
     /// That of what a value is of.
     pub of: usize,

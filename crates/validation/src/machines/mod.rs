@@ -8,7 +8,7 @@
 mod golden;
 mod table;
 
-use explore::machines::Prediction;
+use explore::prediction::Prediction;
 
 pub use golden::{Columns, Quantity, Row, RowKind, SHIPPED, parse};
 pub use table::{summary, to_markdown, verdict};

@@ -1,6 +1,6 @@
 //! The comparison as words and as a table.
 
-use explore::machines::digits;
+use explore::prediction::digits;
 
 use super::{Compared, Quantity, RowKind};
 

@@ -30,7 +30,7 @@ pub struct Answer {
     pub gated: u64,
     /// FNV-1a hash of the results, row by row, four little-endian bytes each.
     pub results: u64,
-    /// Each fold.
+    /// The stamps of each fold, in the order of the run.
     pub folds: Vec<Stamps>,
 }
 

@@ -81,9 +81,9 @@ impl Folds {
 /// An array, but for the interval and the latency of its PEs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Design {
-    /// PE rows.
+    /// The number of rows of PEs.
     pub rows: u64,
-    /// PE columns.
+    /// The number of columns of PEs.
     pub columns: u64,
     /// What the PEs compute with.
     pub kind: Kind,
@@ -137,11 +137,11 @@ impl fmt::Display for Port {
 /// One GEMM on one array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Case {
-    /// The array.
+    /// The array that computes it.
     pub design: Design,
-    /// Initiation interval.
+    /// Cycles from the start of one step of a PE to that of the next.
     pub interval: u64,
-    /// Pipeline latency.
+    /// Cycles from the operands of a PE to its sum.
     pub latency: u64,
     /// The dimensions of the GEMM.
     pub shape: Shape,

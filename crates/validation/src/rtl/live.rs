@@ -191,7 +191,7 @@ fn build(folder: &Path) -> Result<(), LiveError> {
 /// Fresh random cases.
 #[derive(Clone, Copy, Debug)]
 pub struct Sweep {
-    /// How many.
+    /// The number of cases to draw.
     pub cases: u64,
     /// The first case's seed; each further case has the next.
     pub seed: u64,
@@ -202,7 +202,7 @@ pub struct Sweep {
 /// A case in which law and RTL differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
-    /// The case.
+    /// The case in which they differ.
     pub case: Case,
     /// What the laws say.
     pub law: Answer,
@@ -213,7 +213,7 @@ pub struct Mismatch {
 /// What a sweep found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Cases compared.
+    /// The number of cases compared.
     pub cases: u64,
     /// Folds, each with three stamps.
     pub folds: u64,

@@ -10,11 +10,11 @@ use super::read::{ReadError, lines, number};
 pub struct Config {
     /// `run_name`, if given.
     pub run_name: Option<String>,
-    /// `ArrayHeight`.
+    /// Rows of the array, `ArrayHeight` in the file.
     pub rows: u64,
-    /// `ArrayWidth`.
+    /// Columns of the array, `ArrayWidth` in the file.
     pub columns: u64,
-    /// `Dataflow`.
+    /// The mapping of GEMMs to the array, `Dataflow` in the file.
     pub dataflow: Dataflow,
     /// `IfmapSramSzkB`, `FilterSramSzkB`, `OfmapSramSzkB`, in KiB.
     pub sram_kib: [u64; 3],

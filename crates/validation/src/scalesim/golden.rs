@@ -14,7 +14,7 @@ pub const GOLDEN: &str = include_str!("../../data/scalesim/golden.csv");
 /// The result of [`compare`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
-    /// Rows compared.
+    /// The number of rows compared.
     pub rows: usize,
     /// Rows without a difference.
     pub exact: usize,
@@ -27,11 +27,11 @@ pub struct Comparison {
 pub struct Difference {
     /// Line of the file, from one.
     pub line: usize,
-    /// Which figure.
+    /// The column in which they differ.
     pub column: &'static str,
-    /// The file's.
+    /// The figure in the file of the tool.
     pub expected: String,
-    /// Ours.
+    /// The figure that our law gives.
     pub found: String,
 }
 

@@ -14,7 +14,7 @@ SRAM Filter Reads, SRAM OFMAP Writes, Cycles (ScaleSim), Cycles (Serial), Cycles
 /// What is reported for a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The layer.
+    /// The layer of the topology file.
     pub layer: Layer,
     /// The tool's figures, without stalls.
     pub figures: Figures,

@@ -19,7 +19,7 @@ pub struct Counters {
 /// An application and its counters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct App {
-    /// Its name.
+    /// The name of the application.
     pub name: String,
     /// Fully connected layers; an application without any cannot be run.
     pub layers: u64,

@@ -61,7 +61,7 @@ pub enum Activations {
 /// An application as it was counted and as it was simulated.
 #[derive(Clone, Debug)]
 pub struct Compared {
-    /// The application.
+    /// The application with its published counters.
     pub app: App,
     /// Inputs (and outputs) of each layer that stood for it.
     pub side: u64,
@@ -81,7 +81,7 @@ pub struct Simulated {
 /// What is held against a counter, in the order of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// The shift.
+    /// The counter of weight shifts.
     Shift,
     /// The sum of active and stall.
     Sum,

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use quantities::Bytes;
+use quantities::{Bytes, Cycles};
 use serde::Serialize;
 use tile_program::{ScratchpadId, Target};
 
@@ -15,79 +15,78 @@ use crate::workload::Weights;
 /// Weights that stay on chip from pass to pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct KeptWeights {
-    /// Matrices.
+    /// How many matrices stay.
     pub matrices: u64,
     /// Bytes of the weight scratchpad that they hold.
     pub bytes: Bytes,
-    /// They are there before the run begins; else their first use loads them.
+    /// Whether they are there before the run begins; else their first use loads them.
     pub warm: bool,
 }
 
 /// A matrix of weights in memory.
 #[derive(Clone, Copy, Debug)]
 struct Matrix {
-    bytes: u64,
+    bytes: Bytes,
     address: u64,
+    /// How many loads keeping it on chip saves.
+    saved_loads: u64,
+}
+
+/// What the weight scratchpad holds when the run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WeightStart {
+    /// Nothing: the first use of a matrix loads it.
+    Cold,
+    /// The matrices that stay.
+    Warm,
 }
 
 impl CoreProgram {
     /// Decides which weights stay on chip from pass to pass, by [`ResidencyOption::best`].
     pub(super) fn keep_weights(&mut self, representatives: &BTreeMap<u64, u64>, streamed: RunCost) {
-        let warm = match self.workload.weights {
+        let start = match self.workload.weights {
             Weights::Streamed => return,
-            Weights::Kept => false,
-            Weights::Warm => true,
+            Weights::Kept => WeightStart::Cold,
+            Weights::Warm => WeightStart::Warm,
         };
-        let matrices = self.matrices_worth_keeping(warm);
-        let capacity = self.target.capacity(ScratchpadId::Weights).get();
-        let mut choices = vec![ResidencyOption {
+        let matrices = self.matrices_worth_keeping(start);
+        let capacity = self.target.capacity(ScratchpadId::Weights);
+        let mut options = vec![ResidencyOption {
             run_cycles: streamed.run_cycles,
             ..ResidencyOption::default()
         }];
         for capacity_eighths in RESIDENT_EIGHTHS {
-            let mut left = capacity / 8 * capacity_eighths;
-            let mut kept = ResidencyOption {
-                capacity_eighths,
-                ..ResidencyOption::default()
-            };
-            for &Matrix { bytes, address } in &matrices {
-                if bytes <= left {
-                    left -= bytes;
-                    kept.bytes += bytes;
-                    kept.addresses.insert(address);
-                }
-            }
-            if choices
+            let mut option = ResidencyOption::filled(capacity, capacity_eighths, &matrices);
+            if options
                 .iter()
-                .any(|choice| choice.addresses == kept.addresses)
+                .any(|other| other.addresses == option.addresses)
             {
                 continue;
             }
-            let Some(cost) = self.cost_with(representatives, &kept) else {
+            let Some(cost) = self.cost_with(representatives, &option) else {
                 continue;
             };
             // The pass that loads the matrices takes about as long as if they did not stay.
-            let first = match warm {
-                true => 0,
-                false => streamed.first_cycles.saturating_sub(cost.first_cycles),
+            let first = match start {
+                WeightStart::Warm => Cycles::ZERO,
+                WeightStart::Cold => streamed.first_cycles.saturating_sub(cost.first_cycles),
             };
-            kept.run_cycles = cost.run_cycles.saturating_add(first);
-            choices.push(kept);
+            option.run_cycles = cost.run_cycles.saturating_add(first);
+            options.push(option);
         }
-        let best = ResidencyOption::best(choices);
-        let bytes = best.bytes;
-        self.target_without_kept = self.target_without(bytes);
+        let best = ResidencyOption::best(options);
+        self.target_without_kept = self.target_without(best.bytes);
         self.kept = KeptWeights {
             matrices: best.addresses.len() as u64,
-            bytes: Bytes(bytes),
-            warm: warm && bytes > 0,
+            bytes: best.bytes,
+            warm: start == WeightStart::Warm && best.bytes > Bytes::ZERO,
         };
         self.layout.kept = best.addresses;
     }
 
-    /// The matrices of which keeping saves loads: first those whose bytes would be loaded most
-    /// often, then the larger ones.
-    fn matrices_worth_keeping(&self, warm: bool) -> Vec<Matrix> {
+    /// The matrices of which keeping saves loads: first those that would be loaded most often, then
+    /// the larger ones.
+    fn matrices_worth_keeping(&self, start: WeightStart) -> Vec<Matrix> {
         let (passes, with_head) = (self.passes.count(), self.passes.with_head());
         let matrices = self.layout.matrices().map(|(name, region)| {
             let uses = if name.matrix.makes_logits() {
@@ -95,24 +94,27 @@ impl CoreProgram {
             } else {
                 passes
             };
-            let saved = uses.saturating_sub(u64::from(!warm));
-            (saved, region.footprint(), region.base)
+            Matrix {
+                bytes: Bytes(region.footprint()),
+                address: region.base,
+                saved_loads: uses.saturating_sub(u64::from(start == WeightStart::Cold)),
+            }
         });
-        let mut matrices: Vec<_> = matrices.filter(|(saved, ..)| *saved > 0).collect();
+        let mut matrices: Vec<_> = matrices.filter(|matrix| matrix.saved_loads > 0).collect();
+        matrices.sort_unstable_by_key(|matrix| {
+            (
+                Reverse(matrix.saved_loads),
+                Reverse(matrix.bytes),
+                matrix.address,
+            )
+        });
         matrices
-            .sort_unstable_by_key(|&(saved, bytes, base)| (Reverse(saved), Reverse(bytes), base));
-        let worth = matrices.into_iter();
-        worth
-            .map(|(_, bytes, address)| Matrix { bytes, address })
-            .collect()
     }
 
     /// The machine without so many bytes of its weight scratchpad.
-    fn target_without(&self, bytes: u64) -> Target {
+    fn target_without(&self, bytes: Bytes) -> Target {
         let mut target = self.target.clone();
-        target.scratchpads[ScratchpadId::Weights as usize]
-            .capacity
-            .0 -= bytes;
+        target.scratchpads[ScratchpadId::Weights as usize].capacity -= bytes;
         target
     }
 
@@ -153,24 +155,39 @@ struct ResidencyOption {
     /// Addresses of the matrices.
     addresses: BTreeSet<u64>,
     /// Bytes of the matrices.
-    bytes: u64,
+    bytes: Bytes,
     /// Estimated cycles of the run.
-    run_cycles: u64,
+    run_cycles: Cycles,
 }
 
 impl ResidencyOption {
+    /// The first of the matrices that fit so many eighths of a weight scratchpad.
+    fn filled(capacity: Bytes, capacity_eighths: u64, matrices: &[Matrix]) -> Self {
+        let mut left = Bytes(capacity.get() / 8 * capacity_eighths);
+        let mut option = Self {
+            capacity_eighths,
+            ..Self::default()
+        };
+        for matrix in matrices {
+            if matrix.bytes <= left {
+                left -= matrix.bytes;
+                option.bytes += matrix.bytes;
+                option.addresses.insert(matrix.address);
+            }
+        }
+        option
+    }
+
     /// The best of some options: of those whose time is within [`COST_PER_TIE`] of the least, the
     /// one that keeps most bytes. It leaves a quarter of the scratchpad to the tiles of other
     /// matrices, unless that costs time.
     fn best(choices: Vec<Self>) -> Self {
-        let least = choices
-            .iter()
-            .map(|choice| choice.run_cycles)
-            .min()
-            .unwrap_or(0);
-        let about = |choice: &Self| choice.run_cycles <= least.saturating_add(least / COST_PER_TIE);
+        let cycles = choices.iter().map(|choice| choice.run_cycles);
+        let least = cycles.min().unwrap_or(Cycles::ZERO);
+        let tie = least.saturating_add(Cycles(least.get() / COST_PER_TIE));
+        let about = |choice: &Self| choice.run_cycles <= tie;
         let merit = |choice: &Self| match choice.capacity_eighths {
-            0..=PREFERRED_EIGHTHS => (1, choice.bytes),
+            0..=PREFERRED_EIGHTHS => (1, choice.bytes.get()),
             eighths => (0, 8 - eighths),
         };
         let eligible = choices.into_iter().filter(about);
@@ -181,13 +198,13 @@ impl ResidencyOption {
 /// Estimated cycles of a run, and of its first pass.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RunCost {
-    run_cycles: u64,
-    first_cycles: u64,
+    run_cycles: Cycles,
+    first_cycles: Cycles,
 }
 
 impl RunCost {
-    /// Adds a pass that stands for several.
-    pub(super) const fn add(&mut self, index: u64, cycles: u64, stands_for: u64) {
+    /// Adds the pass of a number, which stands for several.
+    pub(super) const fn add(&mut self, index: u64, cycles: Cycles, stands_for: u64) {
         if index == 0 {
             self.first_cycles = cycles;
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use quantities::Bytes;
 use tile_program::{Operation, OperationId, Target};
 
-use crate::emit::{Emitter, Kept, PassEmitter, Seat};
+use crate::emit::{Emitter, PassEmitter, PassPlace, RankContext, ResidentWeights};
 use crate::error::CompileError;
 use crate::graph::{Graph, Slot};
 use crate::layout::Layout;
@@ -32,7 +32,7 @@ pub(crate) struct CoreProgram {
     /// The workload as this core sees it.
     workload: Workload,
     shard: Shard,
-    seat: Seat,
+    rank: RankContext,
     target: Target,
     /// The core without the bytes that weights hold from pass to pass.
     target_without_kept: Target,
@@ -54,7 +54,7 @@ pub(crate) struct CoreTask<'a> {
     /// The workload as this core sees it.
     pub(crate) workload: Workload,
     pub(crate) shard: Shard,
-    pub(crate) seat: Seat,
+    pub(crate) rank: RankContext,
     pub(crate) target: &'a Target,
     /// Units of the whole machine.
     pub(crate) machine_units: usize,
@@ -77,7 +77,7 @@ impl CoreProgram {
         let CoreTask {
             workload,
             shard,
-            seat,
+            rank,
             target,
             machine_units,
             first_address,
@@ -95,11 +95,15 @@ impl CoreProgram {
             passes: Passes::new(&workload),
             workload,
             shard,
-            seat,
+            rank,
         };
         program.prepare()?;
-        let kept = Kept::new(program.kept.bytes.get(), program.kept.warm);
-        let emitter = Emitter::new(target, machine_units, kept);
+        let bytes = program.kept.bytes.get();
+        let resident = match program.kept.warm {
+            true => ResidentWeights::preloaded(bytes),
+            false => ResidentWeights::loaded(bytes),
+        };
+        let emitter = Emitter::new(target, machine_units, resident);
         program.emitter = Rc::new(RefCell::new(Some(emitter)));
         Ok(program)
     }
@@ -137,10 +141,12 @@ impl CoreProgram {
         let plan = self.plan(shape);
         let emitter = self.emitter.borrow_mut().take();
         let emitter = emitter.expect("the pass before must be used up or dropped");
-        let units = crate::emit::Units::new(&self.target);
-        let seat = self.seat.clone();
-        let (pass, mut operations) =
-            PassEmitter::new(plan, emitter, &self.slots, units, seat, last);
+        let place = PassPlace {
+            units: crate::emit::Units::new(&self.target),
+            rank: self.rank.clone(),
+            is_last_pass: last,
+        };
+        let (pass, mut operations) = PassEmitter::new(plan, emitter, &self.slots, place);
         if !self.target.prefix.is_empty() {
             for operation in &mut operations {
                 operation.name.core = Some(Arc::clone(&self.target.prefix));

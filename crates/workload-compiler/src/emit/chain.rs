@@ -3,32 +3,45 @@
 use std::ops::Range;
 
 use smallvec::SmallVec;
-use tile_program::{Operand, OperationId, ScratchpadId, Stream, UnitId};
+use tile_program::{Operand, OperationId, ScratchpadId, Stream};
 
+use super::buffer::Buffer;
 use super::context::{Context, Streams};
-use super::emitter::{After, Buffer, Step};
+use super::dependencies::{Completion, Dependencies};
+use super::step::Step;
 use crate::graph::{TensorId, VectorStage, VectorStep};
 
-/// Where the result of a chain goes.
+/// Where the result of a chain of vector work goes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Goal {
-    /// To a tensor.
+    /// The result becomes rows of a tensor.
     Tensor(TensorId),
-    /// Into a buffer that the caller keeps.
+    /// The result is a buffer that the caller keeps.
     Buffer,
 }
 
-/// Rows of the input that a chain reads.
+/// How a chain ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ChainEnd {
+    pub(super) goal: Goal,
+    /// The operation whose store brings the result to main memory; that of the last step if `None`.
+    pub(super) stored_by: Option<OperationId>,
+}
+
+/// The rows of the input that a chain reads at once.
 #[derive(Clone, Debug)]
 pub(super) struct Band {
     pub(super) rows: Range<u64>,
+    /// Every so many rows of the input count.
     pub(super) stride: u64,
-    /// The same rows as numbered by the result.
+    /// The rows of the result that they become.
     pub(super) out_rows: Range<u64>,
+    /// The number of columns.
     pub(super) width: u64,
 }
 
 impl Band {
+    /// The number of rows of the result.
     pub(super) const fn count(&self) -> u64 {
         self.out_rows.end - self.out_rows.start
     }
@@ -36,7 +49,7 @@ impl Band {
 
 /// A second operand of vector work.
 pub(super) struct SecondOperand {
-    pub(super) ready: After,
+    pub(super) ready: Dependencies,
     pub(super) operands: SmallVec<[Operand; 1]>,
     /// The tensor, if it is on chip.
     pub(super) tensor: Option<TensorId>,
@@ -66,8 +79,8 @@ impl Context {
         columns: &Range<u64>,
     ) -> Option<SecondOperand> {
         let id = step.with?;
-        if self.tensors[id.0].on_chip().is_some() {
-            let live = &self.tensors[id.0];
+        if self.tensors[id].on_chip().is_some() {
+            let live = &self.tensors[id];
             return Some(SecondOperand {
                 ready: live.ready(rows),
                 operands: live.operand(rows, columns).into_iter().collect(),
@@ -84,7 +97,7 @@ impl Context {
         })
     }
 
-    /// What a step waits for beside what it works on: its second operand, and its state.
+    /// Adds what a step reads beside what it works on: its second operand, and its state.
     pub(super) fn wait_for_others(
         &self,
         mut step: Step,
@@ -95,7 +108,7 @@ impl Context {
             step = step.after(&operand.ready).read_operands(&operand.operands);
         }
         if let Some(state) = work.state {
-            let state = &self.tensors[state.0];
+            let state = &self.tensors[state];
             step = step.read_tensor(state, &(0..state.spec.rows), &state.columns());
         }
         step
@@ -106,55 +119,54 @@ impl Context {
         &mut self,
         mut step: Step,
         operand: Option<SecondOperand>,
-    ) -> (UnitId, u64) {
+    ) -> Completion {
         let tensor = operand.as_ref().and_then(|operand| operand.tensor);
         if let Some(buffer) = operand.and_then(|operand| operand.buffer) {
             step = step.give(buffer);
         }
-        let stamp = self.emitter.issue(step);
+        let completion = self.emitter.issue(step);
         if let Some(tensor) = tensor {
-            self.tensors[tensor.0].read(stamp);
+            self.tensors[tensor].read(completion);
         }
-        stamp
+        completion
     }
 
-    /// A step writes its state, if it has one.
+    /// Lets a step write its state, if it has one.
     fn update(&self, step: Step, work: &VectorStep) -> Step {
         let Some(state) = work.state else {
             return step;
         };
-        let state = &self.tensors[state.0];
+        let state = &self.tensors[state];
         step.write_tensor(state, &(0..state.spec.rows), &state.columns())
     }
 
-    /// A step has updated its state, if it has one.
-    fn updated(&mut self, step: &VectorStep, stamp: (UnitId, u64)) {
+    /// Records that a step has written its state, if it has one.
+    fn updated(&mut self, step: &VectorStep, completion: Completion) {
         if let Some(state) = step.state {
-            let all = 0..self.tensors[state.0].spec.rows;
-            self.tensor(state).written(&all, stamp);
+            let all = 0..self.tensors[state].spec.rows;
+            self.tensors[state].written(&all, completion);
         }
     }
 
-    /// Runs a chain over a band; the buffer is the caller's if it asked for one.
+    /// Emits a chain over a band of rows. Returns the result if the caller asked for a buffer.
     pub(super) fn chain(
         &mut self,
         input: TensorId,
         steps: &[VectorStep],
         band: &Band,
-        goal: Goal,
-        stored_by: Option<OperationId>,
+        end: ChainEnd,
     ) -> Option<Buffer> {
         let first = &steps[0];
         let tile = self.emitter.tile(first.operation);
         let columns = 0..band.width;
         // What is worked on: a buffer, or (none) the input where it is held.
-        let mut current = if self.tensors[input.0].on_chip().is_some() {
+        let mut current = if self.tensors[input].on_chip().is_some() {
             None
         } else {
             let load = (first.operation, tile);
             Some(self.load_piece(load, input, &band.rows, band.stride, &columns))
         };
-        let mut bits = self.tensors[input.0].spec.bits;
+        let mut bits = self.tensors[input].spec.bits;
         for (index, work) in steps.iter().enumerate() {
             let tile = if index == 0 {
                 tile
@@ -162,7 +174,7 @@ impl Context {
                 self.emitter.tile(work.operation)
             };
             let last = index + 1 == steps.len();
-            let result = match goal {
+            let result = match end.goal {
                 Goal::Tensor(out) if last => self.home(out),
                 _ => Stream::new(ScratchpadId::Activations, work.bits),
             };
@@ -174,7 +186,7 @@ impl Context {
             };
             let mut step = self.chain_step(work, tile, &reads, band, result);
             if last {
-                return self.end_chain(work, step, reads, band, (goal, stored_by));
+                return self.end_chain(work, step, reads, band, end);
             }
             current = reads.current;
             let made = current.is_none().then(|| {
@@ -188,21 +200,21 @@ impl Context {
             };
             step = self.update(step, work);
             bits = if current.is_none() { work.bits } else { bits };
-            let stamp = self.issue_with(step, reads.operand);
-            self.updated(work, stamp);
+            let completion = self.issue_with(step, reads.operand);
+            self.updated(work, completion);
             if current.is_none() {
-                self.tensors[input.0].read(stamp);
+                self.tensors[input].read(completion);
             }
             let buffer = current.or(made);
             current = buffer.map(|mut buffer| {
-                buffer.written(stamp);
+                buffer.written(completion);
                 buffer
             });
         }
         unreachable!("a chain has a last step")
     }
 
-    /// A step that waits for what it reads.
+    /// A step of a chain, with what it reads and waits for.
     fn chain_step(
         &self,
         work: &VectorStep,
@@ -211,7 +223,7 @@ impl Context {
         band: &Band,
         result: Stream,
     ) -> Step {
-        let input = &self.tensors[reads.input.0];
+        let input = &self.tensors[reads.input];
         let source = match &reads.current {
             Some(buffer) => Stream::new(buffer.scratchpad, reads.bits),
             None => self.home(reads.input),
@@ -230,99 +242,82 @@ impl Context {
         self.wait_for_others(step, work, reads.operand.as_ref())
     }
 
-    /// The last step: its result goes where the chain's result is wanted.
+    /// Issues the last step: its result goes where the chain's result is wanted.
     fn end_chain(
         &mut self,
         work: &VectorStep,
         mut step: Step,
         reads: Reads,
         band: &Band,
-        (goal, stored_by): (Goal, Option<OperationId>),
+        end: ChainEnd,
     ) -> Option<Buffer> {
-        let Reads {
-            input,
-            bits,
-            current,
-            operand,
-        } = reads;
-        let held_input = current.is_none();
-        let operand_tensor = operand.as_ref().and_then(|operand| operand.tensor);
-        if let Some(buffer) = operand.and_then(|operand| operand.buffer) {
+        let held_input = reads.current.is_none().then_some(reads.input);
+        let operand_tensor = reads.operand.as_ref().and_then(|operand| operand.tensor);
+        if let Some(buffer) = reads.operand.and_then(|operand| operand.buffer) {
             step = step.give(buffer);
         }
         let bytes = (band.count() * band.width * work.bits).div_ceil(8);
-        let (operation, tile) = (step.operation, step.tile);
-        let target = match goal {
-            Goal::Tensor(out) => Some((out, self.tensors[out.0].on_chip())),
+        let at = (step.operation, step.tile);
+        step = self.update(step, work);
+        let held_out = match end.goal {
+            Goal::Tensor(out) => self.tensors[out].on_chip().map(|chip| (out, chip)),
             Goal::Buffer => None,
         };
-        step = self.update(step, work);
         let mut result = None;
-        if let Some((out, Some(scratchpad))) = target {
-            let in_place = (held_input && out == input) || operand_tensor == Some(out);
-            if in_place {
-                step.overwrites.merge(&self.tensors[out.0].users);
+        if let Some((out, scratchpad)) = held_out {
+            if held_input == Some(out) || operand_tensor == Some(out) {
+                step.overwrites.merge(&self.tensors[out].users);
             } else {
                 let buffer = self.hold(out, scratchpad, bytes);
                 step = step.take(&buffer);
             }
-            step = step.write_tensor(&self.tensors[out.0], &band.out_rows, &(0..band.width));
-            if let Some(buffer) = current {
+            step = step.write_tensor(&self.tensors[out], &band.out_rows, &(0..band.width));
+            if let Some(buffer) = reads.current {
                 step = step.give(buffer);
             }
-        } else if let Some(buffer) = current {
-            if bits == work.bits {
-                result = Some(buffer);
-            } else {
-                let fresh = self.emitter.buffer(ScratchpadId::Activations, bytes);
-                step = step.take(&fresh).give(buffer);
-                result = Some(fresh);
-            }
         } else {
-            let fresh = self.emitter.buffer(ScratchpadId::Activations, bytes);
-            step = step.take(&fresh);
-            result = Some(fresh);
+            // The result takes the place of what was worked on where its elements are as wide.
+            let buffer = match reads.current {
+                Some(buffer) if reads.bits == work.bits => buffer,
+                current => {
+                    let fresh = self.emitter.buffer(ScratchpadId::Activations, bytes);
+                    step = step.take(&fresh);
+                    if let Some(buffer) = current {
+                        step = step.give(buffer);
+                    }
+                    fresh
+                }
+            };
+            step = step.write(&buffer);
+            result = Some(buffer);
         }
-        if let Some(buffer) = &result {
-            step = step.write(buffer);
+        let completion = self.emitter.issue(step);
+        self.updated(work, completion);
+        for tensor in held_input.into_iter().chain(operand_tensor) {
+            self.tensors[tensor].read(completion);
         }
-        let stamp = self.emitter.issue(step);
-        self.updated(work, stamp);
-        if held_input {
-            self.tensors[input.0].read(stamp);
+        if let Some((out, _)) = held_out {
+            self.tensors[out].written(&band.out_rows, completion);
         }
-        if let Some(tensor) = operand_tensor {
-            self.tensors[tensor.0].read(stamp);
-        }
-        match (target, result) {
-            (Some((out, Some(_))), _) => {
-                self.tensors[out.0].written(&band.out_rows, stamp);
-                None
-            }
-            (Some((out, None)), Some(mut buffer)) => {
-                buffer.written(stamp);
-                let columns = 0..band.width;
-                let writer = (stored_by.unwrap_or(operation), tile);
-                self.store_piece(writer, buffer, out, &band.out_rows, &columns);
-                None
-            }
-            (None, Some(mut buffer)) => {
-                buffer.written(stamp);
-                Some(buffer)
-            }
-            (_, None) => unreachable!("a result is held or in a buffer"),
-        }
+        let mut buffer = result?;
+        buffer.written(completion);
+        let Goal::Tensor(out) = end.goal else {
+            return Some(buffer);
+        };
+        let writer = (end.stored_by.unwrap_or(at.0), at.1);
+        self.store_piece(writer, buffer, out, &band.out_rows, &(0..band.width));
+        None
     }
 }
 
 /// A vector stage in the course of being emitted, band by band.
-pub(super) struct VectorRun {
+pub(super) struct VectorEmitter {
     stage: VectorStage,
     rows: u64,
     next: u64,
 }
 
-impl VectorRun {
+impl VectorEmitter {
     pub(super) const fn new(stage: VectorStage, rows: u64) -> Self {
         Self {
             next: stage.out_rows.start,
@@ -343,7 +338,7 @@ impl VectorRun {
 
     pub(super) fn step(&mut self, context: &mut Context) -> bool {
         let stage = &self.stage;
-        let width = context.tensors[stage.out.0].spec.width;
+        let width = context.tensors[stage.out].spec.width;
         let all = &stage.out_rows;
         let out_rows = self.next..(self.next + self.rows).min(all.end);
         let first = stage.first + (out_rows.start - all.start) * stage.stride;
@@ -354,8 +349,11 @@ impl VectorRun {
             width,
             out_rows,
         };
-        let goal = Goal::Tensor(stage.out);
-        context.chain(stage.input, &stage.steps, &band, goal, stage.stored_by);
+        let end = ChainEnd {
+            goal: Goal::Tensor(stage.out),
+            stored_by: stage.stored_by,
+        };
+        context.chain(stage.input, &stage.steps, &band, end);
         self.next = band.out_rows.end;
         self.next < stage.out_rows.end
     }

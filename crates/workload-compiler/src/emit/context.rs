@@ -1,6 +1,6 @@
-//! What stages share while they are emitted: the books, the tensors, the units.
+//! What the stages of a pass share while they are emitted: the emitter, the tensors, the units.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use tile_program::{
@@ -8,37 +8,93 @@ use tile_program::{
     Work,
 };
 
-use super::emitter::{After, Buffer, Emitter, Step};
-use super::seat::Seat;
-use super::tensor::{Live, Slots};
+use super::buffer::Buffer;
+use super::dependencies::Dependencies;
+use super::emitter::Emitter;
+use super::rank::RankContext;
+use super::step::Step;
+use super::tensor::{Live, Slots, Tensors};
 use crate::graph::{Backing, Graph, Slot, Stage, Tensor, TensorId, VectorStep};
 use crate::plan::{Home, packed};
 
-/// What stages share while they are emitted.
+/// What the stages of a pass share while they are emitted.
 pub(crate) struct Context {
     pub(crate) emitter: Emitter,
-    pub(crate) tensors: Vec<Live>,
-    /// Those of which bytes are held on chip.
-    held: BTreeSet<TensorId>,
+    pub(crate) tensors: Tensors,
     pub(crate) units: Units,
-    /// Of each operation.
-    families: Vec<Option<Family>>,
-    /// How many GEMMs stand side by side, by array and tile.
-    packed: BTreeMap<(usize, u64, u64, u64, u64), u64>,
-    /// Who has read each region of activations: several tensors share one.
-    pub(super) slot_readers: Vec<After>,
-    /// What earlier passes wrote to main memory (caches, states) is there after this.
-    pub(crate) past: After,
-    /// Earlier passes are over, and with them the token that this one begins with is known.
-    pub(super) token: After,
-    /// No pass comes after this one.
-    pub(super) last: bool,
-    /// The stage that is being emitted, and the last one that uses each matrix that stays.
+    pub(super) arrays: ArrayChoice,
+    /// For each region of activations, its readers: several tensors share a region.
+    pub(super) slot_readers: Vec<Dependencies>,
+    pub(super) history: History,
+    pub(super) resident_uses: ResidentUses,
+    pub(super) rank: RankContext,
+    pub(super) mailbox: Mailbox,
+}
+
+/// What earlier passes leave, and whether later ones follow.
+pub(super) struct History {
+    /// After these completions, what earlier passes wrote to main memory (caches, states) is there.
+    pub(super) stored: Dependencies,
+    /// After these completions earlier passes are over, and the token that this one begins with is
+    /// known.
+    pub(super) token: Dependencies,
+    /// Whether no pass comes after this one.
+    pub(super) is_last_pass: bool,
+}
+
+/// Where cores of the same chip leave data for each other.
+pub(super) struct Mailbox {
+    /// The first address in main memory.
+    pub(super) base: u64,
+    pub(super) bytes: u64,
+}
+
+/// Which stages use which resident matrices.
+pub(super) struct ResidentUses {
+    /// The number of the stage that is being emitted.
     pub(super) stage: usize,
+    /// For each resident matrix, by its address, the last stage of the pass that uses it.
     last_uses: BTreeMap<u64, usize>,
-    pub(super) seat: Seat,
-    /// Where what goes to cores of the same chip lies, and how many bytes there are.
-    pub(super) mailbox: (u64, u64),
+}
+
+impl ResidentUses {
+    /// Whether no further stage of the pass uses a matrix.
+    pub(super) fn is_last_use(&self, base: u64) -> bool {
+        self.last_uses.get(&base) == Some(&self.stage)
+    }
+}
+
+/// Which arrays share an operation's work, and how an array takes independent GEMMs.
+pub(super) struct ArrayChoice {
+    /// For each operation, the family of arrays that it runs on; `None` for other work.
+    families: Vec<Option<Family>>,
+    /// How many GEMMs stand side by side on an array; a cache of what its law says, by
+    /// array, m, n, k and number of GEMMs.
+    side_by_side: BTreeMap<(usize, u64, u64, u64, u64), u64>,
+}
+
+impl ArrayChoice {
+    /// The arrays that share an operation's work, by their places in the target; first the one
+    /// that the stage names.
+    pub(super) fn team(&self, target: &Target, array: usize, operation: OperationId) -> Vec<usize> {
+        let family = self.families[operation.index()];
+        crate::graph::team(target, array, family)
+    }
+
+    /// A tile of independent GEMMs, with as many of them side by side as is fastest.
+    pub(super) fn pack(&mut self, target: &Target, array: usize, tile: GemmTile) -> Work {
+        if tile.repeat == 1 {
+            return Work::Gemm(tile);
+        }
+        let known = self
+            .side_by_side
+            .entry((array, tile.m, tile.n, tile.k, tile.repeat));
+        let side_by_side = *known.or_insert_with(|| packed(target, array, tile).side_by_side);
+        Work::Gemm(GemmTile {
+            side_by_side,
+            ..tile
+        })
+    }
 }
 
 /// What vector work reads and writes.
@@ -49,7 +105,16 @@ pub(crate) struct Streams {
     pub(crate) result: Stream,
 }
 
-/// Units by their work.
+/// What a pass is emitted for: the core's units and its place among the cores, and the place of
+/// the pass in the run.
+pub(crate) struct PassPlace {
+    pub(crate) units: Units,
+    pub(crate) rank: RankContext,
+    /// Whether no pass comes after this one.
+    pub(crate) is_last_pass: bool,
+}
+
+/// The units of a core by their work.
 #[derive(Clone, Debug)]
 pub(crate) struct Units {
     pub(crate) target: Target,
@@ -74,117 +139,94 @@ impl Units {
     }
 }
 
+impl History {
+    /// What the emitter has issued so far is what earlier passes have done.
+    fn new(emitter: &Emitter, units: &Units, is_last_pass: bool) -> Self {
+        let stored = Dependencies::from(emitter.latest(units.store));
+        let mut token = stored.clone();
+        for &unit in units.arrays.iter().chain([&units.vector]) {
+            token.add(emitter.latest(unit));
+        }
+        Self {
+            stored,
+            token,
+            is_last_pass,
+        }
+    }
+}
+
+impl Mailbox {
+    fn new(graph: &Graph, slots: &Slots) -> Self {
+        let tensors = graph.tensors.iter();
+        let mailboxes =
+            tensors.filter(|tensor| matches!(tensor.backing, Backing::Slot(Slot::Mailbox)));
+        Self {
+            base: slots[Slot::Mailbox as usize],
+            bytes: mailboxes.map(|tensor| tensor.width).max().unwrap_or(0),
+        }
+    }
+}
+
 impl Context {
-    /// What a pass begins with: its tensors, each with its home, and what earlier passes have done.
+    /// The context of a pass that begins: its tensors, each with its home, and what earlier passes
+    /// have left.
     pub(super) fn new(
-        mut emitter: Emitter,
         graph: &Graph,
         homes: &[Home],
         slots: &Slots,
-        units: Units,
-        seat: Seat,
-        last: bool,
+        mut emitter: Emitter,
+        pass: PassPlace,
     ) -> Self {
-        let count = |unit: UnitId| (unit, emitter.count(unit));
-        let past = After::from(count(units.store));
-        let mut token = past.clone();
-        for &unit in units.arrays.iter().chain([&units.vector]) {
-            token.add(count(unit));
-        }
-        let loads = After::from(count(units.load));
-        // Those of other cores, too.
-        let mut slot_readers = std::mem::take(&mut emitter.slot_readers);
-        slot_readers.resize(Slot::COUNT, After::default());
-        for readers in &mut slot_readers {
-            readers.merge(&loads);
-        }
-        let tensors = graph.tensors.iter();
-        let mailboxes = tensors
-            .clone()
-            .filter(|tensor| matches!(tensor.backing, Backing::Slot(Slot::Mailbox)));
-        let mailbox = (
-            slots[Slot::Mailbox as usize],
-            mailboxes.map(|tensor| tensor.width).max().unwrap_or(0),
-        );
+        let PassPlace {
+            units,
+            rank,
+            is_last_pass,
+        } = pass;
+        let history = History::new(&emitter, &units, is_last_pass);
+        let slot_readers = slot_readers(&mut emitter, &units);
         let memory = &units.target.memory;
         let begin = |(&spec, &home): (&Tensor, &Home)| {
             let sequences = graph.sequences[spec.microbatch].clone();
             let mut live = Live::new(spec, home, slots, memory, sequences, &mut emitter);
             if matches!(spec.backing, Backing::Slot(Slot::Residual)) {
-                live.begin(&token);
+                live.begin(&history.token);
             }
             live
         };
-        let tensors = tensors.zip(homes).map(begin).collect();
+        let tensors = Tensors::new(graph.tensors.iter().zip(homes).map(begin).collect());
+        let operations = graph.operations.iter();
         Self {
             tensors,
-            held: BTreeSet::new(),
             emitter,
             units,
-            families: graph
-                .operations
-                .iter()
-                .map(|operation| operation.family)
-                .collect(),
-            packed: BTreeMap::new(),
+            arrays: ArrayChoice {
+                families: operations.map(|operation| operation.family).collect(),
+                side_by_side: BTreeMap::new(),
+            },
             slot_readers,
-            past,
-            token,
-            last,
-            stage: 0,
-            last_uses: last_uses(&graph.stages),
-            seat,
-            mailbox,
+            history,
+            resident_uses: ResidentUses {
+                stage: 0,
+                last_uses: last_uses(&graph.stages),
+            },
+            rank,
+            mailbox: Mailbox::new(graph, slots),
         }
     }
 
-    /// The arrays that share a stage, by their places in the target: its own first.
+    /// The arrays that share an operation's work; see [`ArrayChoice::team`].
     pub(crate) fn team(&self, array: usize, operation: OperationId) -> Vec<usize> {
-        let family = self.families[operation.index()];
-        crate::graph::team(&self.units.target, array, family)
+        self.arrays.team(&self.units.target, array, operation)
     }
 
-    /// A tile of independent GEMMs, as many of them side by side as are faster so.
+    /// A tile of independent GEMMs; see [`ArrayChoice::pack`].
     pub(crate) fn pack(&mut self, array: usize, tile: GemmTile) -> Work {
-        if tile.repeat == 1 {
-            return Work::Gemm(tile);
-        }
-        let side_by_side = *self
-            .packed
-            .entry((array, tile.m, tile.n, tile.k, tile.repeat))
-            .or_insert_with(|| packed(&self.units.target, array, tile).side_by_side);
-        Work::Gemm(GemmTile {
-            side_by_side,
-            ..tile
-        })
-    }
-
-    pub(crate) fn tensor(&mut self, id: TensorId) -> &mut Live {
-        &mut self.tensors[id.0]
-    }
-
-    /// The tensors of which bytes are held on chip.
-    pub(super) const fn held(&self) -> &BTreeSet<TensorId> {
-        &self.held
+        self.arrays.pack(&self.units.target, array, tile)
     }
 
     /// The bytes of a new piece of a tensor on chip.
     pub(crate) fn hold(&mut self, id: TensorId, scratchpad: ScratchpadId, bytes: u64) -> Buffer {
-        if bytes > 0 {
-            self.held.insert(id);
-        }
-        self.tensors[id.0].hold(scratchpad, bytes, &mut self.emitter)
-    }
-
-    /// All that is held of a tensor that no further stage touches, to be given back.
-    pub(super) fn release(&mut self, id: TensorId) -> Option<Buffer> {
-        self.held.remove(&id);
-        self.tensors[id.0].release()
-    }
-
-    /// Whether no further stage of the pass uses a matrix that stays.
-    pub(crate) fn is_last_use(&self, base: u64) -> bool {
-        self.last_uses.get(&base) == Some(&self.stage)
+        self.tensors.hold(id, scratchpad, bytes, &mut self.emitter)
     }
 
     /// Loads a piece of a tensor in memory into a scratchpad.
@@ -196,7 +238,7 @@ impl Context {
         stride: u64,
         columns: &Range<u64>,
     ) -> Buffer {
-        let live = &self.tensors[tensor.0];
+        let live = &self.tensors[tensor];
         let count = (rows.end - rows.start).div_ceil(stride);
         let bytes = live.piece(count, columns.end - columns.start);
         let ready = live.ready(rows);
@@ -213,11 +255,11 @@ impl Context {
             if index == 0 {
                 step = step.take(&buffer);
             }
-            let stamp = self.emitter.issue(step);
-            buffer.written(stamp);
-            self.tensors[tensor.0].read(stamp);
-            if let Backing::Slot(slot) = self.tensors[tensor.0].spec.backing {
-                self.slot_readers[slot as usize].add(stamp);
+            let completion = self.emitter.issue(step);
+            buffer.written(completion);
+            self.tensors[tensor].read(completion);
+            if let Backing::Slot(slot) = self.tensors[tensor].spec.backing {
+                self.slot_readers[slot as usize].add(completion);
             }
         }
         buffer
@@ -232,10 +274,10 @@ impl Context {
         rows: &Range<u64>,
         columns: &Range<u64>,
     ) {
-        let live = &self.tensors[tensor.0];
+        let live = &self.tensors[tensor];
         let readers = match live.spec.backing {
             Backing::Slot(slot) => self.slot_readers[slot as usize].clone(),
-            Backing::Cache(_) | Backing::Rows(_) => After::default(),
+            Backing::Cache(_) | Backing::Rows(_) => Dependencies::default(),
         };
         let regions = live.regions(rows, 1, columns);
         let last = regions.len() - 1;
@@ -248,8 +290,8 @@ impl Context {
                 let empty = Buffer::empty(scratchpad);
                 step = step.give(std::mem::replace(&mut buffer, empty));
             }
-            let stamp = self.emitter.issue(step);
-            self.tensors[tensor.0].written(rows, stamp);
+            let completion = self.emitter.issue(step);
+            self.tensors[tensor].written(rows, completion);
         }
     }
 
@@ -277,7 +319,7 @@ impl Context {
     /// Where the elements of a tensor are while they are worked on: where it is held, or in the
     /// activation scratchpad, through which it passes.
     pub(crate) fn home(&self, tensor: TensorId) -> Stream {
-        let live = &self.tensors[tensor.0];
+        let live = &self.tensors[tensor];
         let scratchpad = live.on_chip().unwrap_or(ScratchpadId::Activations);
         Stream::new(scratchpad, live.spec.bits)
     }
@@ -286,6 +328,18 @@ impl Context {
     pub(crate) fn stream(&self, operand: Option<TensorId>) -> Option<Stream> {
         operand.map(|tensor| self.home(tensor))
     }
+}
+
+/// The readers of each region of activations: those of earlier passes, on other cores too, and all
+/// loads of this core so far.
+fn slot_readers(emitter: &mut Emitter, units: &Units) -> Vec<Dependencies> {
+    let loads = Dependencies::from(emitter.latest(units.load));
+    let mut slot_readers = std::mem::take(&mut emitter.slot_readers);
+    slot_readers.resize(Slot::COUNT, Dependencies::default());
+    for readers in &mut slot_readers {
+        readers.merge(&loads);
+    }
+    slot_readers
 }
 
 /// The last stage that uses each matrix that stays, by its address.

@@ -1,17 +1,17 @@
-//! Which operations read what which others make.
+//! Which operations read the results of which others.
 
 use std::collections::BTreeSet;
 
 use tile_program::{OperationId, UnitId};
 
-use super::emitter::After;
+use super::dependencies::{Completion, Dependencies};
 
-/// A record of a pass, kept if it is asked for.
+/// The dependencies between the operations of a pass. They are recorded on request only.
 #[derive(Debug, Default)]
 pub(crate) struct DependencyLog {
-    /// Instructions that each unit had been given before the pass.
+    /// The number of instructions that each unit had been given before the pass.
     before: Vec<u64>,
-    /// The operations of the instructions since.
+    /// For each unit, the operations of its instructions since then, in order.
     issued: Vec<Vec<OperationId>>,
     /// For each operation, those whose results it reads.
     pub(super) dependencies: Vec<BTreeSet<OperationId>>,
@@ -24,10 +24,10 @@ impl DependencyLog {
         self.dependencies = vec![BTreeSet::new(); operations];
     }
 
-    /// An instruction of an operation reads what is there after `data`.
-    pub(super) fn issue(&mut self, unit: UnitId, operation: OperationId, data: &After) {
-        for (other, completed) in data.stamps() {
-            let since = completed.saturating_sub(self.before[other.index()]);
+    /// Records an instruction of an operation that reads what the completions in `data` make.
+    pub(super) fn issue(&mut self, unit: UnitId, operation: OperationId, data: &Dependencies) {
+        for Completion { unit: other, count } in data.completions() {
+            let since = count.saturating_sub(self.before[other.index()]);
             if let Some(index) = since.checked_sub(1)
                 && let Ok(index) = usize::try_from(index)
                 && let Some(&source) = self.issued[other.index()].get(index)

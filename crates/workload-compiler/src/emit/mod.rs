@@ -1,32 +1,39 @@
 //! From planned stages to instructions.
 //!
-//! [`Emitter`] keeps the books that make a program correct: how many instructions each unit has
-//! been given, which bytes of which scratchpad are free and after what, what waits for what.
-//! [`PassEmitter`] walks the stages of a pass and emits a piece of a stage at a time; stages on
-//! different units are emitted side by side (`window`). What they share is the `context`.
+//! `InstructionWriter` alone decides what makes a program correct: the number of each instruction,
+//! its waits, and the scratchpad bytes that it takes and gives. [`Emitter`] holds a writer for a
+//! whole run, with what else is counted from pass to pass. [`PassEmitter`] walks the stages of a
+//! pass and emits a piece of a stage at a time; stages on different units are emitted side by side
+//! (`interleave`). The stages of a pass share a `Context`.
 
 mod attention;
-mod board;
+mod buffer;
 mod chain;
+mod collective;
 mod context;
-mod cuts;
-mod deliver;
+mod dependencies;
 mod emitter;
 mod exchange;
 mod gemm;
-mod hand_on;
-mod kept;
+mod interleave;
+mod k_slice;
 mod log;
 mod pass;
+mod pipeline;
 mod pool;
-mod run;
-mod seat;
+mod pull;
+mod rank;
+mod rendezvous;
+mod resident;
+mod stage;
+mod step;
 mod tensor;
-mod window;
+mod tile_result;
+mod writer;
 
-pub(crate) use board::SharedBoard;
-pub(crate) use context::Units;
+pub(crate) use context::{PassPlace, Units};
 pub(crate) use emitter::Emitter;
-pub(crate) use kept::Kept;
 pub(crate) use pass::PassEmitter;
-pub(crate) use seat::Seat;
+pub(crate) use rank::RankContext;
+pub(crate) use rendezvous::SharedRendezvous;
+pub(crate) use resident::ResidentWeights;

@@ -5,11 +5,10 @@ use std::task::Poll;
 
 use tile_program::{Instruction, Operation};
 
-use super::context::{Context, Units};
+use super::context::{Context, PassPlace};
 use super::emitter::Emitter;
-use super::seat::Seat;
+use super::interleave::Interleaver;
 use super::tensor::Slots;
-use super::window::Window;
 use crate::graph::{Stage, TensorId};
 use crate::plan::{PassPlan, StagePlan};
 
@@ -17,27 +16,26 @@ use crate::plan::{PassPlan, StagePlan};
 pub(crate) struct PassEmitter {
     context: Context,
     stages: Peekable<std::vec::IntoIter<(Stage, StagePlan)>>,
-    /// The stage that begins next.
+    /// The number of the stage that begins next.
     index: usize,
-    /// Those that have begun.
-    window: Window,
-    /// A stage begins when the one before it has ended.
+    /// The stages that have begun and not ended.
+    interleaver: Interleaver,
+    /// Whether a stage begins only when the one before it has ended.
     one_after_another: bool,
-    /// Of each stage, the tensors that no later stage touches.
+    /// For each stage, the tensors that no later stage touches.
     last_touched: Vec<Vec<TensorId>>,
-    /// Multiply-accumulates that each operation must come to.
+    /// For each operation, the multiply-accumulates that its tiles must sum up to.
     macs: Vec<u64>,
 }
 
 impl PassEmitter {
-    /// The emitter of a planned pass, and the operations of that pass.
+    /// The emitter of a planned pass, and the operations of that pass. `slots` are the addresses of
+    /// the regions of activations.
     pub(crate) fn new(
         plan: PassPlan,
         mut emitter: Emitter,
         slots: &Slots,
-        units: Units,
-        seat: Seat,
-        last: bool,
+        place: PassPlace,
     ) -> (Self, Vec<Operation>) {
         let PassPlan {
             graph,
@@ -47,14 +45,14 @@ impl PassEmitter {
             one_after_another,
         } = plan;
         emitter.begin_pass(graph.operations.len());
-        let context = Context::new(emitter, &graph, &homes, slots, units, seat, last);
+        let context = Context::new(&graph, &homes, slots, emitter, place);
         let stages: Vec<_> = graph.stages.into_iter().zip(plans).collect();
         let operations = graph.operations.iter();
         let this = Self {
             context,
             stages: stages.into_iter().peekable(),
             index: 0,
-            window: Window::default(),
+            interleaver: Interleaver::default(),
             one_after_another,
             last_touched,
             macs: operations.map(|operation| operation.macs).collect(),
@@ -68,7 +66,7 @@ impl PassEmitter {
         loop {
             let instruction = self.context.emitter.pop();
             if self.context.emitter.is_empty() {
-                self.context.seat.tell();
+                self.context.rank.publish();
             }
             if let Some(instruction) = instruction {
                 return Some(Poll::Ready(instruction));
@@ -81,7 +79,7 @@ impl PassEmitter {
         }
     }
 
-    /// Ends the pass and hands the books on.
+    /// Ends the pass, and returns the emitter for the next one.
     pub(crate) fn finish(self) -> Emitter {
         let mut emitter = self.context.emitter;
         emitter.slot_readers = self.context.slot_readers;
@@ -98,19 +96,19 @@ impl PassEmitter {
     fn advance(&mut self) -> Poll<bool> {
         let context = &mut self.context;
         while let Some((stage, plan)) = self.stages.next_if(|(stage, plan)| {
-            self.window.is_empty()
-                || !self.one_after_another && self.window.admits(stage, plan, context)
+            self.interleaver.is_empty()
+                || !self.one_after_another && self.interleaver.admits(stage, plan, context)
         }) {
             if self.one_after_another {
                 context.emitter.separate();
             }
-            self.window.begin(self.index, stage, plan, context);
+            self.interleaver.begin(self.index, stage, plan, context);
             self.index += 1;
         }
-        if self.window.is_empty() {
+        if self.interleaver.is_empty() {
             return Poll::Ready(false);
         }
-        match self.window.step(context) {
+        match self.interleaver.step(context) {
             Poll::Ready(Some(ended)) => self.release(ended),
             Poll::Ready(None) => {}
             Poll::Pending => return Poll::Pending,
@@ -121,7 +119,7 @@ impl PassEmitter {
     /// Gives back the tensors that no stage after this one touches.
     fn release(&mut self, ended: usize) {
         for tensor in std::mem::take(&mut self.last_touched[ended]) {
-            if let Some(buffer) = self.context.release(tensor) {
+            if let Some(buffer) = self.context.tensors.release(tensor) {
                 self.context.emitter.give_with_last(buffer);
             }
         }

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use super::emitter::After;
+use super::dependencies::Dependencies;
 use crate::tuning::MAX_CREDITS;
 
-/// Free bytes, and after what they are free.
+/// Bytes that are free after certain completions.
 #[derive(Clone, Debug)]
 struct Credit {
     bytes: u64,
-    after: After,
+    after: Dependencies,
 }
 
 /// The free bytes of one scratchpad, oldest first.
@@ -19,18 +19,20 @@ pub(super) struct Pool {
 }
 
 impl Pool {
+    /// A pool whose bytes are all free.
     pub(super) fn new(capacity: u64) -> Self {
         let first = Credit {
             bytes: capacity,
-            after: After::default(),
+            after: Dependencies::default(),
         };
         Self {
             credits: VecDeque::from([first]),
         }
     }
 
-    /// Uses up the oldest credits; says after what they are free.
-    pub(super) fn take(&mut self, mut bytes: u64, after: &mut After) -> bool {
+    /// Uses up the oldest credits and adds to `after` what they wait for. Returns false if the pool
+    /// has fewer bytes.
+    pub(super) fn take(&mut self, mut bytes: u64, after: &mut Dependencies) -> bool {
         while bytes > 0 {
             let Some(front) = self.credits.front_mut() else {
                 return false;
@@ -46,7 +48,8 @@ impl Pool {
         true
     }
 
-    pub(super) fn give(&mut self, bytes: u64, after: After) {
+    /// Adds bytes that are free after some completions.
+    pub(super) fn give(&mut self, bytes: u64, after: Dependencies) {
         if bytes == 0 {
             return;
         }
@@ -65,6 +68,7 @@ impl Pool {
         self.credits.push_back(Credit { bytes, after });
     }
 
+    /// The bytes of all credits.
     pub(super) fn free(&self) -> u64 {
         self.credits.iter().map(|credit| credit.bytes).sum()
     }

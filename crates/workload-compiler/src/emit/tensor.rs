@@ -1,35 +1,40 @@
-//! Tensors while a pass is emitted: where they are, and after what their rows are there.
+//! Tensors while a pass is emitted: where they are, and after which completions their rows are
+//! there.
 
-use std::ops::Range;
+use std::collections::BTreeSet;
+use std::ops::{Index, IndexMut, Range};
 use std::rc::Rc;
 
 use smallvec::SmallVec;
-use tile_program::{BufferId, MemoryTarget, Operand, Region, ScratchpadId, UnitId};
+use tile_program::{BufferId, MemoryTarget, Operand, Region, ScratchpadId};
 
-use super::emitter::{After, Buffer, Emitter};
-use crate::graph::{Backing, Slot, Tensor};
+use super::buffer::Buffer;
+use super::dependencies::{Completion, Dependencies};
+use super::emitter::Emitter;
+use crate::graph::{Backing, Slot, Tensor, TensorId};
 use crate::passes::Sequences;
 use crate::plan::Home;
 use crate::strips::Place;
 use crate::tuning::MAX_READY_BANDS;
 
-/// A tensor in the course of a pass.
+/// A tensor while a pass is emitted: where its bytes are, and who has written and read them.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) spec: Tensor,
     pub(crate) home: Home,
-    /// Where it lies in memory, unless in a cache.
+    /// The tensor's place in main memory, unless it is in a cache.
     place: Place,
-    /// Rows of a band.
+    /// The number of rows of a band.
     band: u64,
-    /// After what the rows of each band are there; empty while nothing has been said of any, and
-    /// after the last use: a model has many tensors, and few of them are in use at a time.
-    ready: Vec<After>,
-    pub(crate) users: After,
-    /// Bytes held on chip, and the buffer that they are.
+    /// For each band, the completions after which its rows are there. Empty before the first write
+    /// and after the last use: a model has many tensors, and few of them are in use at a time.
+    ready: Vec<Dependencies>,
+    /// All instructions that have written or read the tensor.
+    pub(crate) users: Dependencies,
+    /// The bytes held on chip so far, and the buffer that instructions name for them.
     held: u64,
     buffer: Option<BufferId>,
-    /// The pass begins with it, and nothing has been written since.
+    /// The pass begins with the tensor, and no instruction has written it since.
     begun: bool,
     sequences: Rc<[Sequences]>,
 }
@@ -56,7 +61,7 @@ impl Live {
             place: Place::new(base, &spec.extent(), memory),
             band,
             ready: Vec::new(),
-            users: After::default(),
+            users: Dependencies::default(),
             held: 0,
             buffer: match home {
                 Home::Chip(scratchpad) => Some(emitter.buffer_id(scratchpad)),
@@ -69,6 +74,7 @@ impl Live {
         }
     }
 
+    /// The scratchpad that holds the tensor; `None` if it lies in main memory.
     pub(crate) const fn on_chip(&self) -> Option<ScratchpadId> {
         match self.home {
             Home::Chip(scratchpad) => Some(scratchpad),
@@ -76,7 +82,7 @@ impl Live {
         }
     }
 
-    /// Rows and columns where they are held; `None` of a tensor in memory.
+    /// The operand that names rows and columns on chip; `None` if the tensor is in main memory.
     pub(crate) fn operand(&self, rows: &Range<u64>, columns: &Range<u64>) -> Option<Operand> {
         self.buffer.map(|buffer| Operand {
             buffer,
@@ -85,18 +91,18 @@ impl Live {
         })
     }
 
-    /// All columns.
+    /// The range of all of the tensor's columns.
     pub(crate) const fn columns(&self) -> Range<u64> {
         0..self.spec.width
     }
 
-    /// What the pass begins with is there after this.
-    pub(crate) fn begin(&mut self, after: &After) {
+    /// Marks the tensor as one that the pass begins with, there after these completions.
+    pub(crate) fn begin(&mut self, after: &Dependencies) {
         self.begun = true;
         self.ready = vec![after.clone(); self.count()];
     }
 
-    /// How many bands there are.
+    /// The number of bands.
     fn count(&self) -> usize {
         usize::try_from(self.spec.rows.div_ceil(self.band)).expect("few bands")
     }
@@ -109,9 +115,9 @@ impl Live {
         index(first)..index(last).min(self.count())
     }
 
-    /// After what these rows are there.
-    pub(crate) fn ready(&self, rows: &Range<u64>) -> After {
-        let mut after = After::default();
+    /// The completions after which these rows are there.
+    pub(crate) fn ready(&self, rows: &Range<u64>) -> Dependencies {
+        let mut after = Dependencies::default();
         if !self.ready.is_empty() {
             for band in &self.ready[self.bands(rows)] {
                 after.merge(band);
@@ -120,23 +126,24 @@ impl Live {
         after
     }
 
-    /// These rows (or a part of their columns) are there after this.
-    pub(crate) fn written(&mut self, rows: &Range<u64>, stamp: (UnitId, u64)) {
+    /// Records an instruction that writes these rows, or a part of their columns.
+    pub(crate) fn written(&mut self, rows: &Range<u64>, completion: Completion) {
         let bands = self.bands(rows);
         if self.ready.is_empty() {
-            self.ready = vec![After::default(); self.count()];
+            self.ready = vec![Dependencies::default(); self.count()];
         }
         for band in &mut self.ready[bands] {
-            band.add(stamp);
+            band.add(completion);
         }
-        self.users.add(stamp);
+        self.users.add(completion);
     }
 
-    pub(crate) fn read(&mut self, stamp: (UnitId, u64)) {
-        self.users.add(stamp);
+    /// Records an instruction that reads the tensor.
+    pub(crate) fn read(&mut self, completion: Completion) {
+        self.users.add(completion);
     }
 
-    /// Bytes of a piece on chip.
+    /// The bytes of so many rows and columns on chip.
     pub(crate) const fn piece(&self, rows: u64, columns: u64) -> u64 {
         (rows * columns * self.spec.bits).div_ceil(8)
     }
@@ -156,12 +163,13 @@ impl Live {
         Buffer::of_bytes(scratchpad, bytes)
     }
 
-    /// Whether a further piece would be more than all of it: it is overwritten.
+    /// Whether so many further bytes would exceed the whole tensor, so that a piece overwrites what
+    /// is held.
     pub(crate) const fn is_full(&self, bytes: u64) -> bool {
         self.held + bytes > self.piece(self.spec.rows, self.spec.width)
     }
 
-    /// Ends its use: all that is held, to be given back.
+    /// Ends the tensor's use, and returns all that is held of it, to be given back.
     pub(crate) fn release(&mut self) -> Option<Buffer> {
         let ready = self.ready(&(0..self.spec.rows));
         self.ready = Vec::new();
@@ -175,7 +183,7 @@ impl Live {
         })
     }
 
-    /// Where rows and columns lie in memory.
+    /// The regions of main memory that rows and columns lie in; every `stride`-th row counts.
     pub(crate) fn regions(
         &self,
         rows: &Range<u64>,
@@ -188,8 +196,65 @@ impl Live {
         self.place.regions(rows, stride, columns)
     }
 
-    /// A whole tensor as one region.
+    /// The region of main memory that the whole tensor lies in.
     pub(crate) fn all(&self) -> Region {
         self.place.all()
+    }
+}
+
+/// The tensors of a pass, by their numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Tensors {
+    all: Vec<Live>,
+    /// The tensors of which bytes are held on chip.
+    held: BTreeSet<TensorId>,
+}
+
+impl Tensors {
+    /// The tensors of a pass, in the order of their numbers. Nothing is held of them yet.
+    pub(super) fn new(all: Vec<Live>) -> Self {
+        Self {
+            all,
+            held: BTreeSet::new(),
+        }
+    }
+
+    /// The tensors of which bytes are held on chip.
+    pub(super) const fn held(&self) -> &BTreeSet<TensorId> {
+        &self.held
+    }
+
+    /// The bytes of a new piece of a tensor on chip.
+    pub(super) fn hold(
+        &mut self,
+        id: TensorId,
+        scratchpad: ScratchpadId,
+        bytes: u64,
+        emitter: &mut Emitter,
+    ) -> Buffer {
+        if bytes > 0 {
+            self.held.insert(id);
+        }
+        self[id].hold(scratchpad, bytes, emitter)
+    }
+
+    /// All that is held of a tensor that no further stage touches, to be given back.
+    pub(super) fn release(&mut self, id: TensorId) -> Option<Buffer> {
+        self.held.remove(&id);
+        self[id].release()
+    }
+}
+
+impl Index<TensorId> for Tensors {
+    type Output = Live;
+
+    fn index(&self, id: TensorId) -> &Live {
+        &self.all[id.0]
+    }
+}
+
+impl IndexMut<TensorId> for Tensors {
+    fn index_mut(&mut self, id: TensorId) -> &mut Live {
+        &mut self.all[id.0]
     }
 }

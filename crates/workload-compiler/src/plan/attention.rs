@@ -8,53 +8,60 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use quantities::Bytes;
+use quantities::{Bytes, Cycles};
 use tile_program::{GemmTile, LoopOrder, Reuse, Target, Tiling, VectorKind, VectorTile};
 
+use super::cost::{Cost, VectorOverlap, vector_cycles};
+use super::room::{Capacity, ScratchpadNeeds, ScratchpadRoom};
+use super::search::{Candidate, SearchResult, TilingSearch};
+use super::sizes::{distance_from_good_size, sizes};
+use super::team::{TileTimeCache, TileTimes, Work, makespan};
 use crate::graph::{AttentionPhase, Mask};
-
-use super::choice::{Candidate, Contest, Cost, Verdict};
-use super::sizes::{UNLIMITED, distance, sizes};
-use super::team::{Clockwork, Times, makespan};
 use crate::tuning::{HIDEABLE_PER_CHARGE, MOST_EARLY_BLOCKS, SAMPLED_BLOCKS};
 
-/// Attention of one layer and sequence, as far as its tiles go.
+/// Attention of one layer over equal sequences, as far as its tiles depend on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct AttentionProblem {
-    pub(crate) phase: AttentionPhase,
-    pub(crate) batch: u64,
-    pub(crate) tokens: u64,
-    pub(crate) mask: Mask,
-    /// Positions that come from main memory: those before this one.
-    pub(crate) streamed_to: u64,
-    pub(crate) kv_heads: u64,
-    pub(crate) group: u64,
-    pub(crate) head_dim: u64,
-    /// Each query head its own GEMM.
-    pub(crate) separate: bool,
+pub(super) struct AttentionProblem {
+    pub(super) phase: AttentionPhase,
+    /// Sequences.
+    pub(super) batch: u64,
+    /// New tokens of each sequence.
+    pub(super) tokens: u64,
+    pub(super) mask: Mask,
+    /// Positions before this one come from main memory.
+    pub(super) streamed_to: u64,
+    pub(super) kv_heads: u64,
+    /// Query heads of a key/value head.
+    pub(super) group: u64,
+    /// Elements of a head's vector.
+    pub(super) head_dim: u64,
+    /// Whether each query head is its own GEMM.
+    pub(super) separate: bool,
     /// Bytes of a position of a head.
-    pub(crate) stride: u64,
-    pub(crate) a_bits: u64,
-    pub(crate) accumulator_bytes: u64,
+    pub(super) stride: u64,
+    /// Bits of a query and of a probability as the array reads them.
+    pub(super) a_bits: u64,
+    /// Bytes of a partial sum.
+    pub(super) accumulator_bytes: u64,
     /// Bits of a query element that is loaded; 0 if queries are on chip.
-    pub(crate) query_bits: u64,
+    pub(super) query_bits: u64,
     /// Bits of a context element that passes through the activation scratchpad.
-    pub(crate) staging_bits: u64,
+    pub(super) staging_bits: u64,
     /// Bytes that move however it is cut: queries and contexts.
-    pub(crate) other_bytes: u64,
-    pub(crate) whole_rows_allowed: bool,
+    pub(super) other_bytes: Bytes,
+    /// Whether softmax may go over whole rows.
+    pub(super) whole_rows_allowed: bool,
     /// Whether the vector unit does softmax.
-    pub(crate) softmax: bool,
-    pub(crate) columns: u64,
+    pub(super) softmax: bool,
+    /// PE columns of the first array of the team.
+    pub(super) columns: u64,
     /// Heads whose contexts fit side by side in an array.
-    pub(crate) packs: u64,
+    pub(super) packs: u64,
     /// Places in the target of the arrays that share the work.
-    pub(crate) team: Vec<usize>,
-    pub(crate) activations: u64,
-    pub(crate) weights: u64,
-    pub(crate) outputs: u64,
-    /// Cycles for which other arrays may work beside it.
-    pub(crate) beside: u64,
+    pub(super) team: Vec<usize>,
+    pub(super) room: ScratchpadRoom,
+    /// The cycles that other arrays can work while attention runs.
+    pub(super) overlappable: Cycles,
 }
 
 /// Tiles of attention.
@@ -66,18 +73,18 @@ pub(crate) struct AttentionPlan {
     pub(crate) queries: u64,
     /// Positions of a block of keys.
     pub(crate) keys: u64,
-    /// Softmax over whole rows, else block by block.
+    /// Whether softmax goes over whole rows; else it goes block by block.
     pub(crate) whole_rows: bool,
-    /// Keys and values of the heads stay for all blocks of queries.
+    /// Whether keys and values of the heads stay for all blocks of queries.
     pub(crate) kept: bool,
-    /// The next scores are computed before the present context.
+    /// Whether the next scores are computed before the present context.
     pub(crate) pipelined: bool,
     /// Arrays that work at once, each on heads or queries of its own.
     pub(crate) lanes: u64,
     /// Pairs of a query token and a key position that are computed, for one head.
     pub(crate) pairs: u64,
     /// Bytes of each scratchpad that are held at once.
-    pub(crate) needs: [u64; 3],
+    pub(crate) needs: ScratchpadNeeds,
     pub(crate) cost: Cost,
 }
 
@@ -93,21 +100,47 @@ impl Candidate for AttentionPlan {
         self.cost
     }
 
-    fn cuts_like(&self, other: &Self) -> bool {
+    fn has_same_tiles(&self, other: &Self) -> bool {
         let sizes = |plan: &Self| (plan.heads, plan.queries, plan.keys, plan.kept, plan.lanes);
         sizes(self) == sizes(other)
     }
 }
 
-/// A plan and how it was found.
-pub(crate) type AttentionChoice = (AttentionPlan, Verdict<AttentionPlan>);
+/// A plan of attention and how it was found.
+pub(super) type AttentionChoice = SearchResult<AttentionPlan>;
 
-/// Without double buffers; block by block; distance from a good size; tiles; fewer lanes.
-type Tie = (bool, bool, u64, u64, Reverse<u64>);
+/// What decides between plans of about the same cost; the first field that differs does, and less is
+/// better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct TieBreaker {
+    /// Whether one item ends before the next begins.
+    in_turn: bool,
+    /// Whether softmax goes block by block.
+    block_by_block: bool,
+    /// How far tiles of keys are from a good size.
+    size_distance: u64,
+    tiles: u64,
+    /// More lanes are better.
+    lanes: Reverse<u64>,
+}
+
+/// A block of queries, and how many blocks it stands for.
+struct SampledBlock {
+    queries: Range<u64>,
+    count: u64,
+}
+
+/// The time of an item's block of queries.
+struct BlockTime {
+    /// On each array.
+    arrays: TileTimes,
+    /// On the vector unit.
+    vector: Cycles,
+}
 
 impl AttentionProblem {
-    /// Bytes that the heads' rows take: activations, outputs.
-    fn row_bytes(&self, heads: u64, queries: u64, span: u64, copies: u64) -> (u64, u64) {
+    /// Bytes that so many heads' rows take in the activation and output scratchpads.
+    fn row_needs(&self, heads: u64, queries: u64, span: u64) -> ScratchpadNeeds {
         let m = heads * self.group * queries;
         let scores = m.saturating_mul(span);
         let vectors = m * self.head_dim;
@@ -116,12 +149,14 @@ impl AttentionProblem {
         let outputs = scores
             .saturating_add(vectors)
             .saturating_mul(self.accumulator_bytes);
-        (
-            activations.saturating_mul(copies),
-            outputs.saturating_mul(copies),
-        )
+        ScratchpadNeeds {
+            activations: Bytes(activations),
+            weights: Bytes::ZERO,
+            outputs: Bytes(outputs),
+        }
     }
 
+    /// Positions that any query sees.
     fn span(&self) -> u64 {
         self.mask.to - self.mask.from
     }
@@ -130,100 +165,85 @@ impl AttentionProblem {
         sizes(self.span(), self.columns.min(self.span()))
     }
 
-    /// Of some positions, how many come from main memory.
+    /// How many of some positions come from main memory.
     fn streamed(&self, keys: &Range<u64>) -> u64 {
         self.streamed_to.min(keys.end).saturating_sub(keys.start)
     }
 
-    /// Bytes of each scratchpad that the smallest tile needs: activations, weights, outputs.
-    pub(crate) fn least(&self) -> [u64; 3] {
+    /// How many of all positions come from main memory.
+    fn all_streamed(&self) -> u64 {
+        self.streamed(&(self.mask.from..self.mask.to))
+    }
+
+    /// Bytes of each scratchpad that the smallest tile needs.
+    pub(super) fn least_needs(&self) -> ScratchpadNeeds {
         let keys = *self.key_sizes().last().expect("sizes are never empty");
-        let (activations, outputs) = self.row_bytes(1, 1, keys, 1);
-        let all = self.mask.from..self.mask.to;
-        let weights = keys.min(self.streamed(&all)) * self.stride;
-        [activations, weights, outputs]
+        ScratchpadNeeds {
+            weights: Bytes(keys.min(self.all_streamed()) * self.stride),
+            ..self.row_needs(1, 1, keys)
+        }
     }
 
     /// The best tiles, or `None` if nothing fits.
-    pub(crate) fn solve(&self, target: &Target) -> Option<AttentionChoice> {
-        let clockwork = Clockwork::new(target, &self.team);
-        let contest = self.contest(target, &clockwork);
-        let unbounded = Self {
-            activations: UNLIMITED,
-            weights: UNLIMITED,
-            outputs: UNLIMITED,
+    pub(super) fn solve(&self, target: &Target) -> Option<AttentionChoice> {
+        let times = TileTimeCache::new(target, &self.team);
+        let search = self.search(target, &times);
+        let unlimited = Self {
+            room: ScratchpadRoom::UNLIMITED,
             ..self.clone()
         };
-        contest.end(unbounded.contest(target, &clockwork).best_cost())
+        search.finish(unlimited.search(target, &times).least_cost())
     }
 
-    fn contest(&self, target: &Target, clockwork: &Clockwork<'_>) -> Contest<Tie, AttentionPlan> {
-        let mut contest = Contest::new();
+    fn search(
+        &self,
+        target: &Target,
+        times: &TileTimeCache<'_>,
+    ) -> TilingSearch<TieBreaker, AttentionPlan> {
+        let mut search = TilingSearch::new();
         for mut plan in self.plans() {
             plan.needs = self.needs(&plan);
-            if !self.fits(&plan) {
+            if !self.room.holds(&plan.needs) {
                 continue;
             }
-            self.weigh(&mut plan, target, clockwork);
-            // A cut makes room for overlap; without limits there is room for all, and it would only
-            // cost the array another wavefront.
-            let off = if self.weights >= UNLIMITED {
-                0
-            } else {
-                distance(self.tile_bytes(&plan), self.weights)
+            let Some(cost) = self.cost(&plan, target, times) else {
+                continue;
             };
-            let tiles = self.tokens.div_ceil(plan.queries)
-                * self.span().div_ceil(plan.keys)
-                * self.kv_heads.div_ceil(plan.heads);
-            let lanes = Reverse(plan.lanes);
-            contest.offer(
-                plan.clone(),
-                (!plan.pipelined, !plan.whole_rows, off, tiles, lanes),
-            );
+            plan.cost = cost;
+            let tie_breaker = self.tie_breaker(&plan);
+            search.consider(plan, tie_breaker);
         }
-        contest
+        search
+    }
+
+    fn tie_breaker(&self, plan: &AttentionPlan) -> TieBreaker {
+        // A cut makes room for overlap; without limits there is room for all, and it would only
+        // cost the array another wavefront.
+        let size_distance = match self.room.weights {
+            Capacity::Unlimited => 0,
+            limited @ Capacity::Limited(_) => {
+                distance_from_good_size(self.tile_bytes(plan), limited)
+            }
+        };
+        TieBreaker {
+            in_turn: !plan.pipelined,
+            block_by_block: !plan.whole_rows,
+            size_distance,
+            tiles: self.tokens.div_ceil(plan.queries)
+                * self.span().div_ceil(plan.keys)
+                * self.kv_heads.div_ceil(plan.heads),
+            lanes: Reverse(plan.lanes),
+        }
     }
 
     /// All combinations of sizes and ways.
     fn plans(&self) -> Vec<AttentionPlan> {
         let mut plans = Vec::new();
-        let arrays = self.team.len() as u64;
-        let mut all_lanes = vec![arrays, 1];
-        all_lanes.dedup();
         for queries in sizes(self.tokens, 1) {
             for keys in self.key_sizes() {
                 for heads in sizes(self.kv_heads, 1) {
-                    // Several heads go together where a head alone is little, or leaves room for
-                    // others in the array.
-                    let whole = queries == self.tokens && keys == self.span();
-                    let fused = self.phase == AttentionPhase::Fused;
-                    // Scores in memory lie query by query.
-                    if heads > self.packs && !whole || heads > 1 && !fused && queries < self.tokens
-                    {
-                        continue;
-                    }
-                    for &lanes in &all_lanes {
-                        for flags in 0..8 {
-                            let [pipelined, whole_rows, kept] =
-                                [1, 2, 4].map(|flag| flags & flag != 0);
-                            if whole_rows && !self.whole_rows_allowed
-                                || kept && queries >= self.tokens
-                            {
-                                continue;
-                            }
-                            plans.push(AttentionPlan {
-                                heads,
-                                queries,
-                                keys,
-                                whole_rows,
-                                kept,
-                                pipelined,
-                                lanes,
-                                pairs: 0,
-                                needs: [0; 3],
-                                cost: Cost::default(),
-                            });
-                        }
+                    if self.heads_go_together(heads, queries, keys) {
+                        self.add_plans(&mut plans, heads, queries, keys);
                     }
                 }
             }
@@ -231,168 +251,213 @@ impl AttentionProblem {
         plans
     }
 
-    /// Bytes of a tile of keys.
-    fn tile_bytes(&self, plan: &AttentionPlan) -> u64 {
-        let all = self.streamed(&(self.mask.from..self.mask.to));
-        plan.heads * plan.keys.min(all) * self.stride
+    /// Whether so many heads may be an item. Several heads go together where a head alone is
+    /// little, or leaves room for others in the array.
+    fn heads_go_together(&self, heads: u64, queries: u64, keys: u64) -> bool {
+        let whole = queries == self.tokens && keys == self.span();
+        let fused = self.phase == AttentionPhase::Fused;
+        // Scores in memory lie query by query.
+        let lie_apart = heads > 1 && !fused && queries < self.tokens;
+        (heads <= self.packs || whole) && !lie_apart
     }
 
-    /// Bytes of each scratchpad that are held at once: activations, weights, outputs.
-    fn needs(&self, plan: &AttentionPlan) -> [u64; 3] {
+    /// Adds all plans of some sizes.
+    fn add_plans(&self, plans: &mut Vec<AttentionPlan>, heads: u64, queries: u64, keys: u64) {
+        let mut all_lanes = vec![self.team.len() as u64, 1];
+        all_lanes.dedup();
+        for lanes in all_lanes {
+            for flags in 0..8 {
+                let [pipelined, whole_rows, kept] = [1, 2, 4].map(|flag| flags & flag != 0);
+                if whole_rows && !self.whole_rows_allowed || kept && queries >= self.tokens {
+                    continue;
+                }
+                plans.push(AttentionPlan {
+                    heads,
+                    queries,
+                    keys,
+                    whole_rows,
+                    kept,
+                    pipelined,
+                    lanes,
+                    pairs: 0,
+                    needs: ScratchpadNeeds::default(),
+                    cost: Cost::default(),
+                });
+            }
+        }
+    }
+
+    /// Bytes of a tile of keys.
+    fn tile_bytes(&self, plan: &AttentionPlan) -> Bytes {
+        Bytes(plan.heads * plan.keys.min(self.all_streamed()) * self.stride)
+    }
+
+    /// Bytes of each scratchpad that are held at once.
+    fn needs(&self, plan: &AttentionPlan) -> ScratchpadNeeds {
         let copies = plan.lanes * if plan.pipelined { 2 } else { 1 };
         let span = if plan.whole_rows {
             self.span()
         } else {
             plan.keys
         };
-        let (activations, outputs) = self.row_bytes(plan.heads, plan.queries, span, copies);
+        let rows = self.row_needs(plan.heads, plan.queries, span);
         let weights = if plan.kept {
-            let all = self.streamed(&(self.mask.from..self.mask.to));
-            2 * plan.heads * all * self.stride * plan.lanes
+            Bytes(2 * plan.heads * self.all_streamed() * self.stride * plan.lanes)
         } else {
-            self.tile_bytes(plan) * copies
+            Bytes(self.tile_bytes(plan).get() * copies)
         };
-        [activations, weights, outputs]
+        ScratchpadNeeds {
+            activations: rows.activations.saturating_mul(copies),
+            weights,
+            outputs: rows.outputs.saturating_mul(copies),
+        }
     }
 
-    fn fits(&self, plan: &AttentionPlan) -> bool {
-        let most = [self.activations, self.weights, self.outputs];
-        plan.needs
-            .iter()
-            .zip(most)
-            .all(|(need, most)| *need <= most)
-    }
-
-    /// Blocks of queries, each with how many it stands for.
-    fn blocks(&self, queries: u64) -> impl Iterator<Item = (Range<u64>, u64)> + use<> {
+    /// Blocks of queries that stand for all of them: at most [`SAMPLED_BLOCKS`].
+    fn blocks(&self, queries: u64) -> impl Iterator<Item = SampledBlock> + use<> {
         let (tokens, count) = (self.tokens, self.tokens.div_ceil(queries));
         let samples = count.min(SAMPLED_BLOCKS);
         (0..samples).map(move |sample| {
             let (first, next) = (sample * count / samples, (sample + 1) * count / samples);
             // The middle one of those that it stands for.
             let start = (first + next - 1) / 2 * queries;
-            (start..(start + queries).min(tokens), next - first)
+            SampledBlock {
+                queries: start..(start + queries).min(tokens),
+                count: next - first,
+            }
         })
     }
 
-    /// Works out what a plan costs.
-    fn weigh(&self, plan: &mut AttentionPlan, target: &Target, clockwork: &Clockwork<'_>) {
+    /// What a plan costs; `None` if no array can run one of its tiles.
+    fn cost(
+        &self,
+        plan: &AttentionPlan,
+        target: &Target,
+        times: &TileTimeCache<'_>,
+    ) -> Option<Cost> {
         let items = self.batch * self.kv_heads.div_ceil(plan.heads);
-        let all_heads = self.batch * self.kv_heads;
         let mut cost = Cost::default();
-        let mut work: Vec<(u64, Times)> = Vec::new();
-        let mut all = Times::from_elem(0, self.team.len());
+        let mut work = Vec::new();
+        let mut all_blocks = TileTimes::zero(self.team.len());
         let mut positions: u64 = 0;
-        for (queries, count) in self.blocks(plan.queries) {
+        for SampledBlock { queries, count } in self.blocks(plan.queries) {
             let keys = self.mask.keys(&queries, plan.shared_block());
-            let (times, vector) = self.block(plan, &queries, &keys, target, clockwork);
-            cost.vector = cost
-                .vector
-                .saturating_add(vector.saturating_mul(count * items));
+            let block = self.block(plan, &queries, &keys, target, times);
+            let vector = block.vector.saturating_mul(count * items);
+            cost.vector = cost.vector.saturating_add(vector);
             positions = positions.saturating_add(self.streamed(&keys).saturating_mul(count));
             if plan.kept {
-                for (sum, cycles) in all.iter_mut().zip(times) {
-                    *sum = sum.saturating_add(cycles.saturating_mul(count));
-                }
+                all_blocks.add(count, &block.arrays);
             } else {
-                work.push((count * items, times));
+                work.push(Work {
+                    count: count * items,
+                    times: block.arrays,
+                });
             }
         }
         if plan.kept {
-            work.push((items, all));
-            positions = self.streamed(&(self.mask.from..self.mask.to));
+            work.push(Work {
+                count: items,
+                times: all_blocks,
+            });
+            positions = self.all_streamed();
         }
         cost.array = if plan.lanes == 1 {
-            let alone = |(count, times): &(u64, Times)| times[0].saturating_mul(*count);
-            work.iter().map(alone).fold(0, u64::saturating_add)
+            cycles_on_first(&work)?
         } else {
-            makespan(&work)
+            makespan(&work)?
         };
         if plan.pipelined || plan.lanes > 1 {
             // Scores of the next block are computed while softmax is at the present ones; else
             // array and vector unit take turns.
-            cost.results = u64::MAX;
+            cost.vector_overlap = VectorOverlap::Full;
         }
-        // Other arrays work beside it from its first whole rows on.
+        cost.exposed_head = self.late_start(plan, cost.array);
+        let sides = self.of_phase((), ()).count() as u64;
+        let all_heads = self.batch * self.kv_heads;
+        let bytes = Bytes(positions).saturating_mul(sides * self.stride * all_heads);
+        Some(cost.and_bytes(bytes.saturating_add(self.other_bytes), target))
+    }
+
+    /// What is charged to a plan for letting other arrays wait until its first rows are whole:
+    /// those that follow it work from there on.
+    fn late_start(&self, plan: &AttentionPlan, array: Cycles) -> Cycles {
         let blocks = if plan.kept {
             self.batch
         } else {
             self.batch
                 .saturating_mul(self.tokens.div_ceil(plan.queries))
         };
-        cost.first =
-            cost.array.min(self.beside) / HIDEABLE_PER_CHARGE / blocks.min(MOST_EARLY_BLOCKS);
-        let sides = self.of_phase((), ()).count() as u64;
-        let bytes = positions.saturating_mul(sides * self.stride * all_heads);
-        plan.cost = cost.and_bytes(bytes.saturating_add(self.other_bytes), target);
+        let hideable = array.min(self.overlappable).get();
+        Cycles(hideable / HIDEABLE_PER_CHARGE / blocks.min(MOST_EARLY_BLOCKS))
     }
 
-    /// Cycles of each array, and of the vector unit, for a block of queries of an item's heads.
+    /// The time of a block of queries of an item's heads.
     fn block(
         &self,
         plan: &AttentionPlan,
         queries: &Range<u64>,
         keys: &Range<u64>,
         target: &Target,
-        clockwork: &Clockwork<'_>,
-    ) -> (Times, u64) {
+        times: &TileTimeCache<'_>,
+    ) -> BlockTime {
         let repeat = plan.heads * if self.separate { self.group } else { 1 };
         let m = (queries.end - queries.start) * if self.separate { 1 } else { self.group };
         let span = keys.end - keys.start;
-        let mut times = Times::from_elem(0, self.team.len());
-        let mut vector = 0_u64;
+        let mut arrays = TileTimes::zero(self.team.len());
+        let mut online = Cycles::ZERO;
         let pieces = [(span / plan.keys, plan.keys), (1, span % plan.keys)];
-        for (number, length) in pieces.into_iter().filter(|(_, length)| *length > 0) {
+        for (count, length) in pieces {
+            if count == 0 || length == 0 {
+                continue;
+            }
             let scores = tile(m, length, self.head_dim, repeat);
             let context = tile(m, self.head_dim, length, repeat);
             for work in self.of_phase(scores, context) {
-                for (sum, cycles) in times.iter_mut().zip(clockwork.tile(&work)) {
-                    *sum = sum.saturating_add(cycles.saturating_mul(number));
-                }
+                arrays.add(count, &times.tile(&work));
             }
             let softmax = self.softmax(m * repeat, length, target);
-            vector = vector.saturating_add(softmax.saturating_mul(number));
+            online = online.saturating_add(softmax.saturating_mul(count));
         }
-        if plan.whole_rows {
-            return (times, self.softmax(m * repeat, span, target));
-        }
-        let scalings = span.div_ceil(plan.keys).saturating_sub(1);
-        let scaling = self.scaling(m * repeat, target);
-        (
-            times,
-            vector.saturating_add(scaling.saturating_mul(scalings)),
-        )
+        let vector = if plan.whole_rows {
+            self.softmax(m * repeat, span, target)
+        } else {
+            let scalings = span.div_ceil(plan.keys).saturating_sub(1);
+            let scaling = self.scaling(m * repeat, target);
+            online.saturating_add(scaling.saturating_mul(scalings))
+        };
+        BlockTime { arrays, vector }
     }
 
-    /// What a stage of this phase has of both.
+    /// What a stage of this phase has of scores and context.
     fn of_phase<T>(&self, scores: T, context: T) -> impl Iterator<Item = T> {
         let scores = (!matches!(self.phase, AttentionPhase::Context(_))).then_some(scores);
         let context = (!matches!(self.phase, AttentionPhase::Scores(_))).then_some(context);
         scores.into_iter().chain(context)
     }
 
-    fn softmax(&self, rows: u64, span: u64, target: &Target) -> u64 {
-        if !self.softmax {
-            return 0;
-        }
-        let elements = rows.saturating_mul(span);
-        let bits = 8 * self.accumulator_bytes;
-        let tile = VectorTile::on_sums(VectorKind::Softmax, elements, rows, bits);
-        target.laws.vector(&tile).unwrap_or(u64::MAX)
+    /// The time of softmax over so many rows.
+    fn softmax(&self, rows: u64, span: u64, target: &Target) -> Cycles {
+        self.vector_work(VectorKind::Softmax, rows, span, target)
     }
 
-    fn scaling(&self, rows: u64, target: &Target) -> u64 {
+    /// The time of scaling the contexts of so many rows, when their maximum has changed.
+    fn scaling(&self, rows: u64, target: &Target) -> Cycles {
+        self.vector_work(VectorKind::Multiply, rows, self.head_dim, target)
+    }
+
+    /// The time of vector work on sums; zero where the stage has no softmax.
+    fn vector_work(&self, kind: VectorKind, rows: u64, columns: u64, target: &Target) -> Cycles {
         if !self.softmax {
-            return 0;
+            return Cycles::ZERO;
         }
-        let elements = rows.saturating_mul(self.head_dim);
+        let elements = rows.saturating_mul(columns);
         let bits = 8 * self.accumulator_bytes;
-        let tile = VectorTile::on_sums(VectorKind::Multiply, elements, rows, bits);
-        target.laws.vector(&tile).unwrap_or(u64::MAX)
+        vector_cycles(&VectorTile::on_sums(kind, elements, rows, bits), target)
     }
 
     /// Pairs of a query token and a key that a plan computes for one head.
-    pub(crate) fn pairs(&self, plan: &AttentionPlan) -> u64 {
+    pub(super) fn pairs(&self, plan: &AttentionPlan) -> u64 {
         let starts = (0..self.tokens).step_by(usize::try_from(plan.queries).unwrap_or(usize::MAX));
         starts
             .map(|start| {
@@ -403,8 +468,8 @@ impl AttentionProblem {
             .sum()
     }
 
-    /// As operations carry it.
-    pub(crate) fn tiling(&self, plan: &AttentionPlan, target: &Target) -> Tiling {
+    /// The tiles of a plan in the form in which operations carry them.
+    pub(super) fn tiling(&self, plan: &AttentionPlan, target: &Target) -> Tiling {
         let repeat = plan.heads * if self.separate { self.group } else { 1 };
         let m = plan.queries * if self.separate { 1 } else { self.group };
         let packed = |n, k| {
@@ -422,12 +487,22 @@ impl AttentionProblem {
             arrays: plan.lanes,
             side_by_side: packed(n, k).max(packed(k, n)),
             splits_of_k: 1,
-            cycles: plan.cost.array,
-            bytes: Bytes(plan.cost.bytes),
+            cycles: plan.cost.array.get(),
+            bytes: plan.cost.bytes,
         }
     }
 }
 
+/// The cycles of all work on the first array of the team; `None` if it cannot run one piece.
+fn cycles_on_first(work: &[Work]) -> Option<Cycles> {
+    let mut sum = Cycles::ZERO;
+    for Work { count, times } in work {
+        sum = sum.saturating_add(times.on_first()?.saturating_mul(*count));
+    }
+    Some(sum)
+}
+
+/// So many equal GEMMs.
 const fn tile(m: u64, n: u64, k: u64, repeat: u64) -> GemmTile {
     GemmTile {
         repeat,

@@ -17,91 +17,108 @@
 
 use std::cmp::Reverse;
 
-use quantities::Bytes;
+use quantities::{Bytes, Cycles, gcd, lcm};
 use tile_program::{LoopOrder, Packed, Reuse, Target, Tiling};
 
-use super::choice::{Candidate, Contest, Cost, Verdict};
-use super::entry::Entry;
-use super::sizes::{UNLIMITED, distance, sizes};
-use super::team::Clockwork;
+use super::cost::{Buffering, Cost, VectorOverlap, memory_cycles};
+use super::prologue::Prologue;
+use super::room::{Capacity, ScratchpadNeeds, ScratchpadRoom};
+use super::search::{Candidate, SearchResult, TilingSearch};
+use super::sizes::{distance_from_good_size, sizes};
+use super::team::TileTimeCache;
 use crate::layout::WeightRegion;
-use quantities::{gcd, lcm};
 
-/// A section, as far as its tiles go.
+/// A section of a GEMM stage, as far as its tiles depend on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SectionProblem {
-    pub(crate) n: u64,
-    pub(crate) unit_columns: u64,
-    pub(crate) parts: u64,
+pub(super) struct SectionProblem {
+    /// The columns of each part of the section.
+    pub(super) n: u64,
+    /// A tile has a multiple of so many columns.
+    pub(super) unit_columns: u64,
+    /// The matrices whose results are combined.
+    pub(super) parts: u64,
     /// Parts whose weights are loaded; those of the others are on chip.
-    pub(crate) streamed: u64,
-    /// What moves to or from main memory with each tile of C: bits of an element, columns of a
-    /// strip.
-    pub(crate) passing: Vec<(u64, u64)>,
+    pub(super) streamed: u64,
+    /// The tensors of which a part moves to or from main memory with each tile of C.
+    pub(super) moved: Vec<MovedTensor>,
     /// Bits an element of the tile that passes through the activation scratchpad.
-    pub(crate) staging_bits: u64,
-    /// Of the vector unit, for all that follows on the sums.
-    pub(crate) exit_cycles: u64,
-    /// Of each part; the address does not matter.
-    pub(crate) weights: WeightRegion,
+    pub(super) staging_bits: u64,
+    /// The time of the vector unit for the epilogues of all rows.
+    pub(super) epilogue_cycles: Cycles,
+    /// How the weights of each part lie; the address does not matter.
+    pub(super) weights: WeightRegion,
+}
+
+/// A tensor in main memory that moves tile by tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct MovedTensor {
+    /// Bits of an element.
+    pub(super) bits: u64,
+    /// Columns of a strip.
+    pub(super) strip: u64,
 }
 
 impl SectionProblem {
     /// Bytes of weights that are loaded for a tile of one part.
-    pub(super) fn tile_bytes(&self, k: u64, n: u64) -> u64 {
+    pub(super) fn tile_bytes(&self, k: u64, n: u64) -> Bytes {
         match self.streamed {
-            0 => 0,
-            _ => self.weights.tile_bytes(k, n),
+            0 => Bytes::ZERO,
+            _ => Bytes(self.weights.tile_bytes(k, n)),
         }
     }
 }
 
-/// A GEMM stage, as far as its tiles go.
+/// A GEMM stage, as far as its tiles depend on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct GemmProblem {
-    pub(crate) m: u64,
-    pub(crate) k: u64,
-    pub(crate) a_bits: u64,
+pub(super) struct GemmProblem {
+    /// Rows of A and C.
+    pub(super) m: u64,
+    /// Columns of A and rows of B.
+    pub(super) k: u64,
+    /// Bits of an element of A.
+    pub(super) a_bits: u64,
     /// How the weights lie, if they must be unpacked.
-    pub(crate) packed: Option<Packed>,
-    pub(crate) a_on_chip: bool,
-    /// Row-wise entry on the way in.
-    pub(crate) entry: Option<Entry>,
-    pub(crate) sections: Vec<SectionProblem>,
-    /// Of a sum.
-    pub(crate) accumulator_bytes: u64,
+    pub(super) packed: Option<Packed>,
+    /// Whether A is held in the activation scratchpad.
+    pub(super) a_on_chip: bool,
+    /// The row-wise work on each block of rows before its tiles.
+    pub(super) prologue: Option<Prologue>,
+    pub(super) sections: Vec<SectionProblem>,
+    /// Bytes of a partial sum.
+    pub(super) accumulator_bytes: u64,
     /// Places in the target of the arrays that share the work.
-    pub(crate) team: Vec<usize>,
-    /// PE rows of the first.
-    pub(crate) rows: u64,
-    pub(crate) access: u64,
-    pub(crate) activations: u64,
-    pub(crate) weights: u64,
-    pub(crate) outputs: u64,
+    pub(super) team: Vec<usize>,
+    /// PE rows of the first array of the team.
+    pub(super) rows: u64,
+    /// Bytes of an access to main memory.
+    pub(super) access: u64,
+    pub(super) room: ScratchpadRoom,
 }
 
 /// Tiles of a GEMM stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GemmPlan {
     pub(crate) order: LoopOrder,
-    /// The operand of the outer loop stays, all of its k.
+    /// Whether the operand of the outer loop stays, all of its k.
     pub(crate) stays: bool,
+    /// Rows of a tile.
     pub(crate) m: u64,
+    /// Rows of B in a tile.
     pub(crate) k: u64,
     /// Columns of a tile, for each section.
     pub(crate) n: Vec<u64>,
     /// Parts of k that are summed apart.
     pub(crate) splits: u64,
-    /// Rows of the entry at a time.
-    pub(crate) entry_rows: u64,
-    /// Room for the next tile beside the present ones.
-    pub(crate) double: bool,
+    /// Rows that the prologue takes at a time.
+    pub(crate) prologue_rows: u64,
+    /// For how many tiles there is room.
+    pub(crate) buffering: Buffering,
     /// What is loaded once.
     pub(crate) reuse: Reuse,
     /// Arrays that share the work.
     pub(crate) arrays: u64,
     /// Bytes of each scratchpad that are taken at once in program order.
-    pub(crate) needs: [u64; 3],
+    pub(crate) needs: ScratchpadNeeds,
     pub(crate) cost: Cost,
 }
 
@@ -110,15 +127,15 @@ impl Candidate for GemmPlan {
         self.cost
     }
 
-    fn cuts_like(&self, other: &Self) -> bool {
+    fn has_same_tiles(&self, other: &Self) -> bool {
         (self.m, self.k, &self.n, self.splits, self.reuse)
             == (other.m, other.k, &other.n, other.splits, other.reuse)
     }
 }
 
 impl GemmPlan {
-    /// As operations carry it, for one section.
-    pub(crate) fn tiling(&self, section: usize) -> Tiling {
+    /// The tiles of one section in the form in which operations carry them.
+    pub(super) fn tiling(&self, section: usize) -> Tiling {
         Tiling {
             m: self.m,
             n: self.n[section],
@@ -128,14 +145,14 @@ impl GemmPlan {
             arrays: self.arrays,
             side_by_side: 1,
             splits_of_k: self.splits,
-            cycles: self.cost.array,
-            bytes: Bytes(self.cost.bytes),
+            cycles: self.cost.array.get(),
+            bytes: self.cost.bytes,
         }
     }
 }
 
-/// A plan and how it was found.
-pub(crate) type GemmChoice = (GemmPlan, Verdict<GemmPlan>);
+/// A plan of a GEMM stage and how it was found.
+pub(super) type GemmChoice = SearchResult<GemmPlan>;
 
 impl GemmProblem {
     /// Rows of k between legal cuts.
@@ -166,6 +183,7 @@ impl GemmProblem {
         }
     }
 
+    /// Columns between legal cuts of a section.
     pub(super) fn n_unit(section: &SectionProblem) -> u64 {
         lcm(section.weights.strip, section.unit_columns)
             .unwrap_or(section.n)
@@ -185,64 +203,84 @@ impl GemmProblem {
     }
 
     /// The best tiles, or `None` if nothing fits.
-    pub(crate) fn solve(&self, target: &Target) -> Option<GemmChoice> {
-        let clockwork = Clockwork::new(target, &self.team);
-        let contest = self.contest(target, &clockwork);
-        let unbounded = Self {
-            activations: UNLIMITED,
-            weights: UNLIMITED,
-            outputs: UNLIMITED,
+    pub(super) fn solve(&self, target: &Target) -> Option<GemmChoice> {
+        let times = TileTimeCache::new(target, &self.team);
+        let search = self.search(target, &times);
+        let unlimited = Self {
+            room: ScratchpadRoom::UNLIMITED,
             ..self.clone()
         };
-        contest.end(unbounded.contest(target, &clockwork).best_cost())
+        search.finish(unlimited.search(target, &times).least_cost())
     }
 
-    fn contest(&self, target: &Target, clockwork: &Clockwork<'_>) -> Contest<Tie, GemmPlan> {
-        let mut contest = Contest::new();
+    fn search(
+        &self,
+        target: &Target,
+        times: &TileTimeCache<'_>,
+    ) -> TilingSearch<TieBreaker, GemmPlan> {
+        let mut search = TilingSearch::new();
         for shape in self.shapes() {
-            if let Some((plan, tie)) = self.candidate(&shape, target, clockwork) {
-                contest.offer(plan, tie);
+            if let Some((plan, tie_breaker)) = self.candidate(&shape, target, times) {
+                search.consider(plan, tie_breaker);
             }
         }
-        contest
+        search
     }
 
     /// All combinations of loop order, m, k, parts of k and number of buffers.
     fn shapes(&self) -> Vec<Shape> {
-        let arrays = self.team.len() as u64;
-        // Operands of two tiles for each array, or of one more than there are arrays, or of one;
-        // sums of as many, or of one for each array.
-        let two = 2 * arrays;
-        let mut depths = vec![(two, two), (two, arrays), (arrays + 1, arrays + 1), (1, 1)];
-        if arrays == 1 {
-            depths.remove(2);
-        }
+        let loops = self.loops();
+        let depths = self.buffer_depths();
         let mut shapes = Vec::new();
         for m in self.row_sizes() {
             for k in self.cut_sizes() {
                 for splits in self.splits(k) {
-                    for order in [LoopOrder::RowsOuter, LoopOrder::ColumnsOuter] {
-                        for stays in [true, false] {
-                            // An entry needs whole rows, once.
-                            let entry = self.entry.is_some();
-                            if entry && (order, stays) != (LoopOrder::RowsOuter, true) {
-                                continue;
-                            }
-                            shapes.extend(depths.iter().map(|&(inputs, sums)| Shape {
-                                order,
-                                stays,
-                                m,
-                                k,
-                                splits,
-                                inputs,
-                                sums,
-                            }));
-                        }
+                    for &(order, stays) in &loops {
+                        shapes.extend(depths.iter().map(|depth| Shape {
+                            order,
+                            stays,
+                            m,
+                            k,
+                            splits,
+                            inputs: depth.inputs,
+                            sums: depth.sums,
+                        }));
                     }
                 }
             }
         }
         shapes
+    }
+
+    /// The orders of loops, each with whether the operand of the outer loop stays. A prologue needs
+    /// whole rows, once.
+    fn loops(&self) -> Vec<(LoopOrder, bool)> {
+        if self.prologue.is_some() {
+            return vec![(LoopOrder::RowsOuter, true)];
+        }
+        vec![
+            (LoopOrder::RowsOuter, true),
+            (LoopOrder::RowsOuter, false),
+            (LoopOrder::ColumnsOuter, true),
+            (LoopOrder::ColumnsOuter, false),
+        ]
+    }
+
+    /// The numbers of buffers to try: operands of two tiles for each array, or of one more than
+    /// there are arrays, or of one; sums of as many, or of one for each array.
+    fn buffer_depths(&self) -> Vec<BufferDepth> {
+        let arrays = self.team.len() as u64;
+        let depth = |inputs, sums| BufferDepth { inputs, sums };
+        let mut depths = vec![
+            depth(2 * arrays, 2 * arrays),
+            depth(2 * arrays, arrays),
+            depth(arrays + 1, arrays + 1),
+            depth(1, 1),
+        ];
+        if arrays == 1 {
+            depths.remove(2);
+        }
+        depths
     }
 
     /// In how many parts k may be summed: at most one for each array, of whole cuts.
@@ -261,63 +299,62 @@ impl GemmProblem {
         splits
     }
 
+    /// The best plan of a shape with its tie-breaker, or `None` if none fits.
     fn candidate(
         &self,
         shape: &Shape,
         target: &Target,
-        clockwork: &Clockwork<'_>,
-    ) -> Option<(GemmPlan, Tie)> {
-        let (a_bytes, entry_rows) = self.a_bytes(shape);
-        let room = self.activations.checked_sub(a_bytes)?;
+        times: &TileTimeCache<'_>,
+    ) -> Option<(GemmPlan, TieBreaker)> {
+        let room = self.room.activations.checked_sub(self.a_bytes(shape))?;
         let mut cost = Cost {
-            alone: shape.inputs == 1,
+            buffering: shape.buffering(),
             ..Cost::default()
         };
-        let rows = self.m.div_ceil(shape.m);
-        let (mut off, mut blocks, mut tiles) = (0_u64, 0, 0_u64);
-        let mut bytes: u64 = 0;
-        let mut columns = Vec::with_capacity(self.sections.len());
+        let row_blocks = self.m.div_ceil(shape.m);
+        let (mut size_distance, mut column_blocks, mut tiles) = (0_u64, 0, 0_u64);
+        let mut bytes = Bytes::ZERO;
+        let mut n = Vec::with_capacity(self.sections.len());
         for section in &self.sections {
-            let best = self.columns(section, shape, room, target, clockwork)?;
+            let best = self.columns(section, shape, room, target, times)?;
             cost.array = cost.array.saturating_add(best.cost.array);
             cost.vector = cost.vector.saturating_add(best.cost.vector);
-            cost.held = cost.held.saturating_add(best.cost.held);
+            cost.buffer_occupancy = cost
+                .buffer_occupancy
+                .saturating_add(best.cost.buffer_occupancy);
             bytes = bytes.saturating_add(best.cost.bytes);
             tiles = tiles.saturating_add(self.tiles(section, shape, best.n));
-            off = off.saturating_add(best.off);
-            blocks = section.n.div_ceil(best.n).max(blocks);
-            columns.push(best.n);
+            size_distance = size_distance.saturating_add(best.size_distance);
+            column_blocks = section.n.div_ceil(best.n).max(column_blocks);
+            n.push(best.n);
         }
-        if shape.a_stays() && !self.a_on_chip && self.entry.is_none() {
+        if shape.a_stays() && !self.a_on_chip && self.prologue.is_none() {
             bytes = bytes.saturating_add(self.all_a());
         }
-        cost.results = shape.results(tiles);
-        let inputs_once = self.a_on_chip || shape.a_stays() || blocks == 1;
+        cost.vector_overlap = shape.vector_overlap(tiles);
+        let inputs_once = self.a_on_chip || shape.a_stays() || column_blocks == 1;
         let plan = GemmPlan {
             order: shape.order,
             stays: shape.stays,
             m: shape.m,
             k: shape.k,
-            needs: self.needs(shape, &columns),
-            n: columns,
+            needs: self.needs(shape, &n),
+            n,
             splits: shape.splits,
-            entry_rows,
-            double: shape.inputs > 1,
-            reuse: Reuse::of(inputs_once, shape.b_stays() || rows == 1),
+            prologue_rows: self.prologue_rows(shape),
+            buffering: shape.buffering(),
+            reuse: Reuse::of(inputs_once, shape.b_stays() || row_blocks == 1),
             arrays: self.team.len() as u64,
-            cost: self.entered(cost.and_bytes(bytes, target), shape, target),
+            cost: self.with_prologue(cost.and_bytes(bytes, target), shape, target),
         };
-        let cuts = self.k.div_ceil(shape.k);
-        Some((
-            plan,
-            (
-                Reverse(shape.inputs + shape.sums),
-                shape.splits,
-                off,
-                cuts,
-                rows,
-            ),
-        ))
+        let tie_breaker = TieBreaker {
+            buffers: Reverse(shape.inputs + shape.sums),
+            splits: shape.splits,
+            size_distance,
+            cuts: self.k.div_ceil(shape.k),
+            row_blocks,
+        };
+        Some((plan, tie_breaker))
     }
 
     /// Tiles of C of a section.
@@ -326,76 +363,93 @@ impl GemmProblem {
         rows.saturating_mul(section.n.div_ceil(n))
     }
 
-    fn all_a(&self) -> u64 {
-        self.m.saturating_mul((self.k * self.a_bits).div_ceil(8))
+    /// Bytes of A.
+    fn all_a(&self) -> Bytes {
+        Bytes((self.k * self.a_bits).div_ceil(8)).saturating_mul(self.m)
     }
 
-    /// The best columns of a section, and what they cost.
+    /// The best columns of a section, and what they cost; `None` if none fit.
     fn columns(
         &self,
         section: &SectionProblem,
         shape: &Shape,
-        room: u64,
+        room: Capacity,
         target: &Target,
-        clockwork: &Clockwork<'_>,
+        times: &TileTimeCache<'_>,
     ) -> Option<Columns> {
         let sizes = Self::column_sizes(section).into_iter();
         let fitting = sizes.filter(|&n| self.fits(section, shape, n, room));
         let found: Vec<Columns> = fitting
-            .map(|n| self.weighed(section, shape, n, target, clockwork))
+            .filter_map(|n| self.columns_of(section, shape, n, target, times))
             .collect();
         let least = found.iter().map(|columns| columns.cost.cycles()).min()?;
         let cheap = found.into_iter();
         let cheap = cheap.filter(|columns| columns.cost.is_about(least));
-        cheap.min_by_key(|columns| columns.off)
+        cheap.min_by_key(|columns| columns.size_distance)
     }
 
-    /// What tiles of so many columns cost.
-    fn weighed(
+    /// What tiles of so many columns cost; `None` if no array can run them.
+    fn columns_of(
         &self,
         section: &SectionProblem,
         shape: &Shape,
         n: u64,
         target: &Target,
-        clockwork: &Clockwork<'_>,
-    ) -> Columns {
+        times: &TileTimeCache<'_>,
+    ) -> Option<Columns> {
         let a = if self.a_on_chip || shape.a_stays() {
-            0
+            Bytes::ZERO
         } else {
             self.all_a().saturating_mul(section.n.div_ceil(n))
         };
         let bytes = a
             .saturating_add(self.bytes_of_b(section, shape))
-            .saturating_add(self.passing_bytes(section, n));
+            .saturating_add(self.moved_bytes(section, n));
         // Where a memory without limits feeds a scratchpad without limits, there is nothing to
         // overlap, and every further tile is but one more to run.
-        let free = self.weights >= UNLIMITED && target.laws.memory(Bytes(UNLIMITED)) == 0;
-        let array = self.array_cycles(section, shape, n, clockwork);
-        Columns {
+        let nothing_to_overlap =
+            self.room.weights == Capacity::Unlimited && memory_cycles(Bytes::MAX, target).is_zero();
+        let size_distance = if nothing_to_overlap {
+            0
+        } else {
+            let tile = Bytes(section.weights.tile_bytes(shape.k, n));
+            distance_from_good_size(tile, self.room.weights)
+        };
+        let array = self.array_cycles(section, shape, n, times)?;
+        let cost = Cost {
+            array,
+            buffer_occupancy: self.buffer_occupancy(section, shape, n, array, target),
+            vector: self.vector_cycles(section, shape, target),
+            vector_overlap: shape.vector_overlap(self.tiles(section, shape, n)),
+            buffering: shape.buffering(),
+            ..Cost::default()
+        };
+        Some(Columns {
             n,
-            cost: Cost {
-                array,
-                held: self.held_cycles(section, shape, n, array, target),
-                vector: self.vector_cycles(section, shape, target),
-                results: shape.results(self.tiles(section, shape, n)),
-                alone: shape.inputs == 1,
-                ..Cost::default()
-            }
-            .and_bytes(bytes, target),
-            off: match free {
-                true => 0,
-                false => distance(section.weights.tile_bytes(shape.k, n), self.weights),
-            },
-        }
+            cost: cost.and_bytes(bytes, target),
+            size_distance,
+        })
     }
+}
+
+/// For how many tiles there is room at once.
+#[derive(Clone, Copy, Debug)]
+struct BufferDepth {
+    /// Tiles whose operands there is room for.
+    inputs: u64,
+    /// Tiles whose sums there is room for.
+    sums: u64,
 }
 
 /// A choice of loop order and sizes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     pub(super) order: LoopOrder,
+    /// Whether the operand of the outer loop stays, all of its k.
     pub(super) stays: bool,
+    /// Rows of a tile.
     pub(super) m: u64,
+    /// Rows of B in a tile.
     pub(super) k: u64,
     /// Parts of k that are summed apart.
     pub(super) splits: u64,
@@ -406,17 +460,30 @@ pub(super) struct Shape {
 }
 
 impl Shape {
+    /// Whether a block of rows of A stays for all columns.
     pub(super) fn a_stays(&self) -> bool {
         self.stays && self.order == LoopOrder::RowsOuter
     }
 
+    /// Whether a block of columns of B stays for all rows.
     pub(super) fn b_stays(&self) -> bool {
         self.stays && self.order == LoopOrder::ColumnsOuter
     }
 
-    /// Of so many tiles of C, how many leave while arrays are at the next.
-    fn results(&self, tiles: u64) -> u64 {
-        if self.sums == 1 { 1 } else { tiles }
+    /// How arrays and memory overlap.
+    const fn buffering(&self) -> Buffering {
+        match self.inputs {
+            1 => Buffering::Single,
+            _ => Buffering::Double,
+        }
+    }
+
+    /// How arrays and the vector unit overlap over so many tiles of C.
+    const fn vector_overlap(&self, tiles: u64) -> VectorOverlap {
+        match self.sums {
+            1 => VectorOverlap::Turns,
+            _ => VectorOverlap::Tiles(tiles),
+        }
     }
 }
 
@@ -424,8 +491,22 @@ impl Shape {
 struct Columns {
     n: u64,
     cost: Cost,
-    off: u64,
+    /// How far a tile of weights is from a good size.
+    size_distance: u64,
 }
 
-/// More room first; then fewer parts of k, tiles near a good size, fewer cuts, fewer blocks.
-type Tie = (Reverse<u64>, u64, u64, u64, u64);
+/// What decides between plans of about the same cost; the first field that differs does, and less is
+/// better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct TieBreaker {
+    /// More buffers are better.
+    buffers: Reverse<u64>,
+    /// Parts of k that are summed apart.
+    splits: u64,
+    /// How far tiles of weights are from a good size.
+    size_distance: u64,
+    /// Cuts of k.
+    cuts: u64,
+    /// Blocks of rows.
+    row_blocks: u64,
+}

@@ -1,50 +1,57 @@
 //! How a pass is run: what stays on chip, and the tiles of each stage.
 
 mod attention;
-mod beside;
-mod charge;
-mod choice;
-mod entry;
-mod fusion;
+mod compulsory;
+mod cost;
 mod gemm;
 mod gemm_room;
 mod gemm_time;
+mod overlap;
+mod problems;
+mod prologue;
 mod residency;
+mod room;
 mod rows;
+mod search;
 mod sizes;
 mod team;
+mod unfuse;
 
 use std::collections::BTreeMap;
 
-use tile_program::{GemmTile, OperationId, OperationName, ScratchpadId, Target};
+use quantities::{Bytes, Cycles};
+use tile_program::{OperationName, ScratchpadId, Target};
 
 use crate::error::CompileError;
 use crate::graph::{
-    AttentionPhase, AttentionStage, Backing, GemmStage, Graph, Stage, Tensor, TensorId, VectorStep,
-    team,
+    AttentionStage, ExchangeStage, FetchStage, GemmStage, Graph, Stage, Tensor, TensorId,
 };
+use crate::tuning::MAX_CACHED_ATTENTIONS;
 use crate::workload::Fusion;
 
-use crate::tuning::MAX_CACHED_ATTENTIONS;
 pub(crate) use attention::AttentionPlan;
 use attention::{AttentionChoice, AttentionProblem};
-use beside::beside;
-use choice::Cost;
-use entry::Entry;
+pub(crate) use cost::Buffering;
+use cost::Cost;
 pub(crate) use gemm::GemmPlan;
-use gemm::{GemmChoice, GemmProblem, SectionProblem};
-use gemm_time::step_cycles;
+use gemm::{GemmChoice, GemmProblem};
+use overlap::overlappable_cycles;
+pub(crate) use problems::accumulator_bytes;
 pub(crate) use residency::Home;
-use residency::Residency;
-use rows::{rows_that_fit, vector_rows};
-pub(crate) use team::{Times, assign, packed, times};
+use residency::{Residency, ResidencyPolicy};
+pub(crate) use room::ScratchpadNeeds;
+use room::{Capacity, ScratchpadRoom};
+use rows::{RowWork, rows_that_fit, vector_rows};
+pub(crate) use team::{TileTimes, assign, packed, times};
 
 /// How a stage is run.
 #[derive(Clone, Debug)]
 pub(crate) enum StagePlan {
-    /// Rows at a time.
+    /// So many rows at a time.
     Rows(u64),
+    /// In tiles of a GEMM.
     Gemm(GemmPlan),
+    /// In blocks of heads, queries and keys.
     Attention(AttentionPlan),
 }
 
@@ -52,29 +59,38 @@ pub(crate) enum StagePlan {
 #[derive(Debug)]
 pub(crate) struct PassPlan {
     pub(crate) graph: Graph,
+    /// Where each tensor is between stages.
     pub(crate) homes: Vec<Home>,
+    /// How each stage is run.
     pub(crate) plans: Vec<StagePlan>,
-    /// Of each stage, the tensors that no later stage touches.
+    /// For each stage, the tensors that no later stage touches.
     pub(crate) last_touched: Vec<Vec<TensorId>>,
-    /// A stage begins when the one before it has ended.
+    /// Whether a stage begins only when the one before it has ended.
     pub(crate) one_after_another: bool,
 }
 
-/// Plans passes; remembers what it found, since layers and passes repeat.
+/// Plans passes. It remembers the tiles of each stage, since layers and passes repeat.
 #[derive(Debug)]
 pub(crate) struct Planner {
     gemms: BTreeMap<GemmProblem, Option<GemmChoice>>,
     attentions: BTreeMap<AttentionProblem, Option<AttentionChoice>>,
 }
 
-/// What a stage finds in the scratchpads, and on other arrays.
+/// What is free for a stage in the scratchpads, and on other arrays.
 #[derive(Clone, Copy, Debug)]
-struct Room {
-    activations: u64,
-    weights: u64,
-    outputs: u64,
-    /// Cycles for which other arrays may work beside it.
-    beside: u64,
+struct StageRoom {
+    scratchpads: ScratchpadRoom,
+    /// The cycles that other arrays can work while the stage runs.
+    overlappable: Cycles,
+}
+
+impl StageRoom {
+    /// The same with fewer free bytes of activations, none if there are not so many.
+    fn without_activations(mut self, held: Bytes) -> Self {
+        let left = self.scratchpads.activations.checked_sub(held);
+        self.scratchpads.activations = left.unwrap_or(Capacity::Limited(Bytes::ZERO));
+        self
+    }
 }
 
 impl Planner {
@@ -86,18 +102,19 @@ impl Planner {
     }
 
     /// Plans a pass.
+    ///
+    /// # Errors
+    /// [`CompileError::TileDoesNotFit`] if a scratchpad is too small for what a stage must hold.
     pub(crate) fn plan(
         &mut self,
         graph: Graph,
         fusion: Fusion,
         target: &Target,
     ) -> Result<PassPlan, CompileError> {
-        let graph = fusion::unfuse(graph, fusion, target);
-        let residency = Residency::of(&graph, target, true)?;
-        let mut pass = match self.plan_with(graph.clone(), target, &residency) {
+        let graph = unfuse::unfuse(graph, fusion, target);
+        let mut pass = match self.plan_with(graph.clone(), target, ResidencyPolicy::AsManyAsFit) {
             Err(CompileError::TileDoesNotFit { .. }) => {
-                let residency = Residency::of(&graph, target, false)?;
-                self.plan_with(graph, target, &residency)?
+                self.plan_with(graph, target, ResidencyPolicy::OnlyRequired)?
             }
             done => done?,
         };
@@ -105,14 +122,18 @@ impl Planner {
         Ok(pass)
     }
 
+    /// Plans a pass of which tensors stay on chip as a policy has it.
     fn plan_with(
         &mut self,
         graph: Graph,
         target: &Target,
-        residency: &Residency,
+        policy: ResidencyPolicy,
     ) -> Result<PassPlan, CompileError> {
+        let residency = Residency::of(&graph, target, policy)?;
         let stages = 0..graph.stages.len();
-        let beside: Vec<_> = stages.map(|place| beside(&graph, place, target)).collect();
+        let overlappable: Vec<_> = stages
+            .map(|place| overlappable_cycles(&graph, place, target))
+            .collect();
         let mut pass = PassPlan {
             homes: residency.homes.clone(),
             plans: Vec::with_capacity(graph.stages.len()),
@@ -127,45 +148,52 @@ impl Planner {
             },
         };
         for (index, stage) in graph.stages.into_iter().enumerate() {
-            let room = Room {
-                activations: residency.free(index, ScratchpadId::Activations),
-                weights: residency.free(index, ScratchpadId::Weights),
-                outputs: target.capacity(ScratchpadId::Outputs).get(),
-                beside: beside[index],
+            let room = StageRoom {
+                scratchpads: ScratchpadRoom {
+                    activations: residency.free(index, ScratchpadId::Activations),
+                    weights: residency.free(index, ScratchpadId::Weights),
+                    outputs: Capacity::of(target.capacity(ScratchpadId::Outputs)),
+                },
+                overlappable: overlappable[index],
             };
-            match stage {
-                Stage::Gemm(gemm) => self.gemm(&mut pass, gemm, room, target)?,
-                Stage::Attention(attention) => {
-                    self.attention(&mut pass, attention, room, target)?;
-                }
-                Stage::Vector(vector) => {
-                    let rows = vector_rows(&pass, &vector, room, target)?;
-                    pass.push(Stage::Vector(vector), StagePlan::Rows(rows));
-                }
-                Stage::Fetch(fetch) => {
-                    let tensor = &pass.graph.tensors[fetch.out.0];
-                    let row = fetch.row_bytes.max(row_bytes(tensor, tensor.bits));
-                    let operation = fetch.operation.index();
-                    let rows = rows_that_fit(&pass, operation, row, 2, tensor.rows, room, target)?;
-                    pass.push(Stage::Fetch(fetch), StagePlan::Rows(rows));
-                }
-                Stage::Exchange(exchange) => {
-                    let bytes =
-                        exchange.bytes(exchange.rows, &pass.graph.tensors) * exchange.blocks;
-                    let operation = exchange.operation.index();
-                    rows_that_fit(&pass, operation, bytes, 1, 1, room, target)?;
-                    pass.push(Stage::Exchange(exchange), StagePlan::Rows(exchange.rows));
-                }
-                Stage::Move(stage) => {
-                    let rows = pass.graph.tensors[stage.tensor.0].rows;
-                    pass.push(Stage::Move(stage), StagePlan::Rows(rows));
-                }
-            }
+            self.stage(&mut pass, stage, &room, target)?;
         }
         pass.finish();
         Ok(pass)
     }
 
+    /// Plans a stage and adds it to the pass.
+    fn stage(
+        &mut self,
+        pass: &mut PassPlan,
+        stage: Stage,
+        room: &StageRoom,
+        target: &Target,
+    ) -> Result<(), CompileError> {
+        match stage {
+            Stage::Gemm(gemm) => self.gemm(pass, gemm, room, target)?,
+            Stage::Attention(attention) => self.attention(pass, attention, room, target)?,
+            Stage::Vector(vector) => {
+                let rows = vector_rows(pass, &vector, room, target)?;
+                pass.push(Stage::Vector(vector), StagePlan::Rows(rows));
+            }
+            Stage::Fetch(fetch) => {
+                let rows = fetched_rows(pass, &fetch, room, target)?;
+                pass.push(Stage::Fetch(fetch), StagePlan::Rows(rows));
+            }
+            Stage::Exchange(exchange) => {
+                let rows = exchanged_rows(pass, &exchange, room, target)?;
+                pass.push(Stage::Exchange(exchange), StagePlan::Rows(rows));
+            }
+            Stage::Move(moved) => {
+                let rows = pass.graph.tensors[moved.tensor.0].rows;
+                pass.push(Stage::Move(moved), StagePlan::Rows(rows));
+            }
+        }
+        Ok(())
+    }
+
+    /// The best tiles of a GEMM stage, remembered from an equal one before; `None` if none fit.
     fn solve(&mut self, problem: &GemmProblem, target: &Target) -> Option<GemmChoice> {
         if let Some(choice) = self.gemms.get(problem) {
             return choice.clone();
@@ -175,33 +203,21 @@ impl Planner {
         choice
     }
 
+    /// Plans an attention stage and adds it to the pass.
     fn attention(
         &mut self,
         pass: &mut PassPlan,
         stage: AttentionStage,
-        room: Room,
+        room: &StageRoom,
         target: &Target,
     ) -> Result<(), CompileError> {
         let problem = AttentionProblem::new(pass, &stage, room, target);
-        if self.attentions.len() > MAX_CACHED_ATTENTIONS {
-            self.attentions.clear();
-        }
-        let choice = match self.attentions.get(&problem) {
-            Some(choice) => choice.clone(),
-            None => {
-                let mut choice = problem.solve(target);
-                if let Some((plan, _)) = &mut choice {
-                    plan.pairs = problem.pairs(plan);
-                }
-                self.attentions.insert(problem.clone(), choice.clone());
-                choice
-            }
-        };
-        let (plan, verdict) = choice.ok_or_else(|| {
+        let choice = self.solve_attention(&problem, target).ok_or_else(|| {
             let name = &pass.graph.operations[stage.main().index()].name;
-            too_small(name, problem.least(), room, target)
+            too_small(name, problem.least_needs(), room, target)
         })?;
-        let tiling = verdict.choice(&plan, |plan| problem.tiling(plan, target));
+        let tiling = choice.choice(|plan| problem.tiling(plan, target));
+        let plan = choice.best;
         for id in stage.operations() {
             let operation = &mut pass.graph.operations[id.index()];
             operation.tiling = Some(tiling);
@@ -212,6 +228,61 @@ impl Planner {
         pass.push(Stage::Attention(stage), StagePlan::Attention(plan));
         Ok(())
     }
+
+    /// The best tiles of attention, remembered from an equal stage before; `None` if none fit.
+    fn solve_attention(
+        &mut self,
+        problem: &AttentionProblem,
+        target: &Target,
+    ) -> Option<AttentionChoice> {
+        if self.attentions.len() > MAX_CACHED_ATTENTIONS {
+            self.attentions.clear();
+        }
+        if let Some(choice) = self.attentions.get(problem) {
+            return choice.clone();
+        }
+        let mut choice = problem.solve(target);
+        if let Some(choice) = &mut choice {
+            choice.best.pairs = problem.pairs(&choice.best);
+        }
+        self.attentions.insert(problem.clone(), choice.clone());
+        choice
+    }
+}
+
+/// Rows of a table that are fetched at a time.
+fn fetched_rows(
+    pass: &PassPlan,
+    stage: &FetchStage,
+    room: &StageRoom,
+    target: &Target,
+) -> Result<u64, CompileError> {
+    let tensor = &pass.graph.tensors[stage.out.0];
+    let work = RowWork {
+        operation: stage.operation,
+        row: Bytes(stage.row_bytes).max(row_bytes(tensor, tensor.bits)),
+        buffers: 2,
+        rows: tensor.rows,
+    };
+    rows_that_fit(pass, &work, room, target)
+}
+
+/// Rows of an exchange between cores: all of them, of which one block must fit.
+fn exchanged_rows(
+    pass: &PassPlan,
+    stage: &ExchangeStage,
+    room: &StageRoom,
+    target: &Target,
+) -> Result<u64, CompileError> {
+    let block = stage.bytes(stage.rows, &pass.graph.tensors);
+    let work = RowWork {
+        operation: stage.operation,
+        row: Bytes(block * stage.blocks),
+        buffers: 1,
+        rows: 1,
+    };
+    rows_that_fit(pass, &work, room, target)?;
+    Ok(stage.rows)
 }
 
 impl PassPlan {
@@ -220,35 +291,40 @@ impl PassPlan {
         self.plans.push(plan);
     }
 
-    fn push_gemm(&mut self, stage: GemmStage, (plan, verdict): GemmChoice) {
+    fn push_gemm(&mut self, stage: GemmStage, choice: GemmChoice) {
         for (index, section) in stage.sections.iter().enumerate() {
-            let tiling = verdict.choice(&plan, |plan| plan.tiling(index));
+            let tiling = choice.choice(|plan| plan.tiling(index));
             for part in &section.parts {
                 self.graph.operations[part.operation.index()].tiling = Some(tiling);
             }
         }
-        self.push(Stage::Gemm(stage), StagePlan::Gemm(plan));
+        self.push(Stage::Gemm(stage), StagePlan::Gemm(choice.best));
     }
 
-    /// About the cycles of its GEMMs and its attention: no more than they take one after another,
-    /// and no less than the busiest kind of unit over all of them, since memory runs ahead of the
-    /// arrays from stage to stage as far as there is room. The mean of both.
-    pub(crate) fn cycles(&self) -> u64 {
+    /// About the cycles of its GEMMs and its attention.
+    ///
+    /// They take no longer than one after another, and no less than the busiest kind of unit over
+    /// all of them, since memory runs ahead of the arrays from stage to stage as far as there is
+    /// room. The estimate is the mean of both.
+    pub(crate) fn cycles(&self) -> Cycles {
         let costs = self.plans.iter().filter_map(|plan| match plan {
             StagePlan::Gemm(plan) => Some(plan.cost),
             StagePlan::Attention(plan) => Some(plan.cost),
             StagePlan::Rows(_) => None,
         });
-        let sum = |part: fn(&Cost) -> u64| {
+        let sum = |part: fn(&Cost) -> Cycles| {
             let parts = costs.clone().map(|cost| part(&cost));
-            parts.fold(0, u64::saturating_add)
+            parts.fold(Cycles::ZERO, Cycles::saturating_add)
         };
-        let busiest = sum(|cost| cost.array).max(sum(|cost| cost.vector));
-        let busiest = busiest.max(sum(|cost| cost.memory));
-        busiest.midpoint(sum(Cost::cycles))
+        let busiest = sum(|cost| cost.array)
+            .max(sum(|cost| cost.vector))
+            .max(sum(|cost| cost.memory));
+        let in_turn = sum(Cost::cycles);
+        Cycles(busiest.get().midpoint(in_turn.get()))
     }
 
-    /// Notes last uses, and charges activations that lie in memory to those who must move them.
+    /// Notes the last use of each tensor, and adds the compulsory bytes of activations that lie in
+    /// main memory to the operations that move them.
     fn finish(&mut self) {
         let mut last = vec![None; self.graph.tensors.len()];
         for (index, stage) in self.graph.stages.iter().enumerate() {
@@ -262,187 +338,35 @@ impl PassPlan {
                 self.last_touched[stage].push(TensorId(tensor));
             }
         }
-        charge::charge(&mut self.graph, &self.homes);
+        compulsory::add_activations(&mut self.graph, &self.homes);
     }
 }
 
-/// Bytes of a row of so many bits an element.
-pub(crate) fn row_bytes(tensor: &Tensor, bits: u64) -> u64 {
-    (tensor.width * bits).div_ceil(8)
+/// Bytes of a row of a tensor, were its elements so many bits wide.
+pub(crate) fn row_bytes(tensor: &Tensor, bits: u64) -> Bytes {
+    Bytes((tensor.width * bits).div_ceil(8))
 }
 
-/// The error of a stage of which not even the smallest tile, which needs so many bytes of each
-/// scratchpad, fits: it names the one that is short.
+/// The error of a stage of which not even the smallest tile fits; it names the scratchpad that is
+/// too small for its needs.
 fn too_small(
     operation: &OperationName,
-    needs: [u64; 3],
-    room: Room,
+    needs: ScratchpadNeeds,
+    room: &StageRoom,
     target: &Target,
 ) -> CompileError {
-    let room = [room.activations, room.weights, room.outputs];
-    let is_short = |id: &ScratchpadId| needs[*id as usize] > room[*id as usize];
+    let is_short = |id: &ScratchpadId| !room.scratchpads.of(*id).holds(needs.of(*id));
     let scratchpad = ScratchpadId::ALL.into_iter().find(is_short);
     let scratchpad = scratchpad.unwrap_or(ScratchpadId::Activations);
-    let (need, free) = (needs[scratchpad as usize], room[scratchpad as usize]);
     let capacity = target.capacity(scratchpad);
+    let held = match room.scratchpads.of(scratchpad) {
+        Capacity::Limited(free) => capacity.get().saturating_sub(free.get()),
+        Capacity::Unlimited => 0,
+    };
     CompileError::TileDoesNotFit {
         operation: operation.to_string(),
         scratchpad,
-        needed: quantities::Bytes(capacity.get().saturating_sub(free) + need),
+        needed: Bytes(held) + needs.of(scratchpad),
         capacity,
     }
-}
-
-impl GemmProblem {
-    fn new(
-        pass: &PassPlan,
-        stage: &GemmStage,
-        on_chip: bool,
-        entry: Option<Entry>,
-        room: Room,
-        target: &Target,
-    ) -> Self {
-        let team = stage_team(
-            pass,
-            target,
-            stage.array,
-            stage.sections[0].parts[0].operation,
-        );
-        let in_memory = |id: TensorId| pass.homes[id.0] == Home::Memory;
-        let accumulator_bytes = accumulator_bytes(target, &team);
-        let sum_bits = 8 * accumulator_bytes;
-        let sections = stage.sections.iter().map(|section| {
-            let out = section.out;
-            let steps = || section.parts.iter().flat_map(|part| &part.epilogue);
-            let operands = steps().filter_map(|step: &VectorStep| step.with);
-            let passing = |id: TensorId| {
-                let tensor = &pass.graph.tensors[id.0];
-                (tensor.bits, tensor.strip)
-            };
-            let mut passed: Vec<_> = operands
-                .filter(|&with| in_memory(with))
-                .map(passing)
-                .collect();
-            let mut staging: u64 = passed.iter().map(|(bits, _)| bits).sum();
-            if in_memory(out) {
-                passed.push(passing(out));
-                if steps().next().is_some() {
-                    staging += pass.graph.tensors[out.0].bits;
-                }
-            }
-            let exit_cycles =
-                steps().map(|step| step_cycles(step, stage.m, section.n, sum_bits, target));
-            SectionProblem {
-                n: section.n,
-                unit_columns: section.unit_columns,
-                parts: section.parts.len() as u64,
-                streamed: section.parts.iter().filter(|part| !part.kept).count() as u64,
-                passing: passed,
-                staging_bits: staging,
-                exit_cycles: exit_cycles.fold(0, u64::saturating_add),
-                weights: section.parts[0].weights.without_address(),
-            }
-        });
-        Self {
-            m: stage.m,
-            k: stage.k,
-            a_bits: stage.a_bits,
-            packed: stage.packed,
-            a_on_chip: on_chip,
-            entry,
-            sections: sections.collect(),
-            accumulator_bytes,
-            rows: target.arrays[stage.array].rows,
-            team,
-            access: target.memory.access.get(),
-            activations: room.activations,
-            weights: room.weights,
-            outputs: room.outputs,
-        }
-    }
-}
-
-impl AttentionProblem {
-    fn new(pass: &PassPlan, stage: &AttentionStage, room: Room, target: &Target) -> Self {
-        let team = stage_team(pass, target, stage.array, stage.scores);
-        // Contexts of heads, however many keys there are: where keys fill the rows of an array, no
-        // other head stands in it.
-        let contexts = GemmTile::one(1, stage.head_dim, u64::MAX);
-        let Backing::Cache(cache) = pass.graph.tensors[stage.key.0].backing else {
-            unreachable!("keys are backed by a cache")
-        };
-        let on_chip = |id: TensorId| pass.homes[id.0] != Home::Memory;
-        let moved = |id: TensorId| {
-            let tensor = &pass.graph.tensors[id.0];
-            if on_chip(id) {
-                0
-            } else {
-                residency::bytes(tensor)
-            }
-        };
-        let out = pass.graph.tensors[stage.out.0];
-        let fused = stage.phase == AttentionPhase::Fused;
-        Self {
-            batch: stage.batch,
-            tokens: stage.tokens,
-            mask: stage.mask(),
-            phase: stage.phase,
-            streamed_to: if on_chip(stage.key) && on_chip(stage.value) {
-                stage.sequences.past
-            } else {
-                stage.to
-            },
-            kv_heads: stage.kv_heads,
-            group: stage.group,
-            head_dim: stage.head_dim,
-            separate: stage.separate,
-            stride: cache.stride,
-            a_bits: stage.a_bits,
-            accumulator_bytes: accumulator_bytes(target, &team),
-            query_bits: if on_chip(stage.query) {
-                0
-            } else {
-                stage.a_bits
-            },
-            staging_bits: if on_chip(stage.out) || stage.dequantise.is_none() {
-                0
-            } else {
-                out.bits
-            },
-            other_bytes: match stage.phase {
-                AttentionPhase::Fused => moved(stage.query).saturating_add(moved(stage.out)),
-                AttentionPhase::Scores(rows) => moved(stage.query).saturating_add(moved(rows)),
-                AttentionPhase::Context(rows) => moved(rows).saturating_add(moved(stage.out)),
-            },
-            whole_rows_allowed: fused && !stage.online,
-            softmax: fused && stage.softmax.is_some(),
-            columns: target.arrays[stage.array].columns,
-            packs: team
-                .iter()
-                .map(|&index| target.laws.side_by_side(index, &contexts))
-                .fold(1, u64::max),
-            team,
-            activations: room.activations,
-            weights: room.weights,
-            outputs: room.outputs,
-            beside: room.beside,
-        }
-    }
-}
-
-/// The arrays that share a stage, the stage's own first.
-fn stage_team(
-    pass: &PassPlan,
-    target: &Target,
-    array: usize,
-    operation: OperationId,
-) -> Vec<usize> {
-    let family = pass.graph.operations[operation.index()].family;
-    team(target, array, family)
-}
-
-/// Bytes of a sum, on whichever array of a team it is the widest.
-pub(crate) fn accumulator_bytes(target: &Target, team: &[usize]) -> u64 {
-    let bytes = |&array: &usize| target.arrays[array].accumulator.get().div_ceil(8);
-    team.iter().map(bytes).max().unwrap_or(0)
 }

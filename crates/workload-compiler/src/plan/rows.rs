@@ -1,59 +1,74 @@
 //! How many rows a vector stage takes at a time.
 
-use tile_program::Target;
+use quantities::Bytes;
+use tile_program::{OperationId, Target};
 
 use super::residency::Home;
-use super::{PassPlan, Room, row_bytes, too_small};
+use super::room::ScratchpadNeeds;
+use super::{PassPlan, StageRoom, row_bytes, too_small};
 use crate::error::CompileError;
 use crate::graph::VectorStage;
 use crate::tuning::BANDS_PER_VECTOR_STAGE;
+
+/// The rows of a stage that takes several at a time.
+pub(super) struct RowWork {
+    /// The operation that an error names.
+    pub(super) operation: OperationId,
+    /// Bytes of the activation scratchpad that a row takes.
+    pub(super) row: Bytes,
+    /// How many bands of rows are on chip at once.
+    pub(super) buffers: u64,
+    /// The rows of the whole stage.
+    pub(super) rows: u64,
+}
 
 /// Rows that a vector stage takes at a time: few enough for double buffers, and for units to
 /// overlap; as many as that allows.
 pub(super) fn vector_rows(
     pass: &PassPlan,
     stage: &VectorStage,
-    room: Room,
+    room: &StageRoom,
     target: &Target,
 ) -> Result<u64, CompileError> {
     let tensors = &pass.graph.tensors;
-    let input = &tensors[stage.input.0];
-    let mut row = row_bytes(input, input.bits);
-    if pass.homes[stage.out.0] == Home::Memory {
-        row += row_bytes(&tensors[stage.out.0], tensors[stage.out.0].bits);
-    }
-    for step in &stage.steps {
-        if let Some(with) = step.with
-            && pass.homes[with.0] == Home::Memory
-        {
-            row += row_bytes(&tensors[with.0], tensors[with.0].bits);
-        }
-    }
-    let operation = stage.steps.first().map_or(0, |step| step.operation.index());
-    rows_that_fit(
-        pass,
-        operation,
+    let bytes = |id: usize| row_bytes(&tensors[id], tensors[id].bits);
+    let others = stage.steps.iter().filter_map(|step| step.with);
+    let others = others.chain(std::iter::once(stage.out));
+    let in_memory = others.filter(|id| pass.homes[id.0] == Home::Memory);
+    let row = bytes(stage.input.0) + in_memory.map(|id| bytes(id.0)).sum();
+    let work = RowWork {
+        operation: stage
+            .steps
+            .first()
+            .map_or(OperationId(0), |step| step.operation),
         row,
-        2,
-        stage.out_rows.end - stage.out_rows.start,
-        room,
-        target,
-    )
+        buffers: 2,
+        rows: stage.out_rows.end - stage.out_rows.start,
+    };
+    rows_that_fit(pass, &work, room, target)
 }
 
+/// Rows that a stage takes at a time: at most a band of [`BANDS_PER_VECTOR_STAGE`], one at least.
+///
+/// # Errors
+/// [`CompileError::TileDoesNotFit`] if not even one row fits.
 pub(super) fn rows_that_fit(
     pass: &PassPlan,
-    operation: usize,
-    row: u64,
-    buffers: u64,
-    rows: u64,
-    room: Room,
+    work: &RowWork,
+    room: &StageRoom,
     target: &Target,
 ) -> Result<u64, CompileError> {
-    if row > room.activations {
-        let name = &pass.graph.operations[operation].name;
-        return Err(too_small(name, [row, 0, 0], room, target));
+    let activations = room.scratchpads.activations;
+    if !activations.holds(work.row) {
+        let name = &pass.graph.operations[work.operation.index()].name;
+        let needs = ScratchpadNeeds {
+            activations: work.row,
+            ..ScratchpadNeeds::default()
+        };
+        return Err(too_small(name, needs, room, target));
     }
-    let fit = (room.activations / (row.max(1) * buffers)).max(1);
-    Ok(fit.min(rows.div_ceil(BANDS_PER_VECTOR_STAGE)).max(1))
+    let row = Bytes(work.row.get().max(1) * work.buffers);
+    let fit = activations.pieces_of(row).unwrap_or(u64::MAX).max(1);
+    let band = work.rows.div_ceil(BANDS_PER_VECTOR_STAGE);
+    Ok(fit.min(band).max(1))
 }

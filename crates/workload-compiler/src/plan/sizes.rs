@@ -1,10 +1,9 @@
 //! Sizes of tiles to try, and which of them are good.
 
-use crate::tuning::{EXCESS_WEIGHT, GOOD_TILE_BYTES, GOOD_TILES_PER_SCRATCHPAD};
+use quantities::Bytes;
 
-/// What is left of a scratchpad without limits is at least this: 2^60 bytes hold whatever a program
-/// can address.
-pub(super) const UNLIMITED: u64 = 1 << 60;
+use super::room::Capacity;
+use crate::tuning::{EXCESS_WEIGHT, GOOD_TILE_BYTES, GOOD_TILES_PER_SCRATCHPAD};
 
 /// Sizes to try, largest first: all, halved again and again; and `unit`, doubled again and again.
 /// All but the first are whole units.
@@ -28,9 +27,13 @@ pub(super) fn sizes(all: u64, unit: u64) -> Vec<u64> {
     sizes
 }
 
-/// How far a tile of so many bytes is from a good size.
-pub(super) fn distance(tile: u64, scratchpad: u64) -> u64 {
-    let good = GOOD_TILE_BYTES.min(scratchpad / GOOD_TILES_PER_SCRATCHPAD);
+/// How far a tile of weights is from a good size for its scratchpad, in weighted bytes.
+pub(super) fn distance_from_good_size(tile: Bytes, scratchpad: Capacity) -> u64 {
+    let good = match scratchpad.fraction(GOOD_TILES_PER_SCRATCHPAD) {
+        Capacity::Limited(fraction) => fraction.get().min(GOOD_TILE_BYTES),
+        Capacity::Unlimited => GOOD_TILE_BYTES,
+    };
+    let tile = tile.get();
     if tile <= good {
         good - tile
     } else {

@@ -3,25 +3,70 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use quantities::Cycles;
 use smallvec::SmallVec;
 use tile_program::{GemmTile, Target};
 
 use crate::tuning::MAX_EXACT_SCHEDULE;
 
-/// Cycles of a piece of work on each array of a team.
-pub(crate) type Times = SmallVec<[u64; 4]>;
+/// The cycles that a piece of work takes on each array of a team; `None` on an array that cannot run
+/// it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TileTimes(SmallVec<[Option<Cycles>; 4]>);
 
-/// Answers for the time of tiles; remembers what it was asked.
-pub(crate) struct Clockwork<'a> {
-    target: &'a Target,
-    team: &'a [usize],
-    known: RefCell<BTreeMap<GemmKey, Times>>,
+impl TileTimes {
+    /// No work yet, on a team of so many arrays.
+    pub(super) fn zero(arrays: usize) -> Self {
+        Self(SmallVec::from_elem(Some(Cycles::ZERO), arrays))
+    }
+
+    /// The cycles on the first array of the team.
+    pub(crate) fn on_first(&self) -> Option<Cycles> {
+        self.0[0]
+    }
+
+    /// The times of so many pieces of this work, one after another.
+    pub(crate) fn times(mut self, count: u64) -> Self {
+        for time in &mut self.0 {
+            *time = time.map(|time| time.saturating_mul(count));
+        }
+        self
+    }
+
+    /// Adds so many pieces of other work.
+    pub(super) fn add(&mut self, count: u64, other: &Self) {
+        for (sum, time) in self.0.iter_mut().zip(&other.0) {
+            *sum = sum
+                .zip(*time)
+                .map(|(sum, time)| sum.saturating_add(time.saturating_mul(count)));
+        }
+    }
+
+    /// The least time, if any array can run the work.
+    fn least(&self) -> Option<Cycles> {
+        self.0.iter().flatten().min().copied()
+    }
 }
 
-type GemmKey = (u64, u64, u64, u64, u64);
+/// Equal pieces of work.
+#[derive(Clone, Debug)]
+pub(super) struct Work {
+    pub(super) count: u64,
+    /// The time of one piece on each array.
+    pub(super) times: TileTimes,
+}
 
-impl<'a> Clockwork<'a> {
-    pub(crate) fn new(target: &'a Target, team: &'a [usize]) -> Self {
+/// Remembers the times of the tiles of one stage: a search asks for the same ones again and again.
+pub(super) struct TileTimeCache<'a> {
+    target: &'a Target,
+    team: &'a [usize],
+    /// The times by m, n, k, `repeat` and `side_by_side` of a tile. The rest of a tile is the same
+    /// for all tiles of a stage.
+    known: RefCell<BTreeMap<[u64; 5], TileTimes>>,
+}
+
+impl<'a> TileTimeCache<'a> {
+    pub(super) const fn new(target: &'a Target, team: &'a [usize]) -> Self {
         Self {
             target,
             team,
@@ -29,26 +74,26 @@ impl<'a> Clockwork<'a> {
         }
     }
 
-    /// Cycles of a tile on each array; what an array cannot run takes for ever.
-    pub(crate) fn tile(&self, tile: &GemmTile) -> Times {
-        let key = (tile.m, tile.n, tile.k, tile.repeat, tile.side_by_side);
+    /// The times of a tile on the arrays of the team.
+    pub(super) fn tile(&self, tile: &GemmTile) -> TileTimes {
+        let key = [tile.m, tile.n, tile.k, tile.repeat, tile.side_by_side];
         if let Some(times) = self.known.borrow().get(&key) {
             return times.clone();
         }
-        let times: Times = times(self.target, self.team, tile);
+        let times = times(self.target, self.team, tile);
         self.known.borrow_mut().insert(key, times.clone());
         times
     }
 }
 
-/// Cycles of a tile on each array of a team.
-pub(crate) fn times(target: &Target, team: &[usize], tile: &GemmTile) -> Times {
+/// The times of a tile on the arrays of a team.
+pub(crate) fn times(target: &Target, team: &[usize], tile: &GemmTile) -> TileTimes {
     let on = |&array: &usize| {
         let tile = packed(target, array, *tile);
-        let time = target.laws.array(array, &tile);
-        time.map_or(u64::MAX >> 16, |time| time.next_cycles)
+        let time = target.laws.array(array, &tile)?;
+        Some(Cycles(time.next_cycles))
     };
-    team.iter().map(on).collect()
+    TileTimes(team.iter().map(on).collect())
 }
 
 /// A tile with as many of its GEMMs side by side in the array as are faster so.
@@ -72,68 +117,96 @@ pub(crate) fn packed(target: &Target, array: usize, tile: GemmTile) -> GemmTile 
     }
 }
 
-/// The array that is the first to end a further piece of work; its load grows by it.
-pub(crate) fn assign(loads: &mut [u64], times: &[u64]) -> usize {
-    let ends = |index: &usize| loads[*index].saturating_add(times[*index]);
-    let first = (0..loads.len()).min_by_key(ends);
+/// The array that is the first to end a further piece of work, by its place in the team; its load
+/// grows by the work. An array that cannot run it is taken only if none can.
+pub(crate) fn assign(loads: &mut [Cycles], times: &TileTimes) -> usize {
+    let end = |index: usize| Some(loads[index].saturating_add(times.0[index]?));
+    let first = (0..loads.len()).min_by_key(|&index| (end(index).is_none(), end(index)));
     let index = first.expect("a team has an array");
-    loads[index] = ends(&index);
+    if let Some(end) = end(index) {
+        loads[index] = end;
+    }
     index
 }
 
-/// Cycles until all pieces of work are done, each given to the array that ends it first.
-pub(crate) fn makespan(pieces: &[(u64, Times)]) -> u64 {
-    let count: u64 = pieces.iter().map(|(count, _)| count).sum();
-    let arrays = pieces.first().map_or(1, |(_, times)| times.len());
+/// The cycles until all work is done, each piece given to the array that ends it first; `None` if no
+/// array can run one of them.
+pub(super) fn makespan(work: &[Work]) -> Option<Cycles> {
+    let least: Option<Vec<Cycles>> = work.iter().map(|work| work.times.least()).collect();
+    let least = least?;
+    let arrays = work.first().map_or(1, |work| work.times.0.len());
     if arrays == 1 {
-        let all = pieces
-            .iter()
-            .map(|(count, times)| count.saturating_mul(times[0]));
-        return all.fold(0, u64::saturating_add);
+        let all = work.iter().zip(least);
+        let all = all.map(|(work, time)| time.saturating_mul(work.count));
+        return Some(all.fold(Cycles::ZERO, Cycles::saturating_add));
     }
-    if count <= MAX_EXACT_SCHEDULE {
-        let mut loads: Times = SmallVec::from_elem(0, arrays);
-        for (count, times) in pieces {
-            for _ in 0..*count {
-                assign(&mut loads, times);
-            }
+    let count: u64 = work.iter().map(|work| work.count).sum();
+    if count > MAX_EXACT_SCHEDULE {
+        return Some(estimated_makespan(work));
+    }
+    let mut loads: SmallVec<[Cycles; 4]> = SmallVec::from_elem(Cycles::ZERO, arrays);
+    for Work { count, times } in work {
+        for _ in 0..*count {
+            assign(&mut loads, times);
         }
-        return loads.into_iter().max().unwrap_or(0);
     }
-    // Above that, the arrays' rates add up; on average half of the longest piece is left over.
+    loads.into_iter().max()
+}
+
+/// About the cycles until all work is done: the arrays' rates add up, and half of the longest piece
+/// is left over on average.
+fn estimated_makespan(work: &[Work]) -> Cycles {
     let mut sum: u128 = 0;
-    let mut longest = 0;
-    for (count, times) in pieces.iter().filter(|(count, _)| *count > 0) {
-        let rate: u128 = times
-            .iter()
-            .map(|&time| (1 << 64) / u128::from(time.max(1)))
+    let mut longest = Cycles::ZERO;
+    for Work { count, times } in work.iter().filter(|work| work.count > 0) {
+        let rates = times.0.iter().flatten();
+        let rate: u128 = rates
+            .map(|time| (1 << 64) / u128::from(time.get().max(1)))
             .sum();
         sum += (u128::from(*count) << 64) / rate.max(1);
-        longest = longest.max(times.iter().copied().min().unwrap_or(0));
+        longest = longest.max(times.least().unwrap_or(Cycles::ZERO));
     }
-    u64::try_from(sum)
-        .unwrap_or(u64::MAX)
-        .saturating_add(longest / 2)
+    let sum = u64::try_from(sum).map_or(Cycles::MAX, Cycles);
+    sum.saturating_add(Cycles(longest.get() / 2))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn times(cycles: &[u64]) -> TileTimes {
+        TileTimes(cycles.iter().map(|&cycles| Some(Cycles(cycles))).collect())
+    }
+
     #[test]
     fn four_equal_arrays_take_a_quarter_of_the_time() {
-        let piece = |count| (count, Times::from_slice(&[10, 10, 10, 10]));
-        assert_eq!(makespan(&[piece(8)]), 20);
-        assert_eq!(makespan(&[piece(9)]), 30);
-        assert_eq!(makespan(&[piece(4000)]), 10_005);
+        let makespan = |count| {
+            let times = times(&[10; 4]);
+            makespan(&[Work { count, times }])
+        };
+        assert_eq!(makespan(8), Some(Cycles(20)));
+        assert_eq!(makespan(9), Some(Cycles(30)));
+        assert_eq!(makespan(4000), Some(Cycles(10_005)));
     }
 
     #[test]
     fn a_faster_array_gets_more_of_the_work() {
-        let pieces = [(6, Times::from_slice(&[10, 20]))];
-        assert_eq!(makespan(&pieces), 40);
-        let mut loads = [0, 0];
-        let given: Vec<_> = (0..6).map(|_| assign(&mut loads, &[10, 20])).collect();
+        let times = times(&[10, 20]);
+        let mut loads = [Cycles::ZERO; 2];
+        let given: Vec<_> = (0..6).map(|_| assign(&mut loads, &times)).collect();
         assert_eq!(given, [0, 0, 1, 0, 0, 1]);
+        assert_eq!(makespan(&[Work { count: 6, times }]), Some(Cycles(40)));
+    }
+
+    #[test]
+    fn an_array_that_cannot_run_a_tile_gets_none() {
+        let times = TileTimes(SmallVec::from_slice(&[None, Some(Cycles(10))]));
+        let mut loads = [Cycles::ZERO; 2];
+        assert_eq!(assign(&mut loads, &times), 1);
+        assert_eq!(loads, [Cycles::ZERO, Cycles(10)]);
+        let none = TileTimes(SmallVec::from_slice(&[None, None]));
+        let work = [times, none].map(|times| Work { count: 3, times });
+        assert_eq!(makespan(&work[..1]), Some(Cycles(30)));
+        assert_eq!(makespan(&work), None);
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use accelerator::Machine;
 use config::ConfigError;
-use explore::machines::{Prediction, digits, predict};
+use explore::prediction::{Prediction, digits, predict};
 use report::Table;
 use validation::machines::{self, Compared, Quantity, Row};
 

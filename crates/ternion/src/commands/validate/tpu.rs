@@ -200,7 +200,7 @@ fn report(
 enum TableForm {
     /// In columns, for people.
     Columns,
-    /// As Markdown.
+    /// As Markdown, for documents.
     Markdown,
 }
 

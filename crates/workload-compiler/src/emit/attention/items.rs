@@ -9,11 +9,11 @@ use crate::plan::AttentionPlan;
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) sequence: u64,
-    /// Key/value heads.
+    /// The key/value heads of the item.
     pub(super) heads: Range<u64>,
-    /// Tokens of the sequence.
+    /// The tokens of the sequence whose queries it has.
     pub(super) queries: Range<u64>,
-    /// Positions, all blocks of the item together.
+    /// The positions of its keys, all blocks of the item together.
     pub(super) keys: Range<u64>,
     /// Positions of all items of this block of queries.
     pub(super) span: Range<u64>,
@@ -77,7 +77,7 @@ impl Items {
         }
     }
 
-    /// How many units there are.
+    /// The number of units.
     pub(super) const fn units(&self) -> u64 {
         self.batch * self.head_blocks() * self.blocks_apart()
     }

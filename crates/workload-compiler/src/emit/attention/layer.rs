@@ -2,18 +2,21 @@
 
 use std::ops::Range;
 
-use tile_program::{GemmTile, ScratchpadId, Stream, UnitId, VectorKind, VectorTile, Work};
+use quantities::Cycles;
+use tile_program::{GemmTile, OperationId, ScratchpadId, Stream, VectorKind, VectorTile, Work};
 
 use super::Lane;
 use super::items::{Item, Items};
 use super::operands::Side;
+use crate::emit::buffer::Buffer;
 use crate::emit::context::Context;
-use crate::emit::emitter::{Buffer, Step};
+use crate::emit::dependencies::Completion;
+use crate::emit::step::Step;
 use crate::graph::{AttentionPhase, AttentionStage};
 use crate::layout::CacheRegion;
 use crate::plan::{AttentionPlan, times};
 
-/// What does not change while a layer's attention is emitted.
+/// The attention of a layer, as it is planned: what does not change while it is emitted.
 pub(super) struct Layer {
     pub(super) stage: AttentionStage,
     pub(super) plan: AttentionPlan,
@@ -25,12 +28,22 @@ pub(super) struct Layer {
 /// An item whose scores are done.
 pub(super) struct Pending {
     pub(super) item: Item,
-    /// Probabilities, one buffer or one for each block of keys.
+    /// The probabilities: one buffer for all keys, or one for each block of keys.
     probabilities: Vec<Buffer>,
 }
 
+/// What becomes of the scores of a block of keys.
+enum Scores {
+    /// They stay in the output scratchpad, where softmax reads them.
+    Sums(Buffer),
+    /// The array leaves them as the operand of the context: there is no softmax.
+    Probabilities(Buffer),
+    /// They have been stored to main memory.
+    Stored,
+}
+
 impl Layer {
-    /// A step of one lane.
+    /// Emits the next item of a lane.
     pub(super) fn step(&self, context: &mut Context, lane: &mut Lane) {
         let Some(item) = lane.next.take() else {
             if let Some(last) = lane.pending.take() {
@@ -75,7 +88,8 @@ impl Layer {
                 repeat,
                 ..GemmTile::one(m, n, k)
             };
-            times(&context.units.target, &[array], &tile)[0]
+            let cycles = times(&context.units.target, &[array], &tile).on_first();
+            cycles.map_or(u64::MAX, Cycles::get)
         };
         cycles(span, depth).saturating_add(cycles(depth, span))
     }
@@ -91,85 +105,23 @@ impl Layer {
         (first..first + heads * tokens * stage.group, columns)
     }
 
+    /// Whether an item has the last queries of its sequence.
     fn last_queries(&self, item: &Item) -> bool {
         item.queries.end == self.stage.tokens
     }
 
+    /// Emits the scores of an item, block of keys by block of keys, and their softmax.
     fn scores(&self, context: &mut Context, lane: &mut Lane, item: Item) -> Pending {
-        let (m, repeat) = self.items.shape(&item);
-        let rows = self.items.rows(&item);
-        let vector = self.stage.softmax.is_some();
         let mut sums = Buffer::empty(ScratchpadId::Outputs);
         let mut probabilities = Vec::new();
-        let (first_keys, last_keys) = (item.is_first(), item.is_last());
         for block in self.items.blocks(&item) {
-            let operation = self.stage.scores;
-            let at = (operation, context.emitter.tile(operation));
-            let keys = self.operand(context, lane, Side::Keys, at, &item, &block);
-            if first_keys && block.start == item.keys.start {
-                lane.query = self.load_query(context, at, &item);
-            }
-            let n = block.end - block.start;
-            let work = context.pack(
-                lane.array,
-                GemmTile {
-                    repeat,
-                    ..GemmTile::one(m, n, self.stage.head_dim)
-                },
-            );
-            let bytes = m * repeat * n * self.accumulator_bytes;
-            let mut piece = context.emitter.buffer(ScratchpadId::Outputs, bytes);
-            let mut step = Step::new(lane.unit, at.0, at.1, work)
-                .read(&keys)
-                .take(&piece);
-            step = match &lane.query {
-                Some(query) => step.read(query),
-                None => {
-                    let live = &context.tensors[self.stage.query.0];
-                    step.read_tensor(live, &rows, &self.items.columns(&item))
-                }
-            };
-            if !self.plan.kept || self.last_queries(&item) {
-                step = step.give(keys);
-            }
-            if last_keys
-                && block.end == item.keys.end
-                && let Some(query) = lane.query.take()
-            {
-                step = step.give(query);
-            }
-            let mut drained = None;
-            let to_memory = match self.stage.phase {
-                AttentionPhase::Scores(scores) => Some(scores),
-                AttentionPhase::Fused | AttentionPhase::Context(_) => None,
-            };
-            if !vector && to_memory.is_none() {
-                let bytes = (m * repeat * n * self.stage.a_bits).div_ceil(8);
-                let buffer = context.emitter.buffer(ScratchpadId::Activations, bytes);
-                step = step.take(&buffer).write(&buffer).give(piece.clone());
-                drained = Some(buffer);
-            } else {
-                step = step.write(&piece);
-            }
-            let stamp = context.emitter.issue(step);
-            self.used(context, lane, Side::Keys, &block, stamp);
-            match &mut lane.query {
-                Some(query) => query.read(stamp),
-                None => context.tensor(self.stage.query).read(stamp),
-            }
-            if let Some(scores) = to_memory {
-                piece.written(stamp);
-                let (rows, columns) = self.in_memory(&item, &block);
-                context.store_piece(at, piece, scores, &rows, &columns);
-            } else if let Some(mut buffer) = drained {
-                buffer.written(stamp);
-                probabilities.push(buffer);
-            } else {
-                piece.written(stamp);
-                sums.join(&piece);
+            match self.block_scores(context, lane, &item, &block) {
+                Scores::Sums(piece) => sums.join(&piece),
+                Scores::Probabilities(buffer) => probabilities.push(buffer),
+                Scores::Stored => {}
             }
         }
-        if vector && self.stage.phase == AttentionPhase::Fused {
+        if self.stage.softmax.is_some() && self.stage.phase == AttentionPhase::Fused {
             probabilities.push(self.softmax(context, &item, sums));
         }
         Pending {
@@ -178,7 +130,86 @@ impl Layer {
         }
     }
 
-    /// Where scores and sums are while they are worked on.
+    /// Emits the scores of one block of keys.
+    fn block_scores(
+        &self,
+        context: &mut Context,
+        lane: &mut Lane,
+        item: &Item,
+        block: &Range<u64>,
+    ) -> Scores {
+        let (m, repeat) = self.items.shape(item);
+        let n = block.end - block.start;
+        let operation = self.stage.scores;
+        let at = (operation, context.emitter.tile(operation));
+        let keys = self.operand(context, lane, Side::Keys, at, item, block);
+        if item.is_first() && block.start == item.keys.start {
+            lane.query = self.load_query(context, at, item);
+        }
+        let tile = GemmTile {
+            repeat,
+            ..GemmTile::one(m, n, self.stage.head_dim)
+        };
+        let work = context.pack(lane.array, tile);
+        let bytes = m * repeat * n * self.accumulator_bytes;
+        let mut piece = context.emitter.buffer(ScratchpadId::Outputs, bytes);
+        let mut step = Step::new(lane.unit, at.0, at.1, work)
+            .read(&keys)
+            .take(&piece);
+        step = self.read_query(context, lane, item, step);
+        if !self.plan.kept || self.last_queries(item) {
+            step = step.give(keys);
+        }
+        if item.is_last()
+            && block.end == item.keys.end
+            && let Some(query) = lane.query.take()
+        {
+            step = step.give(query);
+        }
+        let to_memory = match self.stage.phase {
+            AttentionPhase::Scores(scores) => Some(scores),
+            AttentionPhase::Fused | AttentionPhase::Context(_) => None,
+        };
+        let mut drained = None;
+        if self.stage.softmax.is_none() && to_memory.is_none() {
+            let bytes = (m * repeat * n * self.stage.a_bits).div_ceil(8);
+            let buffer = context.emitter.buffer(ScratchpadId::Activations, bytes);
+            step = step.take(&buffer).write(&buffer).give(piece.clone());
+            drained = Some(buffer);
+        } else {
+            step = step.write(&piece);
+        }
+        let completion = context.emitter.issue(step);
+        self.used(context, lane, Side::Keys, block, completion);
+        match &mut lane.query {
+            Some(query) => query.read(completion),
+            None => context.tensors[self.stage.query].read(completion),
+        }
+        if let Some(mut buffer) = drained {
+            buffer.written(completion);
+            return Scores::Probabilities(buffer);
+        }
+        piece.written(completion);
+        let Some(scores) = to_memory else {
+            return Scores::Sums(piece);
+        };
+        let (rows, columns) = self.in_memory(item, block);
+        context.store_piece(at, piece, scores, &rows, &columns);
+        Scores::Stored
+    }
+
+    /// Lets an instruction read the queries of an item: from a buffer, or where the tensor is held.
+    fn read_query(&self, context: &Context, lane: &Lane, item: &Item, step: Step) -> Step {
+        match &lane.query {
+            Some(query) => step.read(query),
+            None => {
+                let live = &context.tensors[self.stage.query];
+                step.read_tensor(live, &self.items.rows(item), &self.items.columns(item))
+            }
+        }
+    }
+
+    /// The stream of scores and sums in the output scratchpad.
     const fn sums(&self) -> Stream {
         Stream::new(ScratchpadId::Outputs, 8 * self.accumulator_bytes)
     }
@@ -214,9 +245,9 @@ impl Layer {
         let step = Step::new(vector, operation, tile, softmax);
         let mut step = step.read(&sums);
         if let Some(operation) = self.stage.quantise {
-            let stamp = context.emitter.issue(step.write(&sums));
+            let completion = context.emitter.issue(step.write(&sums));
             let mut sums = sums;
-            sums.written(stamp);
+            sums.written(completion);
             let tile = context.emitter.tile(operation);
             let quantise = work(VectorKind::Quantise, probabilities);
             step = Step::new(vector, operation, tile, quantise);
@@ -224,67 +255,50 @@ impl Layer {
         } else {
             step = step.give(sums);
         }
-        let stamp = context.emitter.issue(step.write(&result).take(&result));
-        result.written(stamp);
+        let completion = context.emitter.issue(step.write(&result).take(&result));
+        result.written(completion);
         result
     }
 
+    /// Emits the context of an item: the sums of its values, weighted by its probabilities.
     fn context(&self, context: &mut Context, lane: &mut Lane, pending: Pending) {
         let Pending {
             item,
             mut probabilities,
         } = pending;
         let (m, repeat) = self.items.shape(&item);
-        let elements = m * repeat * self.stage.head_dim;
-        let (first_keys, last_keys) = (item.is_first(), item.is_last());
-        let operation = self.stage.context;
-        let bytes = elements * self.accumulator_bytes;
+        let bytes = m * repeat * self.stage.head_dim * self.accumulator_bytes;
         let mut sums = lane
             .context
             .take()
             .unwrap_or_else(|| context.emitter.buffer(ScratchpadId::Outputs, bytes));
-        if !first_keys
+        if !item.is_first()
             && self.stage.phase == AttentionPhase::Fused
             && let Some(softmax) = self.stage.softmax
         {
-            let tile = context.emitter.tile(softmax);
-            let work = Work::Vector(VectorTile {
-                kind: VectorKind::Multiply,
-                elements,
-                rows: m * repeat,
-                source: self.sums(),
-                operand: None,
-                result: self.sums(),
-            });
-            let step = Step::new(context.units.vector, softmax, tile, work)
-                .read(&sums)
-                .write(&sums);
-            let stamp = context.emitter.issue(step);
-            sums.ready.add(stamp);
-            sums.read(stamp);
+            self.rescale(context, softmax, &item, &mut sums);
         }
+        let operation = self.stage.context;
         let whole = probabilities.len() == 1;
         let blocks: Vec<_> = self.items.blocks(&item).collect();
         for (index, block) in blocks.iter().enumerate() {
             let at = (operation, context.emitter.tile(operation));
             let values = self.operand(context, lane, Side::Values, at, &item, block);
-            let work = context.pack(
-                lane.array,
-                GemmTile {
-                    repeat,
-                    accumulate: !first_keys || index > 0,
-                    ..GemmTile::one(m, self.stage.head_dim, block.end - block.start)
-                },
-            );
+            let first = item.is_first() && index == 0;
+            let tile = GemmTile {
+                repeat,
+                accumulate: !first,
+                ..GemmTile::one(m, self.stage.head_dim, block.end - block.start)
+            };
+            let work = context.pack(lane.array, tile);
             let source = if whole { 0 } else { index };
             let mut step = Step::new(lane.unit, at.0, at.1, work)
                 .read(&values)
                 .in_order_after(&sums.ready)
                 .read(&probabilities[source]);
-            step = if first_keys && index == 0 {
-                step.take(&sums)
-            } else {
-                step.read_operands(&sums.operands)
+            step = match first {
+                true => step.take(&sums),
+                false => step.read_operands(&sums.operands),
             };
             if !self.plan.kept || self.last_queries(&item) {
                 step = step.give(values);
@@ -294,20 +308,40 @@ impl Layer {
                 let empty = Buffer::empty(ScratchpadId::Activations);
                 step = step.give(std::mem::replace(&mut probabilities[source], empty));
             }
-            let stamp = if last && last_keys && self.stage.dequantise.is_none() {
+            let completion = if last && item.is_last() && self.stage.dequantise.is_none() {
                 self.drain(context, step, &item, &mut sums)
             } else {
                 context.emitter.issue(step.write(&sums))
             };
-            self.used(context, lane, Side::Values, block, stamp);
-            probabilities[source].read(stamp);
-            sums.written(stamp);
+            self.used(context, lane, Side::Values, block, completion);
+            probabilities[source].read(completion);
+            sums.written(completion);
         }
-        if last_keys {
-            self.leave(context, &item, sums);
+        if item.is_last() {
+            self.epilogue(context, &item, sums);
         } else {
             lane.context = Some(sums);
         }
+    }
+
+    /// Scales the sums of earlier items to the maximum of this one (online softmax).
+    fn rescale(&self, context: &mut Context, softmax: OperationId, item: &Item, sums: &mut Buffer) {
+        let (m, repeat) = self.items.shape(item);
+        let tile = context.emitter.tile(softmax);
+        let work = Work::Vector(VectorTile {
+            kind: VectorKind::Multiply,
+            elements: m * repeat * self.stage.head_dim,
+            rows: m * repeat,
+            source: self.sums(),
+            operand: None,
+            result: self.sums(),
+        });
+        let step = Step::new(context.units.vector, softmax, tile, work)
+            .read(sums)
+            .write(sums);
+        let completion = context.emitter.issue(step);
+        sums.ready.add(completion);
+        sums.read(completion);
     }
 
     /// The array leaves the context where it is held, if it is.
@@ -317,25 +351,24 @@ impl Layer {
         mut step: Step,
         item: &Item,
         sums: &mut Buffer,
-    ) -> (UnitId, u64) {
+    ) -> Completion {
         let out = self.stage.out;
-        let Some(scratchpad) = context.tensors[out.0].on_chip() else {
+        let Some(scratchpad) = context.tensors[out].on_chip() else {
             return context.emitter.issue(step.write(sums));
         };
         let (rows, columns) = (self.items.rows(item), self.items.columns(item));
-        let bytes =
-            context.tensors[out.0].piece(rows.end - rows.start, columns.end - columns.start);
+        let bytes = context.tensors[out].piece(rows.end - rows.start, columns.end - columns.start);
         let buffer = context.hold(out, scratchpad, bytes);
         let empty = Buffer::empty(ScratchpadId::Outputs);
-        step = step.write_tensor(&context.tensors[out.0], &rows, &columns);
+        step = step.write_tensor(&context.tensors[out], &rows, &columns);
         step = step.take(&buffer).give(std::mem::replace(sums, empty));
-        let stamp = context.emitter.issue(step);
-        context.tensor(out).written(&rows, stamp);
-        stamp
+        let completion = context.emitter.issue(step);
+        context.tensors[out].written(&rows, completion);
+        completion
     }
 
     /// The context leaves the output scratchpad, scaled back where integers were summed.
-    fn leave(&self, context: &mut Context, item: &Item, sums: Buffer) {
+    fn epilogue(&self, context: &mut Context, item: &Item, sums: Buffer) {
         if sums.bytes == 0 {
             return;
         }
@@ -357,8 +390,8 @@ impl Layer {
             operand: None,
             result: context.home(out),
         });
-        let bytes = context.tensors[out.0].piece(count, width);
-        let chip = context.tensors[out.0].on_chip();
+        let bytes = context.tensors[out].piece(count, width);
+        let chip = context.tensors[out].on_chip();
         let mut buffer = match chip {
             Some(scratchpad) => context.hold(out, scratchpad, bytes),
             None => context.emitter.buffer(ScratchpadId::Activations, bytes),
@@ -366,14 +399,14 @@ impl Layer {
         let step = Step::new(context.units.vector, operation, tile, work)
             .read(&sums)
             .write(&buffer)
-            .write_tensor(&context.tensors[out.0], &rows, &columns)
+            .write_tensor(&context.tensors[out], &rows, &columns)
             .give(sums)
             .take(&buffer);
-        let stamp = context.emitter.issue(step);
+        let completion = context.emitter.issue(step);
         if chip.is_some() {
-            context.tensor(out).written(&rows, stamp);
+            context.tensors[out].written(&rows, completion);
         } else {
-            buffer.written(stamp);
+            buffer.written(completion);
             context.store_piece((operation, tile), buffer, out, &rows, &columns);
         }
     }

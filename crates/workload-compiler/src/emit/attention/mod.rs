@@ -12,28 +12,28 @@ mod operands;
 
 use tile_program::UnitId;
 
+use super::buffer::Buffer;
 use super::context::Context;
-use super::emitter::Buffer;
 use crate::graph::{AttentionStage, Backing, TensorId};
 use crate::plan::{AttentionPlan, accumulator_bytes};
 use items::{Item, Items};
 use layer::{Layer, Pending};
 
 /// Attention of a layer in the course of being emitted.
-pub(super) struct AttentionRun {
+pub(super) struct AttentionEmitter {
     layer: Layer,
-    /// Those that still have work.
+    /// The lanes that still have work.
     lanes: Vec<Lane>,
     /// The unit of items that no lane has taken yet.
     next_unit: u64,
 }
 
-/// What one array is at.
+/// The items of one array, and what it holds for them.
 struct Lane {
     /// The array's place in the target.
     array: usize,
     unit: UnitId,
-    /// Cycles that it has been given.
+    /// The array cycles of the items that it has been given.
     load: u64,
     next: Option<Item>,
     pending: Option<Pending>,
@@ -45,9 +45,9 @@ struct Lane {
     kept: [Vec<Buffer>; 2],
 }
 
-impl AttentionRun {
+impl AttentionEmitter {
     pub(super) fn new(stage: AttentionStage, plan: AttentionPlan, context: &Context) -> Self {
-        let cache = |id: TensorId| match context.tensors[id.0].spec.backing {
+        let cache = |id: TensorId| match context.tensors[id].spec.backing {
             Backing::Cache(cache) => cache.of(&stage.sequences),
             Backing::Slot(_) | Backing::Rows(_) => unreachable!("keys are backed by a cache"),
         };
@@ -76,7 +76,7 @@ impl AttentionRun {
         }
     }
 
-    /// Items.
+    /// The number of items.
     pub(super) const fn steps(&self) -> u64 {
         self.layer.items.count()
     }

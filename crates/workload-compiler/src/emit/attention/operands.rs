@@ -2,23 +2,28 @@
 
 use std::ops::Range;
 
-use tile_program::{OperationId, ScratchpadId, TransferTile, UnitId, Work};
+use tile_program::{OperationId, ScratchpadId, TransferTile, Work};
 
 use super::Lane;
 use super::items::Item;
 use super::layer::Layer;
+use crate::emit::buffer::Buffer;
 use crate::emit::context::Context;
-use crate::emit::emitter::{After, Buffer, Step};
+use crate::emit::dependencies::{Completion, Dependencies};
+use crate::emit::step::Step;
 use crate::graph::TensorId;
 
-/// Keys or values.
+/// The operand of an item besides its queries or probabilities.
 #[derive(Clone, Copy)]
 pub(super) enum Side {
+    /// The keys, which scores are computed with.
     Keys,
+    /// The values, which the context is computed with.
     Values,
 }
 
 impl Layer {
+    /// The tensor of new keys or values.
     const fn tensor(&self, side: Side) -> TensorId {
         match side {
             Side::Keys => self.stage.key,
@@ -26,7 +31,8 @@ impl Layer {
         }
     }
 
-    /// A block of keys or values: what is loaded of it, to be given back, and what is held of it.
+    /// A block of keys or values: what is loaded of it, to be given back, and what the tensor holds
+    /// of it on chip.
     pub(super) fn operand(
         &self,
         context: &mut Context,
@@ -47,10 +53,30 @@ impl Layer {
         {
             return buffer.clone();
         }
+        let buffer = self.load_or_hold(context, side, at, item, block);
+        if keep {
+            if first_queries && index == 0 {
+                lane.kept[place].clear();
+            }
+            lane.kept[place].push(buffer.clone());
+        }
+        buffer
+    }
+
+    /// A block of keys or values that no lane holds: loads the positions that are in main memory,
+    /// and names those that the tensor holds on chip.
+    fn load_or_hold(
+        &self,
+        context: &mut Context,
+        side: Side,
+        at: (OperationId, u32),
+        item: &Item,
+        block: &Range<u64>,
+    ) -> Buffer {
         let tensor = self.tensor(side);
-        let cache = &self.cache[place];
-        let live = &context.tensors[tensor.0];
-        let mut ready = After::default();
+        let cache = &self.cache[side as usize];
+        let live = &context.tensors[tensor];
+        let mut ready = Dependencies::default();
         let base = self.stage.sequences.row + item.sequence * self.stage.tokens;
         let new = |position: u64| base + position.saturating_sub(cache.past);
         let new_rows = new(block.start)..new(block.end);
@@ -79,35 +105,29 @@ impl Layer {
                 scratchpad: ScratchpadId::Weights,
             });
             let mut step = Step::new(context.units.load, at.0, at.1, work)
-                .after(&context.past)
+                .after(&context.history.stored)
                 .write(&buffer)
                 .take(&buffer);
             if !on_chip {
                 step = step.after(&ready);
             }
-            let stamp = context.emitter.issue(step);
-            buffer.written(stamp);
+            let completion = context.emitter.issue(step);
+            buffer.written(completion);
         }
         ready.merge(&buffer.ready);
         buffer.ready = ready;
         buffer.operands.extend(held);
-        if keep {
-            if first_queries && index == 0 {
-                lane.kept[place].clear();
-            }
-            lane.kept[place].push(buffer.clone());
-        }
         buffer
     }
 
-    /// Gives a block back, or notes who used it.
+    /// Records a use of a block of keys or values.
     pub(super) fn used(
         &self,
         context: &mut Context,
         lane: &mut Lane,
         side: Side,
         block: &Range<u64>,
-        stamp: (UnitId, u64),
+        completion: Completion,
     ) {
         let index = (block.start - self.stage.from) / self.plan.keys;
         if self.plan.kept
@@ -115,14 +135,15 @@ impl Layer {
                 .ok()
                 .and_then(|index| lane.kept[side as usize].get_mut(index))
         {
-            buffer.read(stamp);
+            buffer.read(completion);
         }
         let tensor = self.tensor(side);
-        if context.tensors[tensor.0].on_chip().is_some() {
-            context.tensor(tensor).read(stamp);
+        if context.tensors[tensor].on_chip().is_some() {
+            context.tensors[tensor].read(completion);
         }
     }
 
+    /// The queries of an item, loaded; `None` where their tensor is held on chip.
     pub(super) fn load_query(
         &self,
         context: &mut Context,
@@ -130,7 +151,7 @@ impl Layer {
         item: &Item,
     ) -> Option<Buffer> {
         let tensor = self.stage.query;
-        if context.tensors[tensor.0].on_chip().is_some() {
+        if context.tensors[tensor].on_chip().is_some() {
             return None;
         }
         let (rows, columns) = (self.items.rows(item), self.items.columns(item));

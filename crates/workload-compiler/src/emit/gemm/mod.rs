@@ -4,24 +4,25 @@ mod tile;
 
 use std::ops::Range;
 
+use quantities::Cycles;
 use smallvec::{SmallVec, smallvec};
 use tile_program::{GemmTile, LoopOrder, ScratchpadId, UnitId};
 
-use super::chain::{Band, Goal};
+use super::buffer::Buffer;
+use super::chain::{Band, ChainEnd, Goal};
 use super::context::Context;
-use super::emitter::Buffer;
 use crate::graph::{GemmStage, Section};
-use crate::plan::{GemmPlan, Times, accumulator_bytes, assign, times};
+use crate::plan::{Buffering, GemmPlan, TileTimes, accumulator_bytes, assign, times};
 
 /// A GEMM stage in the course of being emitted. One step is one tile of C of one section, with all
 /// of its k.
-pub(super) struct GemmRun {
+pub(super) struct GemmEmitter {
     stage: GemmStage,
     plan: GemmPlan,
     /// The arrays that share the work, the cycles that each has been given, and those of a tile.
     team: Vec<usize>,
-    loads: Vec<u64>,
-    known: Vec<((u64, u64, u64), Times)>,
+    loads: Vec<Cycles>,
+    known: Vec<((u64, u64, u64), TileTimes)>,
     accumulator_bytes: u64,
     /// A is held where the tensor is held.
     a_held: bool,
@@ -29,11 +30,12 @@ pub(super) struct GemmRun {
     row: u64,
     section: usize,
     column: u64,
-    /// The present block of A, where it stays: cut by cut, or (after an entry) all k in one. And
-    /// the next one, once its entry has been run.
+    /// The present block of A, where it stays: slice of k by slice of k, or (after a prologue) all
+    /// k in one.
     block: Vec<Buffer>,
+    /// The next block of A, once its prologue has been emitted.
     ahead: Option<Buffer>,
-    /// Weights that stay while A passes: part by part, cut by cut.
+    /// Weights that stay while A passes: part by part, slice of k by slice of k.
     stay: Vec<Vec<Buffer>>,
 }
 
@@ -49,25 +51,24 @@ pub(super) struct Tile {
 }
 
 impl Tile {
-    /// Rows and columns.
+    /// The numbers of rows and of columns.
     pub(super) const fn shape(&self) -> (u64, u64) {
         let (rows, columns) = (&self.rows, &self.columns);
         (rows.end - rows.start, columns.end - columns.start)
     }
 }
 
-impl GemmRun {
+impl GemmEmitter {
     pub(super) fn new(stage: GemmStage, plan: GemmPlan, context: &mut Context) -> Self {
         let parts = stage.sections.iter().flat_map(|section| &section.parts);
         for part in parts.filter(|part| part.kept) {
-            context.emitter.kept.begin_stage(part.weights.base);
+            context.emitter.resident.begin_stage(part.weights.base);
         }
-        let a_held =
-            context.tensors[stage.input.0].on_chip().is_some() && stage.prologue.is_empty();
+        let a_held = context.tensors[stage.input].on_chip().is_some() && stage.prologue.is_empty();
         let team = context.team(stage.array, stage.sections[0].parts[0].operation);
         Self {
             accumulator_bytes: accumulator_bytes(&context.units.target, &team),
-            loads: vec![0; team.len()],
+            loads: vec![Cycles::ZERO; team.len()],
             known: Vec::new(),
             team,
             stage,
@@ -92,14 +93,14 @@ impl GemmRun {
         self.plan.stays && self.plan.order == LoopOrder::ColumnsOuter && self.plan.m < self.stage.m
     }
 
-    /// Tiles of C.
+    /// The number of tiles of C.
     pub(super) fn steps(&self) -> u64 {
         let sections = self.stage.sections.iter().zip(&self.plan.n);
         let columns: u64 = sections.map(|(section, n)| section.n.div_ceil(*n)).sum();
         columns * self.stage.m.div_ceil(self.plan.m)
     }
 
-    /// Rows of A that the next tile reads, with those of the block whose entry is run ahead.
+    /// Rows of A that the next tile reads, with those of the block whose prologue is emitted ahead.
     pub(super) fn rows_needed(&self) -> u64 {
         let blocks = if self.stage.prologue.is_empty() { 1 } else { 2 };
         let rows = self.row.saturating_add(blocks * self.plan.m);
@@ -143,6 +144,7 @@ impl GemmRun {
         self.advance(&tile)
     }
 
+    /// Moves on to the next tile; false after the last one.
     fn advance(&mut self, tile: &Tile) -> bool {
         let all = self.stage.sections[self.section].n;
         match self.plan.order {
@@ -177,24 +179,26 @@ impl GemmRun {
         }
     }
 
-    /// The entry of the next block is run while the present one is in the array: behind what
-    /// follows on the block's first tile, which else would wait for it, but before that if there is
-    /// no other tile.
+    /// Emits the prologue of the next block, which runs while the present block is in the array: it
+    /// stands behind the epilogue of the block's first tile, which would wait for it otherwise, but
+    /// before that epilogue if the block has no other tile.
     fn look_ahead(&mut self, context: &mut Context, tile: &Tile) {
         let row = tile.rows.end;
-        let ahead = self.plan.double && self.a_stays() && !self.stage.prologue.is_empty();
+        let ahead = self.plan.buffering == Buffering::Double
+            && self.a_stays()
+            && !self.stage.prologue.is_empty();
         if ahead && row < self.stage.m {
             let rows = row..(row + self.plan.m).min(self.stage.m);
-            self.ahead = Some(self.enter(context, &rows));
+            self.ahead = Some(self.prologue(context, &rows));
         }
     }
 
-    /// Runs the entry over a block of rows of A.
-    fn enter(&self, context: &mut Context, rows: &Range<u64>) -> Buffer {
+    /// Emits the prologue of a block of rows of A.
+    fn prologue(&self, context: &mut Context, rows: &Range<u64>) -> Buffer {
         let mut block = Buffer::empty(ScratchpadId::Activations);
         let mut from = rows.start;
         while from < rows.end {
-            let to = (from + self.plan.entry_rows).min(rows.end);
+            let to = (from + self.plan.prologue_rows).min(rows.end);
             let band = Band {
                 rows: from..to,
                 stride: 1,
@@ -202,7 +206,11 @@ impl GemmRun {
                 width: self.stage.k,
             };
             let steps = &self.stage.prologue;
-            let piece = context.chain(self.stage.input, steps, &band, Goal::Buffer, None);
+            let end = ChainEnd {
+                goal: Goal::Buffer,
+                stored_by: None,
+            };
+            let piece = context.chain(self.stage.input, steps, &band, end);
             if let Some(piece) = piece {
                 block.join(&piece);
             }
@@ -211,8 +219,9 @@ impl GemmRun {
         block
     }
 
-    /// The arrays that sum the parts of k of a tile: each time the one that is done with it first.
-    fn share(
+    /// The arrays that sum the parts of k of a tile: for each part the one that is done with it
+    /// first.
+    fn assign_arrays(
         &mut self,
         context: &Context,
         section: &Section,
@@ -238,10 +247,8 @@ impl GemmRun {
                     packed: self.stage.packed,
                     ..GemmTile::one(key.0, key.1, key.2)
                 };
-                let mut cycles = times(target, &self.team, &tile);
-                for cycles in &mut cycles {
-                    *cycles = cycles.saturating_mul(section.parts.len() as u64);
-                }
+                let parts = section.parts.len() as u64;
+                let cycles = times(target, &self.team, &tile).times(parts);
                 self.known.push((key, cycles));
                 self.known.len() - 1
             });

@@ -1,15 +1,17 @@
-//! A tile of C: its cuts of k, the weights and activations of each, and what follows on the sums.
+//! A tile of C: its slices of k, the weights and activations of each, and the epilogue on the sums.
 
 use smallvec::SmallVec;
 use tile_program::{
     GemmTile, OperationId, ScratchpadId, Stream, TransferTile, UnitId, VectorKind, VectorTile, Work,
 };
 
-use super::{GemmRun, Tile};
+use super::{GemmEmitter, Tile};
+use crate::emit::buffer::Buffer;
 use crate::emit::context::{Context, Streams};
-use crate::emit::cuts::{Cut, cuts};
-use crate::emit::emitter::{Buffer, Step};
-use crate::emit::kept::KeptMatrix;
+use crate::emit::dependencies::Completion;
+use crate::emit::k_slice::{KSlice, k_slices};
+use crate::emit::resident::ResidentMatrix;
+use crate::emit::step::Step;
 use crate::graph::{Part, Section};
 
 /// The sums of a part of a section, one for each part of k.
@@ -18,12 +20,12 @@ struct Sums {
     tile: u32,
 }
 
-impl GemmRun {
-    /// One tile of C, all of k, and what follows on it.
+impl GemmEmitter {
+    /// Emits one tile of C: all of k, and its epilogue.
     pub(super) fn tile(&mut self, context: &mut Context, section: &Section, tile: &Tile) {
         let (rows, columns) = tile.shape();
         let bytes = rows * columns * self.accumulator_bytes;
-        let units = self.share(context, section, tile);
+        let units = self.assign_arrays(context, section, tile);
         let mut sums: SmallVec<[Sums; 2]> = section
             .parts
             .iter()
@@ -41,15 +43,15 @@ impl GemmRun {
         if tile.first_of_block {
             self.block.clear();
         }
-        for cut in cuts(self.stage.k, self.plan.k, self.plan.splits) {
-            let unit = units[cut.split];
-            self.cut(context, section, tile, &mut sums, (unit, &cut));
+        for slice in k_slices(self.stage.k, self.plan.k, self.plan.splits) {
+            let unit = units[slice.split];
+            self.slice(context, section, tile, &mut sums, (unit, &slice));
         }
         if tile.first_of_block && tile.last_of_block {
             self.look_ahead(context, tile);
         }
         self.add_up(context, section, tile, &mut sums);
-        self.leave(context, section, tile, sums);
+        self.epilogue(context, section, tile, sums);
     }
 
     /// The vector unit adds up what several arrays have summed.
@@ -58,7 +60,7 @@ impl GemmRun {
         for (part, sums) in section.parts.iter().zip(sums) {
             while sums.buffers.len() > 1 {
                 let other = sums.buffers.pop().expect("just counted");
-                let kept_on_chip = context.tensors[section.out.0].on_chip().is_some();
+                let kept_on_chip = context.tensors[section.out].on_chip().is_some();
                 // Where nothing follows, the last sum goes where it is wanted.
                 let alone = section.parts.len() == 1 && part.epilogue.is_empty();
                 let last = sums.buffers.len() == 1 && alone && kept_on_chip;
@@ -81,128 +83,157 @@ impl GemmRun {
                     context.deliver(step, section, tile, [sum, other].into_iter(), None, None);
                     return;
                 }
-                let stamp = context
+                let completion = context
                     .emitter
                     .issue(step.read(sum).read(&other).write(sum).give(other));
-                sums.buffers[0].written(stamp);
+                sums.buffers[0].written(completion);
             }
         }
     }
 
-    /// One cut of k for all parts of a tile.
-    fn cut(
+    /// Emits one slice of k for all parts of a tile, on one array.
+    fn slice(
         &mut self,
         context: &mut Context,
         section: &Section,
         tile: &Tile,
         sums: &mut [Sums],
-        (unit, cut): (UnitId, &Cut),
+        (unit, slice): (UnitId, &KSlice),
     ) {
-        let (m, n) = tile.shape();
         let mut a: Option<Buffer> = None;
-        let parts = section.parts.len();
         for (index, part) in section.parts.iter().enumerate() {
             let at = (part.operation, sums[index].tile);
-            let last_part = index + 1 == parts;
+            let last_part = index + 1 == section.parts.len();
             // Weights come before A: they wait for nobody's result.
-            let b = self.operand_b(context, at, (index, part), tile, cut);
+            let b = self.operand_b(context, at, (index, part), tile, slice);
             if index == 0 {
-                a = self.operand_a(context, at, tile, cut);
+                a = self.operand_a(context, at, tile, slice);
             }
-            let work = Work::Gemm(GemmTile {
-                accumulate: !cut.first,
-                packed: self.stage.packed,
-                ..GemmTile::one(m, n, cut.k.end - cut.k.start)
-            });
-            let step = Step::new(unit, at.0, at.1, work).read(&b);
-            let mut step = match &a {
-                Some(buffer) => step.read(buffer),
-                None => {
-                    let live = &context.tensors[self.stage.input.0];
-                    step.read_tensor(live, &tile.rows, &cut.k)
-                }
-            };
             let apart = sums[index].buffers.len() > 1;
-            let sum = &mut sums[index].buffers[cut.split];
-            step = match cut.first {
+            let sum = &mut sums[index].buffers[slice.split];
+            let mut step = self.gemm_step(unit, at, tile, slice).read(&b);
+            step = self.read_a(context, step, a.as_ref(), tile, slice);
+            step = match slice.first {
                 true => step.take(sum),
                 // The array adds to its own sums in order.
                 false => step.read_operands(&sum.operands),
             };
             if part.kept {
-                let end = cut.end && tile.last_of_columns && tile.columns.end == section.n;
-                let end = end && context.is_last_use(part.weights.base);
-                step = Self::use_kept(context, part, step, end);
+                let end = slice.end && tile.last_of_columns && tile.columns.end == section.n;
+                let end = end && context.resident_uses.is_last_use(part.weights.base);
+                step = Self::use_resident(context, part, step, end);
             }
             if !self.b_stays() || tile.last_of_columns {
                 step = step.give(b);
             }
             if last_part
-                && self.a_ends(tile, cut.end)
+                && self.a_ends(tile, slice)
                 && let Some(buffer) = a.take()
             {
                 step = step.give(buffer);
             }
-            let stamp = if cut.last && !apart && last_part && part.epilogue.is_empty() {
+            let completion = if slice.last && !apart && last_part && part.epilogue.is_empty() {
                 self.drain(context, step, section, tile, sum)
             } else {
                 context.emitter.issue(step.write(sum))
             };
-            if self.a_held {
-                context.tensors[self.stage.input.0].read(stamp);
-            }
-            if let Some(buffer) = &mut a {
-                buffer.read(stamp);
-            }
-            if self.b_stays() {
-                self.stay[index][cut.index].read(stamp);
-            }
-            if part.kept {
-                context.emitter.kept.used(part.weights.base, stamp);
-            }
-            sum.written(stamp);
+            self.record_use(context, &mut a, (index, part), slice, completion);
+            sum.written(completion);
         }
         if let Some(buffer) = a {
-            let index = self.block_index(cut);
+            let index = self.block_index(slice);
             self.block[index] = buffer;
         }
     }
 
-    /// Whether the buffer of A is used for the last time in this cut of this tile.
-    fn a_ends(&self, tile: &Tile, last_cut: bool) -> bool {
-        let all_k_in_one = !self.stage.prologue.is_empty();
-        !self.a_stays() || (tile.last_of_block && (last_cut || !all_k_in_one))
+    /// The instruction of a tile and a slice of k, without its operands.
+    fn gemm_step(&self, unit: UnitId, at: (OperationId, u32), tile: &Tile, slice: &KSlice) -> Step {
+        let (m, n) = tile.shape();
+        let work = Work::Gemm(GemmTile {
+            accumulate: !slice.first,
+            packed: self.stage.packed,
+            ..GemmTile::one(m, n, slice.k.end - slice.k.start)
+        });
+        Step::new(unit, at.0, at.1, work)
     }
 
-    /// Where the block keeps a cut.
-    fn block_index(&self, cut: &Cut) -> usize {
+    /// Lets an instruction read A: from a buffer, or where the tensor is held.
+    fn read_a(
+        &self,
+        context: &Context,
+        step: Step,
+        a: Option<&Buffer>,
+        tile: &Tile,
+        slice: &KSlice,
+    ) -> Step {
+        match a {
+            Some(buffer) => step.read(buffer),
+            None => {
+                let live = &context.tensors[self.stage.input];
+                step.read_tensor(live, &tile.rows, &slice.k)
+            }
+        }
+    }
+
+    /// Records that an instruction has used A and the weights of a part.
+    fn record_use(
+        &mut self,
+        context: &mut Context,
+        a: &mut Option<Buffer>,
+        (index, part): (usize, &Part),
+        slice: &KSlice,
+        completion: Completion,
+    ) {
+        if self.a_held {
+            context.tensors[self.stage.input].read(completion);
+        }
+        if let Some(buffer) = a {
+            buffer.read(completion);
+        }
+        if self.b_stays() {
+            self.stay[index][slice.index].read(completion);
+        }
+        if part.kept {
+            let resident = &mut context.emitter.resident;
+            resident.used(part.weights.base, completion);
+        }
+    }
+
+    /// Whether the buffer of A is used for the last time in this slice of this tile.
+    fn a_ends(&self, tile: &Tile, slice: &KSlice) -> bool {
+        let all_k_in_one = !self.stage.prologue.is_empty();
+        !self.a_stays() || (tile.last_of_block && (slice.end || !all_k_in_one))
+    }
+
+    /// The place in the block of A that holds a slice.
+    fn block_index(&self, slice: &KSlice) -> usize {
         if self.stage.prologue.is_empty() {
-            cut.index
+            slice.index
         } else {
             0
         }
     }
 
-    /// A for this cut: held by the tensor (none), the block that stays, or loaded.
+    /// A for this slice: held by the tensor (none), the block that stays, or loaded.
     fn operand_a(
         &mut self,
         context: &mut Context,
         at: (OperationId, u32),
         tile: &Tile,
-        cut: &Cut,
+        slice: &KSlice,
     ) -> Option<Buffer> {
         if self.a_held {
             return None;
         }
-        let index = self.block_index(cut);
+        let index = self.block_index(slice);
         if self.a_stays() && index < self.block.len() {
             return Some(self.block[index].clone());
         }
         let buffer = if self.stage.prologue.is_empty() {
-            context.load_piece(at, self.stage.input, &tile.rows, 1, &cut.k)
+            context.load_piece(at, self.stage.input, &tile.rows, 1, &slice.k)
         } else {
             let ahead = self.ahead.take();
-            ahead.unwrap_or_else(|| self.enter(context, &tile.rows))
+            ahead.unwrap_or_else(|| self.prologue(context, &tile.rows))
         };
         if self.a_stays() {
             self.block.push(buffer.clone());
@@ -210,52 +241,52 @@ impl GemmRun {
         Some(buffer)
     }
 
-    /// B for this cut: weights that stay, or loaded.
+    /// B for this slice: weights that stay, or loaded.
     fn operand_b(
         &mut self,
         context: &mut Context,
         at: (OperationId, u32),
         (index, part): (usize, &Part),
         tile: &Tile,
-        cut: &Cut,
+        slice: &KSlice,
     ) -> Buffer {
         if self.b_stays() && !tile.first_of_columns {
-            return self.stay[index][cut.index].clone();
+            return self.stay[index][slice.index].clone();
         }
-        let (k, (_, n)) = (cut.k.end - cut.k.start, tile.shape());
+        let (k, (_, n)) = (slice.k.end - slice.k.start, tile.shape());
         let bytes = part.weights.tile_bytes(k, n);
         let mut buffer = if part.kept {
             let held = context
                 .emitter
-                .kept_operand(part.weights.base, &cut.k, &tile.columns);
+                .resident_operand(part.weights.base, &slice.k, &tile.columns);
             let mut buffer = Buffer::of_bytes(ScratchpadId::Weights, bytes);
             buffer.operands.push(held);
             buffer
         } else {
             context.emitter.buffer(ScratchpadId::Weights, bytes)
         };
-        let (base, warm) = (part.weights.base, context.emitter.kept.warm);
-        let matrix = part.kept.then(|| context.emitter.kept.matrix(base));
-        let there = |matrix: &KeptMatrix| warm || matrix.whole || !tile.first_of_columns;
+        let (base, warm) = (part.weights.base, context.emitter.resident.preloaded);
+        let matrix = part.kept.then(|| context.emitter.resident.matrix(base));
+        let there = |matrix: &ResidentMatrix| warm || matrix.whole || !tile.first_of_columns;
         if let Some(matrix) = matrix.filter(|matrix| there(matrix)) {
             buffer.bytes = 0;
             buffer.ready = matrix.ready.clone();
         } else {
             let work = Work::Transfer(TransferTile {
-                region: part.weights.region(tile.columns.start, n, cut.k.start, k),
+                region: part.weights.region(tile.columns.start, n, slice.k.start, k),
                 scratchpad: ScratchpadId::Weights,
             });
             let step = Step::new(context.units.load, at.0, at.1, work).write(&buffer);
             let step = if part.kept {
                 let bytes = std::mem::take(&mut buffer.bytes);
-                step.keep(context.emitter.kept.take(base, bytes))
+                step.take_resident(context.emitter.resident.take(base, bytes))
             } else {
                 step.take(&buffer)
             };
-            let stamp = context.emitter.issue(step);
-            buffer.written(stamp);
+            let completion = context.emitter.issue(step);
+            buffer.written(completion);
             if part.kept {
-                context.emitter.kept.matrix(base).ready.add(stamp);
+                context.emitter.resident.matrix(base).ready.add(completion);
             }
         }
         if self.b_stays() {
@@ -266,13 +297,13 @@ impl GemmRun {
 
     /// Uses weights that stay: where they are there from the start, the first use takes their
     /// bytes; `last` in the last pass gives them back.
-    fn use_kept(context: &mut Context, part: &Part, mut step: Step, last: bool) -> Step {
-        let kept = &mut context.emitter.kept;
+    fn use_resident(context: &mut Context, part: &Part, mut step: Step, last: bool) -> Step {
+        let kept = &mut context.emitter.resident;
         let base = part.weights.base;
-        if kept.warm && kept.matrix(base).held == 0 {
-            step = step.keep(kept.take(base, part.weights.footprint()));
+        if kept.preloaded && kept.matrix(base).held == 0 {
+            step = step.take_resident(kept.take(base, part.weights.footprint()));
         }
-        if context.last && last {
+        if context.history.is_last_pass && last {
             // Whatever took the bytes may be on another array.
             let buffer = kept.release(base);
             step = step.in_order_after(&buffer.ready).give(buffer);
@@ -288,31 +319,32 @@ impl GemmRun {
         section: &Section,
         tile: &Tile,
         sums: &mut Buffer,
-    ) -> (UnitId, u64) {
+    ) -> Completion {
         let out = section.out;
-        let Some(scratchpad) = context.tensors[out.0].on_chip() else {
+        let Some(scratchpad) = context.tensors[out].on_chip() else {
             return context.emitter.issue(step.write(sums));
         };
         let (rows, columns) = tile.shape();
-        let bytes = context.tensors[out.0].piece(rows, columns);
+        let bytes = context.tensors[out].piece(rows, columns);
         // A tensor that is overwritten holds its bytes already.
         let mut step = step;
-        if context.tensors[out.0].is_full(bytes) {
-            step.overwrites.merge(&context.tensors[out.0].users);
+        if context.tensors[out].is_full(bytes) {
+            step.overwrites.merge(&context.tensors[out].users);
         } else {
             let buffer = context.hold(out, scratchpad, bytes);
             step = step.take(&buffer);
         }
-        step = step.write_tensor(&context.tensors[out.0], &tile.rows, &tile.columns);
+        step = step.write_tensor(&context.tensors[out], &tile.rows, &tile.columns);
         let empty = Buffer::empty(ScratchpadId::Outputs);
         step = step.give(std::mem::replace(sums, empty));
-        let stamp = context.emitter.issue(step);
-        context.tensor(out).written(&tile.rows, stamp);
-        stamp
+        let completion = context.emitter.issue(step);
+        context.tensors[out].written(&tile.rows, completion);
+        completion
     }
 
-    /// What follows on a tile: scale, bias, rotation, activation, residual; then it leaves.
-    fn leave(
+    /// Emits the epilogue of a tile: scale, bias, rotation, activation and residual. Its last step
+    /// moves the result out of the output scratchpad.
+    fn epilogue(
         &self,
         context: &mut Context,
         section: &Section,
@@ -356,8 +388,8 @@ impl GemmRun {
                     context.deliver(step, section, tile, sums, operand, work.state);
                     return;
                 }
-                let stamp = context.issue_with(step, operand);
-                sums[index].buffers[0].written(stamp);
+                let completion = context.issue_with(step, operand);
+                sums[index].buffers[0].written(completion);
             }
         }
         // No vector work: the sums are drained already, or go to memory as they are.

@@ -2,10 +2,11 @@
 
 use tile_program::ScratchpadId;
 
+use super::buffer::Buffer;
 use super::chain::SecondOperand;
 use super::context::Context;
-use super::emitter::{Buffer, Step};
 use super::gemm::Tile;
+use super::step::Step;
 use crate::graph::{Section, TensorId};
 
 impl Context {
@@ -24,17 +25,17 @@ impl Context {
             step = step.read(&buffer).give(buffer);
         }
         let (rows, columns) = tile.shape();
-        let bytes = self.tensors[out.0].piece(rows, columns);
+        let bytes = self.tensors[out].piece(rows, columns);
         let number = step.tile;
-        let chip = self.tensors[out.0].on_chip();
+        let chip = self.tensors[out].on_chip();
         let operand_tensor = operand.as_ref().and_then(|operand| operand.tensor);
         let loaded = operand.and_then(|operand| operand.buffer);
         let mut staged = None;
         match chip {
             // A residual on chip is updated where it is; what is overwritten holds its bytes
             // already.
-            Some(_) if operand_tensor == Some(out) || self.tensors[out.0].is_full(bytes) => {
-                step.overwrites.merge(&self.tensors[out.0].users);
+            Some(_) if operand_tensor == Some(out) || self.tensors[out].is_full(bytes) => {
+                step.overwrites.merge(&self.tensors[out].users);
             }
             Some(scratchpad) => {
                 let buffer = self.hold(out, scratchpad, bytes);
@@ -46,29 +47,29 @@ impl Context {
                 staged = Some(buffer);
             }
         }
-        step = step.write_tensor(&self.tensors[out.0], &tile.rows, &tile.columns);
+        step = step.write_tensor(&self.tensors[out], &tile.rows, &tile.columns);
         if let Some(state) = state {
-            let live = &self.tensors[state.0];
+            let live = &self.tensors[state];
             step = step.write_tensor(live, &(0..live.spec.rows), &live.columns());
         }
         if let Some(buffer) = loaded {
             step = step.give(buffer);
         }
-        let stamp = self.emitter.issue(step);
+        let completion = self.emitter.issue(step);
         if let Some(tensor) = operand_tensor {
-            self.tensor(tensor).read(stamp);
+            self.tensors[tensor].read(completion);
         }
         if let Some(state) = state {
-            let all = 0..self.tensors[state.0].spec.rows;
-            self.tensor(state).written(&all, stamp);
+            let all = 0..self.tensors[state].spec.rows;
+            self.tensors[state].written(&all, completion);
         }
         match staged {
             Some(mut buffer) => {
-                buffer.written(stamp);
+                buffer.written(completion);
                 let at = (section.stored_by, number);
                 self.store_piece(at, buffer, out, &tile.rows, &tile.columns);
             }
-            None => self.tensor(out).written(&tile.rows, stamp),
+            None => self.tensors[out].written(&tile.rows, completion),
         }
     }
 }

@@ -17,7 +17,7 @@ pub enum Load {
     Kernels(KernelList),
 }
 
-/// A prediction.
+/// The predicted time of a workload or of a list of kernels.
 #[derive(Clone, Debug)]
 pub struct Prediction {
     /// Tokens made; `None` where the load makes none.
@@ -66,7 +66,7 @@ pub enum PredictError {
     /// A piece of work cannot be compiled for the machine.
     #[error("{kernel}: {error}")]
     Refused {
-        /// Which.
+        /// The name of the work that was refused.
         kernel: String,
         /// The file to change.
         concern: Concern,
@@ -76,15 +76,15 @@ pub enum PredictError {
     /// The program of a piece of work asks of an array what it cannot do.
     #[error("{kernel}: {why}")]
     Unfit {
-        /// Which.
+        /// The name of the work that no array can do.
         kernel: String,
-        /// Why.
+        /// What the program asks, and what the array cannot do.
         why: String,
     },
     /// A mistake of the simulator's own: the run breaks a law that holds of every run.
     #[error("{kernel}: {why}")]
     Internal {
-        /// Which.
+        /// The name of the work whose run breaks the law.
         kernel: String,
         /// Which law, and by how much.
         why: String,
@@ -92,21 +92,21 @@ pub enum PredictError {
     /// The machine stopped at a piece of work.
     #[error("{kernel}: {why}")]
     Stopped {
-        /// Which.
+        /// The name of the work at which the machine stopped.
         kernel: String,
-        /// Why.
+        /// What the machine waits for, or which limit it passed.
         why: String,
     },
     /// An all-reduce on a machine without a link.
     #[error("{kernel}: an all-reduce, and the machine has no `link`")]
     NoLink {
-        /// Which.
+        /// The name of the all-reduce.
         kernel: String,
     },
     /// A time beyond 64 bits.
     #[error("{kernel}: takes more than 2^64 cycles or picoseconds, or moves more than 2^64 bytes")]
     TooLong {
-        /// Which.
+        /// The name of the work that takes too long.
         kernel: String,
     },
 }

@@ -40,7 +40,7 @@ pub struct KernelTime {
 pub struct CauseCycles {
     /// Why they were spent.
     pub cause: Cause,
-    /// How many.
+    /// The number of cycles that went to it.
     pub cycles: u64,
 }
 
@@ -69,7 +69,7 @@ pub struct UnitCycles {
 pub(super) struct Which<'a> {
     /// Its place in the list, from 0.
     pub(super) index: usize,
-    /// Its name.
+    /// The name that the list gives the kernel.
     pub(super) name: &'a str,
     /// How often it runs.
     pub(super) times: u64,

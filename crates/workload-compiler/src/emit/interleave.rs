@@ -12,27 +12,29 @@ use std::task::Poll;
 use tile_program::ScratchpadId;
 
 use super::context::Context;
-use super::run::Run;
+use super::stage::StageEmitter;
 use crate::graph::{AttentionPhase, Backing, Slot, Stage, TensorId};
-use crate::plan::{Home, StagePlan};
+use crate::plan::{Home, ScratchpadNeeds, StagePlan};
 
 /// Stages under way, the earliest first.
 #[derive(Default)]
-pub(super) struct Window {
+pub(super) struct Interleaver {
     active: VecDeque<Active>,
 }
 
+/// A stage under way.
 struct Active {
-    run: Run,
-    /// Its number in the pass.
+    emitter: StageEmitter,
+    /// The stage's number in the pass.
     index: usize,
     footprint: Option<Footprint>,
-    /// Array cycles that have been emitted since it began, and at a step.
+    /// The array cycles emitted since it began, plus those of the earliest stage at that time.
     spent: u64,
+    /// The array cycles of one of its pieces.
     step_cycles: u64,
 }
 
-/// What a stage takes of the machine: it decides whether others may be under way beside it.
+/// What a stage takes of the machine. It decides whether other stages may be under way meanwhile.
 struct Footprint {
     /// Rows of all tensors; a piece reads and makes whole rows of them, from the first on.
     rows: u64,
@@ -44,21 +46,22 @@ struct Footprint {
 }
 
 impl Footprint {
-    /// `None` if a stage is not made row by row.
+    /// The footprint of a stage; `None` if it is not made row by row.
     fn of(stage: &Stage, plan: &StagePlan, context: &Context) -> Option<Self> {
         let tensors = stage.tensors();
-        let spec = |id: &TensorId| context.tensors[id.0].spec;
+        let spec = |id: &TensorId| context.tensors[*id].spec;
+        let bytes = |needs: &ScratchpadNeeds| ScratchpadId::ALL.map(|id| needs.of(id).get());
         let (rows, arrays, bytes) = match (stage, plan) {
             (Stage::Gemm(stage), StagePlan::Gemm(plan)) => {
                 let operation = stage.sections[0].parts[0].operation;
                 let team = context.team(stage.array, operation);
-                (stage.m, team, plan.needs)
+                (stage.m, team, bytes(&plan.needs))
             }
             (Stage::Attention(stage), StagePlan::Attention(plan))
                 if stage.phase == AttentionPhase::Fused =>
             {
                 let team = context.team(stage.array, stage.scores);
-                (spec(&stage.query).rows, team, plan.needs)
+                (spec(&stage.query).rows, team, bytes(&plan.needs))
             }
             (Stage::Vector(stage), StagePlan::Rows(rows))
                 if (stage.first, stage.stride, stage.out_rows.start) == (0, 1, 0) =>
@@ -83,7 +86,7 @@ impl Footprint {
 
     /// Memory that a tensor shares with others of its role.
     fn slot(context: &Context, id: TensorId) -> Option<Slot> {
-        let live = &context.tensors[id.0];
+        let live = &context.tensors[id];
         match (live.home, live.spec.backing) {
             (Home::Memory, Backing::Slot(slot)) => Some(slot),
             _ => None,
@@ -91,12 +94,13 @@ impl Footprint {
     }
 }
 
-impl Window {
+impl Interleaver {
+    /// Whether no stage is under way.
     pub(super) fn is_empty(&self) -> bool {
         self.active.is_empty()
     }
 
-    /// Whether a stage may begin although those of the window have not ended.
+    /// Whether a stage may begin although those under way have not ended.
     pub(super) fn admits(&self, stage: &Stage, plan: &StagePlan, context: &Context) -> bool {
         let Some(new) = Footprint::of(stage, plan, context) else {
             return false;
@@ -136,8 +140,8 @@ impl Window {
         }
         let footprints = others.iter().copied().chain([new]);
         let touched = footprints.flat_map(|footprint| &footprint.tensors);
-        let tensors: BTreeSet<TensorId> = touched.chain(context.held()).copied().collect();
-        for live in tensors.iter().map(|id| &context.tensors[id.0]) {
+        let tensors: BTreeSet<TensorId> = touched.chain(context.tensors.held()).copied().collect();
+        for live in tensors.iter().map(|id| &context.tensors[*id]) {
             if let Some(scratchpad) = live.on_chip() {
                 let bytes = live.piece(live.spec.rows, live.spec.width);
                 taken[scratchpad as usize] = taken[scratchpad as usize].saturating_add(bytes);
@@ -147,6 +151,7 @@ impl Window {
         ScratchpadId::ALL.iter().all(fits)
     }
 
+    /// Begins a stage.
     pub(super) fn begin(
         &mut self,
         index: usize,
@@ -156,16 +161,16 @@ impl Window {
     ) {
         let footprint = Footprint::of(&stage, &plan, context);
         let cycles = match &plan {
-            StagePlan::Gemm(plan) => plan.cost.array,
-            StagePlan::Attention(plan) => plan.cost.array,
+            StagePlan::Gemm(plan) => plan.cost.array.get(),
+            StagePlan::Attention(plan) => plan.cost.array.get(),
             StagePlan::Rows(_) => 0,
         };
-        context.stage = index;
-        let run = Run::begin(stage, plan, context);
+        context.resident_uses.stage = index;
+        let emitter = StageEmitter::begin(stage, plan, context);
         self.active.push_back(Active {
-            step_cycles: cycles / run.steps().max(1),
+            step_cycles: cycles / emitter.steps().max(1),
             spent: self.active.front().map_or(0, |first| first.spent),
-            run,
+            emitter,
             index,
             footprint,
         });
@@ -176,8 +181,8 @@ impl Window {
     pub(super) fn step(&mut self, context: &mut Context) -> Poll<Option<usize>> {
         let next = self.next();
         let active = &mut self.active[next];
-        context.stage = active.index;
-        let Poll::Ready(more) = active.run.step(context) else {
+        context.resident_uses.stage = active.index;
+        let Poll::Ready(more) = active.emitter.step(context) else {
             return Poll::Pending;
         };
         active.spent = active.spent.saturating_add(active.step_cycles);
@@ -188,19 +193,19 @@ impl Window {
         Poll::Ready(ended)
     }
 
-    /// Which stage is next.
+    /// The place of the stage whose piece comes next.
     fn next(&mut self) -> usize {
         let now = self.active[0].spent;
         let mut done = u64::MAX;
         let mut next = (now, 0);
         for (place, active) in self.active.iter_mut().enumerate() {
-            if active.run.rows_needed() > done {
+            if active.emitter.rows_needed() > done {
                 // It waits, while time goes on.
                 active.spent = active.spent.max(now);
             } else if place > 0 {
                 next = next.min((active.spent, place));
             }
-            done = done.min(active.run.rows_done());
+            done = done.min(active.emitter.rows_done());
         }
         next.1
     }
