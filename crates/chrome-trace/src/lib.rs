@@ -84,7 +84,7 @@ pub struct TraceOptions {
 /// The form in which a trace is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
-    /// Plain JSON.
+    /// JSON as text.
     #[default]
     Plain,
     /// JSON compressed by gzip, for a file named `.gz`.

@@ -1,9 +1,11 @@
-//! What a linter does not know of: which crate and module may depend on which, files that nothing compiles, links of
-//! the documents, the length of files, headers, words that do not belong.
+//! What a linter does not know of: which crate and module may depend on which, files that nothing
+//! compiles, links of the documents, the length of files, headers, words that do not belong.
 
 mod edges;
+mod headers;
 mod links;
 mod modules;
+mod prose;
 mod rooms;
 
 use std::fs;
@@ -49,11 +51,13 @@ pub(crate) fn tidy(root: &Path) -> Result<(), String> {
     let mut wrong = Vec::new();
     for file in &files {
         check(&file.name, &file.text, &mut wrong);
+        prose::check(file, &mut wrong);
     }
     edges::check(root, &mut wrong);
     modules::check(&files, &mut wrong);
     rooms::check(&files, &mut wrong);
     links::check(root, &files, &mut wrong);
+    headers::check(root, &mut wrong);
     for page in files.iter().filter(|file| file.name == "CONTRIBUTING.md") {
         links::check_paths(root, page, &mut wrong);
     }

@@ -38,9 +38,9 @@ fn pairs(topology: &Topology, chips: u16) -> Result<Vec<(u16, u16)>, FieldError>
 /// Whether a grid of chips has links from its last row and column to the first.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Edges {
-    /// A mesh.
+    /// No such links: a mesh.
     Open,
-    /// A torus.
+    /// Such links: a torus.
     Joined,
 }
 

@@ -30,8 +30,8 @@ pub(super) struct GemmEmitter {
     row: u64,
     section: usize,
     column: u64,
-    /// The present block of A, where it is kept for all columns: slice of k by slice of k, or (after a prologue) all
-    /// k in one.
+    /// The present block of A, where it is kept for all columns: slice of k by slice of k, or
+    /// (after a prologue) all k in one.
     block: Vec<Buffer>,
     /// The next block of A, once its prologue has been emitted.
     ahead: Option<Buffer>,

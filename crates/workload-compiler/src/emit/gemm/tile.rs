@@ -214,8 +214,8 @@ impl GemmEmitter {
         }
     }
 
-    /// The operand A of a slice: `None` where the tensor is held on chip, otherwise a buffer that an
-    /// earlier tile has left or that is loaded now.
+    /// The operand A of a slice: `None` where the tensor is held on chip, otherwise a buffer that
+    /// an earlier tile has left or that is loaded now.
     fn operand_a(
         &mut self,
         context: &mut Context,
@@ -296,8 +296,8 @@ impl GemmEmitter {
         buffer
     }
 
-    /// Lets an instruction use a resident matrix. Where the matrix is there from the start, its first
-    /// use takes its bytes. Its `last` use in the last pass gives them back.
+    /// Lets an instruction use a resident matrix. Where the matrix is there from the start, its
+    /// first use takes its bytes. Its `last` use in the last pass gives them back.
     fn use_resident(context: &mut Context, part: &Part, mut step: Step, last: bool) -> Step {
         let kept = &mut context.emitter.resident;
         let base = part.weights.base;
