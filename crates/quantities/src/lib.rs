@@ -3,7 +3,7 @@
 //! * [`Cycle`] is a point of time and [`Cycles`] a span, both counted in edges of one clock.
 //! * [`Frequency`] is an exact number of hertz; [`Ratio`] any exact positive fraction.
 //! * [`Bits`] are not [`Bytes`].
-//! * [`grouped`] writes a whole number for people.
+//! * [`grouped()`] writes a whole number for people.
 //!
 //! All of them are integers or fractions of integers. Floating-point numbers come out of them for
 //! reports alone.

@@ -2,8 +2,8 @@
 //! around it.
 //!
 //! A [`KernelsFile`] lists the matrix products, vector work and all-reduces that a program starts
-//! one by one; [`resolve`] checks it, [`fit`] holds it against a machine without running it, and
-//! [`predict`] runs it. The form of the file stands in the crate's README.
+//! one by one; [`resolve`] checks it, [`fit()`] holds it against a machine without running it, and
+//! [`predict()`] runs it. The form of the file stands in the crate's README.
 
 mod fit;
 mod kernel_time;
