@@ -17,8 +17,11 @@ struct Draw {
     dataflow: &'static str,
     /// Weights in whole tiles, where the dataflow has such.
     tiles: &'static str,
-    /// Ternary arrays, all alike.
+    /// Ternary arrays, alike but for what they unpack.
     arrays: usize,
+    /// The packings that the first ternary array unpacks; the others unpack all, and arrays that
+    /// unpack unlike packings share no work.
+    unpacks: &'static str,
     lanes: u64,
     /// KiB of activations and weights.
     kib: (u64, u64),
@@ -27,6 +30,10 @@ struct Draw {
     port: u64,
     /// MB a second of an ideal memory; DRAM if there is none.
     bandwidth: Option<u64>,
+    /// When the DRAM closes rows.
+    page: &'static str,
+    /// Whether weights stay on chip from pass to pass.
+    weights: &'static str,
     model: &'static str,
     run: String,
     batch: u64,
@@ -41,6 +48,8 @@ impl Draw {
             dataflow,
             tiles,
             arrays,
+            unpacks,
+            page,
             lanes,
             kib: (activations, weights),
             outputs,
@@ -53,16 +62,19 @@ impl Draw {
             "AsUsed"
         };
         let ternary = (0..arrays).map(|index| {
+            let formats = if index == 0 { unpacks } else { "" };
             format!(
                 r#"(name: "ternary{index}", element: Ternary(), rows: {rows}, columns: {columns},
                      clock: MHz({clock}), dataflow: {dataflow}, tiles: {tiles},
-                     serves: [Projection], unpack: (weights_per_cycle: 64)),"#
+                     serves: [Projection], unpack: (weights_per_cycle: 64{formats})),"#
             )
         });
         let ternary: String = ternary.collect();
         let memory = match self.bandwidth {
             Some(bandwidth) => format!("Ideal(bandwidth: MBps({bandwidth}), latency: Ns(80))"),
-            None => r#"Dram(standard: "LPDDR5-6400", channels: 2)"#.to_owned(),
+            None => {
+                format!(r#"Dram(standard: "LPDDR5-6400", channels: 2, policy: (page: {page}))"#)
+            }
         };
         format!(
             r#"Machine(
@@ -85,13 +97,17 @@ impl Draw {
 
     fn workload(&self) -> String {
         let Draw {
-            model, run, batch, ..
+            model,
+            run,
+            batch,
+            weights,
+            ..
         } = self;
         format!(
             r#"Workload(
                 model: Variant(of: "{model}", layers: 1, d_model: 128, n_heads: 4, d_ff: 192,
                                vocab: 300),
-                run: {run}, batch: {batch},
+                run: {run}, batch: {batch}, weights: {weights},
                 precision: (projection: Ternary(packing: FiveTritsPerByte)),
             )"#
         )
@@ -111,12 +127,16 @@ prop_compose! {
             "WeightStationary", "OutputStationary", "InputStationary"]),
         // Arrays are narrower than a head of 32, or as wide.
         tiles in prop::sample::select(vec!["AsUsed", "Whole"]),
-        arrays in prop::sample::select(vec![1usize, 1, 2, 3]),
+        (arrays, unpacks) in (
+            prop::sample::select(vec![1usize, 1, 2, 3]),
+            prop::sample::select(vec!["", ", formats: [FiveTritsPerByte]"])),
         lanes in prop::sample::select(vec![4u64, 16, 64]),
         kib in (prop::sample::select(vec![8u64, 16, 64]), prop::sample::select(vec![4u64, 16, 64])),
         outputs in prop::sample::select(vec![8u64, 32]),
         port in prop::sample::select(vec![2u64, 8, 64]),
         bandwidth in prop::option::weighted(0.7, prop::sample::select(vec![300u64, 2_000, 20_000])),
+        page in prop::sample::select(vec!["Open(row_hits: 128)", "Adaptive(row_hits: 4)", "Closed"]),
+        weights in prop::sample::select(vec!["Kept", "Warm", "Streamed"]),
         model in prop::sample::select(vec!["llama-7b", "gpt2-124m", "bitnet-b1.58-3b"]),
         form in 0..4,
         tokens in 1u64..24,
@@ -128,7 +148,7 @@ prop_compose! {
             2 => format!("Prefill(tokens: {tokens}, chunk: {})", tokens.div_ceil(2)),
             _ => format!("Generate(prompt: {tokens}, tokens: 3)"),
         };
-        Draw { rows, columns, clock, dataflow, tiles, arrays, lanes, kib, outputs, port, bandwidth, model, run, batch }
+        Draw { rows, columns, clock, dataflow, tiles, arrays, unpacks, lanes, kib, outputs, port, bandwidth, page, weights, model, run, batch }
     }
 }
 
@@ -297,6 +317,9 @@ const WIDE: u64 = 512;
 #[test]
 fn where_ports_are_full_more_bandwidth_may_cost_a_little() {
     let draw = |bandwidth| Draw {
+        unpacks: "",
+        page: "Open(row_hits: 128)",
+        weights: "Kept",
         rows: 4,
         columns: 16,
         clock: 500,
@@ -325,6 +348,9 @@ fn where_ports_are_full_more_bandwidth_may_cost_a_little() {
 #[test]
 fn an_array_that_waits_for_dram_says_what_for() {
     let draw = Draw {
+        unpacks: "",
+        page: "Open(row_hits: 128)",
+        weights: "Kept",
         rows: 8,
         columns: 32,
         clock: 500,

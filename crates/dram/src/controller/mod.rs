@@ -429,16 +429,24 @@ impl Controller {
         }
     }
 
+    /// Notes a command, where commands are kept or checked. Most runs do neither, so that case
+    /// alone stands in the caller.
     #[inline]
     fn note(&mut self, cycle: u64, command: Command, bank: usize, row: u32, column: u32) {
         if !matches!(self.log, Log::Off) {
-            let place = self.timing.shape().place(bank, row, column);
-            self.log.note(Issued {
-                cycle,
-                command,
-                place,
-            });
+            self.note_place(cycle, command, (bank, row, column));
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_place(&mut self, cycle: u64, command: Command, (bank, row, column): (usize, u32, u32)) {
+        let place = self.timing.shape().place(bank, row, column);
+        self.log.note(Issued {
+            cycle,
+            command,
+            place,
+        });
     }
 
     /// Keeps all commands from now on.
