@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{CoreId, Operands, OperationId, Packed, ScratchpadId, UnitId};
+use crate::{CoreId, Operands, OperationId, Packed, Results, ScratchpadId, UnitId};
 use quantities::{Bits, Bytes};
 
 /// Why an instruction must wait for another unit.
@@ -303,5 +303,5 @@ pub struct Instruction {
     /// does not look at operands: they are there for whoever checks the waits.
     pub reads: Operands,
     /// What it writes in the scratchpads of its core.
-    pub writes: Operands,
+    pub writes: Results,
 }

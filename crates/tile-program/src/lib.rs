@@ -41,7 +41,7 @@ pub use instruction::{
 pub use number_format::NumberFormat;
 pub use numbers::Numbers;
 pub use observe::{Activity, Bound, Busy, FoldSpan, NoObserver, Observer, Waiting};
-pub use operand::{BufferId, Operand, Operands, Span};
+pub use operand::{BufferId, Operand, Operands, Results, Span};
 pub use operator::{Matrix, Operator, OperatorRole};
 pub use packed::Packed;
 pub use platform::{LinkId, Network, Platform, Reach};

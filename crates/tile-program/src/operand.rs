@@ -102,6 +102,8 @@ impl Operand {
     }
 }
 
-/// The operands of an instruction on one side, read or written. Most instructions read at most two
-/// and write one.
+/// The operands that an instruction reads; most read at most two.
 pub type Operands = SmallVec<[Operand; 2]>;
+
+/// The operands that an instruction writes; most write one.
+pub type Results = SmallVec<[Operand; 1]>;

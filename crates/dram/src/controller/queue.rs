@@ -229,6 +229,9 @@ impl Queue {
     /// The least number over all ranges of the greatest that holds for it: `by_bursts` of its
     /// bursts left, and `by_visit` of each of its visits in the window. None is below `by_bursts`
     /// of one burst.
+    // Called at each visit of a channel; by itself the compiler leaves the closures as calls, which
+    // costs 3 % of a run.
+    #[inline(always)]
     pub(super) fn soonest(
         &self,
         by_bursts: impl Fn(u64) -> u64,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use smallvec::SmallVec;
-use tile_program::{Operand, Operands, OperationId, ScratchpadId, UnitId, Work};
+use tile_program::{Operand, Operands, OperationId, Results, ScratchpadId, UnitId, Work};
 
 use super::buffer::Buffer;
 use super::dependencies::Dependencies;
@@ -20,7 +20,7 @@ pub(crate) struct Step {
     /// The readers of what it overwrites, beyond those of the bytes that it takes.
     pub(crate) overwrites: Dependencies,
     pub(super) reads: Operands,
-    pub(super) writes: Operands,
+    pub(super) writes: Results,
     /// The free bytes of each scratchpad that it takes when it starts.
     pub(super) takes: [u64; 3],
     /// The bytes that it takes of those set aside for resident weights.
@@ -47,7 +47,7 @@ impl Step {
             data: Dependencies::default(),
             overwrites: Dependencies::default(),
             reads: Operands::new(),
-            writes: Operands::new(),
+            writes: Results::new(),
             takes: [0; 3],
             takes_resident: 0,
             gives: SmallVec::new(),
